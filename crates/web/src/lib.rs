@@ -1,1 +1,18 @@
-//! Web.
+//! What every router of Roster shares: configuration, problem documents, strict extractors,
+//! conditional requests, cursors, CORS, security headers and the log line.
+//!
+//! A component builds an axum `Router` and hands it to [`App`]; the rest happens around it.
+
+pub mod app;
+pub mod body;
+pub mod conditional;
+pub mod config;
+pub mod context;
+pub mod cors;
+pub mod cursor;
+pub mod log;
+pub mod problem;
+pub mod query;
+
+pub use app::App;
+pub use problem::Problem;

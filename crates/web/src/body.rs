@@ -1,0 +1,218 @@
+//! JSON request bodies, read strictly: media type, size, syntax, then shape, each with its own
+//! problem document.
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::LengthLimitError;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+
+use accounts::FieldError;
+
+use crate::Problem;
+use crate::problem::too_large;
+
+/// The most bytes that a request body may have.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+/// RFC 5789, section 3.1: what a PATCH may carry.
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
+/// A body of type `application/json`, with the bytes it was read from.
+pub struct Json<T> {
+    pub value: T,
+    pub bytes: Bytes,
+}
+
+/// A JSON merge patch (RFC 7396), as `application/merge-patch+json` or `application/json`.
+pub struct MergePatch<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        if !has_media_type(request.headers(), &[JSON]) {
+            let refusal = unsupported("Send the body as application/json.");
+            return Err(refusal.with_header(ACCEPT, HeaderValue::from_static(JSON)));
+        }
+        let bytes = read(request).await?;
+        let value = parse(&bytes)?;
+        Ok(Self { value, bytes })
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MergePatch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        if !has_media_type(request.headers(), &[MERGE_PATCH, JSON]) {
+            let refusal = unsupported("Send the changes as application/merge-patch+json.");
+            let accepted = HeaderValue::from_static("application/merge-patch+json, application/json");
+            return Err(refusal.with_header(ACCEPT_PATCH, accepted));
+        }
+        Ok(Self(parse(&read(request).await?)?))
+    }
+}
+
+fn unsupported(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+}
+
+/// Whether the one Content-Type is among `accepted`; a charset other than UTF-8 is not (RFC 8259).
+fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let Ok(value) = value.to_str() else { return false };
+    let mut parts = value.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let parameters_fit = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+            charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    parameters_fit && accepted.iter().any(|name| media_type.eq_ignore_ascii_case(name))
+}
+
+/// The whole body, up to [`MAX_BODY_BYTES`]; a longer one is refused before it is read when its
+/// Content-Length says so.
+async fn read(request: Request) -> Result<Bytes, Problem> {
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if declared.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > MAX_BODY_BYTES as u64)
+    {
+        return Err(too_large());
+    }
+    to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(|source| source.is::<LengthLimitError>()) {
+            too_large()
+        } else {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "malformed_request",
+                "The request body ended before it was complete.",
+            )
+        }
+    })
+}
+
+/// 400 for what is not JSON, 422 for JSON of another shape.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| refuse(pointer(error.path()), error.inner()))?;
+    deserializer.end().map_err(|error| refuse(String::from("#"), &error))?;
+    Ok(value)
+}
+
+fn refuse(pointer: String, error: &serde_json::Error) -> Problem {
+    let field = FieldError::at(pointer, bounded(&error.to_string()));
+    match error.classify() {
+        Category::Data => Problem::invalid(vec![field]),
+        Category::Syntax | Category::Eof | Category::Io => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_json",
+            "The request body is not valid JSON (RFC 8259).",
+        )
+        .with_errors(vec![field]),
+    }
+}
+
+/// The path as a JSON Pointer in URI fragment form (RFC 6901, section 6).
+pub(crate) fn pointer(path: &Path) -> String {
+    let mut pointer = String::from("#");
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => {
+                let key = bounded(key).replace('~', "~0").replace('/', "~1");
+                pointer.push('/');
+                pointer.push_str(&key);
+            }
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// At most 200 characters: messages quote the input, which may be long.
+pub(crate) fn bounded(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::response::IntoResponse;
+    use futures::executor::block_on;
+    use serde::Deserialize;
+
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    struct Shape {
+        #[allow(dead_code)]
+        name: String,
+    }
+
+    fn post(content_type: Option<&str>, body: impl Into<Body>) -> (u16, serde_json::Value) {
+        let mut request = http::Request::post("/");
+        if let Some(content_type) = content_type {
+            request = request.header(CONTENT_TYPE, content_type);
+        }
+        let request = request.body(body.into()).unwrap();
+        match block_on(Json::<Shape>::from_request(request, &())) {
+            Ok(_) => (200, serde_json::Value::Null),
+            Err(problem) => {
+                let document = serde_json::from_slice(&problem.render("/", "r")).unwrap();
+                (problem.into_response().status().as_u16(), document)
+            }
+        }
+    }
+
+    #[test]
+    fn media_types_are_checked() {
+        let body = r#"{"name":"x"}"#;
+        for good in [JSON, "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""] {
+            assert_eq!(post(Some(good), body).0, 200, "{good}");
+        }
+        for bad in ["text/plain", "application/json; charset=latin1", "application/jsonp", ""] {
+            assert_eq!(post(Some(bad), body).0, 415, "{bad}");
+        }
+        assert_eq!(post(None, body).0, 415);
+    }
+
+    #[test]
+    fn syntax_is_400_and_shape_is_422_with_a_pointer() {
+        for broken in ["", "{", "{\"name\":\"x\"} x", "\u{feff}{}", "{\"name\":1e999}", "nul"] {
+            let (status, document) = post(Some(JSON), broken);
+            assert_eq!((status, &document["code"]), (400, &"malformed_json".into()), "{broken}");
+        }
+        for (body, at) in [
+            (r#"{"name":5}"#, "#/name"),
+            (r#"{"name":"x","other":1}"#, "#/other"),
+            (r#"{"name":"x","name":"y"}"#, "#/name"),
+            (r#"[]"#, "#"),
+            ("{}", "#"),
+        ] {
+            let (status, document) = post(Some(JSON), body);
+            assert_eq!(status, 422, "{body}: {document}");
+            assert_eq!(document["errors"][0]["pointer"], at, "{body}: {document}");
+        }
+        assert_eq!(post(Some(JSON), "[".repeat(10_000)).0, 422, "an array is no object");
+    }
+
+    #[test]
+    fn the_limit_is_64_kib() {
+        let body = |size: usize| format!("{{\"name\":\"{}\"}}", "x".repeat(size - 11));
+        assert_eq!(body(MAX_BODY_BYTES).len(), MAX_BODY_BYTES);
+        assert_eq!(post(Some(JSON), body(MAX_BODY_BYTES)).0, 200);
+        assert_eq!(post(Some(JSON), body(MAX_BODY_BYTES + 1)).0, 413);
+    }
+}

@@ -1,0 +1,168 @@
+//! Conditional requests (RFC 9110, section 13): strong entity tags made from a version.
+
+use axum::extract::FromRequestParts;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::Problem;
+
+/// The strong entity tag of a version: `"v<version>"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ETag(pub i64);
+
+impl From<ETag> for HeaderValue {
+    fn from(tag: ETag) -> Self {
+        HeaderValue::from_str(&format!("\"v{}\"", tag.0))
+            .unwrap_or_else(|_| HeaderValue::from_static("\"v0\""))
+    }
+}
+
+/// What `If-Match` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfMatch {
+    Absent,
+    /// `*`: any version, as long as there is one.
+    Any,
+    /// One of these versions; tags that were never ours are left out, so this may be empty.
+    Versions(Vec<i64>),
+}
+
+impl IfMatch {
+    /// The versions that the statement may change: `None` means any.
+    pub fn versions(self) -> Option<Vec<i64>> {
+        match self {
+            Self::Absent | Self::Any => None,
+            Self::Versions(versions) => Some(versions),
+        }
+    }
+
+    /// 428 when `required` and the client sent none.
+    pub fn require(self, required: bool) -> Result<Self, Problem> {
+        if required && self == Self::Absent {
+            Err(Problem::precondition_required())
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+/// What `If-None-Match` asks for; weak and strong tags compare alike (section 8.8.3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IfNoneMatch(Option<Tags>);
+
+impl IfNoneMatch {
+    /// Whether the client already has this version, which makes the answer 304.
+    pub fn has(&self, tag: ETag) -> bool {
+        match &self.0 {
+            None => false,
+            Some(Tags::Any) => true,
+            Some(Tags::List(tags)) => tags.iter().any(|(_, version)| *version == Some(tag.0)),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Ok(match tags(&parts.headers, &IF_MATCH)? {
+            None => Self::Absent,
+            Some(Tags::Any) => Self::Any,
+            // Strong comparison: a weak tag matches nothing.
+            Some(Tags::List(tags)) => Self::Versions(
+                tags.into_iter().filter(|(weak, _)| !weak).filter_map(|(_, v)| v).collect(),
+            ),
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        tags(&parts.headers, &IF_NONE_MATCH).map(Self)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Tags {
+    Any,
+    /// Weak or not, and the version when the tag has our form.
+    List(Vec<(bool, Option<i64>)>),
+}
+
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Problem> {
+    let malformed = || {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_header",
+            format!("{name} is not a list of entity tags (RFC 9110, section 13.1)."),
+        )
+    };
+    let mut list = Vec::new();
+    for value in headers.get_all(name) {
+        let value = value.to_str().map_err(|_| malformed())?.trim();
+        if value == "*" {
+            return Ok(Some(Tags::Any));
+        }
+        parse_list(value, &mut list).ok_or_else(malformed)?;
+    }
+    Ok(headers.contains_key(name).then_some(Tags::List(list)))
+}
+
+/// Reads `W/"a", "b"` into `list`; `None` when it is anything else.
+fn parse_list(value: &str, list: &mut Vec<(bool, Option<i64>)>) -> Option<()> {
+    let mut rest = value;
+    loop {
+        rest = rest.trim_start();
+        let (weak, tag) = match rest.strip_prefix("W/") {
+            Some(tag) => (true, tag),
+            None => (false, rest),
+        };
+        let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
+        list.push((weak, opaque.strip_prefix('v').and_then(|version| version.parse().ok())));
+        rest = after.trim_start();
+        if rest.is_empty() {
+            return Some(());
+        }
+        rest = rest.strip_prefix(',')?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::executor::block_on;
+
+    fn parts(name: HeaderName, value: &str) -> Parts {
+        http::Request::builder().header(name, value).body(()).unwrap().into_parts().0
+    }
+
+    fn if_match(value: &str) -> Result<IfMatch, u16> {
+        block_on(IfMatch::from_request_parts(&mut parts(IF_MATCH, value), &())).map_err(|problem| {
+            axum::response::IntoResponse::into_response(problem).status().as_u16()
+        })
+    }
+
+    #[test]
+    fn if_match_takes_lists_and_compares_strongly() {
+        assert_eq!(if_match("\"v3\""), Ok(IfMatch::Versions(vec![3])));
+        assert_eq!(if_match("\"v3\" , \"v4\""), Ok(IfMatch::Versions(vec![3, 4])));
+        assert_eq!(if_match("W/\"v3\", \"other\""), Ok(IfMatch::Versions(vec![])));
+        assert_eq!(if_match("*"), Ok(IfMatch::Any));
+        for bad in ["v3", "\"v3", "\"v3\" \"v4\"", "\"v3\",", ""] {
+            assert_eq!(if_match(bad), Err(400), "{bad}");
+        }
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly() {
+        let has = |value: &str| {
+            let mut parts = parts(IF_NONE_MATCH, value);
+            block_on(IfNoneMatch::from_request_parts(&mut parts, &())).unwrap().has(ETag(3))
+        };
+        assert!(has("\"v3\"") && has("W/\"v3\"") && has("\"v1\", \"v3\"") && has("*"));
+        assert!(!has("\"v1\""));
+    }
+}

@@ -1,0 +1,125 @@
+//! The log: one JSON object a line on standard output, one line a request.
+//!
+//! No personal data and no secrets: a line names the route's template, never the path or the query.
+
+use std::io::Write;
+use std::str::FromStr;
+
+use http::{Method, StatusCode};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::context::RequestContext;
+
+/// How much is written: a line is kept when its level is at least the configured one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl FromStr for Level {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "debug" => Ok(Self::Debug),
+            "info" => Ok(Self::Info),
+            "warn" => Ok(Self::Warn),
+            "error" => Ok(Self::Error),
+            _ => Err("must be debug, info, warn or error"),
+        }
+    }
+}
+
+/// One answered request.
+#[derive(Serialize)]
+pub struct RequestLine<'a> {
+    pub request_id: &'a str,
+    pub trace_id: Option<&'a str>,
+    pub method: &'a str,
+    /// The route's template, such as `/api/v1/users/{id}`; absent when no route matched.
+    pub route: Option<&'a str>,
+    pub status: u16,
+    /// Milliseconds from the first byte of the request seen here to the response's head.
+    pub ms: f64,
+    /// The internal text of an error, which the client does not see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+}
+
+impl<'a> RequestLine<'a> {
+    pub fn new(context: &'a RequestContext, method: &'a Method, status: StatusCode) -> Self {
+        Self {
+            request_id: &context.request_id,
+            trace_id: context.trace_id.as_deref(),
+            method: method.as_str(),
+            route: None,
+            status: status.as_u16(),
+            ms: 0.0,
+            error: None,
+        }
+    }
+
+    fn level(&self) -> Level {
+        if self.status >= 500 { Level::Error } else { Level::Info }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a, T> {
+    time: String,
+    level: Level,
+    #[serde(flatten)]
+    fields: &'a T,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    message: &'a str,
+}
+
+/// Writes the request's line when `least` lets it through.
+pub fn request(least: Level, line: &RequestLine<'_>) {
+    write(least, line.level(), line);
+}
+
+/// Writes a line that belongs to no single request.
+pub fn message(least: Level, level: Level, message: &str) {
+    write(least, level, &Message { message });
+}
+
+fn write<T: Serialize>(least: Level, level: Level, fields: &T) {
+    if level < least {
+        return;
+    }
+    let time = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+    if let Ok(mut text) = serde_json::to_vec(&Line { time, level, fields }) {
+        text.push(b'\n');
+        // One write, so that the host records one line; a full pipe must not fail the request.
+        let _ = std::io::stdout().write_all(&text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_documented_fields() {
+        let context = RequestContext { request_id: "r1".into(), trace_id: None };
+        let mut line = RequestLine::new(&context, &Method::GET, StatusCode::BAD_GATEWAY);
+        line.route = Some("/x/{id}");
+        let json =
+            serde_json::to_value(Line { time: "t".into(), level: line.level(), fields: &line });
+        assert_eq!(
+            json.unwrap(),
+            serde_json::json!({"time": "t", "level": "error", "request_id": "r1", "trace_id": null,
+                "method": "GET", "route": "/x/{id}", "status": 502, "ms": 0.0})
+        );
+    }
+}

@@ -1,0 +1,230 @@
+//! Problem documents (RFC 9457): the one place that knows which status an error has.
+//!
+//! A handler returns a [`Problem`]; [`crate::App`] writes it out with the request's path and id,
+//! and logs the internal text, which the client never sees.
+
+use std::borrow::Cow;
+
+use accounts::{Error, FieldError};
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// Seconds that a client is asked to wait when a dependency does not answer.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// An error as the client sees it, with the internal text apart.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    headers: HeaderMap,
+    internal: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+impl Problem {
+    /// `code` is the stable, machine-readable name; `detail` is for people.
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            headers: HeaderMap::new(),
+            internal: None,
+        }
+    }
+
+    /// 422 with what is wrong and where.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            "The request is well-formed but some of its values are not acceptable.",
+        );
+        problem.errors = errors;
+        problem
+    }
+
+    /// 503: a dependency did not answer. `internal` goes to the log only.
+    pub fn unavailable(internal: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "The service cannot answer right now. Nothing is known to have changed; try again.",
+        )
+        .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
+        .with_internal(internal)
+    }
+
+    /// 500. `internal` goes to the log only.
+    pub fn internal(internal: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side. The request id finds it in the log.",
+        )
+        .with_internal(internal)
+    }
+
+    /// 404 for a thing that is not there.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here by that name.")
+    }
+
+    /// 428: the configuration asks for `If-Match`.
+    pub fn precondition_required() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "precondition_required",
+            "Send If-Match with the ETag that the change is based on.",
+        )
+    }
+
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    fn with_internal(mut self, internal: impl Into<String>) -> Self {
+        self.internal = Some(internal.into());
+        self
+    }
+
+    /// The text for the log, which the client does not see.
+    pub fn internal_text(&self) -> Option<&str> {
+        self.internal.as_deref()
+    }
+
+    /// The document for a response that a library made without one, such as the router's 404.
+    pub fn for_status(status: StatusCode, headers: &HeaderMap) -> Self {
+        let (code, detail) = match status {
+            StatusCode::NOT_FOUND => ("not_found", "There is nothing at this path."),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("method_not_allowed", "This path does not answer to that method; see Allow.")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => return too_large(),
+            _ if status.is_server_error() => return Self::internal("a bare error response"),
+            _ => ("malformed_request", "The request could not be understood."),
+        };
+        let mut problem = Self::new(status, code, detail);
+        if let Some(allow) = headers.get(ALLOW) {
+            problem.headers.insert(ALLOW, allow.clone());
+        }
+        problem
+    }
+
+    /// The JSON document, for the request at `instance` with `request_id`.
+    pub fn render(&self, instance: &str, request_id: &str) -> Vec<u8> {
+        let document = Document {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            instance,
+            code: self.code,
+            request_id,
+            errors: &self.errors,
+        };
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+}
+
+/// 413: bodies are bounded.
+pub(crate) fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "payload_too_large",
+        "A request body may have at most 64 KiB.",
+    )
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(errors) => Self::invalid(errors),
+            Error::NotFound => Self::not_found(),
+            Error::EmailTaken => {
+                Self::new(StatusCode::CONFLICT, "email_taken", "Another user has this email.")
+                    .with_errors(vec![FieldError::new("email", "is taken")])
+            }
+            Error::KeyInFlight => Self::new(
+                StatusCode::CONFLICT,
+                "idempotency_key_in_flight",
+                "A request with this Idempotency-Key is still being worked on.",
+            )
+            .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS),
+            Error::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key came before with another body.",
+            ),
+            Error::Stale => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                "The resource has changed since; read it again and retry with its new ETag.",
+            ),
+            Error::Unavailable(source) => Self::unavailable(source),
+            Error::Internal(source) => Self::internal(source),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// Status and headers; the body is written by [`crate::App`], which knows the request.
+    fn into_response(self) -> Response {
+        let mut response = Response::default();
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internal_text_stays_inside() {
+        let problem = Problem::from(Error::Unavailable("connection to 10.0.0.7 refused".into()));
+        let body = String::from_utf8(problem.render("/api/v1/users", "r1")).unwrap();
+        assert!(!body.contains("10.0.0.7"));
+        assert_eq!(problem.internal_text(), Some("connection to 10.0.0.7 refused"));
+        assert_eq!(problem.into_response().headers()[RETRY_AFTER], "1");
+    }
+
+    #[test]
+    fn a_bare_405_keeps_allow() {
+        let headers = HeaderMap::from_iter([(ALLOW, HeaderValue::from_static("GET,HEAD"))]);
+        let problem = Problem::for_status(StatusCode::METHOD_NOT_ALLOWED, &headers);
+        assert_eq!(problem.into_response().headers()[ALLOW], "GET,HEAD");
+    }
+}
