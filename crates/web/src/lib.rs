@@ -10,6 +10,8 @@ pub mod config;
 pub mod context;
 pub mod cors;
 pub mod cursor;
+#[cfg(target_arch = "wasm32")]
+pub mod host;
 pub mod log;
 pub mod problem;
 pub mod query;

@@ -1,0 +1,183 @@
+//! A user, a user to be created, and a change to one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use spin_pg_bindings::postgres::{self, FromRow, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::email::Email;
+use crate::error::FieldErrors;
+use crate::full_name::FullName;
+use crate::password::Password;
+
+/// A user's id: a UUIDv7 (RFC 9562), so that ids sort by creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(pub Uuid);
+
+impl UserId {
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// Reads the hyphenated form; what is no UUID can be no user's id.
+    pub fn parse(text: &str) -> Option<Self> {
+        // `Uuid` also reads braces and URNs: one user, one address.
+        (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten().map(Self)
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    User,
+    Admin,
+}
+
+impl Role {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "user" => Ok(Self::User),
+            "admin" => Ok(Self::Admin),
+            _ => Err("must be `user` or `admin`"),
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A user as stored, without the password's hash, which never leaves the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    pub id: UserId,
+    pub email: Email,
+    pub full_name: FullName,
+    pub role: Role,
+    pub is_active: bool,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// Grows by one with every change.
+    pub version: i64,
+}
+
+impl FromRow for User {
+    fn from_row(row: &Row) -> Result<Self, postgres::Error> {
+        let stored = |what: &str| postgres::Error::Other(format!("stored {what} is invalid"));
+        Ok(Self {
+            id: UserId(row.get("id")?),
+            email: Email::parse(&row.get::<String>("email")?).map_err(|_| stored("email"))?,
+            full_name: FullName::parse(&row.get::<String>("full_name")?)
+                .map_err(|_| stored("full_name"))?,
+            role: Role::parse(&row.get::<String>("role")?).map_err(|_| stored("role"))?,
+            is_active: row.get("is_active")?,
+            created_at: row.get("created_at")?,
+            updated_at: row.get("updated_at")?,
+            version: row.get("version")?,
+        })
+    }
+}
+
+/// A user to be created.
+#[derive(Debug)]
+pub struct NewUser {
+    pub email: Email,
+    pub full_name: FullName,
+    pub password: Option<Password>,
+    pub role: Role,
+    pub is_active: bool,
+}
+
+impl NewUser {
+    /// Parses the values of a request; reports everything that is wrong at once.
+    pub fn parse(
+        email: &str,
+        full_name: &str,
+        password: Option<String>,
+        role: Option<&str>,
+        is_active: Option<bool>,
+    ) -> Result<Self, Error> {
+        let mut errors = FieldErrors::default();
+        let email = errors.check("email", Email::parse(email));
+        let full_name = errors.check("full_name", FullName::parse(full_name));
+        let password = errors.check_option("password", password.map(Password::parse));
+        let role = errors.check_option("role", role.map(Role::parse)).unwrap_or(Role::User);
+        let parsed = email.zip(full_name).map(|(email, full_name)| Self {
+            email,
+            full_name,
+            password,
+            role,
+            is_active: is_active.unwrap_or(true),
+        });
+        errors.finish(parsed)
+    }
+}
+
+/// A change: what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserPatch {
+    pub email: Option<Email>,
+    pub full_name: Option<FullName>,
+    pub role: Option<Role>,
+    pub is_active: Option<bool>,
+}
+
+impl UserPatch {
+    /// Parses the values of a request; reports everything that is wrong at once.
+    pub fn parse(
+        email: Option<&str>,
+        full_name: Option<&str>,
+        role: Option<&str>,
+        is_active: Option<bool>,
+    ) -> Result<Self, Error> {
+        let mut errors = FieldErrors::default();
+        let patch = Self {
+            email: errors.check_option("email", email.map(Email::parse)),
+            full_name: errors.check_option("full_name", full_name.map(FullName::parse)),
+            role: errors.check_option("role", role.map(Role::parse)),
+            is_active,
+        };
+        errors.finish(Some(patch))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_reported_at_once() {
+        let error = NewUser::parse("x", " ", Some("short".into()), Some("root"), None).unwrap_err();
+        let Error::Invalid(errors) = error else { panic!("{error:?}") };
+        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers, ["#/email", "#/full_name", "#/password", "#/role"]);
+    }
+
+    #[test]
+    fn ids_have_one_form() {
+        let id = UserId::generate();
+        assert_eq!(UserId::parse(&id.to_string()), Some(id));
+        assert_eq!(UserId::parse(&id.0.simple().to_string()), None);
+        assert_eq!(UserId::parse("me"), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! What a component's shell needs of the host: one app an instance, and work after the response.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::Response;
+
+use crate::app::answer_without_router;
+use crate::config::ConfigError;
+use crate::{App, Problem};
+
+/// The app of this instance, built at the first request and kept for the next ones.
+pub struct Instance(OnceLock<App>);
+
+impl Instance {
+    #[allow(clippy::new_without_default, reason = "statics need a const constructor")]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// Answers `request`. Two first requests may both build; one result is kept, since nothing
+    /// may wait for what another request completes. A variable that makes no sense is logged by
+    /// name and answered with 500; the next request tries again.
+    pub async fn handle<F>(&self, request: Request, build: impl FnOnce() -> F) -> Response
+    where
+        F: Future<Output = Result<App, ConfigError>>,
+    {
+        let app = match self.0.get() {
+            Some(app) => app,
+            None => match build().await {
+                Ok(app) => self.0.get_or_init(|| app),
+                Err(error) => {
+                    let problem = Problem::internal(format!("configuration: {error}"));
+                    return answer_without_router(&request, &problem);
+                }
+            },
+        };
+        app.handle(request).await
+    }
+}
+
+/// Work that outlives the request, in this instance.
+pub struct HostDeferred;
+
+#[async_trait::async_trait]
+impl accounts::users::Deferred for HostDeferred {
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        spin_sdk::wasip3::spawn(work);
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        spin_sdk::time::sleep(duration).await;
+    }
+}
