@@ -1,1 +1,31 @@
-//! Black-box suites.
+//! Black-box suites: what a client sees of a running app, over HTTP and nothing else.
+//!
+//! The contract suites need `ROSTER_URL` only; the fault suites start a stack of their own
+//! ([`stack::Stack`]). `cargo xtask test` provides both.
+
+// Here a failed expectation is the result that a test reports.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+pub mod client;
+pub mod raw;
+pub mod reply;
+pub mod stack;
+
+pub use client::Client;
+pub use reply::Reply;
+
+/// A name that no other test and no other run uses: letters and digits, safe in emails and URLs.
+pub fn unique() -> String {
+    format!("t{}", uuid::Uuid::new_v4().simple())
+}
+
+/// The body of a create request for a user that nobody else has.
+pub fn new_user() -> serde_json::Value {
+    let name = unique();
+    serde_json::json!({ "email": format!("{name}@example.com"), "full_name": format!("Test {name}") })
+}

@@ -1,0 +1,89 @@
+//! HTTP/1.1 over a bare socket, for what a client library is too polite to send or hides.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+pub struct RawReply {
+    pub status: u16,
+    /// Names in lower case, in the order of the wire.
+    pub headers: Vec<(String, String)>,
+    /// Everything after the head until the server closed.
+    pub body: Vec<u8>,
+}
+
+impl RawReply {
+    /// The first header of this (lower-case) name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Sends `request` to the app at `base` and reads until the server closes; the request should ask
+/// for `Connection: close`.
+pub async fn exchange(base: &str, request: &[u8]) -> RawReply {
+    let mut stream = connect(base).await;
+    // The server may answer and close before it has read a body that it refuses.
+    let _ = stream.write_all(request).await;
+    let mut bytes = Vec::new();
+    let _ = timeout(DEADLINE, stream.read_to_end(&mut bytes))
+        .await
+        .expect("an end within 10 s");
+    parse(&bytes)
+}
+
+/// A connection to the host and port of `base`.
+pub async fn connect(base: &str) -> TcpStream {
+    TcpStream::connect(authority(base))
+        .await
+        .expect("a connection")
+}
+
+/// `host:port` of a base URL.
+pub fn authority(base: &str) -> &str {
+    base.trim_start_matches("http://").trim_end_matches('/')
+}
+
+/// A request with the headers that every one needs and `Connection: close`; `extra` are whole
+/// header lines, each with its CRLF.
+pub fn request(base: &str, method: &str, target: &str, extra: &str, body: &[u8]) -> Vec<u8> {
+    let host = authority(base);
+    let head =
+        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{extra}\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+fn parse(bytes: &[u8]) -> RawReply {
+    let text = || {
+        String::from_utf8_lossy(bytes)
+            .chars()
+            .take(500)
+            .collect::<String>()
+    };
+    let end = bytes
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap_or_else(|| panic!("no whole head in {:?}", text()));
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.split("\r\n");
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    let headers = lines.filter_map(|line| line.split_once(':'));
+    RawReply {
+        status: status.unwrap_or_else(|| panic!("no status in {:?}", text())),
+        headers: headers
+            .map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()))
+            .collect(),
+        body: bytes[end + 4..].to_vec(),
+    }
+}

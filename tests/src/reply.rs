@@ -1,0 +1,200 @@
+//! An answer, and what is asserted about all answers and about problem documents.
+
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// What no answer may tell: the names of the machinery and of places on the server.
+const INTERNALS: [&str; 14] = [
+    "postgres",
+    "sqlstate",
+    "sqlx",
+    "redis",
+    "pg_",
+    "users_email_key",
+    "relation",
+    "wasm",
+    "panicked",
+    "src/",
+    ".rs:",
+    "/home",
+    "127.0.0.1",
+    "select ",
+];
+
+/// One answer, read whole.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub method: Method,
+    /// The path that was asked for, without the query.
+    pub path: String,
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The header's value, when it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The ETag of an answer that must have one.
+    pub fn etag(&self) -> &str {
+        self.header("etag")
+            .unwrap_or_else(|| panic!("no ETag in {self}"))
+    }
+
+    /// The body, which must be JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in the body of {self}"))
+    }
+
+    /// Panics with the whole answer unless the status is `status`.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self}");
+        self
+    }
+
+    /// Panics unless the status is one of `statuses`.
+    #[track_caller]
+    pub fn expect_any(self, statuses: &[u16]) -> Self {
+        assert!(
+            statuses.contains(&self.status),
+            "not one of {statuses:?}: {self}"
+        );
+        self
+    }
+
+    /// Checks a problem document with this status and code, and gives it out.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{self}");
+        let problem = self.any_problem();
+        assert_eq!(problem["code"], code, "{self}");
+        problem
+    }
+
+    /// 422 with an error that points at `field`.
+    #[track_caller]
+    pub fn invalid(&self, field: &str) -> Value {
+        let problem = self.problem(422, "invalid");
+        let errors = problem["errors"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no errors: {self}"));
+        let points = |error: &Value| {
+            let pointer = error["pointer"].as_str().unwrap_or_default();
+            pointer == field || pointer.ends_with(&format!("/{field}"))
+        };
+        assert!(
+            errors.iter().any(points),
+            "nothing points at {field}: {self}"
+        );
+        for error in errors {
+            assert!(
+                error["detail"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{self}"
+            );
+        }
+        problem
+    }
+
+    /// Checks what every problem document has (RFC 9457 and the contract), whatever it is about.
+    #[track_caller]
+    pub fn any_problem(&self) -> Value {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{self}"
+        );
+        let problem = self.json();
+        for field in ["type", "title", "detail", "instance", "code", "request_id"] {
+            let text = problem[field].as_str();
+            assert!(
+                text.is_some_and(|text| !text.is_empty()),
+                "no {field}: {self}"
+            );
+        }
+        assert_eq!(problem["status"], self.status, "{self}");
+        assert_eq!(
+            problem["instance"].as_str(),
+            Some(self.path.as_str()),
+            "{self}"
+        );
+        assert_eq!(
+            problem["request_id"].as_str(),
+            self.header("x-request-id"),
+            "{self}"
+        );
+        let code = problem["code"].as_str().unwrap_or_default();
+        assert!(
+            code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+            "{self}"
+        );
+        self.tells_no_internals(&problem);
+        problem
+    }
+
+    /// The instance is the client's own path, everything else is ours.
+    #[track_caller]
+    fn tells_no_internals(&self, problem: &Value) {
+        let mut ours = problem.clone();
+        ours["instance"] = Value::Null;
+        let text = ours.to_string().to_ascii_lowercase();
+        for word in INTERNALS {
+            assert!(!text.contains(word), "tells of {word}: {self}");
+        }
+    }
+
+    /// What every answer of the API has: its length, a request id, and the security headers.
+    #[track_caller]
+    pub fn check_common(&self) {
+        if !matches!(self.status, 204 | 304) {
+            assert!(
+                self.header("content-length").is_some(),
+                "no Content-Length: {self}"
+            );
+        }
+        assert!(
+            self.header("transfer-encoding").is_none(),
+            "chunked: {self}"
+        );
+        assert_eq!(
+            self.header("x-content-type-options"),
+            Some("nosniff"),
+            "{self}"
+        );
+        if self.path.starts_with("/api/v1/users") || self.path.starts_with("/api/v1/health") {
+            assert!(
+                self.header("x-request-id").is_some_and(|id| !id.is_empty()),
+                "{self}"
+            );
+            assert_eq!(self.header("x-frame-options"), Some("DENY"), "{self}");
+        }
+        assert!(
+            self.header("server").is_none(),
+            "names its software: {self}"
+        );
+        if self.status >= 400 && self.path.starts_with("/api/v1/") && self.method != Method::HEAD {
+            self.json();
+        }
+    }
+}
+
+impl std::fmt::Display for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body: String = String::from_utf8_lossy(&self.body)
+            .chars()
+            .take(2000)
+            .collect();
+        write!(
+            f,
+            "{} {} -> {}\n{:#?}\n{body}",
+            self.method, self.path, self.status, self.headers
+        )
+    }
+}

@@ -1,0 +1,1 @@
+//! A private stack for the fault suites.

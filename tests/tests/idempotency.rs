@@ -1,0 +1,208 @@
+//! Idempotency-Key on POST /users: a repeated request creates nothing twice.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use std::collections::BTreeSet;
+
+use blackbox::client::{USERS, id};
+use blackbox::{Client, Reply, new_user, raw, unique};
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn create(client: &Client, key: &str, body: &Value) -> Reply {
+    let request = client
+        .request(Method::POST, USERS)
+        .header("idempotency-key", key);
+    client.send(request.json(body)).await
+}
+
+async fn count(client: &Client, email: &Value) -> usize {
+    let page = client
+        .list(&[("email", email.as_str().unwrap())])
+        .await
+        .expect(200)
+        .json();
+    page["items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn the_same_key_and_body_replays_the_answer() {
+    let client = Client::from_env();
+    let (key, body) = (unique(), new_user());
+    let first = create(&client, &key, &body).await.expect(201);
+    for _ in 0..3 {
+        let again = create(&client, &key, &body).await.expect(201);
+        assert_eq!(again.json(), first.json());
+        for name in ["location", "etag", "content-type"] {
+            assert_eq!(again.header(name), first.header(name), "{name}");
+        }
+    }
+    assert_eq!(count(&client, &body["email"]).await, 1);
+}
+
+#[tokio::test]
+async fn a_replay_is_the_stored_answer_even_after_a_change() {
+    let client = Client::from_env();
+    let (key, body) = (unique(), new_user());
+    let first = create(&client, &key, &body).await.expect(201);
+    let user = first.json();
+    client
+        .patch(id(&user), &json!({ "full_name": "Changed" }))
+        .await
+        .expect(200);
+    assert_eq!(create(&client, &key, &body).await.expect(201).json(), user);
+    client.delete(id(&user)).await.expect(204);
+    assert_eq!(create(&client, &key, &body).await.expect(201).json(), user);
+    client.user(id(&user)).await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_body_is_422() {
+    let client = Client::from_env();
+    let (key, body) = (unique(), new_user());
+    create(&client, &key, &body).await.expect(201);
+    let mut other = body.clone();
+    other["full_name"] = json!("Another");
+    for other in [other, new_user()] {
+        create(&client, &key, &other)
+            .await
+            .problem(422, "idempotency_key_reused");
+    }
+    assert_eq!(count(&client, &body["email"]).await, 1);
+}
+
+#[tokio::test]
+async fn another_key_is_another_request() {
+    let client = Client::from_env();
+    let body = new_user();
+    create(&client, &unique(), &body).await.expect(201);
+    create(&client, &unique(), &body)
+        .await
+        .problem(409, "email_taken");
+    create(&client, &unique(), &new_user()).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_use_up_its_key() {
+    let client = Client::from_env();
+    let (key, body) = (unique(), new_user());
+    let mut bad = body.clone();
+    bad["role"] = json!("root");
+    create(&client, &key, &bad).await.invalid("role");
+    create(&client, &key, &body).await.expect(201);
+
+    let (key, twin) = (unique(), new_user());
+    let mut taken = twin.clone();
+    taken["email"] = body["email"].clone();
+    create(&client, &key, &taken)
+        .await
+        .problem(409, "email_taken");
+    create(&client, &key, &twin).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_at_once_with_one_key_make_one_user() {
+    let client = Client::from_env();
+    for with_password in [false, true] {
+        let (key, mut body) = (unique(), new_user());
+        if with_password {
+            body["password"] = json!("correct horse battery");
+        }
+        let replies = join_all((0..20).map(|_| create(&client, &key, &body))).await;
+        let mut ids = BTreeSet::new();
+        for reply in replies {
+            if reply.status == 201 {
+                ids.insert(id(&reply.json()).to_owned());
+            } else {
+                reply.problem(409, "idempotency_key_in_flight");
+                assert!(reply.header("retry-after").is_some(), "{reply}");
+            }
+        }
+        assert_eq!(ids.len(), 1);
+        let after = create(&client, &key, &body).await.expect(201).json();
+        assert!(ids.contains(id(&after)));
+        assert_eq!(count(&client, &body["email"]).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_part_of_the_body() {
+    let client = Client::from_env();
+    let (key, mut body) = (unique(), new_user());
+    body["password"] = json!("first password");
+    let first = create(&client, &key, &body).await.expect(201).json();
+    assert_eq!(create(&client, &key, &body).await.expect(201).json(), first);
+    body["password"] = json!("other password");
+    create(&client, &key, &body)
+        .await
+        .problem(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_key_is_refused() {
+    let client = Client::from_env();
+    let body = new_user();
+    for bad in ["", " ", &"k".repeat(256), &"k".repeat(8_000), "caf\u{e9}"] {
+        let value = reqwest::header::HeaderValue::from_bytes(bad.as_bytes()).unwrap();
+        let request = client
+            .request(Method::POST, USERS)
+            .header("idempotency-key", value);
+        let reply = client.send(request.json(&body)).await;
+        reply.expect_any(&[400, 422]).any_problem();
+    }
+    let twice = client
+        .request(Method::POST, USERS)
+        .header("idempotency-key", "one");
+    let reply = client
+        .send(twice.header("idempotency-key", "two").json(&body))
+        .await;
+    reply.expect_any(&[400, 422]).any_problem();
+    for control in ["a\x01b", "a\x00b", "a\x7fb"] {
+        let text = body.to_string();
+        let extra = format!(
+            "Content-Type: application/json\r\nIdempotency-Key: {control}\r\nContent-Length: {}\r\n",
+            text.len()
+        );
+        let request = raw::request(client.base(), "POST", USERS, &extra, text.as_bytes());
+        let reply = raw::exchange(client.base(), &request).await;
+        assert!(matches!(reply.status, 400 | 422), "{reply:?}");
+    }
+    assert_eq!(count(&client, &body["email"]).await, 0);
+    create(
+        &client,
+        &format!("{}{}", unique(), "k".repeat(255 - 33)),
+        &body,
+    )
+    .await
+    .expect(201);
+}
+
+#[tokio::test]
+async fn hostile_keys_are_taken_as_they_are() {
+    let client = Client::from_env();
+    for mark in [
+        "'; DROP TABLE users; --",
+        "%",
+        "_",
+        "\\",
+        "\"quoted\"",
+        "{}",
+        "$1",
+    ] {
+        let (key, body) = (format!("{}{mark}", unique()), new_user());
+        let first = create(&client, &key, &body).await;
+        if first.status == 201 {
+            assert_eq!(
+                create(&client, &key, &body).await.expect(201).json(),
+                first.json()
+            );
+        } else {
+            first.expect_any(&[400, 422]).any_problem();
+        }
+    }
+}
