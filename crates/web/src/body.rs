@@ -106,7 +106,7 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| refuse(pointer(error.path()), error.inner()))?;
+        .map_err(|error| refuse(pointer(error.path(), &error.inner().to_string()), error.inner()))?;
     deserializer.end().map_err(|error| refuse(String::from("#"), &error))?;
     Ok(value)
 }
@@ -124,19 +124,25 @@ fn refuse(pointer: String, error: &serde_json::Error) -> Problem {
     }
 }
 
-/// The path as a JSON Pointer in URI fragment form (RFC 6901, section 6).
-pub(crate) fn pointer(path: &Path) -> String {
+/// Where serde stopped, as a JSON Pointer in URI fragment form (RFC 6901, section 6).
+pub(crate) fn pointer(path: &Path, message: &str) -> String {
     let mut pointer = String::from("#");
+    let mut push = |key: &str| {
+        pointer.push('/');
+        pointer.push_str(&bounded(key).replace('~', "~0").replace('/', "~1"));
+    };
     for segment in path.iter() {
         match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => {
-                let key = bounded(key).replace('~', "~0").replace('/', "~1");
-                pointer.push('/');
-                pointer.push_str(&key);
-            }
+            Segment::Seq { index } => push(&index.to_string()),
+            Segment::Map { key } => push(key),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
+    }
+    // A field that is missing or there twice is known to the object only, where the path ends.
+    let whole_object = ["missing field `", "duplicate field `"];
+    let named = whole_object.iter().find_map(|start| message.strip_prefix(start));
+    if let Some((field, _)) = named.and_then(|rest| rest.split_once('`')) {
+        push(field);
     }
     pointer
 }
@@ -199,7 +205,7 @@ mod tests {
             (r#"{"name":"x","other":1}"#, "#/other"),
             (r#"{"name":"x","name":"y"}"#, "#/name"),
             (r#"[]"#, "#"),
-            ("{}", "#"),
+            ("{}", "#/name"),
         ] {
             let (status, document) = post(Some(JSON), body);
             assert_eq!(status, 422, "{body}: {document}");

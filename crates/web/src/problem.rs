@@ -21,7 +21,7 @@ pub struct Problem {
     code: &'static str,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     internal: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             internal: None,
         }
     }
@@ -103,7 +103,7 @@ impl Problem {
 
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -136,7 +136,7 @@ impl Problem {
         };
         let mut problem = Self::new(status, code, detail);
         if let Some(allow) = headers.get(ALLOW) {
-            problem.headers.insert(ALLOW, allow.clone());
+            problem = problem.with_header(ALLOW, allow.clone());
         }
         problem
     }
@@ -202,7 +202,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::default();
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers.clone();
+        response.headers_mut().extend(self.headers.iter().cloned());
         response.extensions_mut().insert(self);
         response
     }

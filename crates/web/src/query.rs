@@ -23,7 +23,7 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let detail = bounded(&error.inner().to_string());
-        Problem::invalid(vec![FieldError::at(pointer(error.path()), detail)])
+        Problem::invalid(vec![FieldError::at(pointer(error.path(), &detail), detail)])
     })
 }
 
