@@ -1,1 +1,15 @@
-//! Bindings.
+//! Typed Postgres and Redis over the interfaces of the host.
+//!
+//! Everything above talks to [`postgres::Database`] and [`redis::Redis`]. In a component these are
+//! `HostPostgres` and `HostRedis`; natively, where the host's imports do not exist, tests use
+//! fakes, or `NativePostgres` (feature `native`) for SQL.
+
+#[cfg(target_arch = "wasm32")]
+mod bindings;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod held;
+#[cfg(target_arch = "wasm32")]
+mod race;
+
+pub mod postgres;
+pub mod redis;

@@ -1,0 +1,173 @@
+//! What can go wrong with a statement, and what that means to a caller.
+
+use std::time::Duration;
+
+/// Why a statement failed. The texts are for logs: they may name what the database knows.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// There is no connection, or it was lost.
+    #[error("no connection to Postgres: {0}")]
+    Connection(String),
+    /// Postgres did not answer in this time; whether the statement happened is not known.
+    #[error("Postgres did not answer within {0:?}")]
+    Timeout(Duration),
+    /// Postgres refused the statement.
+    #[error("{0}")]
+    Database(DatabaseError),
+    /// A column has another type than the code reads.
+    #[error("column {column} is {found}, expected {expected}")]
+    Decode { column: String, expected: &'static str, found: String },
+    /// The result has no such column.
+    #[error("the result has no column {column}")]
+    MissingColumn { column: String },
+    /// A parameter does not fit the statement.
+    #[error("parameter: {0}")]
+    Parameter(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The fields of a Postgres error report. Its detail, which quotes values of rows, is left out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{severity} {sqlstate}: {message}")]
+pub struct DatabaseError {
+    /// Five characters, of which the first two are the class.
+    pub sqlstate: String,
+    /// The constraint that was violated, by name.
+    pub constraint: Option<String>,
+    /// `ERROR`, `FATAL` or `PANIC`.
+    pub severity: String,
+    pub message: String,
+}
+
+impl Error {
+    /// The SQLSTATE that Postgres answered.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Database(error) => Some(&error.sqlstate),
+            _ => None,
+        }
+    }
+
+    /// The constraint that the statement violated.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Database(error) => error.constraint.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// SQLSTATE 23505.
+    pub fn is_unique_violation(&self) -> bool {
+        self.sqlstate() == Some("23505")
+    }
+
+    /// Whether the same request may well succeed later (503 and `Retry-After`): the connection is
+    /// lost, Postgres did not answer in time, has no resources (53), stops, starts or cancelled
+    /// (57), cannot be connected to (08), is read-only (25006), gave up on a lock (55P03), or
+    /// transactions were in each other's way (40001, 40P01).
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::Timeout(_) => true,
+            Self::Database(error) => {
+                let class = error.sqlstate.get(..2).unwrap_or_default();
+                matches!(class, "08" | "53" | "57")
+                    || matches!(error.sqlstate.as_str(), "25006" | "40001" | "40P01" | "55P03")
+            }
+            Self::Decode { .. }
+            | Self::MissingColumn { .. }
+            | Self::Parameter(_)
+            | Self::Other(_) => false,
+        }
+    }
+
+    /// Whether the connection is of no more use after this error: it is closed, or it leads to a
+    /// server that became read-only.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(crate) fn ends_connection(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::Timeout(_) => true,
+            Self::Database(error) => {
+                error.sqlstate.starts_with("08")
+                    || matches!(error.severity.as_str(), "FATAL" | "PANIC")
+                    || matches!(
+                        error.sqlstate.as_str(),
+                        "25006" | "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05"
+                    )
+            }
+            _ => false,
+        }
+    }
+
+    /// The error behind a driver's debug text, which is all that the host hands on for errors
+    /// that do not come from the server.
+    #[cfg(any(test, target_arch = "wasm32", feature = "native"))]
+    pub(crate) fn from_driver_text(text: String) -> Self {
+        let kind = text.strip_prefix("Error { kind: ").unwrap_or_default();
+        let is = |names: &[&str]| names.iter().any(|name| kind.starts_with(name));
+        if is(&["Closed", "Io", "UnexpectedMessage", "Connect", "Timeout"]) {
+            Self::Connection(text)
+        } else if is(&["ToSql", "Parameters"]) {
+            Self::Parameter(text)
+        } else {
+            Self::Other(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(sqlstate: &str, severity: &str) -> Error {
+        Error::Database(DatabaseError {
+            sqlstate: sqlstate.into(),
+            constraint: Some("users_email_key".into()),
+            severity: severity.into(),
+            message: "text".into(),
+        })
+    }
+
+    #[test]
+    fn unavailable_is_what_may_pass() {
+        for sqlstate in ["08006", "25006", "40001", "40P01", "53300", "55P03", "57014", "57P01"] {
+            assert!(database(sqlstate, "ERROR").is_unavailable(), "{sqlstate}");
+        }
+        for sqlstate in ["23505", "23514", "42P01", "22P02", ""] {
+            assert!(!database(sqlstate, "ERROR").is_unavailable(), "{sqlstate}");
+        }
+        assert!(Error::Timeout(Duration::from_secs(1)).is_unavailable());
+        assert!(!Error::Other("text".into()).is_unavailable());
+    }
+
+    #[test]
+    fn only_errors_of_the_connection_end_it() {
+        assert!(database("57P01", "FATAL").ends_connection());
+        assert!(database("57P01", "SCHWERWIEGEND").ends_connection());
+        assert!(database("XX000", "PANIC").ends_connection());
+        assert!(database("25006", "ERROR").ends_connection());
+        for sqlstate in ["23505", "40001", "53200", "57014"] {
+            assert!(!database(sqlstate, "ERROR").ends_connection(), "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn driver_texts_tell_lost_connections_from_wrong_parameters() {
+        let of = |text: &str| Error::from_driver_text(text.to_owned());
+        for text in ["Error { kind: Closed, cause: None }", "Error { kind: Io, cause: Some(..) }"] {
+            assert!(matches!(of(text), Error::Connection(_)), "{text}");
+        }
+        for text in ["Error { kind: ToSql(0), cause: .. }", "Error { kind: Parameters(1, 2) }"] {
+            assert!(matches!(of(text), Error::Parameter(_)), "{text}");
+        }
+        assert!(matches!(of("error retrieving column 0: kind: Closed"), Error::Other(_)));
+    }
+
+    #[test]
+    fn a_violation_names_its_constraint() {
+        let error = database("23505", "ERROR");
+        assert!(error.is_unique_violation());
+        assert_eq!(error.constraint(), Some("users_email_key"));
+        assert_eq!(error.to_string(), "ERROR 23505: text");
+    }
+}

@@ -1,0 +1,69 @@
+//! Redis: single commands over the host's connection.
+
+#[cfg(target_arch = "wasm32")]
+mod host;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+#[cfg(target_arch = "wasm32")]
+pub use host::HostRedis;
+
+/// An argument of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arg {
+    Int(i64),
+    Bytes(Vec<u8>),
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(value: &str) -> Self {
+        Self::Bytes(value.as_bytes().to_vec())
+    }
+}
+
+impl From<String> for Arg {
+    fn from(value: String) -> Self {
+        Self::Bytes(value.into_bytes())
+    }
+}
+
+/// One part of a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    Nil,
+    /// A simple string such as `OK`.
+    Status(String),
+    Int(i64),
+    Bytes(Vec<u8>),
+}
+
+/// Why a command failed. The texts are for logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RedisError {
+    /// There is no connection, or it was lost.
+    #[error("no connection to Redis: {0}")]
+    Connection(String),
+    /// Redis did not answer in this time; whether the command happened is not known.
+    #[error("Redis did not answer within {0:?}")]
+    Timeout(Duration),
+    /// Redis refused the command.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A Redis server that runs single commands.
+#[async_trait]
+pub trait Redis: Send + Sync + 'static {
+    /// Runs a command, at most once. Nested arrays of a reply come flattened.
+    ///
+    /// Keys and arguments stand in the host's traces: no secrets.
+    async fn execute(&self, command: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError>;
+}
