@@ -1,1 +1,24 @@
-//! Private Postgres and Redis servers.
+//! Private Postgres and Redis servers for development and tests, and the runner of `migrations/`.
+//!
+//! Servers come from binaries that are installed on the machine, listen on 127.0.0.1 only, and end
+//! with the value that owns them, or with the process that does if it is killed.
+
+mod account;
+mod binaries;
+mod database;
+mod install;
+pub mod migrations;
+mod port;
+mod postgres;
+mod process;
+mod redis;
+mod secret;
+
+pub use account::data_folder;
+pub use database::{app_database, create_database};
+pub use install::{Service, install, missing};
+pub use port::free_port;
+pub use postgres::{Postgres, PostgresOptions};
+pub use process::Process;
+pub use redis::{Redis, RedisOptions};
+pub use secret::{persistent_secret, random_hex};

@@ -1,0 +1,111 @@
+//! Where the servers' programs are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// A Postgres installation: `bin` holds `postgres` and `initdb`.
+#[derive(Debug)]
+pub(crate) struct PostgresBinaries {
+    pub(crate) bin: PathBuf,
+    pub(crate) major: u32,
+}
+
+/// Folders whose subfolders are versions, and where `bin` is in those.
+const POSTGRES_ROOTS: [(&str, &str, &str); 7] = [
+    ("/usr/lib/postgresql", "", "bin"),
+    ("/usr", "pgsql-", "bin"),
+    ("/usr/libexec", "postgresql", ""),
+    ("/opt/homebrew/opt", "postgresql", "bin"),
+    ("/usr/local/opt", "postgresql", "bin"),
+    ("/home/linuxbrew/.linuxbrew/opt", "postgresql", "bin"),
+    ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
+];
+
+/// Every Postgres on this machine, the newest first.
+pub(crate) fn postgres() -> Vec<PostgresBinaries> {
+    let mut folders = path_folders();
+    for (root, prefix, bin) in POSTGRES_ROOTS {
+        folders.extend(
+            Path::new(root)
+                .read_dir()
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+                .map(|entry| entry.path().join(bin)),
+        );
+    }
+    let mut found = Vec::<PostgresBinaries>::new();
+    for folder in folders {
+        // `postgres` on PATH is often a link into the installation, where its neighbours are.
+        let Ok(program) = folder.join("postgres").canonicalize() else {
+            continue;
+        };
+        let Some(bin) = program.parent().filter(|bin| bin.join("initdb").exists()) else {
+            continue;
+        };
+        if found.iter().any(|other| other.bin == bin) {
+            continue;
+        }
+        if let Ok(major) = postgres_major(&program) {
+            let bin = bin.to_path_buf();
+            found.push(PostgresBinaries { bin, major });
+        }
+    }
+    found.sort_by_key(|binaries| std::cmp::Reverse(binaries.major));
+    found
+}
+
+/// `redis-server`, or `valkey-server`, which speaks the same protocol.
+pub(crate) fn redis() -> Option<PathBuf> {
+    let mut folders = path_folders();
+    folders.extend(
+        ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]
+            .iter()
+            .map(PathBuf::from),
+    );
+    ["redis-server", "valkey-server"]
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|program| program.is_file())
+}
+
+fn path_folders() -> Vec<PathBuf> {
+    env::var_os("PATH")
+        .map(|path| env::split_paths(&path).collect())
+        .unwrap_or_default()
+}
+
+fn postgres_major(program: &Path) -> Result<u32> {
+    let output = Command::new(program)
+        .arg("--version")
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    parse_major(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The major version in `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`.
+fn parse_major(text: &str) -> Result<u32> {
+    let version = text.split_whitespace().nth(2).unwrap_or_default();
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next();
+    match digits.and_then(|digits| digits.parse().ok()) {
+        Some(major) => Ok(major),
+        None => bail!("cannot read a version from {text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_major;
+
+    #[test]
+    fn reads_the_major_version() {
+        let debian = "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n";
+        assert_eq!(parse_major(debian).unwrap(), 15);
+        assert_eq!(parse_major("postgres (PostgreSQL) 18beta1").unwrap(), 18);
+        assert!(parse_major("postgres").is_err());
+    }
+}

@@ -1,0 +1,119 @@
+//! The runner against a real Postgres.
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use super::{FILES, State, connect, migrate, migrator, parse_name, run, status};
+use crate::{Postgres, PostgresOptions};
+
+type Files = [(&'static str, &'static str)];
+
+const ONE: (&str, &str) = ("0001_one.sql", "CREATE TABLE one (id int)");
+const TWO: (&str, &str) = ("0002_two.sql", "CREATE TABLE two (id int)");
+
+fn server() -> Result<(TempDir, Postgres)> {
+    let dir = tempfile::tempdir()?;
+    let server = Postgres::start(dir.path(), PostgresOptions { durable: false })?;
+    Ok((dir, server))
+}
+
+async fn refusal(url: &str, files: &Files) -> Result<String> {
+    match run(url, migrator(files)?).await {
+        Ok(report) => panic!("not refused: {report:?}"),
+        Err(error) => Ok(format!("{error:#}")),
+    }
+}
+
+#[test]
+fn names_are_numbers_and_descriptions() {
+    let (version, description) = parse_name("0012_role_timeouts.sql").unwrap();
+    assert_eq!((version, description.as_str()), (12, "role timeouts"));
+    for name in ["users.sql", "x_users.sql", "0001_users.txt"] {
+        assert!(parse_name(name).is_err(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn two_runners_at_once_apply_everything_once() -> Result<()> {
+    let (_dir, server) = server()?;
+    let url = server.url("postgres");
+    let runs: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { migrate(&url).await })
+        })
+        .collect();
+    for run in runs {
+        assert_eq!(run.await??.total, FILES.len());
+    }
+    let entries = status(&url).await?;
+    assert_eq!(entries.len(), FILES.len());
+    assert!(
+        entries.iter().all(|entry| entry.state == State::Applied),
+        "{entries:?}"
+    );
+    assert!(migrate(&url).await?.applied.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ledger_that_differs_from_the_files_is_refused() -> Result<()> {
+    let (_dir, server) = server()?;
+    let url = server.url("postgres");
+    assert_eq!(run(&url, migrator(&[ONE])?).await?.applied, [1]);
+    assert_eq!(run(&url, migrator(&[ONE, TWO])?).await?.applied, [2]);
+
+    let changed = [("0001_one.sql", "CREATE TABLE one (id bigint)"), TWO];
+    assert!(
+        refusal(&url, &changed)
+            .await?
+            .contains("1 (one) is changed after")
+    );
+    assert!(
+        refusal(&url, &[ONE])
+            .await?
+            .contains("2 (two) is applied, but its file is missing")
+    );
+    let late = [("0000_zero.sql", "SELECT 1"), ONE, TWO];
+    assert!(
+        refusal(&url, &late)
+            .await?
+            .contains("0 (zero) is pending, but a later one")
+    );
+    assert!(
+        refusal(&url, &[ONE, ("0001_uno.sql", "")])
+            .await?
+            .contains("two migrations")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_no_trace_of_itself() -> Result<()> {
+    let (_dir, server) = server()?;
+    let url = server.url("postgres");
+    let broken = ("0002_two.sql", "CREATE TABLE two (id int); SELECT 1 / 0");
+    assert!(
+        refusal(&url, &[ONE, broken])
+            .await?
+            .contains("division by zero")
+    );
+    assert_eq!(run(&url, migrator(&[ONE, TWO])?).await?.applied, [2]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_runner_waits_as_long_as_a_statement_takes() -> Result<()> {
+    let (_dir, server) = server()?;
+    let url = server.url("postgres");
+    migrate(&url).await?;
+    let pool = connect(&url).await?;
+    for (setting, value) in [("statement_timeout", "0"), ("lock_timeout", "30s")] {
+        let shown: String = sqlx::query_scalar("SELECT current_setting($1)")
+            .bind(setting)
+            .fetch_one(&pool)
+            .await?;
+        assert_eq!(shown, value, "{setting}");
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! A child process with a group of its own, stopped by signal, that does not outlive its owner.
+
+use std::fs;
+use std::io::{PipeWriter, pipe};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How often a state that has no event is looked at.
+pub(crate) const POLL: Duration = Duration::from_millis(20);
+
+/// A running child. Dropping it stops it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    watchdog: Child,
+    /// Closes when this process ends, however it ends: the watchdog's sign to stop the child.
+    lifeline: Option<PipeWriter>,
+    signal: Signal,
+    grace: Duration,
+    paused: bool,
+}
+
+impl Process {
+    /// Starts `command` in a process group of its own, so that Ctrl-C in the terminal does not
+    /// reach it, and without standard input. It is stopped by SIGTERM, and by SIGKILL after `grace`.
+    pub fn spawn(command: &mut Command, grace: Duration) -> Result<Self> {
+        Self::spawn_with(command, Signal::SIGTERM, grace)
+    }
+
+    /// As `spawn`, with the signal that asks the program to stop.
+    pub(crate) fn spawn_with(
+        command: &mut Command,
+        signal: Signal,
+        grace: Duration,
+    ) -> Result<Self> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {program}"))?;
+        match watch(child.id(), signal) {
+            Ok((watchdog, lifeline)) => Ok(Self {
+                child,
+                watchdog,
+                lifeline: Some(lifeline),
+                signal,
+                grace,
+                paused: false,
+            }),
+            Err(error) => {
+                child.kill()?;
+                child.wait()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The child's piped standard output, once.
+    pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// How the child ended, if it has.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Asks the child to stop, waits, and kills it when its time is over. A no-op once it ended.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        self.stop_by(self.signal)
+    }
+
+    /// As `stop`, with another signal to ask by.
+    pub(crate) fn stop_by(&mut self, signal: Signal) -> Result<ExitStatus> {
+        if self.paused {
+            self.resume()?;
+        }
+        if self.exit_status()?.is_none() {
+            self.send(signal)?;
+            if self.wait(self.grace)?.is_none() {
+                self.child.kill()?;
+            }
+        }
+        let status = self.child.wait()?;
+        self.dismiss_watchdog()?;
+        Ok(status)
+    }
+
+    /// Waits up to `limit` for the child to end by itself.
+    pub fn wait(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let status = self.exit_status()?;
+            if status.is_some() || Instant::now() >= deadline {
+                return Ok(status);
+            }
+            sleep(POLL);
+        }
+    }
+
+    /// Freezes the child and its children: connections stay open and are not answered.
+    pub fn pause(&mut self) -> Result<()> {
+        // The parent first, so that it makes no children that would be missed.
+        self.send(Signal::SIGSTOP)?;
+        self.paused = true;
+        self.send_children(Signal::SIGSTOP)
+    }
+
+    /// Undoes `pause`.
+    pub fn resume(&mut self) -> Result<()> {
+        self.send_children(Signal::SIGCONT)?;
+        self.send(Signal::SIGCONT)?;
+        self.paused = false;
+        Ok(())
+    }
+
+    /// Sends a signal to the child.
+    fn send(&self, signal: Signal) -> Result<()> {
+        let pid = pid(self.child.id())?;
+        kill(pid, signal).with_context(|| format!("cannot send {signal} to process {pid}"))
+    }
+
+    fn send_children(&self, signal: Signal) -> Result<()> {
+        for child in children(self.child.id())? {
+            // A child may end at any moment.
+            let _ = kill(pid(child)?, signal);
+        }
+        Ok(())
+    }
+
+    fn dismiss_watchdog(&mut self) -> Result<()> {
+        self.watchdog.kill()?;
+        self.watchdog.wait()?;
+        self.lifeline = None;
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing is left to do about an error here.
+        let _ = self.stop();
+    }
+}
+
+/// Starts a shell that signals `target` when this process is gone. Servers sit in groups of their
+/// own, so nothing else would end them when a test runner kills a test at its time limit.
+fn watch(target: u32, signal: Signal) -> Result<(Child, PipeWriter)> {
+    let (reader, writer) = pipe()?;
+    let name = signal.as_str().trim_start_matches("SIG");
+    let watchdog = Command::new("/bin/sh")
+        .args(["-c", "read -r _; kill -s \"$1\" \"$2\"", "watchdog", name])
+        .arg(target.to_string())
+        .process_group(0)
+        .current_dir("/")
+        .stdin(reader)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("cannot start /bin/sh")?;
+    Ok((watchdog, writer))
+}
+
+/// Ids of the direct children. Postgres gives each a session, so a process group does not hold them.
+fn children(parent: u32) -> Result<Vec<u32>> {
+    let proc = format!("/proc/{parent}/task/{parent}/children");
+    if let Ok(list) = fs::read_to_string(proc) {
+        return Ok(list
+            .split_whitespace()
+            .filter_map(|id| id.parse().ok())
+            .collect());
+    }
+    let output = Command::new("ps")
+        .args(["-A", "-o", "pid=,ppid="])
+        .output()
+        .context("cannot run `ps`")?;
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| line.trim().split_once(char::is_whitespace))
+        .filter(|(_, of)| of.trim().parse() == Ok(parent))
+        .filter_map(|(id, _)| id.parse().ok())
+        .collect())
+}
+
+/// What a process was started as, None when there is no such process.
+pub(crate) fn command_line(id: u32) -> Option<String> {
+    if let Ok(words) = fs::read(format!("/proc/{id}/cmdline")) {
+        return Some(String::from_utf8_lossy(&words).replace('\0', " "));
+    }
+    let output = Command::new("ps")
+        .args(["-o", "command=", "-p", &id.to_string()])
+        .output()
+        .ok()?;
+    let line = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!line.is_empty()).then_some(line)
+}
+
+/// Stops a process that is not a child, by SIGINT.
+pub(crate) fn interrupt_and_wait(id: u32, limit: Duration) -> Result<()> {
+    let pid = pid(id)?;
+    let deadline = Instant::now() + limit;
+    kill(pid, Signal::SIGINT).with_context(|| format!("cannot stop process {pid}"))?;
+    while kill(pid, None).is_ok() {
+        if Instant::now() >= deadline {
+            bail!("process {pid} did not stop in {} s", limit.as_secs());
+        }
+        sleep(POLL);
+    }
+    Ok(())
+}
+
+fn pid(id: u32) -> Result<Pid> {
+    Ok(Pid::from_raw(i32::try_from(id)?))
+}

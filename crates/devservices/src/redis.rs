@@ -1,0 +1,180 @@
+//! A private Redis (or Valkey) server: a cache that writes nothing to disk.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::account::Account;
+use crate::binaries;
+use crate::port::free_port;
+use crate::process::{POLL, Process};
+use crate::secret::write_private;
+
+const START_LIMIT: Duration = Duration::from_secs(15);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// A port may be taken between its choice and the server's bind.
+const START_ATTEMPTS: usize = 5;
+
+/// How a server is started.
+#[derive(Clone, Debug, Default)]
+pub struct RedisOptions {
+    /// What the user `default` has to give, without spaces or quotes; None: anyone may connect.
+    pub password: Option<String>,
+}
+
+/// A running server on 127.0.0.1. Dropping it stops it.
+#[derive(Debug)]
+pub struct Redis {
+    dir: PathBuf,
+    program: PathBuf,
+    account: Account,
+    options: RedisOptions,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Redis {
+    /// Starts a server on a free port with its log and configuration in `dir`, which belongs to
+    /// the account that it runs as afterwards. Returns when it answers.
+    pub fn start(dir: &Path, options: RedisOptions) -> Result<Self> {
+        let account = Account::for_servers()?;
+        account.prepare(dir)?;
+        let mut server = Self {
+            dir: dir.canonicalize()?,
+            program: binaries::redis().context("Redis is not installed")?,
+            account,
+            options,
+            port: 0,
+            process: None,
+        };
+        for _ in 1..START_ATTEMPTS {
+            server.port = free_port()?;
+            match server.start_again() {
+                Err(error) if error.to_string().contains("Address already in use") => {}
+                result => return result.map(|()| server),
+            }
+        }
+        server.port = free_port()?;
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// `redis://[:password@]127.0.0.1:port`
+    pub fn url(&self) -> String {
+        let credentials = self
+            .password()
+            .map(|password| format!(":{password}@"))
+            .unwrap_or_default();
+        format!("redis://{credentials}{}:{}", self.host(), self.port)
+    }
+
+    /// The address that it listens on.
+    pub fn host(&self) -> &str {
+        "127.0.0.1"
+    }
+
+    /// The port, the same until the value is dropped.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The password of the user `default`, if one is asked for.
+    pub fn password(&self) -> Option<&str> {
+        self.options.password.as_deref()
+    }
+
+    /// Stops and forgets everything. A no-op when it is stopped.
+    pub fn stop(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(mut process) => process.stop().map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts on the same port after `stop`, empty.
+    pub fn start_again(&mut self) -> Result<()> {
+        if self.process.is_some() {
+            return Ok(());
+        }
+        let mut process = Process::spawn(&mut self.command()?, STOP_LIMIT)?;
+        let deadline = Instant::now() + START_LIMIT;
+        while !self.answers() {
+            if let Some(status) = process.exit_status()? {
+                bail!("Redis ended at start ({status}):\n{}", self.log());
+            }
+            if Instant::now() >= deadline {
+                let seconds = START_LIMIT.as_secs();
+                bail!("Redis does not answer after {seconds} s:\n{}", self.log());
+            }
+            sleep(POLL);
+        }
+        // Another server may hold the port and have answered in its place.
+        if let Some(status) = process.wait(POLL)? {
+            bail!("Redis ended at start ({status}):\n{}", self.log());
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Freezes the server: connections stay open, new ones are accepted, nothing is answered.
+    pub fn pause(&mut self) -> Result<()> {
+        self.running()?.pause()
+    }
+
+    /// Undoes `pause`.
+    pub fn resume(&mut self) -> Result<()> {
+        self.running()?.resume()
+    }
+
+    fn running(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("Redis is stopped")
+    }
+
+    fn command(&self) -> Result<Command> {
+        // In a file because a command line, and the password in it, is readable by everyone.
+        let config = self.dir.join("redis.conf");
+        let mut text = format!(
+            "bind {}\nport {}\ndaemonize no\nsave \"\"\nappendonly no\n\
+             maxmemory 64mb\nmaxmemory-policy allkeys-lru\n",
+            self.host(),
+            self.port
+        );
+        if let Some(password) = self.password() {
+            text.push_str(&format!("requirepass {password}\n"));
+        }
+        write_private(&config, &text)?;
+        self.account.own(&config)?;
+        let log = File::create(self.log_path()).context("cannot write the log of Redis")?;
+        let mut command = Command::new(&self.program);
+        self.account.apply(&mut command).current_dir(&self.dir);
+        command.arg(&config).stdout(log.try_clone()?).stderr(log);
+        Ok(command)
+    }
+
+    /// An answer of any kind to PING, also one that asks for the password, but not `-LOADING`.
+    fn answers(&self) -> bool {
+        let ping = || -> std::io::Result<bool> {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+            stream.write_all(b"PING\r\n")?;
+            let mut answer = [0; 7];
+            stream.read_exact(&mut answer)?;
+            Ok(answer == *b"+PONG\r\n" || answer.starts_with(b"-NOAUTH"))
+        };
+        ping().unwrap_or(false)
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.join("server.log")
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,42 @@
+//! Random secrets, and files that only their owner can read.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+
+/// Random bytes from the operating system, as lower-case hex of twice their number.
+pub fn random_hex(bytes: usize) -> Result<String> {
+    let mut buffer = vec![0; bytes];
+    getrandom::fill(&mut buffer).map_err(|error| anyhow!("no random bytes: {error}"))?;
+    Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The secret in `path`; a new one of 32 hex digits is written there, with mode 0600, if there is none.
+pub fn persistent_secret(path: &Path) -> Result<String> {
+    if let Ok(secret) = fs::read_to_string(path) {
+        let secret = secret.trim();
+        if !secret.is_empty() {
+            return Ok(secret.to_owned());
+        }
+    }
+    let secret = random_hex(16)?;
+    write_private(path, &secret)?;
+    Ok(secret)
+}
+
+/// Replaces `path` by a file with mode 0600. The mode is set before the contents are.
+pub(crate) fn write_private(path: &Path, contents: &str) -> Result<()> {
+    if path.exists() {
+        fs::remove_file(path).with_context(|| format!("cannot replace {}", path.display()))?;
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(contents.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,143 @@
+//! Postgres and Redis as tests use them: started, stopped, crashed and frozen.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::Result;
+use devservices::{Postgres, PostgresOptions, Redis, RedisOptions, app_database, create_database};
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_millis(300);
+
+async fn count_users(url: &str) -> Result<i64> {
+    let mut connection = PgConnection::connect(url).await?;
+    let count = sqlx::query_scalar("SELECT count(*) FROM users")
+        .fetch_one(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(count)
+}
+
+#[tokio::test]
+async fn postgres_keeps_its_data_through_stop_restart_and_crash() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let options = PostgresOptions { durable: true };
+    let mut server = Postgres::start(dir.path(), options)?;
+    let url = create_database(&server.url("postgres")).await?;
+    let port = server.port();
+    let mut connection = PgConnection::connect(&url).await?;
+    let insert = "INSERT INTO users (id, email, full_name) \
+                  VALUES (gen_random_uuid(), 'a@example.com', 'A')";
+    sqlx::query(insert).execute(&mut connection).await?;
+
+    server.restart()?;
+    assert!(
+        sqlx::query("SELECT 1")
+            .execute(&mut connection)
+            .await
+            .is_err()
+    );
+    assert_eq!(count_users(&url).await?, 1);
+
+    server.crash()?;
+    assert!(count_users(&url).await.is_err());
+    server.start_again()?;
+    assert_eq!(count_users(&url).await?, 1);
+    assert_eq!(server.port(), port);
+
+    drop(server);
+    assert!(count_users(&url).await.is_err());
+    let server = Postgres::start(dir.path(), options)?;
+    let url = url.replace(&port.to_string(), &server.port().to_string());
+    assert_eq!(count_users(&url).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_paused_postgres_answers_after_it_is_resumed() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut server = Postgres::start(dir.path(), PostgresOptions { durable: false })?;
+    let mut connection = PgConnection::connect(&server.url("postgres")).await?;
+    server.pause()?;
+    let mut query = Box::pin(sqlx::query("SELECT 1").execute(&mut connection));
+    assert!(timeout(PATIENCE, &mut query).await.is_err());
+    server.resume()?;
+    query.await?;
+    // A server that is still paused stops too.
+    server.pause()?;
+    server.stop()
+}
+
+#[tokio::test]
+async fn a_server_that_was_left_on_the_data_makes_room() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let options = PostgresOptions { durable: false };
+    let mut first = Postgres::start(dir.path(), options)?;
+    let second = Postgres::start(dir.path(), options)?;
+    PgConnection::connect(&second.url("postgres")).await?;
+    first.stop()
+}
+
+#[tokio::test]
+async fn the_app_has_a_role_of_its_own() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Postgres::start(dir.path(), PostgresOptions { durable: false })?;
+    let admin = server.url("postgres");
+    let url = app_database(&admin).await?;
+    assert_eq!(app_database(&admin).await?, url);
+    devservices::migrations::migrate(&url).await?;
+    assert_eq!(count_users(&url).await?, 0);
+    let mut connection = PgConnection::connect(&url).await?;
+    let superuser: bool =
+        sqlx::query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+            .fetch_one(&mut connection)
+            .await?;
+    assert!(!superuser);
+    assert_ne!(create_database(&url).await?, create_database(&url).await?);
+    let wrong = url.replace(server.password(), "wrong");
+    assert!(PgConnection::connect(&wrong).await.is_err());
+    Ok(())
+}
+
+fn ask(stream: &mut TcpStream, command: &str) -> std::io::Result<String> {
+    stream.write_all(format!("{command}\r\n").as_bytes())?;
+    let mut answer = [0; 64];
+    let length = stream.read(&mut answer)?;
+    Ok(String::from_utf8_lossy(answer.get(..length).unwrap_or_default()).into_owned())
+}
+
+#[test]
+fn redis_stops_starts_and_freezes_on_one_port() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let password = Some("sesame".to_owned());
+    let mut server = Redis::start(dir.path(), RedisOptions { password })?;
+    let address = ("127.0.0.1", server.port());
+    assert_eq!(
+        server.url(),
+        format!("redis://:sesame@127.0.0.1:{}", server.port())
+    );
+
+    let mut stream = TcpStream::connect(address)?;
+    assert!(ask(&mut stream, "PING")?.starts_with("-NOAUTH"));
+    assert_eq!(ask(&mut stream, "AUTH sesame")?, "+OK\r\n");
+    assert_eq!(ask(&mut stream, "SET key value")?, "+OK\r\n");
+
+    server.pause()?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    assert!(ask(&mut stream, "GET key").is_err());
+    server.resume()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut answer = [0; 11];
+    stream.read_exact(&mut answer)?;
+    assert_eq!(answer, *b"$5\r\nvalue\r\n");
+
+    server.stop()?;
+    assert!(TcpStream::connect(address).is_err());
+    server.start_again()?;
+    let mut stream = TcpStream::connect(address)?;
+    assert_eq!(ask(&mut stream, "AUTH sesame")?, "+OK\r\n");
+    assert_eq!(ask(&mut stream, "GET key")?, "$-1\r\n");
+    Ok(())
+}
