@@ -1,0 +1,245 @@
+//! Postgres goes away, restarts, freezes or is locked: clients are told within 2 s, nothing that
+//! was acknowledged is lost, and the app recovers by itself.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use blackbox::client::{Client, USERS, id, user_path};
+use blackbox::stack::{Stack, eventually};
+use blackbox::{Reply, new_user};
+use futures::future::join_all;
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+/// How soon a client hears that the database does not answer.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
+/// How soon everything works again once the database does.
+const RECOVERED_WITHIN: Duration = Duration::from_secs(5);
+
+/// One request of each kind that needs the database.
+fn requests(client: &Client, id: &str) -> Vec<RequestBuilder> {
+    let item = user_path(id);
+    vec![
+        client.request(Method::GET, USERS),
+        client.request(Method::POST, USERS).json(&new_user()),
+        client
+            .request(Method::POST, USERS)
+            .json(&new_user())
+            .header("idempotency-key", id),
+        client.request(Method::GET, &item),
+        client.patch_request(id, &json!({ "full_name": "N" })),
+        client.patch_request(id, &json!({})),
+        client.request(Method::DELETE, &item),
+    ]
+}
+
+fn assert_unavailable(reply: &Reply, took: Duration) {
+    reply.problem(503, "unavailable");
+    let seconds = reply
+        .header("retry-after")
+        .and_then(|text| text.parse::<u32>().ok());
+    assert!(seconds.is_some(), "no Retry-After: {reply}");
+    assert!(took < TOLD_WITHIN, "told after {took:?}: {reply}");
+}
+
+/// Sends each kind of request at once; all must be 503 in time.
+async fn all_are_unavailable(client: &Client) {
+    let nobody = uuid::Uuid::now_v7().to_string();
+    let sends = requests(client, &nobody).into_iter().map(async |request| {
+        let begun = Instant::now();
+        let reply = client.send(request).await;
+        assert_unavailable(&reply, begun.elapsed());
+    });
+    join_all(sends).await;
+    client.get("/api/v1/health/live").await.expect(200);
+    let begun = Instant::now();
+    let ready = client.get("/api/v1/health/ready").await;
+    ready.problem(503, "unavailable");
+    assert!(
+        begun.elapsed() < Duration::from_millis(1_500),
+        "ready took {:?}",
+        begun.elapsed()
+    );
+}
+
+/// Waits until creating and listing work again; every answer on the way is a 503.
+async fn recovers(client: &Client) {
+    eventually(RECOVERED_WITHIN, "recovery", async || {
+        let created = client.create(&new_user()).await.expect_any(&[201, 503]);
+        let listed = client.list(&[("limit", "1")]).await.expect_any(&[200, 503]);
+        let ready = client
+            .get("/api/v1/health/ready")
+            .await
+            .expect_any(&[200, 503]);
+        (created.status, listed.status, ready.status) == (201, 200, 200)
+    })
+    .await;
+    for _ in 0..20 {
+        client.created(&new_user()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_postgres_users_are_503_and_live_is_200() {
+    let mut stack = Stack::start().await;
+    stack.client.created(&new_user()).await;
+    stack.stop_postgres();
+    for _ in 0..3 {
+        all_are_unavailable(&stack.client).await;
+    }
+    stack.start_postgres();
+    recovers(&stack.client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_postgres_frozen_users_are_503_within_2_seconds() {
+    let mut stack = Stack::start().await;
+    stack.client.created(&new_user()).await;
+    stack.pause_postgres();
+    for _ in 0..2 {
+        all_are_unavailable(&stack.client).await;
+    }
+    stack.resume_postgres();
+    recovers(&stack.client).await;
+}
+
+/// What a client of the load saw.
+#[derive(Default)]
+struct Seen {
+    acknowledged: Vec<String>,
+    unavailable: usize,
+}
+
+/// Creates, reads and lists until `over`; every answer is right or 503.
+async fn load(client: Client, over: Arc<AtomicBool>) -> Seen {
+    let mut seen = Seen::default();
+    while !over.load(Ordering::SeqCst) {
+        let nobody = uuid::Uuid::now_v7().to_string();
+        let last = seen.acknowledged.last().cloned().unwrap_or(nobody);
+        for request in [
+            client.request(Method::POST, USERS).json(&new_user()),
+            client.request(Method::GET, &user_path(&last)),
+            client.request(Method::GET, &format!("{USERS}?limit=2")),
+        ] {
+            let begun = Instant::now();
+            let reply = client.send(request).await;
+            match reply.status {
+                201 => seen.acknowledged.push(id(&reply.json()).to_owned()),
+                200 => {}
+                404 if seen.acknowledged.is_empty() => {}
+                _ => {
+                    assert_unavailable(&reply, begun.elapsed());
+                    seen.unavailable += 1;
+                }
+            }
+        }
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_under_load_gives_503_and_loses_no_acknowledged_user() {
+    let mut stack = Stack::start_durable().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let clients =
+        (0..8).map(|_| tokio::spawn(load(Client::new(stack.client.base()), Arc::clone(&over))));
+    let clients: Vec<_> = clients.collect();
+    recovers(&stack.client).await;
+    stack.restart_postgres();
+    recovers(&stack.client).await;
+    stack.crash_postgres();
+    stack.start_postgres();
+    recovers(&stack.client).await;
+    over.store(true, Ordering::SeqCst);
+
+    let database = stack.database().await;
+    let mut acknowledged = 0;
+    for client in clients {
+        let seen = client.await.unwrap();
+        acknowledged += seen.acknowledged.len();
+        for id in seen.acknowledged {
+            let id = uuid::Uuid::parse_str(&id).unwrap();
+            let rows = database
+                .query_one(
+                    "SELECT count(*) FROM users WHERE id = $1::text::uuid",
+                    &[&id.to_string()],
+                )
+                .await
+                .unwrap();
+            assert_eq!(
+                rows.get::<_, i64>(0),
+                1,
+                "{id} was acknowledged and is lost"
+            );
+        }
+    }
+    assert!(acknowledged > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ended_connections_are_opened_again() {
+    let stack = Stack::start().await;
+    let database = stack.database().await;
+    for _ in 0..3 {
+        stack.client.created(&new_user()).await;
+        database
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
+                &[],
+            )
+            .await
+            .unwrap();
+        // A read may be sent again, so it is; the client notices nothing.
+        stack.client.list(&[("limit", "1")]).await.expect(200);
+        stack.client.created(&new_user()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_row_is_503_in_time_and_stalls_nobody_else() {
+    let stack = Stack::start().await;
+    let client = &stack.client;
+    let user = client.created(&new_user()).await;
+    let mut database = stack.database().await;
+    let lock = database.transaction().await.unwrap();
+    lock.execute(
+        "SELECT 1 FROM users WHERE id = $1::text::uuid FOR UPDATE",
+        &[&id(&user)],
+    )
+    .await
+    .unwrap();
+    let patch = json!({ "full_name": "N" });
+    let stuck = (0..4).map(async |_| {
+        let begun = Instant::now();
+        let reply = client.patch(id(&user), &patch).await;
+        assert_unavailable(&reply, begun.elapsed());
+    });
+    let others = (0..20).map(async |_| {
+        let begun = Instant::now();
+        client.created(&new_user()).await;
+        assert!(
+            begun.elapsed() < TOLD_WITHIN,
+            "stalled for {:?}",
+            begun.elapsed()
+        );
+    });
+    futures::join!(join_all(stuck), join_all(others));
+    lock.rollback().await.unwrap();
+    eventually(RECOVERED_WITHIN, "the patch to pass", async || {
+        client
+            .patch(id(&user), &patch)
+            .await
+            .expect_any(&[200, 503])
+            .status
+            == 200
+    })
+    .await;
+}
