@@ -1,2 +1,71 @@
-//! Host.
-fn main() {}
+//! `devhost`: serves a Spin application from the command line.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use devhost::{Host, Options};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Serves a Spin application without Spin.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The application's manifest
+    #[arg(long, default_value = "spin.toml")]
+    manifest: PathBuf,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// A variable's value; it comes before SPIN_VARIABLE_<NAME> and .env
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    variables: Vec<(String, String)>,
+    /// A folder for compiled components, so that the next start is faster
+    #[arg(long, value_name = "FOLDER")]
+    cache: Option<PathBuf>,
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "must be NAME=VALUE".to_owned())
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    // Taken before the line below is printed: who reads it may stop this process at once.
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let host = Host::start(Options {
+        manifest: arguments.manifest,
+        listen: arguments.listen,
+        variables: arguments.variables,
+        cache: arguments.cache,
+    })
+    .await?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "Serving http://{}", host.address()?)
+        .and_then(|()| stdout.flush())
+        .context("cannot write to stdout")?;
+    host.serve(either(&mut terminate, &mut interrupt)).await;
+    // Instances that are still at work must not hold the process.
+    std::process::exit(0);
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,110 @@
+//! What belongs to one instance of a component: its WASI context, its handles, and what its component may do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::uri::Scheme;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{
+    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+    WasiHttpView, default_send_request,
+};
+
+use crate::allowed_hosts::AllowedHosts;
+use crate::postgres::Pools;
+use crate::stdio::GuestOutput;
+
+/// What all instances of a component share.
+pub struct Component {
+    /// The id in the manifest.
+    pub id: String,
+    /// The variables that it sees, with their values.
+    pub variables: BTreeMap<String, String>,
+    /// Its environment.
+    pub environment: Vec<(String, String)>,
+    /// Where it may connect to.
+    pub allowed_hosts: AllowedHosts,
+    /// Its clients of Postgres.
+    pub pools: Pools,
+}
+
+/// The data of one store: one instance, alive for as long as its worker keeps it.
+pub struct Instance {
+    /// Shared with the component's other instances.
+    pub component: Arc<Component>,
+    /// The guest's handles; they end with the instance.
+    pub table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outbound: OutboundHttp,
+}
+
+impl Instance {
+    /// A fresh instance's data: no files, no sockets, the component's environment, output to stderr.
+    pub fn new(component: Arc<Component>) -> Self {
+        let wasi = WasiCtxBuilder::new()
+            .envs(&component.environment)
+            .stdout(GuestOutput::new())
+            .stderr(GuestOutput::new())
+            .build();
+        Self {
+            outbound: OutboundHttp(component.clone()),
+            component,
+            table: ResourceTable::new(),
+            wasi,
+            http: WasiHttpCtx::new(),
+        }
+    }
+}
+
+impl WasiView for Instance {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Instance {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outbound,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
+/// Sends requests of the guest to the hosts that its component may reach.
+struct OutboundHttp(Arc<Component>);
+
+type Finished = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
+type Sent = Result<(http::Response<WasiBody>, Finished), HttpError>;
+
+impl WasiHttpHooks for OutboundHttp {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _finished: Finished,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let uri = request.uri();
+        let scheme = uri.scheme().unwrap_or(&Scheme::HTTPS);
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let address = format!("{scheme}://{authority}");
+        let allowed = self.0.allowed_hosts.allows(&address, scheme.as_str());
+        Box::new(async move {
+            if !allowed {
+                tracing::warn!(
+                    "a component may not reach {address}: it is not in allowed_outbound_hosts"
+                );
+                return Err(HttpError::HttpRequestDenied);
+            }
+            let (response, finished) = default_send_request(request, options).await?;
+            let response = response.map(http_body_util::BodyExt::boxed_unsync);
+            Ok((response, Box::new(finished) as Finished))
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! Pools of clients, one for each address, and the statements that run on a client.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use futures::{Stream, StreamExt, TryStreamExt};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::config::{Config, SslMode};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{NoTls, Row, RowStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::values::{data_type, parameters, row_values};
+use crate::bindings::postgres::{Column, DbError, DbValue, Error, ParameterValue, QueryError};
+
+/// Clients for each address of a component.
+const POOL_SIZE: usize = 64;
+
+/// The pools of one component, by address and extra root certificate.
+#[derive(Default)]
+pub struct Pools(Mutex<HashMap<(String, Option<String>), Pool>>);
+
+impl Pools {
+    /// A client for the address; it waits when all 64 are in use.
+    ///
+    /// # Errors
+    /// `connection-failed` when the address cannot be read or connected to.
+    pub async fn client(&self, address: &str, root: Option<String>) -> Result<Client, Error> {
+        let failed = |error: anyhow::Error| Error::ConnectionFailed(format!("{error:?}"));
+        let pool = self.pool(address, root).map_err(failed)?;
+        let client = pool.get().await.map_err(|error| failed(error.into()))?;
+        Ok(Client(Arc::new(client)))
+    }
+
+    fn pool(&self, address: &str, root: Option<String>) -> Result<Pool> {
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (address.to_owned(), root);
+        if let Some(pool) = pools.get(&key) {
+            return Ok(pool.clone());
+        }
+        let pool = new_pool(address, key.1.as_deref())
+            .context("establishing PostgreSQL connection pool")?;
+        pools.insert(key, pool.clone());
+        Ok(pool)
+    }
+}
+
+fn new_pool(address: &str, root: Option<&str>) -> Result<Pool> {
+    let config: Config = address
+        .parse()
+        .context("parsing Postgres connection string")?;
+    let manager_config = ManagerConfig {
+        // A borrower must not see the settings of the one before.
+        recycling_method: RecyclingMethod::Clean,
+    };
+    let manager = if config.get_ssl_mode() == SslMode::Disable {
+        Manager::from_config(config, NoTls, manager_config)
+    } else {
+        Manager::from_config(config, tls(root)?, manager_config)
+    };
+    Pool::builder(manager)
+        .max_size(POOL_SIZE)
+        .build()
+        .context("building Postgres connection pool")
+}
+
+/// Certificates are verified against the system's roots and `root`, a PEM text, also when TLS is only preferred.
+fn tls(root: Option<&str>) -> Result<MakeRustlsConnect> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(pem) = root {
+        roots.add(CertificateDer::from_pem_slice(pem.as_bytes())?)?;
+    }
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
+
+/// Checks that a text is a PEM certificate.
+///
+/// # Errors
+/// `other` when it is not.
+pub fn check_certificate(pem: &str) -> Result<(), Error> {
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .map(drop)
+        .map_err(|error| Error::Other(format!("invalid root certificate: {error}")))
+}
+
+/// A borrowed client; it goes back to its pool when the last clone is dropped.
+#[derive(Clone)]
+pub struct Client(Arc<Object>);
+
+impl Client {
+    /// Runs a statement and counts the rows that it touched.
+    pub async fn execute(&self, statement: &str, values: &[ParameterValue]) -> Result<u64, Error> {
+        let parameters = parameters(values)
+            .map_err(|error| Error::ValueConversionFailed(format!("{error:?}")))?;
+        let references: Vec<&(dyn ToSql + Sync)> = parameters
+            .iter()
+            .map(|parameter| parameter.as_ref() as &(dyn ToSql + Sync))
+            .collect();
+        self.0
+            .execute(statement, &references)
+            .await
+            .map_err(query_failed)
+    }
+
+    /// Starts a query; errors of its execution are in the stream.
+    pub async fn query(&self, statement: &str, values: &[ParameterValue]) -> Result<Rows, Error> {
+        let parameters =
+            parameters(values).map_err(|error| Error::BadParameter(format!("{error:?}")))?;
+        let rows = self
+            .0
+            .query_raw(statement, parameters)
+            .await
+            .map_err(query_failed)?;
+        Ok(Rows(Box::pin(rows)))
+    }
+}
+
+/// The rows of a running query.
+pub struct Rows(std::pin::Pin<Box<RowStream>>);
+
+impl Rows {
+    /// The columns, known from the first row alone: no rows, no columns. And the rows with that first one.
+    pub async fn with_columns(
+        self,
+    ) -> (
+        Vec<Column>,
+        impl Stream<Item = Result<Vec<DbValue>, Error>> + Send + 'static,
+    ) {
+        let mut rows = self.0.fuse();
+        let first = rows.next().await;
+        let columns = match &first {
+            Some(Ok(row)) => columns(row),
+            _ => Vec::new(),
+        };
+        let rows = futures::stream::iter(first)
+            .chain(rows)
+            .map_err(query_failed)
+            .map(|row| {
+                row_values(&row?)
+                    .map_err(|error| Error::QueryFailed(QueryError::Text(format!("{error:?}"))))
+            });
+        (columns, rows)
+    }
+}
+
+fn columns(row: &Row) -> Vec<Column> {
+    let column = |column: &tokio_postgres::Column| Column {
+        name: column.name().to_owned(),
+        data_type: data_type(column.type_()),
+    };
+    row.columns().iter().map(column).collect()
+}
+
+fn query_failed(error: tokio_postgres::Error) -> Error {
+    let as_text = format!("{error:?}");
+    Error::QueryFailed(match error.as_db_error() {
+        None => QueryError::Text(as_text),
+        Some(db) => QueryError::DbError(DbError {
+            as_text,
+            severity: db.severity().to_owned(),
+            code: db.code().code().to_owned(),
+            message: db.message().to_owned(),
+            detail: db.detail().map(str::to_owned),
+            extras: extras(db),
+        }),
+    })
+}
+
+fn extras(db: &tokio_postgres::error::DbError) -> Vec<(String, String)> {
+    let line = db.line().map(|line| line.to_string());
+    [
+        ("column", db.column()),
+        ("constraint", db.constraint()),
+        ("routine", db.routine()),
+        ("hint", db.hint()),
+        ("table", db.table()),
+        ("datatype", db.datatype()),
+        ("schema", db.schema()),
+        ("file", db.file()),
+        ("line", line.as_deref()),
+        ("where_", db.where_()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+    .collect()
+}

@@ -1,0 +1,228 @@
+//! `spin:redis`: connections of a component to Redis.
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncCommands, AsyncConnectionConfig, ErrorKind, RedisError, Value};
+use wasmtime::component::{Accessor, HasSelf, Resource};
+
+use crate::bindings::redis::{
+    Error, Host, HostConnection, HostConnectionWithStore, Payload, RedisParameter, RedisResult,
+};
+use crate::instance::Instance;
+
+/// The guest's handle of a connection; calls at the same time share it.
+pub struct Connection(MultiplexedConnection);
+
+type Handle = Resource<Connection>;
+
+#[expect(clippy::needless_pass_by_value, reason = "the argument of map_err")]
+fn other(error: RedisError) -> Error {
+    Error::Other(error.to_string())
+}
+
+fn connection<T: Send + 'static>(
+    accessor: &Accessor<T, HasSelf<Instance>>,
+    handle: &Handle,
+) -> Result<MultiplexedConnection, Error> {
+    accessor.with(|mut access| {
+        let found = access.get().table.get(handle).map(|found| found.0.clone());
+        found.map_err(|_| Error::Other("could not find connection for resource".to_owned()))
+    })
+}
+
+impl Host for Instance {}
+
+impl HostConnection for Instance {
+    async fn drop(&mut self, handle: Handle) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
+    async fn open(accessor: &Accessor<T, Self>, address: String) -> Result<Handle, Error> {
+        let component = accessor.with(|mut access| access.get().component.clone());
+        if !component.allowed_hosts.allows(&address, "redis") {
+            return Err(Error::InvalidAddress);
+        }
+        // Spin waits without a limit; deadlines are the guest's.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None);
+        let connection = redis::Client::open(address)
+            .map_err(|_| Error::InvalidAddress)?
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(other)?;
+        accessor.with(|mut access| {
+            let pushed = access.get().table.push(Connection(connection));
+            pushed.map_err(|_| Error::TooManyConnections)
+        })
+    }
+
+    async fn publish(
+        accessor: &Accessor<T, Self>,
+        handle: Handle,
+        channel: String,
+        payload: Payload,
+    ) -> Result<(), Error> {
+        let mut connection = connection(accessor, &handle)?;
+        connection.publish(channel, payload).await.map_err(other)
+    }
+
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        handle: Handle,
+        key: String,
+    ) -> Result<Option<Payload>, Error> {
+        connection(accessor, &handle)?.get(key).await.map_err(other)
+    }
+
+    async fn set(
+        accessor: &Accessor<T, Self>,
+        handle: Handle,
+        key: String,
+        value: Payload,
+    ) -> Result<(), Error> {
+        connection(accessor, &handle)?
+            .set(key, value)
+            .await
+            .map_err(other)
+    }
+
+    async fn incr(accessor: &Accessor<T, Self>, handle: Handle, key: String) -> Result<i64, Error> {
+        connection(accessor, &handle)?
+            .incr(key, 1)
+            .await
+            .map_err(other)
+    }
+
+    async fn del(
+        accessor: &Accessor<T, Self>,
+        handle: Handle,
+        keys: Vec<String>,
+    ) -> Result<u32, Error> {
+        connection(accessor, &handle)?
+            .del(keys)
+            .await
+            .map_err(other)
+    }
+
+    async fn sadd(
+        accessor: &Accessor<T, Self>,
+        handle: Handle,
+        key: String,
+        values: Vec<String>,
+    ) -> Result<u32, Error> {
+        let mut connection = connection(accessor, &handle)?;
+        connection
+            .sadd(key, values)
+            .await
+            .map_err(|error: RedisError| match error.kind() {
+                ErrorKind::UnexpectedReturnType => Error::TypeError,
+                _ => other(error),
+            })
+    }
+
+    async fn smembers(
+        accessor: &Accessor<T, Self>,
+        handle: Handle,
+        key: String,
+    ) -> Result<Vec<String>, Error> {
+        connection(accessor, &handle)?
+            .smembers(key)
+            .await
+            .map_err(other)
+    }
+
+    async fn srem(
+        accessor: &Accessor<T, Self>,
+        handle: Handle,
+        key: String,
+        values: Vec<String>,
+    ) -> Result<u32, Error> {
+        connection(accessor, &handle)?
+            .srem(key, values)
+            .await
+            .map_err(other)
+    }
+
+    async fn execute(
+        accessor: &Accessor<T, Self>,
+        handle: Handle,
+        command: String,
+        arguments: Vec<RedisParameter>,
+    ) -> Result<Vec<RedisResult>, Error> {
+        let mut command = redis::cmd(&command);
+        for argument in arguments {
+            match argument {
+                RedisParameter::Int64(number) => command.arg(number),
+                RedisParameter::Binary(bytes) => command.arg(bytes),
+            };
+        }
+        let mut connection = connection(accessor, &handle)?;
+        let reply = command
+            .query_async::<Value>(&mut connection)
+            .await
+            .map_err(other)?;
+        let mut results = Vec::new();
+        flatten(reply, &mut results)?;
+        Ok(results)
+    }
+}
+
+/// Nested arrays become one list; what the interface has no case for is an error.
+fn flatten(value: Value, results: &mut Vec<RedisResult>) -> Result<(), Error> {
+    let unsupported = |what: &str| {
+        let text = format!("Could not convert Redis response - TypeError: {what} is not supported");
+        Err(Error::Other(text))
+    };
+    let result = match value {
+        Value::Nil => RedisResult::Nil,
+        Value::Int(number) => RedisResult::Int64(number),
+        Value::BulkString(bytes) => RedisResult::Binary(bytes),
+        Value::SimpleString(text) => RedisResult::Status(text),
+        Value::Okay => RedisResult::Status("OK".to_owned()),
+        Value::Double(number) => RedisResult::Binary(number.to_string().into_bytes()),
+        Value::Boolean(truth) => RedisResult::Int64(truth.into()),
+        Value::Array(values) | Value::Set(values) => {
+            return values
+                .into_iter()
+                .try_for_each(|value| flatten(value, results));
+        }
+        Value::ServerError(error) => return Err(Error::Other(format!("Server error: {error:?}"))),
+        Value::Map(_) => return unsupported("Redis Map type"),
+        Value::Attribute { .. } => return unsupported("Redis Attribute type"),
+        Value::VerbatimString { .. } => return unsupported("Redis string with format attribute"),
+        Value::Push { .. } => return unsupported("Redis Pub/Sub"),
+        _ => return unsupported("this type"),
+    };
+    results.push(result);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_are_flattened() {
+        let inner = Value::Array(vec![Value::Okay, Value::Nil]);
+        let reply = Value::Array(vec![Value::Int(1), inner, Value::BulkString(b"a".to_vec())]);
+        let mut results = Vec::new();
+        flatten(reply, &mut results).unwrap();
+        assert!(matches!(
+            results.as_slice(),
+            [
+                RedisResult::Int64(1),
+                RedisResult::Status(_),
+                RedisResult::Nil,
+                RedisResult::Binary(_)
+            ]
+        ));
+    }
+
+    #[test]
+    fn a_map_is_refused() {
+        assert!(flatten(Value::Map(Vec::new()), &mut Vec::new()).is_err());
+    }
+}
