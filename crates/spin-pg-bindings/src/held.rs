@@ -17,7 +17,12 @@ struct State<C> {
 
 impl<C> Held<C> {
     pub(crate) const fn new() -> Self {
-        Self { state: Mutex::new(State { current: None, parked: Vec::new() }) }
+        Self {
+            state: Mutex::new(State {
+                current: None,
+                parked: Vec::new(),
+            }),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State<C>> {
@@ -34,13 +39,19 @@ impl<C> Held<C> {
 
     /// Holds a new connection, unless a neighbour's came first: then it serves its own call only.
     pub(crate) fn keep(&self, connection: &Arc<C>) {
-        self.state().current.get_or_insert_with(|| connection.clone());
+        self.state()
+            .current
+            .get_or_insert_with(|| connection.clone());
     }
 
     /// Lets go of this connection, but not of one that replaced it.
     pub(crate) fn discard(&self, connection: &Arc<C>) {
         let mut state = self.state();
-        if state.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
+        if state
+            .current
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, connection))
+        {
             state.current = None;
         }
     }
@@ -50,8 +61,14 @@ impl<C> Held<C> {
     pub(crate) fn park(&self, connection: &Arc<C>, duration: Duration) {
         self.discard(connection);
         let mut state = self.state();
-        if !state.parked.iter().any(|(_, parked)| Arc::ptr_eq(parked, connection)) {
-            state.parked.push((Instant::now() + duration, connection.clone()));
+        if !state
+            .parked
+            .iter()
+            .any(|(_, parked)| Arc::ptr_eq(parked, connection))
+        {
+            state
+                .parked
+                .push((Instant::now() + duration, connection.clone()));
         }
     }
 }

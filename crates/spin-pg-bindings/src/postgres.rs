@@ -43,7 +43,11 @@ impl dyn Database {
         sql: &str,
         params: Vec<Param>,
     ) -> Result<Vec<T>, Error> {
-        self.read(sql, params).await?.iter().map(T::from_row).collect()
+        self.read(sql, params)
+            .await?
+            .iter()
+            .map(T::from_row)
+            .collect()
     }
 
     /// [`Database::read`], with the first row as `T`, if there is one.
@@ -52,7 +56,11 @@ impl dyn Database {
         sql: &str,
         params: Vec<Param>,
     ) -> Result<Option<T>, Error> {
-        self.read(sql, params).await?.first().map(T::from_row).transpose()
+        self.read(sql, params)
+            .await?
+            .first()
+            .map(T::from_row)
+            .transpose()
     }
 
     /// [`Database::write`], with the rows as `T`.
@@ -61,7 +69,11 @@ impl dyn Database {
         sql: &str,
         params: Vec<Param>,
     ) -> Result<Vec<T>, Error> {
-        self.write(sql, params).await?.iter().map(T::from_row).collect()
+        self.write(sql, params)
+            .await?
+            .iter()
+            .map(T::from_row)
+            .collect()
     }
 
     /// [`Database::write`], with the first row as `T`, if there is one.
@@ -70,6 +82,10 @@ impl dyn Database {
         sql: &str,
         params: Vec<Param>,
     ) -> Result<Option<T>, Error> {
-        self.write(sql, params).await?.first().map(T::from_row).transpose()
+        self.write(sql, params)
+            .await?
+            .first()
+            .map(T::from_row)
+            .transpose()
     }
 }

@@ -59,6 +59,28 @@ pub enum RedisError {
     Other(String),
 }
 
+impl RedisError {
+    /// The error behind a driver's text, which is all that the host hands on.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    fn from_driver_text(text: String) -> Self {
+        const LOST: [&str; 7] = [
+            "broken pipe",
+            "connection aborted",
+            "connection refused",
+            "connection reset",
+            "driver unexpectedly terminated",
+            "not connected",
+            "unexpected end of file",
+        ];
+        let lower = text.to_ascii_lowercase();
+        if LOST.iter().any(|lost| lower.contains(lost)) {
+            Self::Connection(text)
+        } else {
+            Self::Other(text)
+        }
+    }
+}
+
 /// A Redis server that runs single commands.
 #[async_trait]
 pub trait Redis: Send + Sync + 'static {
@@ -66,4 +88,31 @@ pub trait Redis: Send + Sync + 'static {
     ///
     /// Keys and arguments stand in the host's traces: no secrets.
     async fn execute(&self, command: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_and_numbers_become_arguments() {
+        assert_eq!(Arg::from("a"), Arg::Bytes(b"a".to_vec()));
+        assert_eq!(Arg::from("a".to_owned()), Arg::Bytes(b"a".to_vec()));
+        assert_eq!(Arg::from(7), Arg::Int(7));
+    }
+
+    #[test]
+    fn driver_texts_tell_lost_connections_from_refused_commands() {
+        for lost in ["broken pipe", "Connection reset by peer (os error 104)"] {
+            let error = RedisError::from_driver_text(lost.to_owned());
+            assert!(matches!(error, RedisError::Connection(_)), "{lost}");
+        }
+        for refused in [
+            "NOSCRIPT: No matching script.",
+            "WRONGTYPE: Operation against a key",
+        ] {
+            let error = RedisError::from_driver_text(refused.to_owned());
+            assert!(matches!(error, RedisError::Other(_)), "{refused}");
+        }
+    }
 }

@@ -29,7 +29,9 @@ impl ConnectionConfig {
             ("sslmode", &self.sslmode),
             ("connect_timeout", &connect_timeout),
         ];
-        pairs.map(|(key, value)| format!("{key}={}", quoted(value))).join(" ")
+        pairs
+            .map(|(key, value)| format!("{key}={}", quoted(value)))
+            .join(" ")
     }
 }
 
@@ -79,10 +81,25 @@ mod tests {
     #[test]
     #[cfg(feature = "native")]
     fn the_driver_reads_back_what_was_written() {
-        for password in ["", "plain", "it's", r"back\slash", r"\'", "a b=c host='evil'", "ü"] {
+        for password in [
+            "",
+            "plain",
+            "it's",
+            r"back\slash",
+            r"\'",
+            "a b=c host='evil'",
+            "ü",
+        ] {
             let parsed: tokio_postgres::Config = config(password).dsn().parse().unwrap();
-            assert_eq!(parsed.get_password().unwrap(), password.as_bytes(), "{password}");
-            assert_eq!(parsed.get_hosts(), [tokio_postgres::config::Host::Tcp("db.example".into())]);
+            assert_eq!(
+                parsed.get_password().unwrap(),
+                password.as_bytes(),
+                "{password}"
+            );
+            assert_eq!(
+                parsed.get_hosts(),
+                [tokio_postgres::config::Host::Tcp("db.example".into())]
+            );
             assert_eq!(parsed.get_ports(), [5433]);
         }
     }

@@ -16,7 +16,11 @@ pub enum Error {
     Database(DatabaseError),
     /// A column has another type than the code reads.
     #[error("column {column} is {found}, expected {expected}")]
-    Decode { column: String, expected: &'static str, found: String },
+    Decode {
+        column: String,
+        expected: &'static str,
+        found: String,
+    },
     /// The result has no such column.
     #[error("the result has no column {column}")]
     MissingColumn { column: String },
@@ -72,7 +76,10 @@ impl Error {
             Self::Database(error) => {
                 let class = error.sqlstate.get(..2).unwrap_or_default();
                 matches!(class, "08" | "53" | "57")
-                    || matches!(error.sqlstate.as_str(), "25006" | "40001" | "40P01" | "55P03")
+                    || matches!(
+                        error.sqlstate.as_str(),
+                        "25006" | "40001" | "40P01" | "55P03"
+                    )
             }
             Self::Decode { .. }
             | Self::MissingColumn { .. }
@@ -92,7 +99,14 @@ impl Error {
                     || matches!(error.severity.as_str(), "FATAL" | "PANIC")
                     || matches!(
                         error.sqlstate.as_str(),
-                        "25006" | "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05"
+                        "25006"
+                            | "25P03"
+                            | "25P04"
+                            | "57P01"
+                            | "57P02"
+                            | "57P03"
+                            | "57P04"
+                            | "57P05"
                     )
             }
             _ => false,
@@ -130,7 +144,9 @@ mod tests {
 
     #[test]
     fn unavailable_is_what_may_pass() {
-        for sqlstate in ["08006", "25006", "40001", "40P01", "53300", "55P03", "57014", "57P01"] {
+        for sqlstate in [
+            "08006", "25006", "40001", "40P01", "53300", "55P03", "57014", "57P01",
+        ] {
             assert!(database(sqlstate, "ERROR").is_unavailable(), "{sqlstate}");
         }
         for sqlstate in ["23505", "23514", "42P01", "22P02", ""] {
@@ -154,13 +170,22 @@ mod tests {
     #[test]
     fn driver_texts_tell_lost_connections_from_wrong_parameters() {
         let of = |text: &str| Error::from_driver_text(text.to_owned());
-        for text in ["Error { kind: Closed, cause: None }", "Error { kind: Io, cause: Some(..) }"] {
+        for text in [
+            "Error { kind: Closed, cause: None }",
+            "Error { kind: Io, cause: Some(..) }",
+        ] {
             assert!(matches!(of(text), Error::Connection(_)), "{text}");
         }
-        for text in ["Error { kind: ToSql(0), cause: .. }", "Error { kind: Parameters(1, 2) }"] {
+        for text in [
+            "Error { kind: ToSql(0), cause: .. }",
+            "Error { kind: Parameters(1, 2) }",
+        ] {
             assert!(matches!(of(text), Error::Parameter(_)), "{text}");
         }
-        assert!(matches!(of("error retrieving column 0: kind: Closed"), Error::Other(_)));
+        assert!(matches!(
+            of("error retrieving column 0: kind: Closed"),
+            Error::Other(_)
+        ));
     }
 
     #[test]

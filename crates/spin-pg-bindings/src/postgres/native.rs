@@ -40,16 +40,30 @@ impl NativePostgres {
 
     async fn run(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
         let params: Vec<Box<dyn ToSql + Send + Sync>> = params.into_iter().map(to_sql).collect();
-        let references: Vec<&(dyn ToSql + Sync)> =
-            params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
-        let rows = self.client.query(sql, &references).await.map_err(from_driver)?;
-        let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        let columns: Arc<[String]> =
-            first.columns().iter().map(|column| column.name().to_owned()).collect();
+        let references: Vec<&(dyn ToSql + Sync)> = params
+            .iter()
+            .map(|param| &**param as &(dyn ToSql + Sync))
+            .collect();
+        let rows = self
+            .client
+            .query(sql, &references)
+            .await
+            .map_err(from_driver)?;
+        let Some(first) = rows.first() else {
+            return Ok(Vec::new());
+        };
+        let columns: Arc<[String]> = first
+            .columns()
+            .iter()
+            .map(|column| column.name().to_owned())
+            .collect();
         rows.iter()
             .map(|row| {
                 let values = (0..row.len()).map(|index| value(row, index));
-                Ok(Row::new(columns.clone(), values.collect::<Result<_, Error>>()?))
+                Ok(Row::new(
+                    columns.clone(),
+                    values.collect::<Result<_, Error>>()?,
+                ))
             })
             .collect()
     }
@@ -133,7 +147,9 @@ impl FromSql<'_> for Presence {
 }
 
 fn value(row: &tokio_postgres::Row, index: usize) -> Result<Value, Error> {
-    let Some(column) = row.columns().get(index) else { return Ok(Value::Null) };
+    let Some(column) = row.columns().get(index) else {
+        return Ok(Value::Null);
+    };
     match *column.type_() {
         Type::BOOL => read(row, index, Value::Bool),
         Type::INT2 => read(row, index, Value::Int16),
@@ -143,9 +159,9 @@ fn value(row: &tokio_postgres::Row, index: usize) -> Result<Value, Error> {
         Type::TEXT | Type::VARCHAR | Type::BPCHAR => read(row, index, Value::Text),
         Type::BYTEA => read(row, index, Value::Bytes),
         Type::UUID => read(row, index, Value::Uuid),
-        Type::TIMESTAMP => {
-            read(row, index, |value: PrimitiveDateTime| Value::Timestamp(value.assume_utc()))
-        }
+        Type::TIMESTAMP => read(row, index, |value: PrimitiveDateTime| {
+            Value::Timestamp(value.assume_utc())
+        }),
         // Here the host fails, even for NULL.
         Type::TIMESTAMPTZ => Err(Error::Other(format!(
             "error retrieving column {}: cannot convert between the Rust type NaiveDateTime and \
@@ -159,7 +175,9 @@ fn value(row: &tokio_postgres::Row, index: usize) -> Result<Value, Error> {
         }
         ref other => {
             let type_name = other.name().to_owned();
-            read(row, index, move |_: Presence| Value::Unsupported { type_name: type_name.clone() })
+            read(row, index, move |_: Presence| Value::Unsupported {
+                type_name: type_name.clone(),
+            })
         }
     }
 }

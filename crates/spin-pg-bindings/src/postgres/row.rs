@@ -33,7 +33,9 @@ impl Row {
             .iter()
             .position(|name| name == column)
             .and_then(|index| self.values.get(index))
-            .ok_or_else(|| Error::MissingColumn { column: column.to_owned() })?;
+            .ok_or_else(|| Error::MissingColumn {
+                column: column.to_owned(),
+            })?;
         T::from_value(value).ok_or_else(|| Error::Decode {
             column: column.to_owned(),
             expected: T::EXPECTED,
@@ -110,10 +112,16 @@ mod tests {
     #[test]
     fn values_are_read_by_name() {
         assert_eq!(row(Value::Int64(7)).get::<i64>("c").unwrap(), 7);
-        assert_eq!(row(Value::Text("a".into())).get::<String>("c").unwrap(), "a");
+        assert_eq!(
+            row(Value::Text("a".into())).get::<String>("c").unwrap(),
+            "a"
+        );
         assert_eq!(row(Value::Bytes(vec![1])).get::<Vec<u8>>("c").unwrap(), [1]);
         assert_eq!(row(Value::Null).get::<Option<Uuid>>("c").unwrap(), None);
-        assert_eq!(row(Value::Bool(true)).get::<Option<bool>>("c").unwrap(), Some(true));
+        assert_eq!(
+            row(Value::Bool(true)).get::<Option<bool>>("c").unwrap(),
+            Some(true)
+        );
         let array = row(Value::Int64Array(vec![Some(1), Some(2)]));
         assert_eq!(array.get::<Vec<i64>>("c").unwrap(), [1, 2]);
     }
@@ -129,12 +137,22 @@ mod tests {
         for (value, found) in [
             (Value::Int32(1), "integer"),
             (Value::Null, "NULL"),
-            (Value::Unsupported { type_name: "inet".into() }, "inet"),
+            (
+                Value::Unsupported {
+                    type_name: "inet".into(),
+                },
+                "inet",
+            ),
         ] {
             let error = row(value).get::<i64>("c").unwrap_err();
-            assert_eq!(error.to_string(), format!("column c is {found}, expected bigint"));
+            assert_eq!(
+                error.to_string(),
+                format!("column c is {found}, expected bigint")
+            );
         }
-        let array = row(Value::TextArray(vec![None])).get::<Vec<String>>("c").unwrap_err();
+        let array = row(Value::TextArray(vec![None]))
+            .get::<Vec<String>>("c")
+            .unwrap_err();
         assert!(matches!(array, Error::Decode { .. }));
     }
 }

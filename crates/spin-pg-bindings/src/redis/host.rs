@@ -1,0 +1,174 @@
+//! Redis over the host's connection.
+//!
+//! The instance holds one connection; commands of several requests follow one another on it. It is
+//! dropped when it is lost and when a deadline passes. A command is sent again, on a new
+//! connection, only when the host refused it without waiting, so that it did not reach Redis.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::{Arg, Redis, RedisError, Reply};
+use crate::bindings::redis as host;
+use crate::held::Held;
+use crate::race::{Timer, answered_at_once, before, timer};
+
+/// After a timeout or a failed connection, how long calls fail at once: a Redis that is down costs
+/// an instance one deadline in this time, not one a request.
+const BACK_OFF: Duration = Duration::from_millis(250);
+
+/// Redis as the host provides it.
+pub struct HostRedis {
+    url: String,
+    deadline: Duration,
+    held: Held<host::Connection>,
+    backing_off_until: Mutex<Option<Instant>>,
+}
+
+/// A failed command.
+struct Failure {
+    error: RedisError,
+    /// Whether the command may have reached Redis.
+    sent: bool,
+}
+
+impl HostRedis {
+    /// `url` is `redis[s]://[user:password@]host:port`. `deadline` bounds each command with
+    /// everything that it takes.
+    pub fn new(url: String, deadline: Duration) -> Self {
+        Self {
+            url,
+            deadline,
+            held: Held::new(),
+            backing_off_until: Mutex::new(None),
+        }
+    }
+
+    fn is_backing_off(&self) -> bool {
+        let until = self
+            .backing_off_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn back_off(&self) {
+        let mut until = self
+            .backing_off_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *until = Some(Instant::now() + BACK_OFF);
+    }
+
+    async fn run(
+        &self,
+        timer: &mut Timer,
+        command: &str,
+        args: Vec<host::RedisParameter>,
+    ) -> Result<Vec<Reply>, RedisError> {
+        if let Some(connection) = self.held.get() {
+            match self.run_on(timer, &connection, command, args.clone()).await {
+                Err(Failure {
+                    error: RedisError::Connection(_),
+                    sent: false,
+                }) => {}
+                done => return done.map_err(|failure| failure.error),
+            }
+        }
+        let connection = match self.held.get() {
+            Some(connection) => connection,
+            None => self.open(timer).await?,
+        };
+        let done = self.run_on(timer, &connection, command, args).await;
+        done.map_err(|failure| failure.error)
+    }
+
+    async fn open(&self, timer: &mut Timer) -> Result<Arc<host::Connection>, RedisError> {
+        let opened = before(timer, host::Connection::open(self.url.clone())).await;
+        match opened.ok_or(RedisError::Timeout(self.deadline))? {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                self.held.keep(&connection);
+                Ok(connection)
+            }
+            Err(error) => Err(RedisError::Connection(text(error))),
+        }
+    }
+
+    async fn run_on(
+        &self,
+        timer: &mut Timer,
+        connection: &Arc<host::Connection>,
+        command: &str,
+        args: Vec<host::RedisParameter>,
+    ) -> Result<Vec<Reply>, Failure> {
+        let call = answered_at_once(connection.execute(command.to_owned(), args));
+        let Some((answer, at_once)) = before(timer, call).await else {
+            self.held.discard(connection);
+            return Err(Failure {
+                error: RedisError::Timeout(self.deadline),
+                sent: true,
+            });
+        };
+        answer
+            .map(|replies| replies.into_iter().map(Reply::from).collect())
+            .map_err(|error| {
+                let error = RedisError::from_driver_text(text(error));
+                if matches!(error, RedisError::Connection(_)) {
+                    self.held.discard(connection);
+                }
+                Failure {
+                    error,
+                    sent: !at_once,
+                }
+            })
+    }
+}
+
+#[async_trait]
+impl Redis for HostRedis {
+    async fn execute(&self, command: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+        if self.is_backing_off() {
+            return Err(RedisError::Connection("it failed a moment ago".to_owned()));
+        }
+        let args = args.into_iter().map(host::RedisParameter::from).collect();
+        let done = self.run(&mut timer(self.deadline), command, args).await;
+        if matches!(
+            done,
+            Err(RedisError::Connection(_) | RedisError::Timeout(_))
+        ) {
+            self.back_off();
+        }
+        done
+    }
+}
+
+impl From<Arg> for host::RedisParameter {
+    fn from(arg: Arg) -> Self {
+        match arg {
+            Arg::Int(value) => Self::Int64(value),
+            Arg::Bytes(value) => Self::Binary(value),
+        }
+    }
+}
+
+impl From<host::RedisResult> for Reply {
+    fn from(result: host::RedisResult) -> Self {
+        match result {
+            host::RedisResult::Nil => Self::Nil,
+            host::RedisResult::Status(text) => Self::Status(text),
+            host::RedisResult::Int64(value) => Self::Int(value),
+            host::RedisResult::Binary(bytes) => Self::Bytes(bytes),
+        }
+    }
+}
+
+fn text(error: host::Error) -> String {
+    match error {
+        host::Error::InvalidAddress => "the address is invalid".to_owned(),
+        host::Error::TooManyConnections => "too many connections".to_owned(),
+        host::Error::TypeError => "a value of another type".to_owned(),
+        host::Error::Other(text) => text,
+    }
+}
