@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use crate::account::Account;
 use crate::binaries::{self, PostgresBinaries};
 use crate::port::free_port;
-use crate::process::{POLL, Process, command_line, interrupt_and_wait};
+use crate::process::{POLL, Process, command_line, interrupt};
 use crate::secret::persistent_secret;
 
 /// The superuser that `initdb` makes, and a database that always exists.
@@ -270,7 +270,15 @@ impl Postgres {
             line.contains("postgres") && line.contains(&*data.to_string_lossy())
         });
         if is_server {
-            return interrupt_and_wait(lock.id, STOP_LIMIT);
+            interrupt(lock.id)?;
+            let deadline = Instant::now() + STOP_LIMIT;
+            while LockFile::read(&data).is_some() {
+                if Instant::now() >= deadline {
+                    bail!("a Postgres that runs on {} does not stop", data.display());
+                }
+                sleep(POLL);
+            }
+            return Ok(());
         }
         // After a reboot the id may be another process's, which would keep the server from starting.
         fs::remove_file(LockFile::path(&data)).context("cannot remove a stale postmaster.pid")

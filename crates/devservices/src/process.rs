@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -207,18 +207,9 @@ pub(crate) fn command_line(id: u32) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// Stops a process that is not a child, by SIGINT.
-pub(crate) fn interrupt_and_wait(id: u32, limit: Duration) -> Result<()> {
-    let pid = pid(id)?;
-    let deadline = Instant::now() + limit;
-    kill(pid, Signal::SIGINT).with_context(|| format!("cannot stop process {pid}"))?;
-    while kill(pid, None).is_ok() {
-        if Instant::now() >= deadline {
-            bail!("process {pid} did not stop in {} s", limit.as_secs());
-        }
-        sleep(POLL);
-    }
-    Ok(())
+/// Asks a process that is not a child to stop.
+pub(crate) fn interrupt(id: u32) -> Result<()> {
+    kill(pid(id)?, Signal::SIGINT).with_context(|| format!("cannot stop process {id}"))
 }
 
 fn pid(id: u32) -> Result<Pid> {

@@ -1,0 +1,66 @@
+//! `cargo xtask migrate`: brings a database to the last migration, or says where it stands.
+
+use anyhow::{Context, Result, bail};
+use devservices::migrations::{self, State};
+
+use crate::settings::Settings;
+use crate::workspace::root;
+
+/// Applies migrations/*.sql to a database.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// postgres://user:password@host:port/database; else DATABASE_URL or SPIN_VARIABLE_DB_* of the
+    /// environment or .env.
+    #[arg(long)]
+    url: Option<String>,
+    /// Only print where each migration stands; exit code 1 unless all are applied.
+    #[arg(long)]
+    status: bool,
+}
+
+/// Runs the command.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let url = match arguments.url {
+        Some(url) => url,
+        None => Settings::load(&root().join(".env"))?
+            .database_url()?
+            .context("no database: give --url, or set DATABASE_URL or SPIN_VARIABLE_DB_HOST")?,
+    };
+    if arguments.status {
+        status(&url).await
+    } else {
+        apply(&url).await
+    }
+}
+
+/// Migrates the database at `url` and prints what was done on standard error.
+pub async fn apply(url: &str) -> Result<()> {
+    let report = migrations::migrate(url).await?;
+    eprintln!(
+        "    {} of {} migrations applied now",
+        report.applied.len(),
+        report.total
+    );
+    Ok(())
+}
+
+async fn status(url: &str) -> Result<()> {
+    let entries = migrations::status(url).await?;
+    for entry in &entries {
+        println!(
+            "{:04} {:<30} {}",
+            entry.version, entry.description, entry.state
+        );
+    }
+    match entries
+        .iter()
+        .filter(|entry| entry.state != State::Applied)
+        .count()
+    {
+        0 => Ok(()),
+        count => bail!(
+            "{count} of {} migrations are not applied as they are",
+            entries.len()
+        ),
+    }
+}

@@ -1,0 +1,124 @@
+//! `cargo xtask test`: every test, against private servers.
+
+use std::ffi::OsString;
+use std::fs::Permissions;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use devservices::random_hex;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cargo::{cargo, check};
+use crate::host::{Host, devhost_path};
+use crate::servers::Servers;
+use crate::settings::Settings;
+use crate::workspace::step;
+use crate::{build, migrate};
+
+/// Runs all tests: native, SQL and black-box, against private servers that it starts and stops.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Only tests whose name contains this.
+    filter: Option<String>,
+    /// Arguments for the test runner.
+    #[arg(last = true)]
+    runner: Vec<OsString>,
+}
+
+/// Runs the command and ends the process with the runner's exit code.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    build::components()?;
+    // All of the workspace at once: a selection would build shared dependencies with other features.
+    step("building the tests and the embedded host");
+    check(cargo().args(["build", "--workspace", "--bins", "--tests"]))?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Open to others, because the servers' account is not root's.
+    let folder = tempfile::Builder::new()
+        .prefix("roster-test-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()?;
+    let status = tokio::select! {
+        status = run_tests(&arguments, folder.path()) => status?.code(),
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+    };
+    folder.close()?;
+    std::process::exit(status.unwrap_or(1))
+}
+
+async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
+    // Nothing of the developer's own .env: tests write, and stop servers.
+    let mut settings = Settings::default();
+    let _servers = Servers::throwaway(&mut settings, dir).await?;
+    let database = settings.database_url()?.context("there is no database")?;
+    let cache = settings.redis_url()?.context("there is no Redis")?;
+    migrate::apply(&database).await?;
+    settings.set("cursor_key", &random_hex(32)?);
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut host = Host::start_embedded(&devhost_path(), listen, &settings)?;
+    host.ready().await?;
+    let mut command = runner(arguments);
+    command
+        .env("ROSTER_URL", &host.url)
+        .env("ROSTER_DATABASE_URL", &database)
+        .env("ROSTER_REDIS_URL", &cache)
+        .env("ROSTER_DEVHOST", devhost_path());
+    step("running the tests");
+    Runner(command.spawn().context("cannot run cargo")?)
+        .wait()
+        .await
+}
+
+/// The running test runner. Dropping it waits a little for it to end, as Ctrl-C tells it to, before
+/// it is killed.
+struct Runner(Child);
+
+impl Runner {
+    const POLL: Duration = Duration::from_millis(50);
+    const GRACE: Duration = Duration::from_secs(10);
+
+    async fn wait(mut self) -> Result<ExitStatus> {
+        loop {
+            match self.0.try_wait()? {
+                Some(status) => return Ok(status),
+                None => tokio::time::sleep(Self::POLL).await,
+            }
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + Self::GRACE;
+        while let Ok(None) = self.0.try_wait() {
+            if Instant::now() >= deadline {
+                // It may have ended since; nothing is left to do about another error.
+                let _ = self.0.kill();
+            }
+            std::thread::sleep(Self::POLL);
+        }
+    }
+}
+
+/// cargo-nextest where it is installed: it runs all test binaries side by side, ends tests that hang
+/// and closes with one summary. `cargo test` is what every toolchain has.
+fn runner(arguments: &Arguments) -> Command {
+    let nextest = Command::new("cargo-nextest")
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let mut command = cargo();
+    match nextest {
+        true => command.args(["nextest", "run", "--workspace"]),
+        false => command.args(["test", "--workspace"]),
+    };
+    command.args(&arguments.filter).args(&arguments.runner);
+    command
+}
