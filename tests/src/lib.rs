@@ -12,6 +12,7 @@
 )]
 
 pub mod client;
+pub mod lists;
 pub mod raw;
 pub mod reply;
 pub mod stack;

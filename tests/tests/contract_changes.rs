@@ -1,0 +1,209 @@
+//! One user, changed and deleted: merge patches, versions, conditions.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use blackbox::client::{id, user_path};
+use blackbox::{Client, new_user, unique};
+use reqwest::Method;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+fn updated_at(user: &Value) -> OffsetDateTime {
+    OffsetDateTime::parse(user["updated_at"].as_str().unwrap(), &Rfc3339).unwrap()
+}
+
+#[tokio::test]
+async fn patch_changes_what_it_names_and_raises_the_version() {
+    let client = Client::from_env();
+    let user = client.created(&new_user()).await;
+    let email = format!("{}@example.org", unique());
+    let changes = [
+        ("full_name", json!("  Renamed  "), json!("Renamed")),
+        ("email", json!(email.to_uppercase()), json!(email)),
+        ("role", json!("admin"), json!("admin")),
+        ("is_active", json!(false), json!(false)),
+    ];
+    let mut expected = user.clone();
+    for (version, (field, sent, stored)) in (2..).zip(changes) {
+        let reply = client
+            .patch(id(&user), &json!({ field: sent }))
+            .await
+            .expect(200);
+        let body = reply.json();
+        expected[field] = stored;
+        expected["version"] = json!(version);
+        assert!(updated_at(&body) > updated_at(&expected), "{reply}");
+        expected["updated_at"] = body["updated_at"].clone();
+        assert_eq!(body, expected);
+        assert_eq!(reply.etag(), format!("\"v{version}\""));
+        assert_eq!(client.user(id(&user)).await.json(), expected);
+    }
+}
+
+#[tokio::test]
+async fn patch_takes_merge_patch_and_json_and_refuses_others() {
+    let client = Client::from_env();
+    let user = client.created(&new_user()).await;
+    let send = |content_type: &'static str| {
+        let request = client.request(Method::PATCH, &user_path(id(&user)));
+        let request = request.header("content-type", content_type);
+        client.send(request.body(r#"{"full_name":"N"}"#))
+    };
+    for good in [
+        "application/merge-patch+json",
+        "application/json",
+        "application/merge-patch+json; charset=utf-8",
+        "Application/JSON",
+    ] {
+        send(good).await.expect(200);
+    }
+    for bad in [
+        "text/plain",
+        "application/json-patch+json",
+        "application/xml",
+        "*/*",
+    ] {
+        let reply = send(bad).await;
+        reply.problem(415, "unsupported_media_type");
+        let accepted = reply.header("accept-patch").unwrap_or_default();
+        assert!(accepted.contains("application/merge-patch+json"), "{reply}");
+    }
+    let bare = client
+        .request(Method::PATCH, &user_path(id(&user)))
+        .body("{}");
+    let reply = client.send(bare).await;
+    reply.problem(415, "unsupported_media_type");
+    assert!(reply.header("accept-patch").is_some(), "{reply}");
+}
+
+#[tokio::test]
+async fn an_empty_patch_answers_the_current_state() {
+    let client = Client::from_env();
+    let user = client.created(&new_user()).await;
+    let reply = client.patch(id(&user), &json!({})).await.expect(200);
+    assert_eq!(reply.json(), user);
+    assert_eq!(reply.etag(), "\"v1\"");
+    client
+        .patch_if(id(&user), &json!({}), "\"v1\"")
+        .await
+        .expect(200);
+    client
+        .patch_if(id(&user), &json!({}), "\"v7\"")
+        .await
+        .problem(412, "precondition_failed");
+}
+
+#[tokio::test]
+async fn patch_refuses_null_and_bad_values_and_changes_nothing() {
+    let client = Client::from_env();
+    let user = client.created(&new_user()).await;
+    for field in ["email", "full_name", "role", "is_active"] {
+        client
+            .patch(id(&user), &json!({ field: null }))
+            .await
+            .invalid(field);
+    }
+    for (field, value) in [
+        ("email", json!("nonsense")),
+        ("full_name", json!(" ")),
+        ("full_name", json!("a\u{0}")),
+        ("role", json!("owner")),
+        ("is_active", json!("no")),
+    ] {
+        let patch = json!({ "full_name": "Half done", field: value });
+        client.patch(id(&user), &patch).await.invalid(field);
+    }
+    assert_eq!(client.user(id(&user)).await.json(), user);
+}
+
+#[tokio::test]
+async fn if_match_decides_a_patch() {
+    let client = Client::from_env();
+    let user = client.created(&new_user()).await;
+    let name = json!({ "full_name": "N" });
+    for stale in ["\"v0\"", "\"v2\"", "W/\"v1\"", "\"v1x\"", "\"v2\", \"v3\""] {
+        client
+            .patch_if(id(&user), &name, stale)
+            .await
+            .problem(412, "precondition_failed");
+    }
+    client
+        .patch_if(id(&user), &name, "\"v1\"")
+        .await
+        .expect(200);
+    client
+        .patch_if(id(&user), &name, "\"v1\"")
+        .await
+        .problem(412, "precondition_failed");
+    client
+        .patch_if(id(&user), &name, "\"v8\", \"v2\"")
+        .await
+        .expect(200);
+    let last = client.patch_if(id(&user), &name, "*").await.expect(200);
+    assert_eq!(last.etag(), "\"v4\"");
+}
+
+#[tokio::test]
+async fn if_match_on_nobody_is_404_or_412_and_creates_nothing() {
+    let client = Client::from_env();
+    let nobody = uuid::Uuid::now_v7().to_string();
+    for tag in ["*", "\"v1\""] {
+        let reply = client
+            .patch_if(&nobody, &json!({ "full_name": "N" }), tag)
+            .await;
+        reply.expect_any(&[404, 412]).any_problem();
+    }
+    client.user(&nobody).await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn malformed_conditions_are_refused_and_change_nothing() {
+    let client = Client::from_env();
+    let user = client.created(&new_user()).await;
+    for bad in ["v1", "\"v1", "1", "\"v1\" \"v2\""] {
+        let reply = client
+            .patch_if(id(&user), &json!({ "full_name": "N" }), bad)
+            .await;
+        reply.expect_any(&[400, 412]).any_problem();
+    }
+    assert_eq!(client.user(id(&user)).await.json(), user);
+}
+
+#[tokio::test]
+async fn delete_answers_204_and_then_404() {
+    let client = Client::from_env();
+    let body = new_user();
+    let user = client.created(&body).await;
+    client.user(id(&user)).await.expect(200);
+    let gone = client.delete(id(&user)).await.expect(204);
+    assert!(gone.body.is_empty(), "{gone}");
+    client.user(id(&user)).await.problem(404, "not_found");
+    client.delete(id(&user)).await.problem(404, "not_found");
+    client
+        .patch(id(&user), &json!({ "full_name": "N" }))
+        .await
+        .problem(404, "not_found");
+    let again = client.created(&body).await;
+    assert_ne!(id(&again), id(&user), "the email is free again");
+}
+
+#[tokio::test]
+async fn delete_honours_if_match() {
+    let client = Client::from_env();
+    let user = client.created(&new_user()).await;
+    let delete = |tag: &'static str| {
+        let request = client.request(Method::DELETE, &user_path(id(&user)));
+        client.send(request.header("if-match", tag))
+    };
+    for stale in ["\"v2\"", "W/\"v1\""] {
+        delete(stale).await.problem(412, "precondition_failed");
+    }
+    client.user(id(&user)).await.expect(200);
+    delete("\"v5\", \"v1\"").await.expect(204);
+    client.user(id(&user)).await.problem(404, "not_found");
+}
