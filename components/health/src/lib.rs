@@ -29,7 +29,10 @@ mod component {
         let variables = Variables::load(COMMON.iter().copied()).await?;
         let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
         let redis = HostRedis::new(variables.redis_url()?, REDIS_DEADLINE);
-        let state = HealthState { database: Arc::new(postgres), redis: Arc::new(redis) };
+        let state = HealthState {
+            database: Arc::new(postgres),
+            redis: Arc::new(redis),
+        };
         Ok(App::new(router(state), &HttpConfig::read(&variables)?))
     }
 

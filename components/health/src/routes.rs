@@ -117,7 +117,119 @@ async fn check(state: &HealthState) -> Checks {
             let text = format!("schema version {version}, needs {SCHEMA_VERSION}: run migrations");
             ("not migrated", Some(text))
         }
+        // The ledger is not there: nothing was ever migrated.
+        Err(error) if error.sqlstate() == Some("42P01") => {
+            ("not migrated", Some(error.to_string()))
+        }
         Err(error) => ("down", Some(error.to_string())),
     };
-    Checks { postgres, redis, internal }
+    Checks {
+        postgres,
+        redis,
+        internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use axum::body::Body;
+    use futures::executor::block_on;
+    use http_body_util::BodyExt;
+    use spin_pg_bindings::postgres::{Error, Param, Value};
+    use spin_pg_bindings::redis::{Arg, RedisError, Reply};
+    use web::App;
+    use web::config::HttpConfig;
+    use web::log::Level;
+
+    /// Answers one statement as it was told, and fails the test on a second.
+    struct Scripted(Mutex<Option<Result<Vec<Row>, Error>>>);
+
+    #[async_trait]
+    impl Database for Scripted {
+        async fn read(&self, _: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
+            self.0.lock().unwrap().take().unwrap()
+        }
+
+        async fn write(&self, _: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
+            panic!("health writes nothing")
+        }
+    }
+
+    struct Pong(bool);
+
+    #[async_trait]
+    impl Redis for Pong {
+        async fn execute(&self, _: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+            match self.0 {
+                true => Ok(vec![Reply::Status("PONG".into())]),
+                false => Err(RedisError::Connection("refused".into())),
+            }
+        }
+    }
+
+    fn get(path: &str, answer: Result<i64, Error>, redis: bool) -> (u16, serde_json::Value) {
+        let rows = answer.map(|version| {
+            vec![Row::new(
+                Arc::new(["version".to_owned()]),
+                vec![Value::Int64(version)],
+            )]
+        });
+        let database = Arc::new(Scripted(Mutex::new(Some(rows))));
+        let state = HealthState {
+            database,
+            redis: Arc::new(Pong(redis)),
+        };
+        let config = HttpConfig {
+            allowed_origins: Vec::new(),
+            log_level: Level::Error,
+        };
+        let request = http::Request::get(path).body(Body::empty()).unwrap();
+        let (parts, body) = block_on(App::new(router(state), &config).handle(request)).into_parts();
+        let body = block_on(body.collect()).unwrap().to_bytes();
+        assert_eq!(parts.headers["cache-control"], "no-store");
+        (
+            parts.status.as_u16(),
+            serde_json::from_slice(&body).unwrap(),
+        )
+    }
+
+    #[test]
+    fn ready_follows_postgres_and_its_schema_and_only_reports_redis() {
+        let ready = "/api/v1/health/ready";
+        let (status, body) = get(ready, Ok(SCHEMA_VERSION), true);
+        assert_eq!((status, &body["status"]), (200, &"ready".into()));
+        let (status, body) = get(ready, Ok(SCHEMA_VERSION), false);
+        assert_eq!((status, &body["status"]), (200, &"degraded".into()));
+        assert_eq!(get(ready, Ok(SCHEMA_VERSION - 1), true).0, 503);
+        let (status, body) = get(
+            ready,
+            Err(Error::Connection("10.0.0.7 refused".into())),
+            true,
+        );
+        assert_eq!((status, &body["code"]), (503, &"unavailable".into()));
+        assert!(!body.to_string().contains("10.0.0.7"));
+    }
+
+    #[test]
+    fn health_reports_and_live_asks_nobody() {
+        let (status, body) = get(
+            "/api/v1/health",
+            Err(Error::Connection("refused".into())),
+            true,
+        );
+        assert_eq!((status, &body["status"]), (200, &"unhealthy".into()));
+        assert_eq!(
+            body["checks"],
+            serde_json::json!({"postgres": "down", "redis": "up"})
+        );
+        let (status, body) = get("/api/v1/health/live", Ok(0), false);
+        assert_eq!(
+            (status, &body["status"], &body["service"]),
+            (200, &"alive".into(), &"roster".into())
+        );
+    }
 }

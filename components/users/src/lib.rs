@@ -36,8 +36,12 @@ mod component {
         let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
         let redis = HostRedis::new(variables.redis_url()?, REDIS_DEADLINE);
         let cache_ttl = Duration::from_secs(variables.number("cache_ttl_seconds", 1..=30)?);
-        let users =
-            Users::new(Arc::new(postgres), Arc::new(redis), cache_ttl, Arc::new(HostDeferred));
+        let users = Users::new(
+            Arc::new(postgres),
+            Arc::new(redis),
+            cache_ttl,
+            Arc::new(HostDeferred),
+        );
         let state = UsersState {
             users,
             cursors: CursorKey::new(variables.secret("cursor_key")?),

@@ -33,7 +33,10 @@ pub struct UsersState {
 pub fn router(state: UsersState) -> Router {
     Router::new()
         .route(USERS, get(list_users).post(create_user))
-        .route("/api/v1/users/{id}", get(get_user).patch(update_user).delete(delete_user))
+        .route(
+            "/api/v1/users/{id}",
+            get(get_user).patch(update_user).delete(delete_user),
+        )
         .with_state(state)
 }
 
@@ -51,10 +54,19 @@ async fn list_users(
         list.after = Some(position.ok_or_else(|| Problem::invalid(vec![wrong()]))?);
     }
     let page = state.users.list_users(&list).await?;
-    let next = page.next.and_then(|position| state.cursors.seal(&position, &context));
+    let next = page
+        .next
+        .and_then(|position| state.cursors.seal(&position, &context));
     let link = next.as_deref().and_then(|cursor| next_link(&uri, cursor));
     let items = page.users.into_iter().map(UserView::from).collect();
-    let mut response = json(StatusCode::OK, &UserList { items, next, total: page.total })?;
+    let mut response = json(
+        StatusCode::OK,
+        &UserList {
+            items,
+            next,
+            total: page.total,
+        },
+    )?;
     if let Some(link) = link {
         response.headers_mut().insert(LINK, link);
     }
@@ -103,7 +115,10 @@ async fn update_user(
     MergePatch(patch): MergePatch<PatchUser>,
 ) -> Result<Response, Problem> {
     let expected = if_match.require(state.require_if_match)?.versions();
-    let user = state.users.update_user(user_id(&id)?, &patch.parse()?, expected).await?;
+    let user = state
+        .users
+        .update_user(user_id(&id)?, &patch.parse()?, expected)
+        .await?;
     user_response(StatusCode::OK, user)
 }
 
@@ -125,8 +140,14 @@ fn user_id(text: &str) -> Result<UserId, Problem> {
 /// The one `Idempotency-Key`, if any.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let single = if values.next().is_none() { value.to_str().ok() } else { None };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let single = if values.next().is_none() {
+        value.to_str().ok()
+    } else {
+        None
+    };
     let key = single.ok_or("Idempotency-Key must be sent once, in ASCII");
     key.and_then(IdempotencyKey::parse)
         .map(Some)
@@ -167,3 +188,6 @@ fn next_link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
         .finish();
     HeaderValue::from_str(&format!("<{USERS}?{next}>; rel=\"next\"")).ok()
 }
+
+#[cfg(test)]
+mod tests;

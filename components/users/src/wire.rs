@@ -22,7 +22,13 @@ pub struct CreateUser {
 impl CreateUser {
     pub fn parse(self) -> Result<NewUser, Error> {
         let role = self.role.as_deref();
-        NewUser::parse(&self.email, &self.full_name, self.password, role, self.is_active)
+        NewUser::parse(
+            &self.email,
+            &self.full_name,
+            self.password,
+            role,
+            self.is_active,
+        )
     }
 }
 

@@ -57,7 +57,10 @@ impl FieldError {
     }
 
     pub fn at(pointer: String, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { detail: detail.into(), pointer }
+        Self {
+            detail: detail.into(),
+            pointer,
+        }
     }
 }
 
@@ -68,7 +71,9 @@ pub struct FieldErrors(Vec<FieldError>);
 impl FieldErrors {
     /// The value, or `None` with the reason noted under `field`.
     pub fn check<T>(&mut self, field: &str, result: Result<T, &'static str>) -> Option<T> {
-        result.map_err(|detail| self.0.push(FieldError::new(field, detail))).ok()
+        result
+            .map_err(|detail| self.0.push(FieldError::new(field, detail)))
+            .ok()
     }
 
     /// The same for a value that may be absent.

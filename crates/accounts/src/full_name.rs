@@ -33,7 +33,10 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_and_bounded() {
-        assert_eq!(FullName::parse("  Ada Lovelace ").unwrap().as_str(), "Ada Lovelace");
+        assert_eq!(
+            FullName::parse("  Ada Lovelace ").unwrap().as_str(),
+            "Ada Lovelace"
+        );
         assert!(FullName::parse(&"\u{e9}".repeat(200)).is_ok());
         for bad in ["", "  ", "a\0b", "a\nb", &"a".repeat(201)] {
             assert!(FullName::parse(bad).is_err(), "{bad:?}");

@@ -74,8 +74,15 @@ mod tests {
     fn hashes_are_salted_argon2id_with_our_cost() {
         let password = Password::parse("correct horse".into()).unwrap();
         let (one, two) = (password.hash().unwrap(), password.hash().unwrap());
-        assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.as_str());
+        assert!(
+            one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{}",
+            one.as_str()
+        );
         assert_ne!(one, two);
-        assert_eq!(format!("{password:?} {one:?}"), "Password(..) PasswordHash(..)");
+        assert_eq!(
+            format!("{password:?} {one:?}"),
+            "Password(..) PasswordHash(..)"
+        );
     }
 }

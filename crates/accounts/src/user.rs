@@ -26,7 +26,10 @@ impl UserId {
     /// Reads the hyphenated form; what is no UUID can be no user's id.
     pub fn parse(text: &str) -> Option<Self> {
         // `Uuid` also reads braces and URNs: one user, one address.
-        (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten().map(Self)
+        (text.len() == 36)
+            .then(|| Uuid::try_parse(text).ok())
+            .flatten()
+            .map(Self)
     }
 }
 
@@ -117,7 +120,9 @@ impl NewUser {
         let email = errors.check("email", Email::parse(email));
         let full_name = errors.check("full_name", FullName::parse(full_name));
         let password = errors.check_option("password", password.map(Password::parse));
-        let role = errors.check_option("role", role.map(Role::parse)).unwrap_or(Role::User);
+        let role = errors
+            .check_option("role", role.map(Role::parse))
+            .unwrap_or(Role::User);
         let parsed = email.zip(full_name).map(|(email, full_name)| Self {
             email,
             full_name,
@@ -168,7 +173,9 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_reported_at_once() {
         let error = NewUser::parse("x", " ", Some("short".into()), Some("root"), None).unwrap_err();
-        let Error::Invalid(errors) = error else { panic!("{error:?}") };
+        let Error::Invalid(errors) = error else {
+            panic!("{error:?}")
+        };
         let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
         assert_eq!(pointers, ["#/email", "#/full_name", "#/password", "#/role"]);
     }

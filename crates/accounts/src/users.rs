@@ -34,7 +34,10 @@ impl Users {
         cache_ttl: Duration,
         deferred: Arc<dyn Deferred>,
     ) -> Self {
-        Self { database, cache: UserCache::new(redis, cache_ttl, deferred) }
+        Self {
+            database,
+            cache: UserCache::new(redis, cache_ttl, deferred),
+        }
     }
 
     /// Creates a user; under an idempotency key, a request that came before gets the user as it
@@ -44,7 +47,11 @@ impl Users {
         new: NewUser,
         request: Option<IdempotentRequest>,
     ) -> Result<User, Error> {
-        let hash = new.password.as_ref().map(|password| password.hash()).transpose()?;
+        let hash = new
+            .password
+            .as_ref()
+            .map(|password| password.hash())
+            .transpose()?;
         let id = UserId::generate();
         let Some(request) = request else {
             return store::insert(&*self.database, id, &new, hash.as_ref()).await;
@@ -72,7 +79,9 @@ impl Users {
         if let Some(user) = self.cache.get(id).await {
             return Ok(user);
         }
-        let user = store::find(&*self.database, id).await?.ok_or(Error::NotFound)?;
+        let user = store::find(&*self.database, id)
+            .await?
+            .ok_or(Error::NotFound)?;
         self.cache.put(&user).await;
         Ok(user)
     }
@@ -92,7 +101,9 @@ impl Users {
     ) -> Result<User, Error> {
         if patch.is_empty() {
             // From Postgres: the comparison must see the current version.
-            let user = store::find(&*self.database, id).await?.ok_or(Error::NotFound)?;
+            let user = store::find(&*self.database, id)
+                .await?
+                .ok_or(Error::NotFound)?;
             let fits = expected.is_none_or(|versions| versions.contains(&user.version));
             return if fits { Ok(user) } else { Err(Error::Stale) };
         }

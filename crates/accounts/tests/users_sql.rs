@@ -38,7 +38,12 @@ async fn users() -> Users {
     let url = devservices::create_database(&admin).await.unwrap();
     let database = NativePostgres::connect(&url).await.unwrap();
     let ttl = Duration::from_secs(30);
-    Users::new(Arc::new(database), Arc::new(RedisIsDown), ttl, Arc::new(NothingDeferred))
+    Users::new(
+        Arc::new(database),
+        Arc::new(RedisIsDown),
+        ttl,
+        Arc::new(NothingDeferred),
+    )
 }
 
 fn new(email: &str) -> NewUser {
@@ -79,7 +84,13 @@ async fn page(users: &Users, parameters: ListParameters, size: &str) -> Vec<User
 async fn a_created_user_is_found_with_every_field() {
     let users = users().await;
     let password = Some("correct horse".to_owned());
-    let ada = NewUser::parse("Ada@Example.com", "Ada", password, Some("admin"), Some(false));
+    let ada = NewUser::parse(
+        "Ada@Example.com",
+        "Ada",
+        password,
+        Some("admin"),
+        Some(false),
+    );
     let created = users.create_user(ada.unwrap(), None).await.unwrap();
     assert_eq!(created.email.as_str(), "ada@example.com");
     assert_eq!((created.version, created.is_active), (1, false));
@@ -94,23 +105,38 @@ async fn an_email_belongs_to_one_user() {
     assert_eq!(twin, Err(Error::EmailTaken));
     let other = users.create_user(new("c@b.example"), None).await.unwrap();
     let patch = UserPatch::parse(Some("a@b.example"), None, None, None).unwrap();
-    assert_eq!(users.update_user(other.id, &patch, None).await, Err(Error::EmailTaken));
+    assert_eq!(
+        users.update_user(other.id, &patch, None).await,
+        Err(Error::EmailTaken)
+    );
 }
 
 #[tokio::test]
 async fn a_change_needs_the_version_that_it_expects() {
     let users = users().await;
     let one = users.create_user(new("a@b.example"), None).await.unwrap();
-    let two = users.update_user(one.id, &rename("Two"), Some(vec![1])).await.unwrap();
+    let two = users
+        .update_user(one.id, &rename("Two"), Some(vec![1]))
+        .await
+        .unwrap();
     assert_eq!((two.version, two.full_name.as_str()), (2, "Two"));
     assert!(two.updated_at > one.updated_at && two.created_at == one.created_at);
 
-    let stale = users.update_user(one.id, &rename("Three"), Some(vec![1])).await;
+    let stale = users
+        .update_user(one.id, &rename("Three"), Some(vec![1]))
+        .await;
     assert_eq!(stale, Err(Error::Stale));
-    assert_eq!(users.update_user(one.id, &rename("x"), Some(vec![])).await, Err(Error::Stale));
-    let either = users.update_user(one.id, &rename("Three"), Some(vec![9, 2])).await;
+    assert_eq!(
+        users.update_user(one.id, &rename("x"), Some(vec![])).await,
+        Err(Error::Stale)
+    );
+    let either = users
+        .update_user(one.id, &rename("Three"), Some(vec![9, 2]))
+        .await;
     assert_eq!(either.unwrap().version, 3);
-    let nobody = users.update_user(UserId::generate(), &rename("x"), None).await;
+    let nobody = users
+        .update_user(UserId::generate(), &rename("x"), None)
+        .await;
     assert_eq!(nobody, Err(Error::NotFound));
 }
 
@@ -119,15 +145,24 @@ async fn an_empty_patch_answers_the_current_state() {
     let users = users().await;
     let user = users.create_user(new("a@b.example"), None).await.unwrap();
     let empty = UserPatch::default();
-    assert_eq!(users.update_user(user.id, &empty, Some(vec![1])).await, Ok(user.clone()));
-    assert_eq!(users.update_user(user.id, &empty, Some(vec![7])).await, Err(Error::Stale));
+    assert_eq!(
+        users.update_user(user.id, &empty, Some(vec![1])).await,
+        Ok(user.clone())
+    );
+    assert_eq!(
+        users.update_user(user.id, &empty, Some(vec![7])).await,
+        Err(Error::Stale)
+    );
 }
 
 #[tokio::test]
 async fn deletion_is_conditional_and_final() {
     let users = users().await;
     let user = users.create_user(new("a@b.example"), None).await.unwrap();
-    assert_eq!(users.delete_user(user.id, Some(vec![2])).await, Err(Error::Stale));
+    assert_eq!(
+        users.delete_user(user.id, Some(vec![2])).await,
+        Err(Error::Stale)
+    );
     assert_eq!(users.delete_user(user.id, Some(vec![1])).await, Ok(()));
     assert_eq!(users.delete_user(user.id, None).await, Err(Error::NotFound));
     assert_eq!(users.get_user(user.id).await, Err(Error::NotFound));
@@ -136,16 +171,31 @@ async fn deletion_is_conditional_and_final() {
 #[tokio::test]
 async fn an_idempotency_key_creates_one_user_and_replays_it() {
     let users = users().await;
-    let first = users.create_user(new("a@b.example"), Some(request("k", b"1"))).await.unwrap();
-    users.update_user(first.id, &rename("Changed"), None).await.unwrap();
-    let again = users.create_user(new("a@b.example"), Some(request("k", b"1"))).await.unwrap();
+    let first = users
+        .create_user(new("a@b.example"), Some(request("k", b"1")))
+        .await
+        .unwrap();
+    users
+        .update_user(first.id, &rename("Changed"), None)
+        .await
+        .unwrap();
+    let again = users
+        .create_user(new("a@b.example"), Some(request("k", b"1")))
+        .await
+        .unwrap();
     assert_eq!(again, first, "the answer is replayed as it was");
 
-    let other = users.create_user(new("c@b.example"), Some(request("k", b"2"))).await;
+    let other = users
+        .create_user(new("c@b.example"), Some(request("k", b"2")))
+        .await;
     assert_eq!(other, Err(Error::KeyReused));
-    let taken = users.create_user(new("a@b.example"), Some(request("k2", b"1"))).await;
+    let taken = users
+        .create_user(new("a@b.example"), Some(request("k2", b"1")))
+        .await;
     assert_eq!(taken, Err(Error::EmailTaken), "a refusal is not kept");
-    let kept = users.create_user(new("d@b.example"), Some(request("k2", b"3"))).await;
+    let kept = users
+        .create_user(new("d@b.example"), Some(request("k2", b"3")))
+        .await;
     assert!(kept.is_ok());
 }
 
@@ -157,8 +207,18 @@ async fn pages_cover_a_list_once_in_every_order() {
         let user = NewUser::parse(&email, &name, None, None, None).unwrap();
         users.create_user(user, None).await.unwrap();
     }
-    for sort in ["created_at", "-created_at", "updated_at", "-email", "full_name", "-full_name"] {
-        let parameters = ListParameters { sort: Some(sort.into()), ..Default::default() };
+    for sort in [
+        "created_at",
+        "-created_at",
+        "updated_at",
+        "-email",
+        "full_name",
+        "-full_name",
+    ] {
+        let parameters = ListParameters {
+            sort: Some(sort.into()),
+            ..Default::default()
+        };
         let listed = page(&users, parameters.clone(), "5").await;
         assert_eq!(listed, page(&users, parameters, "100").await, "{sort}");
         let mut ids: Vec<_> = listed.iter().map(|user| user.id.0).collect();
@@ -171,7 +231,10 @@ async fn pages_cover_a_list_once_in_every_order() {
 #[tokio::test]
 async fn filters_narrow_the_list_and_the_total() {
     let users = users().await;
-    let made = [("ann@b.example", "Zed", "admin", true), ("a_b@b.example", "Anna", "user", false)];
+    let made = [
+        ("ann@b.example", "Zed", "admin", true),
+        ("a_b@b.example", "Anna", "user", false),
+    ];
     for (email, name, role, active) in made {
         let user = NewUser::parse(email, name, None, Some(role), Some(active)).unwrap();
         users.create_user(user, None).await.unwrap();
@@ -180,21 +243,57 @@ async fn filters_narrow_the_list_and_the_total() {
         let mut parameters = ListParameters::default();
         change(&mut parameters);
         let listed = page(&users, parameters, "10").await;
-        listed.iter().map(|user| user.email.as_str().to_owned()).collect::<Vec<_>>()
+        listed
+            .iter()
+            .map(|user| user.email.as_str().to_owned())
+            .collect::<Vec<_>>()
     };
-    assert_eq!(emails(|p| p.q = Some("ANN".into())).await.len(), 2, "email or name");
-    assert_eq!(emails(|p| p.q = Some("a_".into())).await, ["a_b@b.example"], "no wildcard");
-    assert_eq!(emails(|p| p.role = Some("admin".into())).await, ["ann@b.example"]);
-    assert_eq!(emails(|p| p.is_active = Some("false".into())).await, ["a_b@b.example"]);
-    assert_eq!(emails(|p| p.email = Some("ANN@b.example".into())).await, ["ann@b.example"]);
-    assert_eq!(emails(|p| p.created_after = Some("2100-01-01T00:00:00Z".into())).await.len(), 0);
-    assert_eq!(emails(|p| p.created_before = Some("2100-01-01T00:00:00Z".into())).await.len(), 2);
+    assert_eq!(
+        emails(|p| p.q = Some("ANN".into())).await.len(),
+        2,
+        "email or name"
+    );
+    assert_eq!(
+        emails(|p| p.q = Some("a_".into())).await,
+        ["a_b@b.example"],
+        "no wildcard"
+    );
+    assert_eq!(
+        emails(|p| p.role = Some("admin".into())).await,
+        ["ann@b.example"]
+    );
+    assert_eq!(
+        emails(|p| p.is_active = Some("false".into())).await,
+        ["a_b@b.example"]
+    );
+    assert_eq!(
+        emails(|p| p.email = Some("ANN@b.example".into())).await,
+        ["ann@b.example"]
+    );
+    assert_eq!(
+        emails(|p| p.created_after = Some("2100-01-01T00:00:00Z".into()))
+            .await
+            .len(),
+        0
+    );
+    assert_eq!(
+        emails(|p| p.created_before = Some("2100-01-01T00:00:00Z".into()))
+            .await
+            .len(),
+        2
+    );
 
     let counted = ListParameters {
         limit: Some("1".into()),
         include_total: Some("true".into()),
         ..Default::default()
     };
-    let page = users.list_users(&ListQuery::parse(&counted).unwrap()).await.unwrap();
-    assert_eq!((page.total, page.users.len(), page.next.is_some()), (Some(2), 1, true));
+    let page = users
+        .list_users(&ListQuery::parse(&counted).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        (page.total, page.users.len(), page.next.is_some()),
+        (Some(2), 1, true)
+    );
 }

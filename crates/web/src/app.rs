@@ -32,7 +32,10 @@ impl App {
         if let Some(layer) = cors::layer(&config.allowed_origins) {
             router = router.layer(layer);
         }
-        Self { router, log_level: config.log_level }
+        Self {
+            router,
+            log_level: config.log_level,
+        }
     }
 
     /// Answers one request. Every error leaves as a problem document, every response with its
@@ -68,7 +71,10 @@ impl App {
 pub fn answer_without_router(request: &Request, problem: &Problem) -> Response {
     let context = RequestContext::from_headers(request.headers());
     let mut response = axum::response::IntoResponse::into_response(problem.clone());
-    write_problem(&mut response, problem.render(request.uri().path(), &context.request_id));
+    write_problem(
+        &mut response,
+        problem.render(request.uri().path(), &context.request_id),
+    );
     set_headers(&mut response, &context);
     set_length(&mut response, request.method());
     let mut line = RequestLine::new(&context, request.method(), response.status());
@@ -98,7 +104,9 @@ fn problem_of(response: &mut Response) -> Option<Problem> {
 fn write_problem(response: &mut Response, document: Vec<u8>) {
     let json = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, json);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().remove(CONTENT_LENGTH);
     *response.body_mut() = Body::from(document);
 }
@@ -109,26 +117,37 @@ fn set_headers(response: &mut Response, context: &RequestContext) {
         headers.insert(X_REQUEST_ID, id);
     }
     set_default(headers, CACHE_CONTROL, "no-store");
-    set_default(headers, CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    set_default(
+        headers,
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
     set_default(headers, REFERRER_POLICY, "no-referrer");
     set_default(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set_default(headers, X_FRAME_OPTIONS, "DENY");
 }
 
 fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
-    headers.entry(name).or_insert(HeaderValue::from_static(value));
+    headers
+        .entry(name)
+        .or_insert(HeaderValue::from_static(value));
 }
 
 /// RFC 9110, section 8.6: no length on 204 and 304; on HEAD the length that GET would have.
 fn set_length(response: &mut Response, method: &Method) {
-    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    if matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    ) {
         response.headers_mut().remove(CONTENT_LENGTH);
         return;
     }
     if !response.headers().contains_key(CONTENT_LENGTH)
         && let Some(length) = response.body().size_hint().exact()
     {
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        response
+            .headers_mut()
+            .insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     if method == Method::HEAD {
         *response.body_mut() = Body::empty();
@@ -144,8 +163,17 @@ mod tests {
 
     fn app(origins: &'static [&'static str]) -> App {
         let router = Router::new().route("/things/{id}", get(|| async { "thing" }));
-        let allowed_origins = origins.iter().map(|o| HeaderValue::from_static(o)).collect();
-        App::new(router, &HttpConfig { allowed_origins, log_level: Level::Error })
+        let allowed_origins = origins
+            .iter()
+            .map(|o| HeaderValue::from_static(o))
+            .collect();
+        App::new(
+            router,
+            &HttpConfig {
+                allowed_origins,
+                log_level: Level::Error,
+            },
+        )
     }
 
     fn send(app: &App, method: &str, path: &str) -> (http::response::Parts, String) {
@@ -166,17 +194,28 @@ mod tests {
         assert_eq!(parts.status, 404);
         assert_eq!(parts.headers[CONTENT_TYPE], "application/problem+json");
         assert_eq!(parts.headers[CONTENT_LENGTH], body.len().to_string());
-        assert!(body.contains("\"instance\":\"/nowhere\"") && body.contains("\"request_id\":\"r1\""));
+        assert!(
+            body.contains("\"instance\":\"/nowhere\"") && body.contains("\"request_id\":\"r1\"")
+        );
 
         let (parts, body) = send(&app(&[]), "DELETE", "/things/1");
-        assert_eq!((parts.status.as_u16(), &parts.headers["allow"]), (405, &"GET,HEAD".parse().unwrap()));
+        assert_eq!(
+            (parts.status.as_u16(), &parts.headers["allow"]),
+            (405, &"GET,HEAD".parse().unwrap())
+        );
         assert!(body.contains("method_not_allowed"));
     }
 
     #[test]
     fn head_has_the_length_of_get_and_no_body() {
         let (parts, body) = send(&app(&[]), "HEAD", "/things/1");
-        assert_eq!((parts.headers[CONTENT_LENGTH].to_str().unwrap(), body.as_str()), ("5", ""));
+        assert_eq!(
+            (
+                parts.headers[CONTENT_LENGTH].to_str().unwrap(),
+                body.as_str()
+            ),
+            ("5", "")
+        );
     }
 
     #[test]
@@ -185,7 +224,17 @@ mod tests {
         let (parts, _) = send(&app(&["https://a.example"]), "GET", "/things/1");
         assert_eq!(parts.headers[allow], "https://a.example");
         assert_eq!(parts.headers["access-control-allow-credentials"], "true");
-        assert!(!send(&app(&["https://b.example"]), "GET", "/things/1").0.headers.contains_key(allow));
-        assert!(!send(&app(&[]), "GET", "/things/1").0.headers.contains_key(allow));
+        assert!(
+            !send(&app(&["https://b.example"]), "GET", "/things/1")
+                .0
+                .headers
+                .contains_key(allow)
+        );
+        assert!(
+            !send(&app(&[]), "GET", "/things/1")
+                .0
+                .headers
+                .contains_key(allow)
+        );
     }
 }

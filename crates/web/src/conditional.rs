@@ -71,7 +71,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             Some(Tags::Any) => Self::Any,
             // Strong comparison: a weak tag matches nothing.
             Some(Tags::List(tags)) => Self::Versions(
-                tags.into_iter().filter(|(weak, _)| !weak).filter_map(|(_, v)| v).collect(),
+                tags.into_iter()
+                    .filter(|(weak, _)| !weak)
+                    .filter_map(|(_, v)| v)
+                    .collect(),
             ),
         })
     }
@@ -121,7 +124,12 @@ fn parse_list(value: &str, list: &mut Vec<(bool, Option<i64>)>) -> Option<()> {
             None => (false, rest),
         };
         let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
-        list.push((weak, opaque.strip_prefix('v').and_then(|version| version.parse().ok())));
+        list.push((
+            weak,
+            opaque
+                .strip_prefix('v')
+                .and_then(|version| version.parse().ok()),
+        ));
         rest = after.trim_start();
         if rest.is_empty() {
             return Some(());
@@ -136,20 +144,37 @@ mod tests {
     use futures::executor::block_on;
 
     fn parts(name: HeaderName, value: &str) -> Parts {
-        http::Request::builder().header(name, value).body(()).unwrap().into_parts().0
+        http::Request::builder()
+            .header(name, value)
+            .body(())
+            .unwrap()
+            .into_parts()
+            .0
     }
 
     fn if_match(value: &str) -> Result<IfMatch, u16> {
-        block_on(IfMatch::from_request_parts(&mut parts(IF_MATCH, value), &())).map_err(|problem| {
-            axum::response::IntoResponse::into_response(problem).status().as_u16()
+        block_on(IfMatch::from_request_parts(
+            &mut parts(IF_MATCH, value),
+            &(),
+        ))
+        .map_err(|problem| {
+            axum::response::IntoResponse::into_response(problem)
+                .status()
+                .as_u16()
         })
     }
 
     #[test]
     fn if_match_takes_lists_and_compares_strongly() {
         assert_eq!(if_match("\"v3\""), Ok(IfMatch::Versions(vec![3])));
-        assert_eq!(if_match("\"v3\" , \"v4\""), Ok(IfMatch::Versions(vec![3, 4])));
-        assert_eq!(if_match("W/\"v3\", \"other\""), Ok(IfMatch::Versions(vec![])));
+        assert_eq!(
+            if_match("\"v3\" , \"v4\""),
+            Ok(IfMatch::Versions(vec![3, 4]))
+        );
+        assert_eq!(
+            if_match("W/\"v3\", \"other\""),
+            Ok(IfMatch::Versions(vec![]))
+        );
         assert_eq!(if_match("*"), Ok(IfMatch::Any));
         for bad in ["v3", "\"v3", "\"v3\" \"v4\"", "\"v3\",", ""] {
             assert_eq!(if_match(bad), Err(400), "{bad}");
@@ -160,7 +185,9 @@ mod tests {
     fn if_none_match_compares_weakly() {
         let has = |value: &str| {
             let mut parts = parts(IF_NONE_MATCH, value);
-            block_on(IfNoneMatch::from_request_parts(&mut parts, &())).unwrap().has(ETag(3))
+            block_on(IfNoneMatch::from_request_parts(&mut parts, &()))
+                .unwrap()
+                .has(ETag(3))
         };
         assert!(has("\"v3\"") && has("W/\"v3\"") && has("\"v1\", \"v3\"") && has("*"));
         assert!(!has("\"v1\""));

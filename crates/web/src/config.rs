@@ -21,7 +21,10 @@ pub struct ConfigError {
 
 impl ConfigError {
     fn new(variable: &'static str, problem: impl Into<String>) -> Self {
-        Self { variable, problem: problem.into() }
+        Self {
+            variable,
+            problem: problem.into(),
+        }
     }
 }
 
@@ -62,17 +65,26 @@ impl Variables {
 
     /// The same from pairs, for native tests.
     pub fn from_pairs<V: Into<String>>(pairs: impl IntoIterator<Item = (&'static str, V)>) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name, value.into())).collect())
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect(),
+        )
     }
 
     /// The value, trimmed; an empty one counts as unset.
     pub fn optional(&self, name: &'static str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     /// A value that must be there.
     pub fn text(&self, name: &'static str) -> Result<&str, ConfigError> {
-        self.optional(name).ok_or_else(|| ConfigError::new(name, "must be set"))
+        self.optional(name)
+            .ok_or_else(|| ConfigError::new(name, "must be set"))
     }
 
     /// `true` or `false`; unset is `false`.
@@ -94,7 +106,11 @@ impl Variables {
             ConfigError::new(name, format!("must be a whole number from {low} to {high}"))
         };
         let number = self.text(name)?.parse().map_err(|_| wrong())?;
-        if range.contains(&number) { Ok(number) } else { Err(wrong()) }
+        if range.contains(&number) {
+            Ok(number)
+        } else {
+            Err(wrong())
+        }
     }
 
     /// A secret of at least 32 bytes that is not a placeholder: a key that everybody can look up
@@ -106,12 +122,21 @@ impl Variables {
 
         let value = self.text(name)?;
         if value.len() < MIN_BYTES {
-            return Err(ConfigError::new(name, format!("must have at least {MIN_BYTES} bytes")));
+            return Err(ConfigError::new(
+                name,
+                format!("must have at least {MIN_BYTES} bytes"),
+            ));
         }
-        let distinct = value.bytes().collect::<std::collections::BTreeSet<_>>().len();
+        let distinct = value
+            .bytes()
+            .collect::<std::collections::BTreeSet<_>>()
+            .len();
         let lower = value.to_ascii_lowercase();
         if distinct < MIN_DISTINCT || PLACEHOLDERS.iter().any(|word| lower.contains(word)) {
-            return Err(ConfigError::new(name, "is guessable; use `openssl rand -hex 32`"));
+            return Err(ConfigError::new(
+                name,
+                "is guessable; use `openssl rand -hex 32`",
+            ));
         }
         Ok(value.as_bytes().to_vec())
     }
@@ -120,7 +145,10 @@ impl Variables {
     pub fn postgres(&self) -> Result<ConnectionConfig, ConfigError> {
         let sslmode = self.optional("db_sslmode").unwrap_or("prefer");
         if !["disable", "prefer", "require"].contains(&sslmode) {
-            return Err(ConfigError::new("db_sslmode", "must be disable, prefer or require"));
+            return Err(ConfigError::new(
+                "db_sslmode",
+                "must be disable, prefer or require",
+            ));
         }
         Ok(ConnectionConfig {
             host: self.text("db_host")?.to_owned(),
@@ -135,7 +163,11 @@ impl Variables {
 
     /// The Redis URL; user and password are percent-encoded into it.
     pub fn redis_url(&self) -> Result<String, ConfigError> {
-        let scheme = if self.flag("redis_tls")? { "rediss" } else { "redis" };
+        let scheme = if self.flag("redis_tls")? {
+            "rediss"
+        } else {
+            "redis"
+        };
         let host = self.text("redis_host")?;
         let port: u16 = self.number("redis_port", 1..=u16::MAX)?;
         let user = percent_encode(self.optional("redis_user").unwrap_or_default());
@@ -170,7 +202,10 @@ impl HttpConfig {
             .unwrap_or("info")
             .parse()
             .map_err(|problem: &str| ConfigError::new("log_level", problem))?;
-        Ok(Self { allowed_origins, log_level })
+        Ok(Self {
+            allowed_origins,
+            log_level,
+        })
     }
 }
 
@@ -214,25 +249,57 @@ mod tests {
 
     #[test]
     fn an_error_names_the_variable() {
-        let error = one("db_port", "many").number("db_port", 1..=u16::MAX).unwrap_err();
-        assert_eq!(error.to_string(), "variable db_port: must be a whole number from 1 to 65535");
-        assert_eq!(one("x", " ").text("db_host").unwrap_err().variable, "db_host");
+        let error = one("db_port", "many")
+            .number("db_port", 1..=u16::MAX)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "variable db_port: must be a whole number from 1 to 65535"
+        );
+        assert_eq!(
+            one("x", " ").text("db_host").unwrap_err().variable,
+            "db_host"
+        );
     }
 
     #[test]
     fn guessable_secrets_are_refused() {
-        for weak in ["", "short", &"a".repeat(64), "change-me-change-me-change-me-0123456789"] {
-            assert!(one("cursor_key", weak).secret("cursor_key").is_err(), "{weak}");
+        for weak in [
+            "",
+            "short",
+            &"a".repeat(64),
+            "change-me-change-me-change-me-0123456789",
+        ] {
+            assert!(
+                one("cursor_key", weak).secret("cursor_key").is_err(),
+                "{weak}"
+            );
         }
-        assert!(one("cursor_key", &"0123456789abcdef".repeat(2)).secret("cursor_key").is_ok());
+        assert!(
+            one("cursor_key", &"0123456789abcdef".repeat(2))
+                .secret("cursor_key")
+                .is_ok()
+        );
     }
 
     #[test]
     fn origins_are_exact() {
-        let good = one("cors_allowed_origins", "https://a.example, http://localhost:5173");
+        let good = one(
+            "cors_allowed_origins",
+            "https://a.example, http://localhost:5173",
+        );
         assert_eq!(HttpConfig::read(&good).unwrap().allowed_origins.len(), 2);
-        for bad in ["*", "null", "https://*.a.example", "https://a.example/", "a.example"] {
-            assert!(HttpConfig::read(&one("cors_allowed_origins", bad)).is_err(), "{bad}");
+        for bad in [
+            "*",
+            "null",
+            "https://*.a.example",
+            "https://a.example/",
+            "a.example",
+        ] {
+            assert!(
+                HttpConfig::read(&one("cors_allowed_origins", bad)).is_err(),
+                "{bad}"
+            );
         }
     }
 
@@ -245,6 +312,9 @@ mod tests {
             ("redis_password", "p@ss/word"),
             ("redis_tls", "true"),
         ]);
-        assert_eq!(variables.redis_url().unwrap(), "rediss://app:p%40ss%2Fword@cache:6380");
+        assert_eq!(
+            variables.redis_url().unwrap(),
+            "rediss://app:p%40ss%2Fword@cache:6380"
+        );
     }
 }

@@ -21,7 +21,10 @@ impl RequestContext {
             .filter(|id| is_sane_request_id(id))
             .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
         let trace_id = single(headers, &TRACEPARENT).and_then(parse_traceparent);
-        Self { request_id, trace_id: trace_id.map(str::to_owned) }
+        Self {
+            request_id,
+            trace_id: trace_id.map(str::to_owned),
+        }
     }
 
     /// The id as a header value.
@@ -34,7 +37,11 @@ impl RequestContext {
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
-    if values.next().is_some() { None } else { value.to_str().ok() }
+    if values.next().is_some() {
+        None
+    } else {
+        value.to_str().ok()
+    }
 }
 
 /// Up to 128 characters that are safe in a log and in a header.
@@ -71,11 +78,24 @@ mod tests {
 
     #[test]
     fn a_sane_request_id_is_kept_and_others_are_replaced() {
-        assert_eq!(context("x-request-id", &["abc-1.2_3:4"]).request_id, "abc-1.2_3:4");
+        assert_eq!(
+            context("x-request-id", &["abc-1.2_3:4"]).request_id,
+            "abc-1.2_3:4"
+        );
         let long = "a".repeat(129);
-        for bad in [vec![""], vec!["a b"], vec!["{\"x\":1}"], vec![long.as_str()], vec!["a", "b"]] {
+        for bad in [
+            vec![""],
+            vec!["a b"],
+            vec!["{\"x\":1}"],
+            vec![long.as_str()],
+            vec!["a", "b"],
+        ] {
             let id = context("x-request-id", &bad).request_id;
-            assert_eq!(Uuid::parse_str(&id).unwrap().get_version_num(), 7, "{bad:?}");
+            assert_eq!(
+                Uuid::parse_str(&id).unwrap().get_version_num(),
+                7,
+                "{bad:?}"
+            );
         }
     }
 

@@ -26,7 +26,11 @@ impl CursorKey {
     /// A URL-safe cursor for `position` in the list that `context` names.
     pub fn seal<T: Serialize>(&self, position: &T, context: &str) -> Option<String> {
         let payload = serde_json::to_vec(position).ok()?;
-        let mut sealed = self.mac(&payload, context)?.finalize().into_bytes().to_vec();
+        let mut sealed = self
+            .mac(&payload, context)?
+            .finalize()
+            .into_bytes()
+            .to_vec();
         sealed.truncate(TAG_BYTES);
         sealed.extend_from_slice(&payload);
         Some(URL_SAFE_NO_PAD.encode(sealed))
@@ -36,7 +40,9 @@ impl CursorKey {
     pub fn open<T: DeserializeOwned>(&self, cursor: &str, context: &str) -> Option<T> {
         let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (tag, payload) = sealed.split_at_checked(TAG_BYTES)?;
-        self.mac(payload, context)?.verify_truncated_left(tag).ok()?;
+        self.mac(payload, context)?
+            .verify_truncated_left(tag)
+            .ok()?;
         serde_json::from_slice(payload).ok()
     }
 
@@ -58,15 +64,25 @@ mod tests {
     fn a_cursor_opens_only_whole_and_in_its_own_list() {
         let key = CursorKey::new(vec![7; 32]);
         let cursor = key.seal(&("a@b.example", 5), "sort=email").unwrap();
-        assert_eq!(key.open(&cursor, "sort=email"), Some((String::from("a@b.example"), 5)));
+        assert_eq!(
+            key.open(&cursor, "sort=email"),
+            Some((String::from("a@b.example"), 5))
+        );
         assert_eq!(key.open::<(String, i32)>(&cursor, "sort=-email"), None);
-        assert_eq!(CursorKey::new(vec![8; 32]).open::<(String, i32)>(&cursor, "sort=email"), None);
+        assert_eq!(
+            CursorKey::new(vec![8; 32]).open::<(String, i32)>(&cursor, "sort=email"),
+            None
+        );
         for at in 0..cursor.len() {
             let mut bent = cursor.clone().into_bytes();
             bent[at] = if bent[at] == b'A' { b'B' } else { b'A' };
             let bent = String::from_utf8(bent).unwrap();
             assert_eq!(key.open::<(String, i32)>(&bent, "sort=email"), None, "{at}");
-            assert_eq!(key.open::<(String, i32)>(&cursor[..at], "sort=email"), None, "{at}");
+            assert_eq!(
+                key.open::<(String, i32)>(&cursor[..at], "sort=email"),
+                None,
+                "{at}"
+            );
         }
     }
 }

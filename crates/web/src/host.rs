@@ -16,7 +16,10 @@ use crate::{App, Problem};
 pub struct Instance(OnceLock<App>);
 
 impl Instance {
-    #[allow(clippy::new_without_default, reason = "statics need a const constructor")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "statics need a const constructor"
+    )]
     pub const fn new() -> Self {
         Self(OnceLock::new())
     }

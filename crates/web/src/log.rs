@@ -66,7 +66,11 @@ impl<'a> RequestLine<'a> {
     }
 
     fn level(&self) -> Level {
-        if self.status >= 500 { Level::Error } else { Level::Info }
+        if self.status >= 500 {
+            Level::Error
+        } else {
+            Level::Info
+        }
     }
 }
 
@@ -97,8 +101,14 @@ fn write<T: Serialize>(least: Level, level: Level, fields: &T) {
     if level < least {
         return;
     }
-    let time = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
-    if let Ok(mut text) = serde_json::to_vec(&Line { time, level, fields }) {
+    let time = OffsetDateTime::now_utc()
+        .format(&Rfc3339)
+        .unwrap_or_default();
+    if let Ok(mut text) = serde_json::to_vec(&Line {
+        time,
+        level,
+        fields,
+    }) {
         text.push(b'\n');
         // One write, so that the host records one line; a full pipe must not fail the request.
         let _ = std::io::stdout().write_all(&text);
@@ -111,11 +121,17 @@ mod tests {
 
     #[test]
     fn a_line_has_the_documented_fields() {
-        let context = RequestContext { request_id: "r1".into(), trace_id: None };
+        let context = RequestContext {
+            request_id: "r1".into(),
+            trace_id: None,
+        };
         let mut line = RequestLine::new(&context, &Method::GET, StatusCode::BAD_GATEWAY);
         line.route = Some("/x/{id}");
-        let json =
-            serde_json::to_value(Line { time: "t".into(), level: line.level(), fields: &line });
+        let json = serde_json::to_value(Line {
+            time: "t".into(),
+            level: line.level(),
+            fields: &line,
+        });
         assert_eq!(
             json.unwrap(),
             serde_json::json!({"time": "t", "level": "error", "request_id": "r1", "trace_id": null,

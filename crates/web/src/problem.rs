@@ -89,7 +89,11 @@ impl Problem {
 
     /// 404 for a thing that is not there.
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here by that name.")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is nothing here by that name.",
+        )
     }
 
     /// 428: the configuration asks for `If-Match`.
@@ -113,8 +117,15 @@ impl Problem {
         self
     }
 
+    /// Keeps the first line, bounded: hosts add stack traces to their texts.
     fn with_internal(mut self, internal: impl Into<String>) -> Self {
-        self.internal = Some(internal.into());
+        let first_line = internal
+            .into()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        self.internal = Some(first_line.chars().take(500).collect());
         self
     }
 
@@ -127,9 +138,10 @@ impl Problem {
     pub fn for_status(status: StatusCode, headers: &HeaderMap) -> Self {
         let (code, detail) = match status {
             StatusCode::NOT_FOUND => ("not_found", "There is nothing at this path."),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                ("method_not_allowed", "This path does not answer to that method; see Allow.")
-            }
+            StatusCode::METHOD_NOT_ALLOWED => (
+                "method_not_allowed",
+                "This path does not answer to that method; see Allow.",
+            ),
             StatusCode::PAYLOAD_TOO_LARGE => return too_large(),
             _ if status.is_server_error() => return Self::internal("a bare error response"),
             _ => ("malformed_request", "The request could not be understood."),
@@ -171,10 +183,12 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(errors) => Self::invalid(errors),
             Error::NotFound => Self::not_found(),
-            Error::EmailTaken => {
-                Self::new(StatusCode::CONFLICT, "email_taken", "Another user has this email.")
-                    .with_errors(vec![FieldError::new("email", "is taken")])
-            }
+            Error::EmailTaken => Self::new(
+                StatusCode::CONFLICT,
+                "email_taken",
+                "Another user has this email.",
+            )
+            .with_errors(vec![FieldError::new("email", "is taken")]),
             Error::KeyInFlight => Self::new(
                 StatusCode::CONFLICT,
                 "idempotency_key_in_flight",
@@ -217,7 +231,10 @@ mod tests {
         let problem = Problem::from(Error::Unavailable("connection to 10.0.0.7 refused".into()));
         let body = String::from_utf8(problem.render("/api/v1/users", "r1")).unwrap();
         assert!(!body.contains("10.0.0.7"));
-        assert_eq!(problem.internal_text(), Some("connection to 10.0.0.7 refused"));
+        assert_eq!(
+            problem.internal_text(),
+            Some("connection to 10.0.0.7 refused")
+        );
         assert_eq!(problem.into_response().headers()[RETRY_AFTER], "1");
     }
 

@@ -45,7 +45,10 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded() {
-        assert_eq!(parse::<Parameters>("limit=a%20b+c").unwrap().limit.unwrap(), "a b c");
+        assert_eq!(
+            parse::<Parameters>("limit=a%20b+c").unwrap().limit.unwrap(),
+            "a b c"
+        );
         assert!(parse::<Parameters>("").unwrap().limit.is_none());
     }
 

@@ -43,15 +43,27 @@ pub(super) struct UserCache {
 
 impl UserCache {
     pub(super) fn new(redis: Arc<dyn Redis>, ttl: Duration, deferred: Arc<dyn Deferred>) -> Self {
-        Self { redis, ttl, deferred }
+        Self {
+            redis,
+            ttl,
+            deferred,
+        }
     }
 
     /// The cached user; a miss, a tombstone and a Redis that does not answer are alike.
     pub(super) async fn get(&self, id: UserId) -> Option<User> {
-        let replies = self.redis.execute("GET", vec![Arg::from(key(id))]).await.ok()?;
-        let Some(Reply::Bytes(entry)) = replies.into_iter().next() else { return None };
+        let replies = self
+            .redis
+            .execute("GET", vec![Arg::from(key(id))])
+            .await
+            .ok()?;
+        let Some(Reply::Bytes(entry)) = replies.into_iter().next() else {
+            return None;
+        };
         let at = entry.iter().position(|byte| *byte == b':')?;
-        serde_json::from_slice(entry.get(at + 1..)?).ok().filter(|user: &User| user.id == id)
+        serde_json::from_slice(entry.get(at + 1..)?)
+            .ok()
+            .filter(|user: &User| user.id == id)
     }
 
     /// Keeps what was just read. Losing this costs only speed.

@@ -43,7 +43,9 @@ impl Sort {
             "updated_at" => SortKey::UpdatedAt,
             "email" => SortKey::Email,
             "full_name" => SortKey::FullName,
-            _ => return Err("must be created_at, updated_at, email or full_name, or one after `-`"),
+            _ => {
+                return Err("must be created_at, updated_at, email or full_name, or one after `-`");
+            }
         };
         Ok(Self { key, descending })
     }
@@ -112,7 +114,10 @@ impl ListQuery {
         let p = parameters;
         let limit = errors.check_option("limit", p.limit.as_deref().map(parse_limit));
         let sort = errors.check_option("sort", p.sort.as_deref().map(Sort::parse));
-        let newest_first = Sort { key: SortKey::CreatedAt, descending: true };
+        let newest_first = Sort {
+            key: SortKey::CreatedAt,
+            descending: true,
+        };
         let query = Self {
             limit: limit.unwrap_or(DEFAULT_LIMIT),
             sort: sort.unwrap_or(newest_first),
@@ -122,8 +127,10 @@ impl ListQuery {
             prefix: errors.check_option("q", p.q.as_deref().map(parse_prefix)),
             created_after: errors
                 .check_option("created_after", p.created_after.as_deref().map(parse_time)),
-            created_before: errors
-                .check_option("created_before", p.created_before.as_deref().map(parse_time)),
+            created_before: errors.check_option(
+                "created_before",
+                p.created_before.as_deref().map(parse_time),
+            ),
             include_total: errors
                 .check_option("include_total", p.include_total.as_deref().map(parse_flag))
                 .unwrap_or(false),
@@ -176,7 +183,9 @@ fn parse_prefix(text: &str) -> Result<String, &'static str> {
 fn parse_time(text: &str) -> Result<OffsetDateTime, &'static str> {
     const WRONG: &str = "must be an RFC 3339 time such as 2026-01-31T12:00:00Z";
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| WRONG)?;
-    time.checked_to_offset(time::UtcOffset::UTC).filter(|time| time.year() >= 1).ok_or(WRONG)
+    time.checked_to_offset(time::UtcOffset::UTC)
+        .filter(|time| time.year() >= 1)
+        .ok_or(WRONG)
 }
 
 /// One page of users.
@@ -195,7 +204,10 @@ impl Page {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = users.len() > limit;
         users.truncate(limit);
-        let next = users.last().filter(|_| more).map(|user| query.sort.position_of(user));
+        let next = users
+            .last()
+            .filter(|_| more)
+            .map(|user| query.sort.position_of(user));
         Self { users, next, total }
     }
 }
@@ -212,8 +224,17 @@ mod tests {
 
     #[test]
     fn limits_are_capped_above_and_refused_below() {
-        for (text, limit) in [("1", 1), ("100", 100), ("101", 100), ("99999999999999999999", 100)] {
-            assert_eq!(parse(|p| p.limit = Some(text.into())).unwrap().limit, limit, "{text}");
+        for (text, limit) in [
+            ("1", 1),
+            ("100", 100),
+            ("101", 100),
+            ("99999999999999999999", 100),
+        ] {
+            assert_eq!(
+                parse(|p| p.limit = Some(text.into())).unwrap().limit,
+                limit,
+                "{text}"
+            );
         }
         for text in ["0", "-1", "", "1.5", "abc", "+5"] {
             assert!(parse(|p| p.limit = Some(text.into())).is_err(), "{text}");
@@ -224,7 +245,14 @@ mod tests {
     #[test]
     fn sorts_are_an_allow_list() {
         assert!(Sort::parse("-full_name").unwrap().descending);
-        for bad in ["", "-", "password_hash", "email,created_at", "--email", "id; drop table users"] {
+        for bad in [
+            "",
+            "-",
+            "password_hash",
+            "email,created_at",
+            "--email",
+            "id; drop table users",
+        ] {
             assert!(Sort::parse(bad).is_err(), "{bad}");
         }
     }

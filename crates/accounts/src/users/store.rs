@@ -57,7 +57,9 @@ pub(super) async fn insert(
     new: &NewUser,
     hash: Option<&PasswordHash>,
 ) -> Result<User, Error> {
-    let created = database.write_opt(INSERT, insert_params(id, new, hash)).await?;
+    let created = database
+        .write_opt(INSERT, insert_params(id, new, hash))
+        .await?;
     created.ok_or_else(|| Error::Internal("INSERT returned no user".into()))
 }
 
@@ -115,7 +117,10 @@ struct OnceRow {
 
 impl FromRow for OnceRow {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
-        Ok(Self { held: row.get("held")?, user: user_if_any(row)? })
+        Ok(Self {
+            held: row.get("held")?,
+            user: user_if_any(row)?,
+        })
     }
 }
 
@@ -132,14 +137,20 @@ pub(super) async fn insert_once(
     params.push(KEPT_HOURS.into());
     let row = database.write_opt::<OnceRow>(INSERT_ONCE, params).await?;
     Ok(match row {
-        Some(OnceRow { user: Some(user), .. }) => Once::Created(user),
+        Some(OnceRow {
+            user: Some(user), ..
+        }) => Once::Created(user),
         Some(OnceRow { held: true, .. }) => Once::Seen,
         _ => Once::InFlight,
     })
 }
 
 fn key_params(request: &IdempotentRequest) -> [Param; 3] {
-    [request.caller.as_str().into(), request.route.into(), request.key.as_str().into()]
+    [
+        request.caller.as_str().into(),
+        request.route.into(),
+        request.key.as_str().into(),
+    ]
 }
 
 const FIND_ANSWER: &str = "SELECT body_sha256, response FROM idempotency_keys \
@@ -158,7 +169,9 @@ pub(super) async fn find_answer(
     database: &dyn Database,
     request: &IdempotentRequest,
 ) -> Result<Option<(Vec<u8>, User)>, Error> {
-    let answer = database.read_opt::<Answer>(FIND_ANSWER, key_params(request).to_vec()).await?;
+    let answer = database
+        .read_opt::<Answer>(FIND_ANSWER, key_params(request).to_vec())
+        .await?;
     answer
         .map(|Answer(hash, json)| Ok((hash, serde_json::from_value(json)?)))
         .transpose()
@@ -189,7 +202,10 @@ struct Changed {
 
 impl FromRow for Changed {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
-        Ok(Self { found: row.get("found")?, user: user_if_any(row)? })
+        Ok(Self {
+            found: row.get("found")?,
+            user: user_if_any(row)?,
+        })
     }
 }
 
@@ -209,7 +225,9 @@ pub(super) async fn update(
         expected.into(),
     ];
     match database.write_opt::<Changed>(UPDATE, params).await? {
-        Some(Changed { user: Some(user), .. }) => Ok(user),
+        Some(Changed {
+            user: Some(user), ..
+        }) => Ok(user),
         Some(Changed { found: true, .. }) if conditional => Err(Error::Stale),
         _ => Err(Error::NotFound),
     }
@@ -228,7 +246,10 @@ struct Gone {
 
 impl FromRow for Gone {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
-        Ok(Self { found: row.get("found")?, gone: row.get("gone")? })
+        Ok(Self {
+            found: row.get("found")?,
+            gone: row.get("gone")?,
+        })
     }
 }
 
@@ -238,7 +259,10 @@ pub(super) async fn delete(
     expected: Option<Vec<i64>>,
 ) -> Result<(), Error> {
     let conditional = expected.is_some();
-    match database.write_opt(DELETE, vec![id.0.into(), expected.into()]).await? {
+    match database
+        .write_opt(DELETE, vec![id.0.into(), expected.into()])
+        .await?
+    {
         Some(Gone { gone: true, .. }) => Ok(()),
         Some(Gone { found: true, .. }) if conditional => Err(Error::Stale),
         _ => Err(Error::NotFound),
@@ -255,11 +279,15 @@ impl Filters {
     /// `condition` names its parameter `$?`.
     fn add(&mut self, condition: &str, param: impl Into<Param>) {
         self.params.push(param.into());
-        self.conditions.push(condition.replace("$?", &format!("${}", self.params.len())));
+        self.conditions
+            .push(condition.replace("$?", &format!("${}", self.params.len())));
     }
 
     fn of(query: &ListQuery) -> Self {
-        let mut filters = Self { conditions: vec!["true".into()], params: Vec::new() };
+        let mut filters = Self {
+            conditions: vec!["true".into()],
+            params: Vec::new(),
+        };
         if let Some(email) = &query.email {
             filters.add("email = $?", email.as_str());
         }
@@ -270,7 +298,11 @@ impl Filters {
             filters.add("is_active = $?", is_active);
         }
         if let Some(prefix) = &query.prefix {
-            let pattern = prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_") + "%";
+            let pattern = prefix
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_")
+                + "%";
             filters.add("(email LIKE $? OR lower(full_name) LIKE $?)", pattern);
         }
         if let Some(time) = query.created_after {
@@ -293,11 +325,18 @@ pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<P
         SortKey::Email => ("email COLLATE \"C\"", "$?"),
         SortKey::FullName => ("full_name COLLATE \"C\"", "$?"),
     };
-    let (comparison, direction) = if query.sort.descending { ("<", "DESC") } else { (">", "ASC") };
+    let (comparison, direction) = if query.sort.descending {
+        ("<", "DESC")
+    } else {
+        (">", "ASC")
+    };
     if let Some(position) = &query.after {
         filters.params.push(position.key.as_str().into());
         let key = cast.replace("$?", &format!("${}", filters.params.len()));
-        filters.add(&format!("({column}, id) {comparison} ({key}, $?)"), position.id);
+        filters.add(
+            &format!("({column}, id) {comparison} ({key}, $?)"),
+            position.id,
+        );
     }
     filters.params.push((query.limit + 1).into());
     let limit = filters.params.len();
@@ -331,6 +370,9 @@ struct ListRow {
 
 impl FromRow for ListRow {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
-        Ok(Self { total: row.get("total")?, user: user_if_any(row)? })
+        Ok(Self {
+            total: row.get("total")?,
+            user: user_if_any(row)?,
+        })
     }
 }

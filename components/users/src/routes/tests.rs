@@ -1,0 +1,191 @@
+//! The router with a database that answers as each test tells it, and no Redis.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use accounts::users::Deferred;
+use async_trait::async_trait;
+use axum::body::Body;
+use futures::executor::block_on;
+use http::Request;
+use http::response::Parts;
+use http_body_util::BodyExt;
+use spin_pg_bindings::postgres::{Database, DatabaseError, Error, Param, Row, Value};
+use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+use time::macros::datetime;
+use uuid::Uuid;
+use web::App;
+use web::config::HttpConfig;
+use web::log::Level;
+
+use super::*;
+
+const ID: Uuid = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
+
+/// The answers still to be given; a statement too many fails the test.
+struct Scripted(Mutex<Vec<Result<Vec<Row>, Error>>>);
+
+#[async_trait]
+impl Database for Scripted {
+    async fn read(&self, _: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
+        self.0.lock().unwrap().pop().expect("a statement too many")
+    }
+
+    async fn write(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
+        self.read(sql, params).await
+    }
+}
+
+struct NoRedis;
+
+#[async_trait]
+impl Redis for NoRedis {
+    async fn execute(&self, _: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+        Err(RedisError::Connection("refused".into()))
+    }
+}
+
+struct NothingDeferred;
+
+#[async_trait]
+impl Deferred for NothingDeferred {
+    fn spawn(&self, _: Pin<Box<dyn Future<Output = ()> + Send>>) {}
+    async fn sleep(&self, _: Duration) {}
+}
+
+fn user_row(extra: Option<(&str, Value)>) -> Row {
+    let at = datetime!(2026-01-31 12:00 UTC);
+    let mut fields = vec![
+        ("id", Value::Uuid(ID)),
+        ("email", Value::Text("ada@example.com".into())),
+        ("full_name", Value::Text("Ada".into())),
+        ("role", Value::Text("user".into())),
+        ("is_active", Value::Bool(true)),
+        ("version", Value::Int64(3)),
+        ("created_at", Value::Timestamp(at)),
+        ("updated_at", Value::Timestamp(at)),
+    ];
+    fields.extend(extra);
+    let (columns, values): (Vec<_>, Vec<_>) = fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .unzip();
+    Row::new(columns.into(), values)
+}
+
+fn send(
+    answers: Vec<Result<Vec<Row>, Error>>,
+    request: http::request::Builder,
+    body: &'static str,
+) -> (Parts, serde_json::Value) {
+    let database = Arc::new(Scripted(Mutex::new(answers)));
+    let ttl = Duration::from_secs(30);
+    let state = UsersState {
+        users: Users::new(
+            database.clone(),
+            Arc::new(NoRedis),
+            ttl,
+            Arc::new(NothingDeferred),
+        ),
+        cursors: CursorKey::new(vec![1; 32]),
+        require_if_match: true,
+    };
+    let config = HttpConfig {
+        allowed_origins: Vec::new(),
+        log_level: Level::Error,
+    };
+    let request = request.body(Body::from(body)).unwrap();
+    let (parts, body) = block_on(App::new(router(state), &config).handle(request)).into_parts();
+    assert!(database.0.lock().unwrap().is_empty(), "a statement too few");
+    let body = block_on(body.collect()).unwrap().to_bytes();
+    (parts, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+fn one() -> String {
+    format!("{USERS}/{ID}")
+}
+
+#[test]
+fn a_user_is_answered_with_its_validators() {
+    let (parts, body) = send(vec![Ok(vec![user_row(None)])], Request::get(one()), "");
+    assert_eq!(parts.status, 200);
+    assert_eq!(parts.headers["etag"], "\"v3\"");
+    assert_eq!(parts.headers["vary"], "Authorization");
+    assert_eq!(body["created_at"], "2026-01-31T12:00:00Z");
+
+    let known = Request::get(one()).header("if-none-match", "\"v3\"");
+    let (parts, body) = send(vec![Ok(vec![user_row(None)])], known, "");
+    assert_eq!((parts.status.as_u16(), body.is_null()), (304, true));
+    assert!(!parts.headers.contains_key("content-length"));
+}
+
+#[test]
+fn what_the_database_says_becomes_a_status() {
+    let taken = Error::Database(DatabaseError {
+        sqlstate: "23505".into(),
+        constraint: Some("users_email_key".into()),
+        severity: "ERROR".into(),
+        message: "duplicate key".into(),
+    });
+    let lost = Error::Connection("10.0.0.7 refused".into());
+    for (answer, status, code) in [
+        (Err(taken), 409, "email_taken"),
+        (Err(lost), 503, "unavailable"),
+        (Err(Error::Other("odd".into())), 500, "internal"),
+    ] {
+        let request = Request::post(USERS).header("content-type", "application/json");
+        let body = r#"{"email":"ada@example.com","full_name":"Ada"}"#;
+        let (parts, body) = send(vec![answer], request, body);
+        assert_eq!(
+            (parts.status.as_u16(), &body["code"]),
+            (status, &code.into())
+        );
+        assert!(!body.to_string().contains("10.0.0.7"));
+    }
+}
+
+#[test]
+fn a_change_without_its_base_is_refused_before_anything_happens() {
+    let patch = || Request::patch(one()).header("content-type", "application/merge-patch+json");
+    assert_eq!(send(vec![], patch(), r#"{"full_name":"B"}"#).0.status, 428);
+    assert_eq!(send(vec![], Request::delete(one()), "").0.status, 428);
+
+    let found = Some(("found", Value::Bool(true)));
+    let (parts, _) = send(
+        vec![Ok(vec![user_row(found)])],
+        patch().header("if-match", "\"v2\""),
+        r#"{"full_name":"B"}"#,
+    );
+    assert_eq!(parts.status, 200);
+}
+
+#[test]
+fn bad_input_reaches_no_statement() {
+    let json = |method: &str, uri: &str| {
+        Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("content-type", "application/json")
+    };
+    for (request, body, status) in [
+        (json("POST", USERS), r#"{"email":"x","full_name":""}"#, 422),
+        (
+            json("POST", USERS),
+            r#"{"email":"a@b.example","full_name":"A","id":1}"#,
+            422,
+        ),
+        (
+            json("PATCH", &one()).header("if-match", "*"),
+            r#"{"role":null}"#,
+            422,
+        ),
+        (Request::get(format!("{USERS}/none")), "", 404),
+        (Request::get(format!("{USERS}?cursor=AAAA")), "", 422),
+        (Request::get(format!("{USERS}?page=2")), "", 422),
+    ] {
+        let (parts, document) = send(vec![], request, body);
+        assert_eq!(parts.status.as_u16(), status, "{document}");
+    }
+}
