@@ -168,7 +168,8 @@ impl Reply {
             Some("nosniff"),
             "{self}"
         );
-        if self.path.starts_with("/api/v1/users") || self.path.starts_with("/api/v1/health") {
+        let under = |route: &str| self.path == route || self.path.starts_with(&format!("{route}/"));
+        if under("/api/v1/users") || under("/api/v1/health") {
             assert!(
                 self.header("x-request-id").is_some_and(|id| !id.is_empty()),
                 "{self}"

@@ -247,7 +247,7 @@ async fn a_weak_or_wrong_variable_is_named_and_serves_nobody() {
         ("require_if_match", "maybe"),
         ("cors_allowed_origins", "*"),
         ("log_level", "loud"),
-        ("db_port", "many"),
+        ("db_sslmode", "maybe"),
     ] {
         let stack = match Stack::try_start_with(&[(name, value)]).await {
             Ok(stack) => stack,
