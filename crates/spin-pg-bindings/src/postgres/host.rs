@@ -87,40 +87,30 @@ impl HostPostgres {
     async fn run(&self, kind: Kind, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
         let params = convert::params(params)?;
         let mut timer = timer(self.deadline);
-        let Some(connection) = self.held.get() else {
-            return self.run_on_new(&mut timer, sql, params).await;
-        };
+        let connection = self.connection(&mut timer).await?;
         match self
             .run_on(&mut timer, &connection, sql, params.clone())
             .await
         {
-            Ok(rows) => Ok(rows),
-            Err(Failure { error, sent }) if is_lost(&error) && (kind == Kind::Read || !sent) => {
-                drop(connection);
-                self.run_on_new(&mut timer, sql, params).await
-            }
-            Err(failure) => Err(failure.error),
+            Err(Failure { error, sent }) if is_lost(&error) && (kind == Kind::Read || !sent) => {}
+            done => return done.map_err(|failure| failure.error),
         }
+        // The lost one goes back to the host before another is asked for.
+        drop(connection);
+        let connection = self.connection(&mut timer).await?;
+        let done = self.run_on(&mut timer, &connection, sql, params).await;
+        done.map_err(|failure| failure.error)
     }
 
-    /// Opens a connection, or takes the one that a neighbour just opened.
-    async fn run_on_new(
-        &self,
-        timer: &mut Timer,
-        sql: &str,
-        params: Vec<host::ParameterValue>,
-    ) -> Result<Vec<Row>, Error> {
-        let connection = match self.held.get() {
-            Some(connection) => connection,
-            None => {
-                let opened = before(timer, self.open()).await;
-                let connection = Arc::new(opened.ok_or(Error::Timeout(self.deadline))??);
-                self.held.keep(&connection);
-                connection
-            }
-        };
-        let done = self.run_on(timer, &connection, sql, params).await;
-        done.map_err(|failure| failure.error)
+    /// The held connection, or a new one.
+    async fn connection(&self, timer: &mut Timer) -> Result<Arc<host::Connection>, Error> {
+        if let Some(connection) = self.held.get() {
+            return Ok(connection);
+        }
+        let opened = before(timer, self.open()).await;
+        let connection = Arc::new(opened.ok_or(Error::Timeout(self.deadline))??);
+        self.held.keep(&connection);
+        Ok(connection)
     }
 
     async fn run_on(

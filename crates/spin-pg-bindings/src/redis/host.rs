@@ -67,33 +67,30 @@ impl HostRedis {
         command: &str,
         args: Vec<host::RedisParameter>,
     ) -> Result<Vec<Reply>, RedisError> {
-        if let Some(connection) = self.held.get() {
-            match self.run_on(timer, &connection, command, args.clone()).await {
-                Err(Failure {
-                    error: RedisError::Connection(_),
-                    sent: false,
-                }) => {}
-                done => return done.map_err(|failure| failure.error),
-            }
+        let connection = self.connection(timer).await?;
+        match self.run_on(timer, &connection, command, args.clone()).await {
+            Err(Failure {
+                error: RedisError::Connection(_),
+                sent: false,
+            }) => {}
+            done => return done.map_err(|failure| failure.error),
         }
-        let connection = match self.held.get() {
-            Some(connection) => connection,
-            None => self.open(timer).await?,
-        };
+        let connection = self.connection(timer).await?;
         let done = self.run_on(timer, &connection, command, args).await;
         done.map_err(|failure| failure.error)
     }
 
-    async fn open(&self, timer: &mut Timer) -> Result<Arc<host::Connection>, RedisError> {
-        let opened = before(timer, host::Connection::open(self.url.clone())).await;
-        match opened.ok_or(RedisError::Timeout(self.deadline))? {
-            Ok(connection) => {
-                let connection = Arc::new(connection);
-                self.held.keep(&connection);
-                Ok(connection)
-            }
-            Err(error) => Err(RedisError::Connection(text(error))),
+    /// The held connection, or a new one.
+    async fn connection(&self, timer: &mut Timer) -> Result<Arc<host::Connection>, RedisError> {
+        if let Some(connection) = self.held.get() {
+            return Ok(connection);
         }
+        let opened = before(timer, host::Connection::open(self.url.clone())).await;
+        let opened = opened.ok_or(RedisError::Timeout(self.deadline))?;
+        let connection = opened.map_err(|error| RedisError::Connection(text(error)))?;
+        let connection = Arc::new(connection);
+        self.held.keep(&connection);
+        Ok(connection)
     }
 
     async fn run_on(
