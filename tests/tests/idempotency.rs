@@ -109,12 +109,12 @@ async fn a_refused_request_does_not_use_up_its_key() {
 async fn many_at_once_with_one_key_make_one_user() {
     let client = Client::from_env();
     // Fewer with a password: hashing is CPU work that stalls whatever shares its instance.
-    for (count, with_password) in [(20, false), (4, true)] {
+    for (requests, with_password) in [(20, false), (4, true)] {
         let (key, mut body) = (unique(), new_user());
         if with_password {
             body["password"] = json!("correct horse battery");
         }
-        let replies = join_all((0..count).map(|_| create(&client, &key, &body))).await;
+        let replies = join_all((0..requests).map(|_| create(&client, &key, &body))).await;
         let mut ids = BTreeSet::new();
         for reply in replies {
             if reply.status == 201 {
