@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -42,6 +42,36 @@ impl Kind {
     }
 }
 
+/// A host that can be started.
+pub enum Program {
+    /// `spin` on PATH.
+    Spin(Version),
+    /// The embedded host.
+    Embedded(PathBuf),
+}
+
+impl Program {
+    /// Checks Spin's version, or builds the embedded host.
+    pub fn prepare(kind: Kind) -> Result<Self> {
+        match kind {
+            Kind::Spin => match spin_version()? {
+                version if version >= OLDEST_SPIN => Ok(Self::Spin(version)),
+                version => bail!("Spin {version} is too old: {OLDEST_SPIN} or later is needed"),
+            },
+            Kind::Embedded => {
+                step("building the embedded host");
+                check(cargo().args(["build", "--package", "devhost"]))?;
+                Ok(Self::embedded())
+            }
+        }
+    }
+
+    /// The embedded host, where cargo has put it.
+    pub fn embedded() -> Self {
+        Self::Embedded(devhost_path())
+    }
+}
+
 /// A running host. Dropping it lets it answer what it has begun, and stops it.
 pub struct Host {
     process: Process,
@@ -50,23 +80,25 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts a host on `listen` with `settings` in its environment; returns when it listens.
-    pub fn start(kind: Kind, listen: SocketAddr, settings: &Settings) -> Result<Self> {
-        match kind {
-            Kind::Spin => Self::start_spin(listen, settings),
-            Kind::Embedded => Self::start_embedded(&devhost()?, listen, settings),
+    /// Starts a host on `listen` with `settings` in its environment. The embedded one listens when
+    /// this returns; `ready` waits for either.
+    pub fn start(program: &Program, listen: SocketAddr, settings: &Settings) -> Result<Self> {
+        match program {
+            Program::Spin(version) => {
+                step(&format!("starting Spin {version}"));
+                Self::start_spin(listen, settings)
+            }
+            Program::Embedded(path) => {
+                step("starting the embedded host");
+                Self::start_embedded(path, listen, settings)
+            }
         }
     }
 
     fn start_spin(mut listen: SocketAddr, settings: &Settings) -> Result<Self> {
-        let version = spin_version()?;
-        if version < OLDEST_SPIN {
-            bail!("Spin {version} is too old: {OLDEST_SPIN} or later is needed");
-        }
         if listen.port() == 0 {
             listen.set_port(free_port()?);
         }
-        step(&format!("starting Spin {version}"));
         let mut command = Command::new("spin");
         command.arg("up").arg("--from").arg(manifest());
         command.arg("--listen").arg(listen.to_string());
@@ -77,13 +109,7 @@ impl Host {
         })
     }
 
-    /// Starts the embedded host at `program`.
-    pub fn start_embedded(
-        program: &PathBuf,
-        listen: SocketAddr,
-        settings: &Settings,
-    ) -> Result<Self> {
-        step("starting the embedded host");
+    fn start_embedded(program: &Path, listen: SocketAddr, settings: &Settings) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("--manifest").arg(manifest());
         command.arg("--listen").arg(listen.to_string());
@@ -99,7 +125,7 @@ impl Host {
         });
         let line = lines
             .recv_timeout(START_LIMIT)
-            .map_err(|_| match process.exit_status() {
+            .map_err(|_| match process.wait(POLL) {
                 Ok(Some(status)) => anyhow!("the host ended at start ({status})"),
                 _ => anyhow!("the host did not say where it listens"),
             })?;
@@ -142,13 +168,6 @@ impl Host {
             tokio::time::sleep(POLL).await;
         }
     }
-}
-
-/// Builds the embedded host and returns its path.
-fn devhost() -> Result<PathBuf> {
-    step("building the embedded host");
-    check(cargo().args(["build", "--package", "devhost"]))?;
-    Ok(devhost_path())
 }
 
 /// Where cargo puts the embedded host.

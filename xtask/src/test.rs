@@ -13,7 +13,7 @@ use devservices::random_hex;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cargo::{cargo, check};
-use crate::host::{Host, devhost_path};
+use crate::host::{Host, Program, devhost_path};
 use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::workspace::step;
@@ -60,7 +60,7 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     migrate::apply(&database).await?;
     settings.set("cursor_key", &random_hex(32)?);
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut host = Host::start_embedded(&devhost_path(), listen, &settings)?;
+    let mut host = Host::start(&Program::embedded(), listen, &settings)?;
     host.ready().await?;
     let mut command = runner(arguments);
     command

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use devservices::random_hex;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::host::{Host, Kind};
+use crate::host::{Host, Kind, Program};
 use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::workspace::{root, state_dir, step};
@@ -30,6 +30,7 @@ pub struct Arguments {
 /// Runs the command until a signal or the end of the host.
 pub async fn run(arguments: Arguments) -> Result<()> {
     build::components()?;
+    let program = Program::prepare(arguments.host.unwrap_or_else(Kind::detect))?;
     let state = state_dir();
     fs::create_dir_all(&state)?;
     let _lock = lock(&state)?;
@@ -38,7 +39,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut servers = Servers::default();
     let result = tokio::select! {
-        result = serve(&arguments, &state, &mut servers) => result,
+        result = serve(&program, arguments.listen, &state, &mut servers) => result,
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
@@ -48,15 +49,19 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     result
 }
 
-async fn serve(arguments: &Arguments, state: &Path, servers: &mut Servers) -> Result<()> {
+async fn serve(
+    program: &Program,
+    listen: SocketAddr,
+    state: &Path,
+    servers: &mut Servers,
+) -> Result<()> {
     let mut settings = Settings::load(&root().join(".env"))?;
     *servers = Servers::provide(&mut settings, state).await?;
     add_secrets(&mut settings, &state.join("secrets.env"))?;
     let url = settings.database_url()?.context("there is no database")?;
     step("migrating");
     migrate::apply(&url).await?;
-    let kind = arguments.host.unwrap_or_else(Kind::detect);
-    let mut host = Host::start(kind, arguments.listen, &settings)?;
+    let mut host = Host::start(program, listen, &settings)?;
     host.ready().await?;
     print_welcome(&host.url, &url);
     host.watch().await
