@@ -1,6 +1,6 @@
 //! The users use cases against a real Postgres, a fresh database each, with a Redis that is down.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 use std::future::Future;
 use std::pin::Pin;

@@ -21,6 +21,10 @@ const TOMBSTONE: i64 = (1 << 53) - 1;
 /// Between two attempts to tell Redis of a change.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 
+/// How long a change waits for Redis to hear of it before it is answered: a busy Redis must not
+/// serve the old state to the client that has just been told of the new one.
+const TELL_WITHIN: Duration = Duration::from_millis(400);
+
 /// KEYS[1] the entry; ARGV: version, payload, TTL in milliseconds.
 const PUT: &str = "local c = redis.call('GET', KEYS[1]) \
     local v = c and tonumber(string.match(c, '^(%d+):')) \
@@ -85,21 +89,30 @@ impl UserCache {
         self.insist(self.arguments(id, TOMBSTONE, Vec::new())).await;
     }
 
-    /// One attempt now; when it fails, more in the background for as long as an old entry may live.
+    /// Attempts within [`TELL_WITHIN`]; when they fail, more in the background for as long as an
+    /// old entry may live.
     async fn insist(&self, arguments: Vec<Arg>) {
-        if self.redis.execute("EVAL", arguments.clone()).await.is_ok() {
+        if self.tell(&arguments, Instant::now() + TELL_WITHIN).await {
             return;
         }
         let cache = self.clone();
         let until = Instant::now() + self.ttl;
         self.deferred.spawn(Box::pin(async move {
-            while Instant::now() < until {
-                cache.deferred.sleep(RETRY_EVERY).await;
-                if cache.redis.execute("EVAL", arguments.clone()).await.is_ok() {
-                    return;
-                }
-            }
+            cache.tell(&arguments, until).await;
         }));
+    }
+
+    /// Repeats the script until Redis took it; false when the time is over.
+    async fn tell(&self, arguments: &[Arg], until: Instant) -> bool {
+        loop {
+            if self.redis.execute("EVAL", arguments.to_vec()).await.is_ok() {
+                return true;
+            }
+            if Instant::now() + RETRY_EVERY > until {
+                return false;
+            }
+            self.deferred.sleep(RETRY_EVERY).await;
+        }
     }
 
     fn entry(&self, user: &User) -> Option<Vec<Arg>> {

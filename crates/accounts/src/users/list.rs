@@ -96,7 +96,7 @@ pub struct ListQuery {
     pub email: Option<Email>,
     pub role: Option<Role>,
     pub is_active: Option<bool>,
-    /// Lower-case prefix of the email or of the full name.
+    /// Prefix of the email or of the full name, in any case.
     pub prefix: Option<String>,
     /// Exclusive.
     pub created_after: Option<OffsetDateTime>,
@@ -177,7 +177,7 @@ fn parse_prefix(text: &str) -> Result<String, &'static str> {
     if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
         return Err("must be 1 to 200 characters without control characters");
     }
-    Ok(text.to_lowercase())
+    Ok(text.to_owned())
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, &'static str> {
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn the_context_tells_lists_apart_but_not_pages() {
         let by_name = parse(|p| p.q = Some("Ada".into())).unwrap();
-        let same = parse(|p| (p.q, p.limit) = (Some("ada".into()), Some("5".into()))).unwrap();
+        let same = parse(|p| (p.q, p.limit) = (Some("Ada".into()), Some("5".into()))).unwrap();
         assert_eq!(by_name.context(), same.context());
         assert_ne!(by_name.context(), parse(|_| ()).unwrap().context());
     }

@@ -297,13 +297,17 @@ impl Filters {
         if let Some(is_active) = query.is_active {
             filters.add("is_active = $?", is_active);
         }
+        // Lower-cased by Postgres on both sides: its rules are not Rust's.
         if let Some(prefix) = &query.prefix {
             let pattern = prefix
                 .replace('\\', "\\\\")
                 .replace('%', "\\%")
                 .replace('_', "\\_")
                 + "%";
-            filters.add("(email LIKE $? OR lower(full_name) LIKE $?)", pattern);
+            filters.add(
+                "(email LIKE lower($?) OR lower(full_name) LIKE lower($?))",
+                pattern,
+            );
         }
         if let Some(time) = query.created_after {
             filters.add("created_at > ($?::timestamp AT TIME ZONE 'UTC')", time);
