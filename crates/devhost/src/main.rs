@@ -35,7 +35,18 @@ fn parse_variable(text: &str) -> Result<(String, String), String> {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() {
+    // Instances that are still at work must not hold the process.
+    std::process::exit(match run().await {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("devhost: {error:#}");
+            1
+        }
+    });
+}
+
+async fn run() -> Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -59,8 +70,7 @@ async fn main() -> Result<()> {
         .and_then(|()| stdout.flush())
         .context("cannot write to stdout")?;
     host.serve(either(&mut terminate, &mut interrupt)).await;
-    // Instances that are still at work must not hold the process.
-    std::process::exit(0);
+    Ok(())
 }
 
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -111,7 +111,7 @@ async fn respond(
                 Err(error) => Err(error),
             };
             Ok(response.unwrap_or_else(|error| {
-                tracing::error!("{path}: {error:?}");
+                tracing::error!("{path}: {error:#}");
                 empty(StatusCode::INTERNAL_SERVER_ERROR)
             }))
         }

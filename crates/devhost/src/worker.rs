@@ -110,7 +110,7 @@ impl WorkerState for Limits {
     fn drop(&self, store: Store<Instance>, result: Result<(), wasmtime::Error>) {
         if let Err(error) = result {
             let id = &self.component.id;
-            tracing::error!("an instance of component `{id}` failed: {error:?}");
+            tracing::error!("an instance of component `{id}` failed: {error:#}");
         }
         drop(store);
     }

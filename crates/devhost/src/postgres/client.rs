@@ -30,7 +30,7 @@ impl Pools {
     /// # Errors
     /// `connection-failed` when the address cannot be read or connected to.
     pub async fn client(&self, address: &str, root: Option<String>) -> Result<Client, Error> {
-        let failed = |error: anyhow::Error| Error::ConnectionFailed(format!("{error:?}"));
+        let failed = |error: anyhow::Error| Error::ConnectionFailed(format!("{error:#}"));
         let pool = self.pool(address, root).map_err(failed)?;
         let client = pool.get().await.map_err(|error| failed(error.into()))?;
         Ok(Client(Arc::new(client)))
@@ -99,7 +99,7 @@ impl Client {
     /// Runs a statement and counts the rows that it touched.
     pub async fn execute(&self, statement: &str, values: &[ParameterValue]) -> Result<u64, Error> {
         let parameters = parameters(values)
-            .map_err(|error| Error::ValueConversionFailed(format!("{error:?}")))?;
+            .map_err(|error| Error::ValueConversionFailed(format!("{error:#}")))?;
         let references: Vec<&(dyn ToSql + Sync)> = parameters
             .iter()
             .map(|parameter| parameter.as_ref() as &(dyn ToSql + Sync))
@@ -113,7 +113,7 @@ impl Client {
     /// Starts a query; errors of its execution are in the stream.
     pub async fn query(&self, statement: &str, values: &[ParameterValue]) -> Result<Rows, Error> {
         let parameters =
-            parameters(values).map_err(|error| Error::BadParameter(format!("{error:?}")))?;
+            parameters(values).map_err(|error| Error::BadParameter(format!("{error:#}")))?;
         let rows = self
             .0
             .query_raw(statement, parameters)
@@ -145,7 +145,7 @@ impl Rows {
             .map_err(query_failed)
             .map(|row| {
                 row_values(&row?)
-                    .map_err(|error| Error::QueryFailed(QueryError::Text(format!("{error:?}"))))
+                    .map_err(|error| Error::QueryFailed(QueryError::Text(format!("{error:#}"))))
             });
         (columns, rows)
     }

@@ -1,1 +1,108 @@
-//! A component whose routes each do one thing that a host must allow or refuse.
+//! A component whose actions each do one thing that a host must allow or refuse.
+//!
+//! The header `x-action` says what to do and `x-argument` with what; the answer is plain text.
+
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::panic, reason = "a panic is one of the actions")]
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use spin_sdk::http::{EmptyBody, Request, Result, send};
+use spin_sdk::pg::Connection as Postgres;
+use spin_sdk::redis::{Connection as Redis, RedisParameter};
+use spin_sdk::{http_service, time, variables};
+
+/// Requests that this instance has had.
+static USES: AtomicUsize = AtomicUsize::new(0);
+
+#[http_service]
+async fn handle(request: Request) -> anyhow::Result<String> {
+    let uses = USES.fetch_add(1, Ordering::Relaxed) + 1;
+    let header = |name: &str| {
+        let value = request.headers().get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let argument = header("x-argument");
+    Ok(match header("x-action") {
+        "uses" => uses.to_string(),
+        "headers" => headers(&request),
+        "uri" => request.uri().to_string(),
+        "variable" => format!("{:?}", variables::get(argument).await),
+        "print" => {
+            println!("{argument}");
+            String::new()
+        }
+        "sleep" => {
+            println!("sleeping");
+            time::sleep(Duration::from_millis(argument.parse()?)).await;
+            "slept".to_owned()
+        }
+        "panic" => panic!("as asked: {argument}"),
+        "fail" => anyhow::bail!("as asked: {argument}"),
+        "http" => outbound(argument).await,
+        "postgres-open" => format!("{:?}", Postgres::open(argument).await.map(drop)),
+        "postgres-query" => query(argument).await,
+        "redis-open" => format!("{:?}", Redis::open(argument).await.map(drop)),
+        "redis-execute" => execute(argument).await,
+        other => format!("no action {other:?}"),
+    })
+}
+
+fn headers(request: &Request) -> String {
+    let mut text = String::new();
+    for (name, value) in request.headers() {
+        let _ = writeln!(
+            text,
+            "{name}: {}",
+            String::from_utf8_lossy(value.as_bytes())
+        );
+    }
+    text
+}
+
+async fn outbound(url: &str) -> String {
+    let request = match Request::get(url).body(EmptyBody::new()) {
+        Ok(request) => request,
+        Err(error) => return format!("Err({error})"),
+    };
+    let answer: Result<_, _> = send(request).await;
+    format!("{:?}", answer.map(|response| response.status()))
+}
+
+/// Runs a statement on the database that the variable `database` names: the columns, the rows, and the end.
+async fn query(statement: &str) -> String {
+    let address = variables::get("database").await.unwrap_or_default();
+    let connection = match Postgres::open(address).await {
+        Ok(connection) => connection,
+        Err(error) => return format!("open: {error:?}"),
+    };
+    let mut answer = match connection.query(statement, []).await {
+        Ok(answer) => answer,
+        Err(error) => return format!("query: {error:?}"),
+    };
+    let mut text = format!("{:?}\n", answer.columns());
+    while let Some(row) = answer.next().await {
+        let _ = writeln!(text, "{:?}", row[0]);
+    }
+    let _ = write!(text, "{:?}", answer.result().await);
+    text
+}
+
+/// Runs the words of a line as a command on the Redis that the variable `redis` names.
+async fn execute(line: &str) -> String {
+    let address = variables::get("redis").await.unwrap_or_default();
+    let connection = match Redis::open(address).await {
+        Ok(connection) => connection,
+        Err(error) => return format!("open: {error:?}"),
+    };
+    let mut words = line.split(' ');
+    let command = words.next().unwrap_or_default();
+    let arguments: Vec<_> = words
+        .map(|word| RedisParameter::Binary(word.as_bytes().to_vec()))
+        .collect();
+    format!("{:?}", connection.execute(command, arguments).await)
+}
