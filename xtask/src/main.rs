@@ -11,6 +11,8 @@ mod test;
 mod up;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Builds, runs and tests Roster.
@@ -30,11 +32,19 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+async fn main() -> ExitCode {
+    let result = match Cli::parse().command {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Build(arguments) => build::run(&arguments),
         Command::Migrate(arguments) => migrate::run(arguments).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Causes and no backtrace: what goes wrong here is about the machine, not the code.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -63,7 +63,7 @@ async fn serve(
     migrate::apply(&url).await?;
     let mut host = Host::start(program, listen, &settings)?;
     host.ready().await?;
-    print_welcome(&host.url, &url);
+    print_welcome(&host.url);
     host.watch().await
 }
 
@@ -98,13 +98,13 @@ fn add_secrets(settings: &mut Settings, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn print_welcome(url: &str, database: &str) {
+fn print_welcome(url: &str) {
     let users = format!("{url}/api/v1/users");
     println!(
         "\nRoster serves at {url}\n  users   {users}\n  health  {url}/api/v1/health\n\nTry:\n  \
          curl -i {users} -H 'content-type: application/json' \
          -d '{{\"email\":\"ada@example.com\",\"full_name\":\"Ada Lovelace\"}}'\n  \
          curl -i '{users}?limit=5'\n  \
-         curl -i {users}/<id>\n\nDatabase: psql '{database}'\nCtrl-C stops."
+         curl -i {users}/<id>\n\nCtrl-C stops."
     );
 }

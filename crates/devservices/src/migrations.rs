@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Executor, SqlSafeStr};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{Connection, Executor, SqlSafeStr};
 
 /// Name and contents of every file in `migrations/`, in order.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
@@ -107,6 +107,10 @@ async fn run(url: &str, migrator: Migrator) -> Result<Report> {
 /// One connection. The migrator locks and unlocks within a session, which a pool of one keeps.
 async fn connect(url: &str) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url).context("not a Postgres URL")?;
+    // A pool tries again until its time is over, and then cannot say why it failed.
+    let probe = PgConnection::connect_with(&options).await;
+    let probe = probe.context("cannot connect to Postgres")?;
+    probe.close().await?;
     PgPoolOptions::new()
         .max_connections(1)
         .after_connect(|connection, _| {

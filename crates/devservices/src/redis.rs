@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::account::Account;
 use crate::binaries;
@@ -65,12 +66,12 @@ impl Redis {
         Ok(server)
     }
 
-    /// `redis://[:password@]127.0.0.1:port`
+    /// `redis://[:password@]127.0.0.1:port`, the password percent-encoded.
     pub fn url(&self) -> String {
-        let credentials = self
-            .password()
-            .map(|password| format!(":{password}@"))
-            .unwrap_or_default();
+        let credentials = match self.password() {
+            Some(password) => format!(":{}@", utf8_percent_encode(password, NON_ALPHANUMERIC)),
+            None => String::new(),
+        };
         format!("redis://{credentials}{}:{}", self.host(), self.port)
     }
 

@@ -111,17 +111,17 @@ fn ask(stream: &mut TcpStream, command: &str) -> std::io::Result<String> {
 #[test]
 fn redis_stops_starts_and_freezes_on_one_port() -> Result<()> {
     let dir = tempfile::tempdir()?;
-    let password = Some("sesame".to_owned());
+    let password = Some("s/same".to_owned());
     let mut server = Redis::start(dir.path(), RedisOptions { password })?;
     let address = ("127.0.0.1", server.port());
     assert_eq!(
         server.url(),
-        format!("redis://:sesame@127.0.0.1:{}", server.port())
+        format!("redis://:s%2Fsame@127.0.0.1:{}", server.port())
     );
 
     let mut stream = TcpStream::connect(address)?;
     assert!(ask(&mut stream, "PING")?.starts_with("-NOAUTH"));
-    assert_eq!(ask(&mut stream, "AUTH sesame")?, "+OK\r\n");
+    assert_eq!(ask(&mut stream, "AUTH s/same")?, "+OK\r\n");
     assert_eq!(ask(&mut stream, "SET key value")?, "+OK\r\n");
 
     server.pause()?;
@@ -137,7 +137,7 @@ fn redis_stops_starts_and_freezes_on_one_port() -> Result<()> {
     assert!(TcpStream::connect(address).is_err());
     server.start_again()?;
     let mut stream = TcpStream::connect(address)?;
-    assert_eq!(ask(&mut stream, "AUTH sesame")?, "+OK\r\n");
+    assert_eq!(ask(&mut stream, "AUTH s/same")?, "+OK\r\n");
     assert_eq!(ask(&mut stream, "GET key")?, "$-1\r\n");
     Ok(())
 }
