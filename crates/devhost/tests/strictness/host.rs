@@ -1,0 +1,158 @@
+//! A running `devhost` with the strictness guest, and what a test asks it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// The start of every manifest: the guest is component `guest`.
+const HEAD: &str =
+    "spin_manifest_version = 2\n[application]\nname = \"strictness\"\nversion = \"1.2.3\"\n";
+
+/// The guest's `.wasm` file, built once in each run.
+pub fn guest() -> &'static Path {
+    static GUEST: OnceLock<PathBuf> = OnceLock::new();
+    GUEST.get_or_init(|| {
+        // The folder that this test was built into, so that the guest shares it.
+        let target = Path::new(env!("CARGO_BIN_EXE_devhost"))
+            .ancestors()
+            .nth(2)
+            .unwrap();
+        let status = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--release",
+                "--package",
+                "strictness-guest",
+            ])
+            .args(["--target", "wasm32-wasip2", "--target-dir"])
+            .arg(target)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(status.success(), "the guest does not build");
+        target.join("wasm32-wasip2/release/strictness_guest.wasm")
+    })
+}
+
+/// A manifest with the guest on `/...`, and `rest` after its `[component.guest]` table's source.
+pub fn manifest(rest: &str) -> String {
+    let trigger = "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"guest\"\n";
+    format!("{trigger}[component.guest]\nsource = {:?}\n{rest}", guest())
+}
+
+fn command(dir: &Path, body: &str, arguments: &[&str]) -> Command {
+    std::fs::write(dir.join("spin.toml"), format!("{HEAD}{body}")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_devhost"));
+    command
+        .args([
+            "--manifest",
+            "spin.toml",
+            "--listen",
+            "127.0.0.1:0",
+            "--cache",
+        ])
+        .arg(guest().with_file_name("devhost-cache"))
+        .args(arguments)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The error with which the host refuses to start.
+pub fn refusal(body: &str, arguments: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let output = command(dir.path(), body, arguments).output().unwrap();
+    assert!(!output.status.success());
+    assert_eq!(output.stdout, b"");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A host that serves; dropping it kills it.
+pub struct Host {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    /// Where it listens, `http://127.0.0.1:<port>`.
+    pub url: String,
+    client: reqwest::Client,
+    _dir: TempDir,
+}
+
+impl Host {
+    /// Starts a host with a manifest's body.
+    pub fn start(body: &str, arguments: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), body, arguments)
+    }
+
+    /// Starts a host in a folder that a test has put files into.
+    pub fn start_in(dir: TempDir, body: &str, arguments: &[&str]) -> Self {
+        let mut child = command(dir.path(), body, arguments).spawn().unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let Some(url) = line.trim_end().strip_prefix("Serving ") else {
+            panic!("{}", drain(child));
+        };
+        Self {
+            url: url.to_owned(),
+            stderr: BufReader::new(child.stderr.take().unwrap()),
+            child,
+            client: reqwest::Client::new(),
+            _dir: dir,
+        }
+    }
+
+    /// A request that asks the guest for an action.
+    pub fn request(&self, path: &str, action: &str, argument: &str) -> reqwest::RequestBuilder {
+        self.client
+            .get(format!("{}{path}", self.url))
+            .header("x-action", action)
+            .header("x-argument", argument)
+    }
+
+    /// The guest's answer to an action.
+    pub async fn ask(&self, action: &str, argument: &str) -> String {
+        let response = self.request("/", action, argument).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.text().await.unwrap()
+    }
+
+    /// The next line that the host writes to stderr.
+    pub fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Asks the host to stop, waits until it has, and gives its exit code and what else it wrote to stderr.
+    pub fn stop(mut self) -> (Option<i32>, String) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let mut text = String::new();
+        self.stderr.read_to_string(&mut text).unwrap();
+        (self.child.wait().unwrap().code(), text)
+    }
+}
+
+fn drain(child: Child) -> String {
+    String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
