@@ -1,5 +1,10 @@
 //! `spin:postgres`: connections of a component to Postgres.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the interface says what an error carries"
+)]
+
 mod client;
 mod ranges;
 mod raw;
