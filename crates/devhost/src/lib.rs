@@ -3,6 +3,11 @@
 //! For tests and for machines without Spin. Its protocols come from crates: wasmtime with its WASI, hyper,
 //! tokio-postgres and redis.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the error types are those of the interfaces, generated from wit/"
+)]
+
 mod allowed_hosts;
 mod app;
 mod bindings;

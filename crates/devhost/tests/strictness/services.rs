@@ -137,10 +137,22 @@ async fn postgres_gives_what_it_gives_on_spin() {
         "{wrong}"
     );
 
+    // A held connection is the same session each time, and stays dead after a restart.
+    let held = async |statement: &str| host.ask("postgres-held", statement).await;
+    let busy = tokio::spawn(host.request("/", "sleep", "60000").send());
+    held("set search_path to somewhere").await;
+    assert!(held("show search_path").await.contains("somewhere"));
+    server.restart().unwrap();
+    let dead = held("select 1").await;
+    assert!(
+        dead.contains("QueryFailed(QueryError::Text(") && dead.contains("Closed"),
+        "{dead}"
+    );
+    busy.abort();
+
     // The pool's clients are cleaned between borrowers, and dead ones replaced.
     query("set search_path to nowhere").await;
     assert!(!query("show search_path").await.contains("nowhere"));
-    server.restart().unwrap();
     assert!(query("select 1 as c").await.contains("DbValue::Int32(1)"));
 }
 

@@ -5,11 +5,13 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::panic, reason = "a panic is one of the actions")]
 
+use std::cell::RefCell;
 use std::fmt::Write;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use spin_sdk::http::{EmptyBody, Request, Result, send};
+use spin_sdk::http::{EmptyBody, Request, send};
 use spin_sdk::pg::Connection as Postgres;
 use spin_sdk::redis::{Connection as Redis, RedisParameter};
 use spin_sdk::{http_service, time, variables};
@@ -45,7 +47,14 @@ async fn handle(request: Request) -> anyhow::Result<String> {
         "fail" => anyhow::bail!("as asked: {argument}"),
         "http" => outbound(argument).await,
         "postgres-open" => format!("{:?}", Postgres::open(argument).await.map(drop)),
-        "postgres-query" => query(argument).await,
+        "postgres-query" => match open().await {
+            Ok(connection) => query(&connection, argument).await,
+            Err(error) => error,
+        },
+        "postgres-held" => match held().await {
+            Ok(connection) => query(&connection, argument).await,
+            Err(error) => error,
+        },
         "redis-open" => format!("{:?}", Redis::open(argument).await.map(drop)),
         "redis-execute" => execute(argument).await,
         other => format!("no action {other:?}"),
@@ -69,17 +78,34 @@ async fn outbound(url: &str) -> String {
         Ok(request) => request,
         Err(error) => return format!("Err({error})"),
     };
-    let answer: Result<_, _> = send(request).await;
+    let answer = send(request).await;
     format!("{:?}", answer.map(|response| response.status()))
 }
 
-/// Runs a statement on the database that the variable `database` names: the columns, the rows, and the end.
-async fn query(statement: &str) -> String {
+/// Opens a connection to the database that the variable `database` names.
+async fn open() -> Result<Postgres, String> {
     let address = variables::get("database").await.unwrap_or_default();
-    let connection = match Postgres::open(address).await {
-        Ok(connection) => connection,
-        Err(error) => return format!("open: {error:?}"),
-    };
+    Postgres::open(address)
+        .await
+        .map_err(|error| format!("open: {error:?}"))
+}
+
+thread_local! {
+    static HELD: RefCell<Option<Rc<Postgres>>> = const { RefCell::new(None) };
+}
+
+/// The connection that this instance keeps, dead or alive.
+async fn held() -> Result<Rc<Postgres>, String> {
+    if let Some(connection) = HELD.with_borrow(Clone::clone) {
+        return Ok(connection);
+    }
+    let connection = Rc::new(open().await?);
+    HELD.set(Some(connection.clone()));
+    Ok(connection)
+}
+
+/// Runs a statement: the columns, the first value of each row, and the end.
+async fn query(connection: &Postgres, statement: &str) -> String {
     let mut answer = match connection.query(statement, []).await {
         Ok(answer) => answer,
         Err(error) => return format!("query: {error:?}"),
