@@ -3,7 +3,11 @@
 //! The header `x-action` says what to do and `x-argument` with what; the answer is plain text.
 
 #![cfg(target_arch = "wasm32")]
-#![allow(clippy::panic, reason = "a panic is one of the actions")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "to panic is one of the actions"
+)]
 
 use std::cell::RefCell;
 use std::fmt::Write;
