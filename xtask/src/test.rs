@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use devservices::random_hex;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cargo::{cargo, check};
+use crate::cargo::{WASM, cargo, check};
 use crate::host::{Host, Program, devhost_path};
 use crate::servers::Servers;
 use crate::settings::Settings;
@@ -32,6 +32,16 @@ pub struct Arguments {
 /// Runs the command and ends the process with the runner's exit code.
 pub async fn run(arguments: Arguments) -> Result<()> {
     build::components()?;
+    // The host's tests build it themselves, but not within the time that a test has.
+    step("building the guest of the host's tests");
+    let guest = [
+        "--release",
+        "--target",
+        WASM,
+        "--package",
+        "strictness-guest",
+    ];
+    check(cargo().arg("build").args(guest))?;
     // All of the workspace at once: a selection would build shared dependencies with other features.
     step("building the tests and the embedded host");
     check(cargo().args(["build", "--workspace", "--bins", "--tests"]))?;

@@ -31,7 +31,6 @@ pub struct PostgresOptions {
 }
 
 /// A running server on 127.0.0.1 with password authentication. Dropping it stops it.
-#[derive(Debug)]
 pub struct Postgres {
     dir: PathBuf,
     binaries: PostgresBinaries,

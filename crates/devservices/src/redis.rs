@@ -23,14 +23,13 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 const START_ATTEMPTS: usize = 5;
 
 /// How a server is started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct RedisOptions {
     /// What the user `default` has to give, without spaces or quotes; None: anyone may connect.
     pub password: Option<String>,
 }
 
 /// A running server on 127.0.0.1. Dropping it stops it.
-#[derive(Debug)]
 pub struct Redis {
     dir: PathBuf,
     program: PathBuf,

@@ -1,11 +1,15 @@
 //! Postgres and Redis as tests use them: started, stopped, crashed and frozen.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use anyhow::Result;
-use devservices::{Postgres, PostgresOptions, Redis, RedisOptions, app_database, create_database};
+use devservices::{
+    Postgres, PostgresOptions, Redis, RedisOptions, app_database, create_database, data_folder,
+};
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
@@ -106,6 +110,35 @@ fn ask(stream: &mut TcpStream, command: &str) -> std::io::Result<String> {
     let mut answer = [0; 64];
     let length = stream.read(&mut answer)?;
     Ok(String::from_utf8_lossy(answer.get(..length).unwrap_or_default()).into_owned())
+}
+
+#[test]
+fn root_keeps_data_elsewhere_when_its_folder_is_closed_to_others() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700))?;
+    let preferred = home.path().join("data");
+    let folder = data_folder(&preferred)?;
+    if fs::metadata(home.path())?.uid() != 0 {
+        assert_eq!(folder, preferred.canonicalize()?);
+        return Ok(());
+    }
+    let refusal = Postgres::start(
+        &preferred.join("postgres"),
+        PostgresOptions { durable: false },
+    );
+    assert!(
+        refusal
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("cannot be reached")
+    );
+    assert!(folder.starts_with("/var/tmp"), "{}", folder.display());
+    assert_eq!(data_folder(&preferred)?, folder);
+    let server = Postgres::start(&folder.join("postgres"), PostgresOptions { durable: false });
+    server?.stop()?;
+    fs::remove_dir_all(folder)?;
+    Ok(())
 }
 
 #[test]
