@@ -69,6 +69,8 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     let cache = settings.redis_url()?.context("there is no Redis")?;
     migrate::apply(&database).await?;
     settings.set("cursor_key", &random_hex(32)?);
+    // A line for each request would bury what the runner says.
+    settings.set("log_level", "warn");
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut host = Host::start(&Program::embedded(), listen, &settings)?;
     host.ready().await?;
