@@ -1,0 +1,190 @@
+//! Every endpoint of the API, who may call it and what limits it: the one table that routers are
+//! built from and that the authorization tests walk.
+//!
+//! A router takes handlers by [`Endpoint`] only ([`crate::gate::Routes`]), and the matches below have
+//! no wildcard: an endpoint without a rule does not compile.
+
+use axum::routing::MethodFilter;
+
+/// One method of one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    ListUsers,
+    CreateUser,
+    GetUser,
+    UpdateUser,
+    DeleteUser,
+    EndUserSessions,
+    CreateResetToken,
+    GetMe,
+    UpdateMe,
+    DeleteMe,
+    ChangePassword,
+    ListAudit,
+    Register,
+    Login,
+    TokenForm,
+    Refresh,
+    Logout,
+    LogoutAll,
+    ListSessions,
+    EndSession,
+    ResetPassword,
+    Jwks,
+    Health,
+    Live,
+    Ready,
+    Metrics,
+}
+
+/// Who may call an endpoint. What a caller may not see is 404, what they may not do is 403.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// No token is asked for.
+    Anyone,
+    /// Whoever has a valid access token; the endpoint is about the caller's own things.
+    SignedIn,
+    /// The user of the path's `{id}`, and admins; to anyone else that user does not exist.
+    SelfOrAdmin,
+    Admin,
+}
+
+/// What a request counts against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The general limit: per user when signed in, else per client address.
+    General,
+    /// Probes and scrapes are never limited.
+    Unlimited,
+}
+
+impl Endpoint {
+    /// Every endpoint, in the order of the documentation.
+    pub const ALL: &[Self] = &[
+        Self::ListUsers,
+        Self::CreateUser,
+        Self::GetUser,
+        Self::UpdateUser,
+        Self::DeleteUser,
+        Self::EndUserSessions,
+        Self::CreateResetToken,
+        Self::GetMe,
+        Self::UpdateMe,
+        Self::DeleteMe,
+        Self::ChangePassword,
+        Self::ListAudit,
+        Self::Register,
+        Self::Login,
+        Self::TokenForm,
+        Self::Refresh,
+        Self::Logout,
+        Self::LogoutAll,
+        Self::ListSessions,
+        Self::EndSession,
+        Self::ResetPassword,
+        Self::Jwks,
+        Self::Health,
+        Self::Live,
+        Self::Ready,
+        Self::Metrics,
+    ];
+
+    /// Method, path template and who may call.
+    const fn row(self) -> (&'static str, &'static str, Access) {
+        use Access::{Admin, Anyone, SelfOrAdmin, SignedIn};
+        match self {
+            Self::ListUsers => ("GET", "/api/v1/users", Admin),
+            Self::CreateUser => ("POST", "/api/v1/users", Admin),
+            Self::GetUser => ("GET", "/api/v1/users/{id}", SelfOrAdmin),
+            Self::UpdateUser => ("PATCH", "/api/v1/users/{id}", SelfOrAdmin),
+            Self::DeleteUser => ("DELETE", "/api/v1/users/{id}", Admin),
+            Self::EndUserSessions => ("DELETE", "/api/v1/users/{id}/sessions", Admin),
+            Self::CreateResetToken => ("POST", "/api/v1/users/{id}/reset-token", Admin),
+            Self::GetMe => ("GET", "/api/v1/users/me", SignedIn),
+            Self::UpdateMe => ("PATCH", "/api/v1/users/me", SignedIn),
+            Self::DeleteMe => ("DELETE", "/api/v1/users/me", SignedIn),
+            Self::ChangePassword => ("PUT", "/api/v1/users/me/password", SignedIn),
+            Self::ListAudit => ("GET", "/api/v1/audit", Admin),
+            Self::Register => ("POST", "/api/v1/auth/register", Anyone),
+            Self::Login => ("POST", "/api/v1/auth/login", Anyone),
+            Self::TokenForm => ("POST", "/api/v1/auth/token", Anyone),
+            Self::Refresh => ("POST", "/api/v1/auth/refresh", Anyone),
+            Self::Logout => ("POST", "/api/v1/auth/logout", SignedIn),
+            Self::LogoutAll => ("POST", "/api/v1/auth/logout-all", SignedIn),
+            Self::ListSessions => ("GET", "/api/v1/auth/sessions", SignedIn),
+            Self::EndSession => ("DELETE", "/api/v1/auth/sessions/{id}", SignedIn),
+            Self::ResetPassword => ("POST", "/api/v1/auth/reset", Anyone),
+            Self::Jwks => ("GET", "/.well-known/jwks.json", Anyone),
+            Self::Health => ("GET", "/api/v1/health", Anyone),
+            Self::Live => ("GET", "/api/v1/health/live", Anyone),
+            Self::Ready => ("GET", "/api/v1/health/ready", Anyone),
+            Self::Metrics => ("GET", "/metrics", Anyone),
+        }
+    }
+
+    pub const fn method(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The path, with parameters as `{name}`.
+    pub const fn path(self) -> &'static str {
+        self.row().1
+    }
+
+    pub const fn access(self) -> Access {
+        self.row().2
+    }
+
+    pub const fn limit(self) -> Limit {
+        match self {
+            Self::Health | Self::Live | Self::Ready | Self::Metrics => Limit::Unlimited,
+            _ => Limit::General,
+        }
+    }
+
+    pub(crate) fn filter(self) -> MethodFilter {
+        match self.method() {
+            "POST" => MethodFilter::POST,
+            "PUT" => MethodFilter::PUT,
+            "PATCH" => MethodFilter::PATCH,
+            "DELETE" => MethodFilter::DELETE,
+            _ => MethodFilter::GET,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_endpoint_is_listed_once() {
+        let rows: HashSet<_> = Endpoint::ALL.iter().map(|e| (e.method(), e.path())).collect();
+        assert_eq!(rows.len(), Endpoint::ALL.len());
+        // The last variant is the last of the list: one that was added is not left out.
+        assert_eq!(Endpoint::Metrics as usize + 1, Endpoint::ALL.len());
+    }
+
+    #[test]
+    fn only_what_must_be_open_is_open() {
+        let open: Vec<_> = Endpoint::ALL
+            .iter()
+            .filter(|e| e.access() == Access::Anyone)
+            .map(|e| e.path())
+            .filter(|path| !path.starts_with("/api/v1/health"))
+            .collect();
+        assert_eq!(
+            open,
+            [
+                "/api/v1/auth/register",
+                "/api/v1/auth/login",
+                "/api/v1/auth/token",
+                "/api/v1/auth/refresh",
+                "/api/v1/auth/reset",
+                "/.well-known/jwks.json",
+                "/metrics"
+            ]
+        );
+    }
+}
