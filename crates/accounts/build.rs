@@ -15,7 +15,13 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={list}");
     let mut hashes: Vec<Vec<u8>> = fs::read_to_string(list)?
         .lines()
-        .map(|password| Sha256::digest(password).iter().take(KEPT).copied().collect())
+        .map(|password| {
+            Sha256::digest(password)
+                .iter()
+                .take(KEPT)
+                .copied()
+                .collect()
+        })
         .collect();
     hashes.sort();
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;

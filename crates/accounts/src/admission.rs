@@ -154,7 +154,10 @@ impl Admission {
         let limit = self.limit.filter(|_| question.rate_key.is_some());
         let (caller, session) = question.caller.unzip();
         let or_nothing = |key: Option<String>| Arg::from(key.unwrap_or_else(|| NOTHING.into()));
-        let rate_key = question.rate_key.as_ref().map(|key| format!("roster:rate:{key}"));
+        let rate_key = question
+            .rate_key
+            .as_ref()
+            .map(|key| format!("roster:rate:{key}"));
         let args = vec![
             Arg::from(ASK),
             Arg::from("4"),
@@ -163,7 +166,11 @@ impl Admission {
             or_nothing(question.about.map(cache::user_key)),
             or_nothing(rate_key),
             Arg::from(limit.map_or(0, |limit| limit.requests).to_string()),
-            Arg::from(limit.map_or(0, |limit| limit.window.as_millis()).to_string()),
+            Arg::from(
+                limit
+                    .map_or(0, |limit| limit.window.as_millis())
+                    .to_string(),
+            ),
         ];
         let replies = self.cache.ask("EVAL", args).await.ok()?;
         let mut replies = replies.into_iter();
@@ -182,7 +189,10 @@ impl Admission {
         id: UserId,
         session: SessionId,
     ) -> Result<Option<User>, Error> {
-        let cached = found.caller.as_ref().and_then(|entry| cache::read_user(entry, id));
+        let cached = found
+            .caller
+            .as_ref()
+            .and_then(|entry| cache::read_user(entry, id));
         if let (Some(user), Some(entry)) = (cached, &found.session) {
             match cache::read_session(entry, &user) {
                 SessionEntry::Alive => {

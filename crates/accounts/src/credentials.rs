@@ -142,8 +142,7 @@ impl Credentials {
     }
 
     async fn count(&self, whose: &Whose<'_>, address: &ClientAddress) -> Result<Attempt, Error> {
-        let counted =
-            store::count(&*self.database, whose, address.key(), &self.limits).await?;
+        let counted = store::count(&*self.database, whose, address.key(), &self.limits).await?;
         counted.map_err(|seconds| {
             metrics::count(Event::LoginThrottled);
             Error::TooManyAttempts(seconds)

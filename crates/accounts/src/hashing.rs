@@ -72,10 +72,7 @@ impl Hasher {
     }
 
     /// Does `work` in a slot; [`Error::Busy`] when none becomes free in time.
-    pub(crate) async fn run<T>(
-        &self,
-        work: impl FnOnce() -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub(crate) async fn run<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let lease = self.wait_for_slot().await?;
         let done = work();
         self.give_back(lease).await;

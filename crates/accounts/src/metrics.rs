@@ -163,7 +163,10 @@ mod tests {
             assert_eq!(event as usize, place, "{event:?}");
             assert!(names.insert((event.family(), event.labels())), "{event:?}");
             if families.last() != Some(&event.family()) {
-                assert!(!families.contains(&event.family()), "{event:?} stands apart");
+                assert!(
+                    !families.contains(&event.family()),
+                    "{event:?} stands apart"
+                );
                 families.push(event.family());
             }
         }

@@ -96,7 +96,10 @@ mod tests {
             id,
         };
         let page = Page::cut(vec![1, 2, 3], 2, None, at);
-        assert_eq!((page.items, page.next.unwrap().key), (vec![1, 2], "2".into()));
+        assert_eq!(
+            (page.items, page.next.unwrap().key),
+            (vec![1, 2], "2".into())
+        );
         assert!(Page::cut(vec![1, 2], 2, None, at).next.is_none());
     }
 }

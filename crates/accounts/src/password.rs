@@ -91,7 +91,10 @@ impl Guess {
     /// Compares without stopping at the first difference.
     pub(crate) fn is_text(&self, password: &str) -> bool {
         let (guess, password) = (self.0.as_bytes(), password.as_bytes());
-        let differing = guess.iter().zip(password).fold(0, |all, (a, b)| all | (a ^ b));
+        let differing = guess
+            .iter()
+            .zip(password)
+            .fold(0, |all, (a, b)| all | (a ^ b));
         guess.len() == password.len() && differing == 0
     }
 }

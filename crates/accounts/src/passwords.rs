@@ -78,10 +78,11 @@ impl Passwords {
         request_id: &str,
     ) -> Result<(), Error> {
         let actor = Actor::user(user, request_id);
-        let old = self.confirm(user, old, "old_password", address, &actor).await?;
+        let old = self
+            .confirm(user, old, "old_password", address, &actor)
+            .await?;
         let new = self.new.hash(new).await?;
-        let changed =
-            store::change(&*self.database, user, kept, &old, &new, request_id).await?;
+        let changed = store::change(&*self.database, user, kept, &old, &new, request_id).await?;
         // Another change came first: what was given as the old password is no longer it.
         let user = changed.ok_or_else(|| wrong("old_password"))?;
         self.cache.replace(&user).await;
@@ -115,12 +116,7 @@ impl Passwords {
     }
 
     /// Sets the password of the token's user, whose sessions all end.
-    pub async fn reset(
-        &self,
-        token: &str,
-        new: &Password,
-        request_id: &str,
-    ) -> Result<(), Error> {
+    pub async fn reset(&self, token: &str, new: &Password, request_id: &str) -> Result<(), Error> {
         let refused = || invalid("token", "is not a token that can be used (any more)");
         let token = OpaqueToken::parse(token).ok_or_else(refused)?;
         // Before the hash, which is what a flood of made-up tokens would be after.

@@ -61,14 +61,25 @@ impl Sessions {
         request_id: &str,
     ) -> Result<SignedIn, Error> {
         if let Some(bootstrap) = &self.bootstrap {
-            bootstrap.create_if_first(&self.database, email, guess, request_id).await?;
+            bootstrap
+                .create_if_first(&self.database, email, guess, request_id)
+                .await?;
         }
         let actor = Actor::anonymous(request_id);
         let whose = Whose::Account(email);
-        let verified = self.credentials.check(whose, guess, address, &actor).await?;
+        let verified = self
+            .credentials
+            .check(whose, guess, address, &actor)
+            .await?;
         let (session, refresh_token) = (SessionId::generate(), OpaqueToken::generate()?);
-        let opened =
-            store::open(&*self.database, &verified, session, &refresh_token, request_id).await?;
+        let opened = store::open(
+            &*self.database,
+            &verified,
+            session,
+            &refresh_token,
+            request_id,
+        )
+        .await?;
         // The password or the user changed since the comparison.
         let user = opened.ok_or(Error::WrongPassword)?;
         metrics::count(Event::LoginSucceeded);

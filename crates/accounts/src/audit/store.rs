@@ -13,8 +13,14 @@ pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<P
     filters.add_option("action = $?", query.action);
     filters.add_option("actor_id = $?", query.actor_id);
     filters.add_option("target_id = $?", query.target_id);
-    filters.add_option("at > ($?::timestamp AT TIME ZONE 'UTC')", query.created_after);
-    filters.add_option("at < ($?::timestamp AT TIME ZONE 'UTC')", query.created_before);
+    filters.add_option(
+        "at > ($?::timestamp AT TIME ZONE 'UTC')",
+        query.created_after,
+    );
+    filters.add_option(
+        "at < ($?::timestamp AT TIME ZONE 'UTC')",
+        query.created_before,
+    );
     let order = Order {
         table: "audit",
         columns: "id, at AT TIME ZONE 'UTC' AS at, action, actor_id, target_id, request_id",

@@ -118,7 +118,9 @@ pub(super) async fn count(
         }));
     }
     // The one that set the delay may have committed after this statement's snapshot.
-    let wait = row.wait.unwrap_or(i64::try_from(limits.first_delay.as_secs()).unwrap_or(1));
+    let wait = row
+        .wait
+        .unwrap_or(i64::try_from(limits.first_delay.as_secs()).unwrap_or(1));
     Ok(Err(u64::try_from(wait).unwrap_or(0).max(1)))
 }
 

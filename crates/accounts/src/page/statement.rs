@@ -77,7 +77,9 @@ pub(crate) fn page(
         false => (">", "ASC"),
     };
     if let Some(position) = after {
-        let key = order.cast.replace("$?", &filters.push(position.key.as_str()));
+        let key = order
+            .cast
+            .replace("$?", &filters.push(position.key.as_str()));
         filters.add(
             &format!("({column}, id) {comparison} ({key}, $?)"),
             position.id,

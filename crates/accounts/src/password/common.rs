@@ -25,7 +25,11 @@ mod tests {
         assert_eq!(list.lines().count(), 3_000);
         assert!(list.lines().all(is_common));
         assert!(is_common("PassWord1"));
-        for good in ["correct horse battery", "xK4-pw9!zQ", "password1 but longer"] {
+        for good in [
+            "correct horse battery",
+            "xK4-pw9!zQ",
+            "password1 but longer",
+        ] {
             assert!(!is_common(good), "{good}");
         }
     }

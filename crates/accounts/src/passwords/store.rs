@@ -89,12 +89,10 @@ pub(super) async fn create_reset_token(
     created.map(|ExpiresAt(time)| time).ok_or(Error::NotFound)
 }
 
-const IS_USABLE: &str = "SELECT true AS usable FROM reset_tokens WHERE hash = $1 AND expires_at > now()";
+const IS_USABLE: &str =
+    "SELECT true AS usable FROM reset_tokens WHERE hash = $1 AND expires_at > now()";
 
-pub(super) async fn is_usable(
-    database: &dyn Database,
-    token: &OpaqueToken,
-) -> Result<bool, Error> {
+pub(super) async fn is_usable(database: &dyn Database, token: &OpaqueToken) -> Result<bool, Error> {
     let rows = database.read(IS_USABLE, vec![token.hash().into()]).await?;
     Ok(!rows.is_empty())
 }
@@ -126,10 +124,6 @@ pub(super) async fn reset(
     new: &PasswordHash,
     request_id: &str,
 ) -> Result<Option<User>, Error> {
-    let params = vec![
-        token.hash().into(),
-        new.as_str().into(),
-        request_id.into(),
-    ];
+    let params = vec![token.hash().into(), new.as_str().into(), request_id.into()];
     Ok(database.write_opt(RESET, params).await?)
 }

@@ -45,7 +45,13 @@ pub(in crate::users) async fn list(
         descending: query.sort.descending,
     };
     let after = query.after.as_ref();
-    let (sql, params) = page(&order, filters(query), after, query.limit, query.include_total);
+    let (sql, params) = page(
+        &order,
+        filters(query),
+        after,
+        query.limit,
+        query.include_total,
+    );
     let rows: Vec<ListRow> = database.read_as(&sql, params).await?;
     let total = rows.first().and_then(|row| row.total);
     let users = rows.into_iter().filter_map(|row| row.user).collect();
