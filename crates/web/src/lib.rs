@@ -21,6 +21,8 @@ pub mod log;
 pub mod problem;
 pub mod query;
 pub mod services;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tokens;
 
 pub use app::App;
