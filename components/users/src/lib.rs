@@ -11,11 +11,13 @@ mod component {
     use std::time::Duration;
 
     use accounts::Users;
+    use accounts::breached::BreachedPasswords;
     use axum::body::Body;
     use axum::response::Response;
     use spin_pg_bindings::postgres::HostPostgres;
     use spin_pg_bindings::redis::HostRedis;
     use web::App;
+    use web::breach_api::{BaseUrl, HostPasswordRanges};
     use web::config::{COMMON, ConfigError, HttpConfig, Variables};
     use web::cursor::CursorKey;
     use web::host::{HostDeferred, Instance};
@@ -31,23 +33,36 @@ mod component {
     static APP: Instance = Instance::new();
 
     async fn build() -> Result<App, ConfigError> {
-        let own = ["cache_ttl_seconds", "cursor_key", "require_if_match"];
+        let own = [
+            "breach_check_url",
+            "cache_ttl_seconds",
+            "cursor_key",
+            "require_if_match",
+        ];
         let variables = Variables::load(COMMON.iter().copied().chain(own)).await?;
         let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
         let redis = HostRedis::new(variables.redis_url()?, REDIS_DEADLINE);
         let cache_ttl = Duration::from_secs(variables.number("cache_ttl_seconds", 1..=30)?);
+        let http = HttpConfig::read(&variables)?;
+        let breached = match BaseUrl::read(&variables)? {
+            Some(base) => {
+                BreachedPasswords::new(Arc::new(HostPasswordRanges::new(base, http.log_level)))
+            }
+            None => BreachedPasswords::off(),
+        };
         let users = Users::new(
             Arc::new(postgres),
             Arc::new(redis),
             cache_ttl,
             Arc::new(HostDeferred),
+            breached,
         );
         let state = UsersState {
             users,
             cursors: CursorKey::new(variables.secret("cursor_key")?),
             require_if_match: variables.flag("require_if_match")?,
         };
-        Ok(App::new(router(state), &HttpConfig::read(&variables)?))
+        Ok(App::new(router(state), &http))
     }
 
     #[spin_sdk::http_service]

@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP. Values are parsed into newtypes before anything happens; SQL is in the
 //! `store` modules only, one statement a use case.
 
+pub mod breached;
 pub mod email;
 pub mod error;
 pub mod full_name;

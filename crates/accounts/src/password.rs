@@ -24,13 +24,17 @@ impl Password {
         }
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// Hashes with a fresh salt. Takes tens of milliseconds of CPU.
     pub fn hash(&self) -> Result<PasswordHash, Error> {
         let internal = |error: &dyn fmt::Display| Error::Internal(format!("argon2: {error}"));
         let params =
             Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| internal(&error))?;
         let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password(self.0.as_bytes())
+            .hash_password(self.as_bytes())
             .map_err(|error| internal(&error))?;
         Ok(PasswordHash(hash.to_string()))
     }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use spin_pg_bindings::postgres::Database;
 use spin_pg_bindings::redis::Redis;
 
+use crate::breached::BreachedPasswords;
 use crate::idempotency::IdempotentRequest;
-use crate::{Error, NewUser, User, UserId, UserPatch};
+use crate::{Error, FieldError, NewUser, User, UserId, UserPatch};
 use cache::UserCache;
 use list::{ListQuery, Page};
 
@@ -23,6 +24,7 @@ pub use store::SCHEMA_VERSION;
 pub struct Users {
     database: Arc<dyn Database>,
     cache: UserCache,
+    breached: BreachedPasswords,
 }
 
 impl Users {
@@ -33,10 +35,12 @@ impl Users {
         redis: Arc<dyn Redis>,
         cache_ttl: Duration,
         deferred: Arc<dyn Deferred>,
+        breached: BreachedPasswords,
     ) -> Self {
         Self {
             database,
             cache: UserCache::new(redis, cache_ttl, deferred),
+            breached,
         }
     }
 
@@ -47,6 +51,17 @@ impl Users {
         new: NewUser,
         request: Option<IdempotentRequest>,
     ) -> Result<User, Error> {
+        if let Some(password) = &new.password
+            && let Err(detail) = self.breached.refuse_breached(password).await
+        {
+            // The same request may have passed before, when nobody could be asked: its answer stands.
+            let replayed = match &request {
+                Some(request) => self.replay(request).await?,
+                None => None,
+            };
+            let refused = || Error::Invalid(vec![FieldError::new("password", detail)]);
+            return replayed.ok_or_else(refused);
+        }
         let hash = new
             .password
             .as_ref()

@@ -8,6 +8,8 @@
 
 #[path = "strictness/host.rs"]
 mod host;
+#[path = "strictness/outbound.rs"]
+mod outbound;
 #[path = "strictness/services.rs"]
 mod services;
 

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod body;
+pub mod breach_api;
 pub mod conditional;
 pub mod config;
 pub mod context;
