@@ -258,6 +258,22 @@ async fn a_request_without_an_unambiguous_authority_gets_no_response() {
     assert_eq!(host.ask("uri", "").await, format!("{}/", host.url));
 }
 
+/// Spin hands headers to a component as text and answers by itself when one is none.
+#[tokio::test]
+async fn a_header_that_is_not_text_is_an_empty_500() {
+    let host = Host::start(&manifest(""), &[]);
+    let mut stream = TcpStream::connect(host.url.strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-A: \xff\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+    assert_eq!(body, "");
+    assert_eq!(host.ask("uses", "").await, "1", "no component was asked");
+}
+
 #[tokio::test]
 async fn requests_under_way_are_finished_before_the_host_ends() {
     let mut host = Host::start(&manifest(""), &[]);
