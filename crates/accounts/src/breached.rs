@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sha1::{Digest, Sha1};
 
+use crate::metrics::{self, Event};
 use crate::password::Password;
 
 /// How many characters of the hash the server learns.
@@ -52,9 +53,13 @@ impl BreachedPasswords {
         };
         let answer = ranges.range(prefix).await;
         match answer.and_then(|range| contains(&range, suffix)) {
-            Ok(true) => Err(DETAIL),
+            Ok(true) => {
+                metrics::count(Event::PasswordBreached);
+                Err(DETAIL)
+            }
             Ok(false) => Ok(()),
             Err(reason) => {
+                metrics::count(Event::BreachCheckFailed);
                 ranges.unchecked(&reason);
                 Ok(())
             }

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::breached::BreachedPasswords;
 use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
 use accounts::users::Deferred;
 use accounts::users::list::{ListParameters, ListQuery};
@@ -44,7 +43,6 @@ async fn users() -> Users {
         Arc::new(RedisIsDown),
         ttl,
         Arc::new(NothingDeferred),
-        BreachedPasswords::off(),
     )
 }
 

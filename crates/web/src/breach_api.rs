@@ -25,9 +25,9 @@ impl BaseUrl {
     }
 
     fn parse(text: &str) -> Result<Self, ConfigError> {
-        let wrong = || ConfigError {
-            variable: VARIABLE,
-            problem: "must be scheme://host[:port] such as https://api.pwnedpasswords.com".into(),
+        let wrong = || {
+            let problem = "must be scheme://host[:port] such as https://api.pwnedpasswords.com";
+            ConfigError::new(VARIABLE, problem)
         };
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let (scheme, host) = uri.scheme_str().zip(uri.host()).ok_or_else(wrong)?;

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use accounts::breached::BreachedPasswords;
 use accounts::users::Deferred;
 use async_trait::async_trait;
 use axum::body::Body;
@@ -89,7 +88,6 @@ fn send(
             Arc::new(NoRedis),
             ttl,
             Arc::new(NothingDeferred),
-            BreachedPasswords::off(),
         ),
         cursors: CursorKey::new(vec![1; 32]),
         require_if_match: true,
