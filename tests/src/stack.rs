@@ -276,6 +276,7 @@ fn settings(postgres: &Postgres, redis: &Redis) -> Vec<(&'static str, String)> {
         ("require_if_match", "false".to_owned()),
         ("cache_ttl_seconds", "30".to_owned()),
         ("log_level", "info".to_owned()),
+        ("breach_check_url", String::new()),
     ]
 }
 

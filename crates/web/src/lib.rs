@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod app;
 pub mod body;
+pub mod breach_api;
 pub mod conditional;
 pub mod config;
 pub mod context;
