@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use accounts::breached::BreachedPasswords;
 use accounts::{Deferred, SessionId, User};
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, Error, Param, Row};
@@ -83,6 +84,7 @@ pub fn stores(database: Arc<Scripted>, caller: Option<User>) -> Stores {
         database,
         redis: Arc::new(KnowsCaller(caller)),
         deferred: Arc::new(NothingDeferred),
+        breached: BreachedPasswords::off(),
     }
 }
 

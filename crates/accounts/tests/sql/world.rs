@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use accounts::admission::{Admission, Question};
 use accounts::audit::{ListParameters, ListQuery};
+use accounts::breached::BreachedPasswords;
 use accounts::credentials::AttemptLimits;
 use accounts::password::Guess;
 use accounts::sessions::SignedIn;
@@ -70,7 +71,7 @@ impl World {
             first_delay: Duration::from_secs(30),
         };
         let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
-        let new = NewPasswords::new(hasher.clone());
+        let new = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
         let bootstrap = bootstrap.map(|(email, password)| {
             let email = accounts::email::Email::parse(email).unwrap();
             Bootstrap::new(email, password, hasher.clone()).unwrap()
