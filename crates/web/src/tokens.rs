@@ -119,7 +119,7 @@ impl Verifier {
             return Err(Refusal("another issuer or audience"));
         }
         let lifetime = claims.exp.checked_sub(claims.iat);
-        if !lifetime.is_some_and(|seconds| seconds <= ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS) {
+        if lifetime.is_none_or(|seconds| seconds > ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS) {
             return Err(Refusal("lives longer than our tokens"));
         }
         Ok(AccessClaims {

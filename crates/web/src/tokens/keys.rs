@@ -88,7 +88,7 @@ impl VerifyingKey {
 /// The key that tokens are signed with.
 pub enum SigningKey {
     Secret(HS256Key),
-    Private(Ed25519KeyPair),
+    Private(Box<Ed25519KeyPair>),
 }
 
 impl SigningKey {
@@ -165,7 +165,7 @@ pub fn signing(variables: &Variables) -> Result<SigningKey, ConfigError> {
     let key = private_key(variables)?;
     let key = key.ok_or_else(|| ConfigError::new("jwt_private_key", "must be set"))?;
     let id = key_id(&key.public_key().to_bytes());
-    Ok(SigningKey::Private(key.with_key_id(&id)))
+    Ok(SigningKey::Private(Box::new(key.with_key_id(&id))))
 }
 
 /// Whether `jwt_algorithm` is HS256, the default, and not EdDSA. What belongs to the other one must
