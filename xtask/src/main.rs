@@ -1,14 +1,21 @@
 //! The developer's commands: `cargo xtask <command>`.
 
+mod admin;
 mod build;
 mod cargo;
 mod compose;
+mod database;
+mod first_admin;
 mod host;
 mod migrate;
+mod operator;
+mod running;
+mod secrets;
 mod servers;
 mod settings;
 mod test;
 mod up;
+mod welcome;
 mod workspace;
 
 use std::process::ExitCode;
@@ -29,6 +36,7 @@ enum Command {
     Test(test::Arguments),
     Build(build::Arguments),
     Migrate(migrate::Arguments),
+    Admin(admin::Arguments),
 }
 
 #[tokio::main]
@@ -38,6 +46,7 @@ async fn main() -> ExitCode {
         Command::Test(arguments) => test::run(arguments).await,
         Command::Build(arguments) => build::run(&arguments),
         Command::Migrate(arguments) => migrate::run(arguments).await,
+        Command::Admin(arguments) => admin::run(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
