@@ -1,6 +1,7 @@
 //! The developer's commands: `cargo xtask <command>`.
 
 mod admin;
+mod bench;
 mod build;
 mod cargo;
 mod compose;
@@ -37,6 +38,7 @@ enum Command {
     Build(build::Arguments),
     Migrate(migrate::Arguments),
     Admin(admin::Arguments),
+    Bench(bench::Arguments),
 }
 
 #[tokio::main]
@@ -47,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Admin(arguments) => admin::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
