@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::breached::BreachedPasswords;
 use accounts::credentials::AttemptLimits;
 use accounts::email::Email;
 use accounts::passwords::ResetToken;
@@ -46,7 +47,7 @@ impl Operator {
             first_delay: Duration::ZERO,
         };
         let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
-        let new_passwords = NewPasswords::new(hasher.clone());
+        let new_passwords = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
         Ok(Self {
             users: Users::new(database.clone(), cache.clone(), new_passwords.clone()),
             passwords: Passwords::new(database.clone(), cache, credentials, new_passwords),
