@@ -84,7 +84,7 @@ async fn measure_private(command: &mut Command, dir: &Path) -> Result<()> {
         ("login_attempts_per_account", "1000000"),
         ("login_attempts_per_ip", "1000000"),
         // A line for each request would be measured with it.
-        ("log_level", "warn"),
+        ("log_level", "error"),
     ] {
         settings.set(name, value);
     }
