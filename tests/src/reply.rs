@@ -22,6 +22,16 @@ const INTERNALS: [&str; 14] = [
     "select ",
 ];
 
+/// The paths that a component answers; the host answers all others.
+const COMPONENTS: [&str; 6] = [
+    "/api/v1/users",
+    "/api/v1/audit",
+    "/api/v1/auth",
+    "/api/v1/health",
+    "/.well-known/jwks.json",
+    "/metrics",
+];
+
 /// One answer, read whole.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -168,8 +178,9 @@ impl Reply {
             Some("nosniff"),
             "{self}"
         );
-        let under = |route: &str| self.path == route || self.path.starts_with(&format!("{route}/"));
-        if under("/api/v1/users") || under("/api/v1/health") {
+        let under =
+            |route: &&str| self.path == *route || self.path.starts_with(&format!("{route}/"));
+        if COMPONENTS.iter().any(under) {
             assert!(
                 self.header("x-request-id").is_some_and(|id| !id.is_empty()),
                 "{self}"

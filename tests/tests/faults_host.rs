@@ -249,7 +249,7 @@ async fn a_weak_or_wrong_variable_is_named_and_serves_nobody() {
         ("log_level", "loud"),
         ("db_sslmode", "maybe"),
     ] {
-        let stack = match Stack::try_start_with(&[(name, value)]).await {
+        let stack = match Stack::start_signed_out(&[(name, value)]).await {
             Ok(stack) => stack,
             // A host may refuse to start at all, as long as it says why.
             Err(error) => {
