@@ -55,6 +55,31 @@ impl Reply {
             .unwrap_or_else(|| panic!("no ETag in {self}"))
     }
 
+    /// Everything that a client can tell two answers apart by, but the time.
+    pub fn visible(&self) -> (u16, Vec<(String, String)>, String) {
+        let headers = self.headers.iter().filter(|(name, _)| *name != "date");
+        let mut headers: Vec<_> = headers
+            .map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (name.to_string(), value.into_owned())
+            })
+            .collect();
+        headers.sort();
+        let body = String::from_utf8_lossy(&self.body).into_owned();
+        (self.status, headers, body)
+    }
+
+    /// Whole seconds from `low` to `high` in Retry-After.
+    #[track_caller]
+    pub fn retry_after(&self, low: u64, high: u64) -> u64 {
+        let seconds = self
+            .header("retry-after")
+            .and_then(|text| text.parse().ok());
+        let seconds = seconds.unwrap_or_else(|| panic!("no Retry-After: {self}"));
+        assert!((low..=high).contains(&seconds), "{self}");
+        seconds
+    }
+
     /// The body, which must be JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
