@@ -175,6 +175,15 @@ impl Stack {
             .expect("an answer from Redis")
     }
 
+    /// Makes Redis forget everything.
+    pub async fn flush_redis(&self) {
+        let mut redis = self.redis_connection().await;
+        let () = redis::cmd("FLUSHALL")
+            .query_async(&mut redis)
+            .await
+            .expect("an empty Redis");
+    }
+
     pub fn stop_redis(&mut self) {
         block_in_place(|| self.redis.stop()).expect("Redis stops");
     }
