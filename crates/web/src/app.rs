@@ -16,6 +16,7 @@ use tower::ServiceExt;
 
 use crate::config::HttpConfig;
 use crate::context::{RequestContext, X_REQUEST_ID};
+use crate::gate::CallerId;
 use crate::log::{self, Level, RequestLine};
 use crate::{Problem, cors};
 
@@ -40,9 +41,10 @@ impl App {
 
     /// Answers one request. Every error leaves as a problem document, every response with its
     /// length: without one, a host that does not set TCP_NODELAY stalls it for 40 ms.
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn handle(&self, mut request: Request) -> Response {
         let started = Instant::now();
         let context = RequestContext::from_headers(request.headers());
+        request.extensions_mut().insert(context.clone());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
 
@@ -51,6 +53,7 @@ impl App {
             Err(never) => match never {},
         };
         let route = response.extensions_mut().remove::<MatchedPath>();
+        let caller = response.extensions_mut().remove::<CallerId>();
         let problem = problem_of(&mut response);
         if let Some(problem) = &problem {
             write_problem(&mut response, problem.render(&path, &context.request_id));
@@ -60,6 +63,7 @@ impl App {
 
         let mut line = RequestLine::new(&context, &method, response.status());
         line.route = route.as_ref().map(MatchedPath::as_str);
+        line.user_id = caller.map(|CallerId(user)| user);
         line.ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         line.error = problem.as_ref().and_then(Problem::internal_text);
         log::request(self.log_level, &line);

@@ -3,6 +3,7 @@
 //!
 //! A component builds an axum `Router` and hands it to [`App`]; the rest happens around it.
 
+pub mod answer;
 pub mod app;
 pub mod body;
 pub mod conditional;
@@ -10,11 +11,17 @@ pub mod config;
 pub mod context;
 pub mod cors;
 pub mod cursor;
+pub mod endpoints;
+pub mod gate;
 #[cfg(target_arch = "wasm32")]
 pub mod host;
+pub mod idempotency;
+pub mod list;
 pub mod log;
 pub mod problem;
 pub mod query;
+pub mod services;
+pub mod tokens;
 
 pub use app::App;
 pub use problem::Problem;

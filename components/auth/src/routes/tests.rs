@@ -1,0 +1,1 @@
+//! The router with a database that answers as each test tells it.
