@@ -14,6 +14,7 @@
 
 pub mod client;
 pub mod database;
+pub mod forgery;
 pub mod guesses;
 pub mod lists;
 pub mod person;

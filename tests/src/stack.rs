@@ -105,6 +105,11 @@ impl Stack {
         self
     }
 
+    /// What the app is told now under this name.
+    pub fn variable(&self, name: &str) -> String {
+        self.variables.get(name).unwrap_or_default().to_owned()
+    }
+
     /// The app, called by nobody.
     pub fn anonymous(&self) -> Client {
         self.client.without_token()

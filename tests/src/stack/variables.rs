@@ -81,6 +81,10 @@ impl Variables {
         self.0.extend(owned);
     }
 
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// As the host reads them.
     pub(super) fn environment(&self) -> impl Iterator<Item = (String, &str)> {
         self.0.iter().map(|(name, value)| {
