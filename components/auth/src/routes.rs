@@ -5,9 +5,9 @@ use std::pin::Pin;
 
 use accounts::sessions::SignedIn;
 use accounts::{Actor, Error, Passwords, SessionId, Sessions, Users};
+use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use axum::{Json as AxumJson, Router};
+use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use web::body::{Form, Json};
@@ -164,11 +164,11 @@ async fn reset_password(
 }
 
 /// The keys that verify access tokens (RFC 7517), for whoever checks them elsewhere.
-async fn jwks(State(state): State<AuthState>) -> Response {
-    let mut response = AxumJson(state.verifier.jwks()).into_response();
+async fn jwks(State(state): State<AuthState>) -> Result<Response, Problem> {
+    let mut response = answer::secret_json(StatusCode::OK, &state.verifier.jwks())?;
     let cached = HeaderValue::from_static("public, max-age=300");
     response.headers_mut().insert(CACHE_CONTROL, cached);
-    response
+    Ok(response)
 }
 
 impl AuthState {

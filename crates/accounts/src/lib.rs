@@ -7,6 +7,7 @@
 pub mod admission;
 pub mod audit;
 pub mod bootstrap;
+pub mod breached;
 pub mod cache;
 pub mod credentials;
 pub mod email;

@@ -8,6 +8,7 @@ use spin_pg_bindings::postgres::Database;
 use time::OffsetDateTime;
 
 use crate::audit::Actor;
+use crate::breached::BreachedPasswords;
 use crate::cache::Cache;
 use crate::credentials::{ClientAddress, Credentials};
 use crate::error::FieldError;
@@ -22,16 +23,24 @@ pub const RESET_HOURS: i32 = 1;
 /// Turns acceptable new passwords into hashes. Cheap to clone.
 #[derive(Clone)]
 pub struct NewPasswords {
+    breached: BreachedPasswords,
     hasher: Hasher,
 }
 
 impl NewPasswords {
-    pub fn new(hasher: Hasher) -> Self {
-        Self { hasher }
+    pub fn new(breached: BreachedPasswords, hasher: Hasher) -> Self {
+        Self { breached, hasher }
     }
 
-    /// The hash of a new password.
-    pub(crate) async fn hash(&self, password: &Password) -> Result<PasswordHash, Error> {
+    /// The hash of a new password; one that is known from a data breach is an error of `field`.
+    pub(crate) async fn hash(
+        &self,
+        field: &'static str,
+        password: &Password,
+    ) -> Result<PasswordHash, Error> {
+        // Before there is a slot for the hash: nobody waits for one while a server is asked.
+        let breached = self.breached.refuse_breached(password).await;
+        breached.map_err(|detail| invalid(field, detail))?;
         self.hasher.run(|| password.hash()).await
     }
 }
@@ -81,7 +90,7 @@ impl Passwords {
         let old = self
             .confirm(user, old, "old_password", address, &actor)
             .await?;
-        let new = self.new.hash(new).await?;
+        let new = self.new.hash("new_password", new).await?;
         let changed = store::change(&*self.database, user, kept, &old, &new, request_id).await?;
         // Another change came first: what was given as the old password is no longer it.
         let user = changed.ok_or_else(|| wrong("old_password"))?;
@@ -123,7 +132,7 @@ impl Passwords {
         if !store::is_usable(&*self.database, &token).await? {
             return Err(refused());
         }
-        let new = self.new.hash(new).await?;
+        let new = self.new.hash("new_password", new).await?;
         let user = store::reset(&*self.database, &token, &new, request_id).await?;
         self.cache.replace(&user.ok_or_else(refused)?).await;
         Ok(())

@@ -72,7 +72,7 @@ impl Users {
                 {
                     return Ok(user);
                 }
-                Some(self.passwords.hash(password).await?)
+                Some(self.passwords.hash("password", password).await?)
             }
         };
         let insert = store::Insert {

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use crate::config::HttpConfig;
 use crate::context::{RequestContext, X_REQUEST_ID};
-use crate::gate::CallerId;
+use crate::gate::Decision;
 use crate::log::{self, Level, RequestLine};
 use crate::{Problem, cors};
 
@@ -53,7 +53,7 @@ impl App {
             Err(never) => match never {},
         };
         let route = response.extensions_mut().remove::<MatchedPath>();
-        let caller = response.extensions_mut().remove::<CallerId>();
+        let decision = response.extensions_mut().remove::<Decision>();
         let problem = problem_of(&mut response);
         if let Some(problem) = &problem {
             write_problem(&mut response, problem.render(&path, &context.request_id));
@@ -63,7 +63,8 @@ impl App {
 
         let mut line = RequestLine::new(&context, &method, response.status());
         line.route = route.as_ref().map(MatchedPath::as_str);
-        line.user_id = caller.map(|CallerId(user)| user);
+        line.user_id = decision.and_then(|decision| decision.caller);
+        line.rate_limit = decision.filter(|d| d.limit_is_open).map(|_| "open");
         line.ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         line.error = problem.as_ref().and_then(Problem::internal_text);
         log::request(self.log_level, &line);

@@ -109,9 +109,13 @@ impl Caller {
 #[derive(Debug, Clone)]
 pub struct AboutUser(pub Option<User>);
 
-/// The user's id for the log line, handed out with the response.
+/// What the log line says of the gate's decision, handed out with the response.
 #[derive(Clone, Copy)]
-pub(crate) struct CallerId(pub(crate) UserId);
+pub(crate) struct Decision {
+    pub(crate) caller: Option<UserId>,
+    /// Redis did not answer, so nothing was counted.
+    pub(crate) limit_is_open: bool,
+}
 
 async fn enforce(
     State((gate, endpoint)): State<(Option<Gate>, Endpoint)>,
@@ -138,7 +142,9 @@ impl Gate {
         let claims = token.claims();
         let question = Question {
             caller: claims.map(|claims| (claims.user, claims.session)),
-            about: about.filter(|about| claims.is_some_and(|claims| claims.user != *about)),
+            about: about.filter(|about| {
+                endpoint == Endpoint::GetUser && claims.is_some_and(|claims| claims.user != *about)
+            }),
             rate_key: (endpoint.limit() == Limit::General).then(|| match claims {
                 Some(claims) => format!("user:{}", claims.user),
                 None => format!("address:{}", address.0),
@@ -149,7 +155,10 @@ impl Gate {
             Err(error) => return Problem::from(error).into_response(),
         };
         let limit = limits::Headers::new(self.0.admission.limit(), &admitted);
-        let caller_id = admitted.caller.as_ref().map(|user| CallerId(user.id));
+        let decision = Decision {
+            caller: admitted.caller.as_ref().map(|user| user.id),
+            limit_is_open: admitted.limit_is_open,
+        };
         let mut response = match limits::refusal(&admitted) {
             Some(refusal) => refusal.into_response(),
             None => {
@@ -164,9 +173,7 @@ impl Gate {
             }
         };
         limit.set(response.headers_mut());
-        if let Some(id) = caller_id {
-            response.extensions_mut().insert(id);
-        }
+        response.extensions_mut().insert(decision);
         response
     }
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use accounts::breached::BreachedPasswords;
 use axum::extract::Request;
 use axum::response::Response;
 
@@ -12,7 +13,8 @@ use spin_pg_bindings::postgres::HostPostgres;
 use spin_pg_bindings::redis::HostRedis;
 
 use crate::app::answer_without_router;
-use crate::config::{ConfigError, Variables};
+use crate::breach_api::{BaseUrl, HostPasswordRanges};
+use crate::config::{ConfigError, HttpConfig, Variables};
 use crate::services::Stores;
 use crate::{App, Problem};
 
@@ -24,7 +26,7 @@ const REDIS_DEADLINE: Duration = Duration::from_millis(100);
 /// How long a refused login is held back.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The host's Postgres and Redis.
+/// The host's Postgres and Redis, and the server that knows breached passwords.
 pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {
     let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
     let redis = HostRedis::new(variables.redis_url()?, REDIS_DEADLINE);
@@ -32,7 +34,17 @@ pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {
         database: Arc::new(postgres),
         redis: Arc::new(redis),
         deferred: Arc::new(HostDeferred),
+        breached: breached_passwords(variables)?,
     })
+}
+
+fn breached_passwords(variables: &Variables) -> Result<BreachedPasswords, ConfigError> {
+    let Some(base) = BaseUrl::read(variables)? else {
+        return Ok(BreachedPasswords::off());
+    };
+    let log_level = HttpConfig::read(variables)?.log_level;
+    let ranges = HostPasswordRanges::new(base, log_level);
+    Ok(BreachedPasswords::new(Arc::new(ranges)))
 }
 
 /// Waits a moment.

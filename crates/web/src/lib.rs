@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod app;
 pub mod body;
+pub mod breach_api;
 pub mod conditional;
 pub mod config;
 pub mod context;
@@ -21,6 +22,8 @@ pub mod log;
 pub mod problem;
 pub mod query;
 pub mod services;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tokens;
 
 pub use app::App;

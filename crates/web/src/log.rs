@@ -48,6 +48,9 @@ pub struct RequestLine<'a> {
     /// Who called, when they are signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<accounts::UserId>,
+    /// `open` when the request could not be counted because Redis did not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<&'static str>,
     /// Milliseconds from the first byte of the request seen here to the response's head.
     pub ms: f64,
     /// The internal text of an error, which the client does not see.
@@ -64,6 +67,7 @@ impl<'a> RequestLine<'a> {
             route: None,
             status: status.as_u16(),
             user_id: None,
+            rate_limit: None,
             ms: 0.0,
             error: None,
         }
@@ -72,6 +76,8 @@ impl<'a> RequestLine<'a> {
     fn level(&self) -> Level {
         if self.status >= 500 {
             Level::Error
+        } else if self.rate_limit.is_some() {
+            Level::Warn
         } else {
             Level::Info
         }

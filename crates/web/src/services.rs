@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::admission::RateLimit;
+use accounts::breached::BreachedPasswords;
 use accounts::credentials::AttemptLimits;
 use accounts::{
     Admission, Bootstrap, Cache, Credentials, Deferred, Hasher, NewPasswords, Passwords, Sessions,
@@ -22,10 +23,12 @@ pub struct Stores {
     pub database: Arc<dyn Database>,
     pub redis: Arc<dyn Redis>,
     pub deferred: Arc<dyn Deferred>,
+    pub breached: BreachedPasswords,
 }
 
 /// The variables that [`Services::read`] takes, besides those of the tokens.
 pub const VARIABLES: &[&str] = &[
+    "breach_check_url",
     "cache_ttl_seconds",
     "hash_slots",
     "host_id",
@@ -62,6 +65,7 @@ impl Services {
             database,
             redis,
             deferred,
+            breached,
         } = stores.clone();
         let cache_ttl = seconds("cache_ttl_seconds", 1..=30)?;
         let cache = Cache::new(redis, cache_ttl, deferred);
@@ -74,7 +78,7 @@ impl Services {
             first_delay: seconds("login_delay_seconds", 1..=900)?,
         };
         let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
-        let new_passwords = NewPasswords::new(hasher.clone());
+        let new_passwords = NewPasswords::new(breached, hasher.clone());
         let limit = RateLimit {
             requests: variables.number("rate_limit_requests", 0..=1_000_000)?,
             window: seconds("rate_limit_window_seconds", 1..=86_400)?,

@@ -48,6 +48,7 @@ fn manifest() -> PathBuf {
 fn base_url(host: &mut Process) -> Result<String> {
     let stdout = host.take_stdout().context("no standard output")?;
     let (sender, receiver) = mpsc::channel();
+    #[expect(clippy::disallowed_methods, reason = "tests run natively")]
     // Reads on after that line, so that the host never writes into a closed pipe.
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {

@@ -42,7 +42,7 @@ macro_rules! count_guess {
 const COUNT: &str = concat!(
     "WITH subject AS MATERIALIZED (
         SELECT u.id, CASE WHEN u.is_active THEN u.password_hash END AS password_hash,
-            sha256(convert_to('account ' || coalesce(u.email, $1::text), 'UTF8')) AS account_key
+            sha256(convert_to('account ' || coalesce(u.email, $1::text, ''), 'UTF8')) AS account_key
         FROM (SELECT) AS one LEFT JOIN users AS u ON u.email = $1 OR u.id = $2::uuid
      ), swept AS (
         DELETE FROM login_attempts WHERE key IN (
