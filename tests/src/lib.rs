@@ -14,7 +14,9 @@
 
 pub mod client;
 pub mod database;
-pub mod forgery;
+pub mod forge;
+pub mod forged;
+pub mod forged_claims;
 pub mod guesses;
 pub mod lists;
 pub mod person;

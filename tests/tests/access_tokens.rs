@@ -7,7 +7,8 @@
 )]
 
 use blackbox::client::{LOGIN, ME};
-use blackbox::forgery::Forger;
+use blackbox::forge::{Forge, Key};
+use blackbox::forged::forged;
 use blackbox::person::{claims, header};
 use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, JWT_SECRET, Stack};
 use blackbox::{Client, Person, Reply, raw};
@@ -15,6 +16,10 @@ use reqwest::Method;
 use serde_json::json;
 
 const INVALID: &str = "Bearer error=\"invalid_token\"";
+
+fn shared(secret: &str) -> Key {
+    Key::Hs256(secret.as_bytes().to_vec())
+}
 
 /// `GET /users/me` with this Authorization, under the request id that all have in common.
 async fn me(nobody: &Client, authorization: &str) -> Reply {
@@ -33,34 +38,18 @@ async fn no_forged_token_is_let_in_and_all_are_told_the_same() {
         Person::create(&stack.client).await,
         Person::create(&stack.client).await,
     );
-    let forger = Forger::new(ada.client.token(), JWT_SECRET.as_bytes());
-    // The forger signs what is let in: each refusal below is for the one thing that is wrong.
-    let (head, body) = (header(ada.client.token()), claims(ada.client.token()));
-    let resigned = Forger::signed(
-        head.to_string().as_bytes(),
-        body.to_string().as_bytes(),
-        JWT_SECRET.as_bytes(),
-    );
-    me(&nobody, &format!("Bearer {resigned}")).await.expect(200);
+    let forge = Forge::from_token(shared(JWT_SECRET), ada.client.token());
+    // The forge signs what is let in: each refusal below is for the one thing that is wrong.
+    me(&nobody, &format!("Bearer {}", forge.good()))
+        .await
+        .expect(200);
 
-    let mut forgeries = forger.forgeries();
-    for (what, sub, sid) in [
-        ("the session of somebody else", &ada.id, bob.session_id()),
-        (
-            "somebody else in one's own session",
-            &bob.id,
-            ada.session_id(),
-        ),
+    let mut forgeries = forged(&forge);
+    for (what, claim, value) in [
+        ("the session of somebody else", "sid", bob.session_id()),
+        ("somebody else in one's own session", "sub", bob.id.clone()),
     ] {
-        let mut body = body.clone();
-        body["sub"] = json!(sub);
-        body["sid"] = json!(sid);
-        let token = Forger::signed(
-            head.to_string().as_bytes(),
-            body.to_string().as_bytes(),
-            JWT_SECRET.as_bytes(),
-        );
-        forgeries.push((what.to_owned(), token));
+        forgeries.push((what.to_owned(), forge.with_claim(claim, json!(value))));
     }
     assert!(forgeries.len() >= 60, "{}", forgeries.len());
     let told = me(&nobody, "Bearer made.up.token").await;
@@ -167,19 +156,10 @@ async fn a_secret_is_replaced_without_signing_anybody_out() {
     let next = blackbox::Session::of(&stack.anonymous(), &reply);
     assert_ne!(header(next.client.token())["kid"], old_kid);
     next.client.get(ME).await.expect(200);
-    // The old key under the new one's name, and the other way round.
-    for (kid, secret) in [
-        (&old_kid, NEXT),
-        (&header(next.client.token())["kid"], JWT_SECRET),
-    ] {
-        let mut head = header(next.client.token());
-        head["kid"] = kid.clone();
-        let body = claims(next.client.token()).to_string();
-        let token = Forger::signed(
-            head.to_string().as_bytes(),
-            body.as_bytes(),
-            secret.as_bytes(),
-        );
+    // Each key under the other's name.
+    for (key, other) in [(NEXT, JWT_SECRET), (JWT_SECRET, NEXT)] {
+        let forge = Forge::from_token(shared(key), next.client.token());
+        let token = forge.with_header("kid", json!(shared(other).id()));
         let reply = stack.anonymous().with_token(&token).get(ME).await;
         reply.problem(401, "unauthenticated");
     }

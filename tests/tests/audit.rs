@@ -332,6 +332,6 @@ async fn nobody_writes_the_trail_over_http() {
         let reply = admin
             .send(admin.request(method, &format!("{AUDIT}/1")))
             .await;
-        reply.problem(404, "not_found");
+        reply.expect(404);
     }
 }

@@ -70,12 +70,13 @@ async fn sixteen_callers_at_once_each_stay_who_they_are() {
                     }
                 }
                 _ => {
+                    let name = format!("Lane {lane}, round {round}");
                     let patch = person.client.request(Method::PATCH, ME);
-                    let patch = patch.json(&json!({ "full_name": canary }));
+                    let patch = patch.json(&json!({ "full_name": name }));
                     let mine = person.client.send(patch).await.expect(200).json();
                     assert_eq!(
                         (&mine["id"], &mine["full_name"]),
-                        (&json!(person.id), &json!(canary))
+                        (&json!(person.id), &json!(name))
                     );
                 }
             }
