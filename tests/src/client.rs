@@ -1,42 +1,117 @@
 //! A client with one method an endpoint; every answer is checked for what all answers share.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::Reply;
 
 /// Where the users live.
 pub const USERS: &str = "/api/v1/users";
+/// Whoever asks.
+pub const ME: &str = "/api/v1/users/me";
+/// Where one signs in.
+pub const LOGIN: &str = "/api/v1/auth/login";
+/// Where a refresh token is exchanged.
+pub const REFRESH: &str = "/api/v1/auth/refresh";
+/// The caller's sessions.
+pub const SESSIONS: &str = "/api/v1/auth/sessions";
 
-/// Talks to one running app. Cheap to clone; clones share their connections.
+/// How long a request that finds no free hash slot is repeated: all suites share a few slots.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The administrator of the shared app signs in once a process.
+static ADMIN: OnceCell<String> = OnceCell::const_new();
+
+/// Talks to one running app, as one caller or as nobody. Cheap to clone; clones share their
+/// connections.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    token: Option<String>,
 }
 
 impl Client {
-    /// The app at `ROSTER_URL`.
+    /// The administrator of the app at `ROSTER_URL`, whose account is named by
+    /// `ROSTER_ADMIN_EMAIL` and `ROSTER_ADMIN_PASSWORD`.
     ///
     /// # Panics
-    /// When the variable is not set: a suite that skips itself proves nothing.
-    pub fn from_env() -> Self {
-        let base = std::env::var("ROSTER_URL")
-            .expect("ROSTER_URL is not set; run `cargo xtask test`, which starts an app");
-        Self::new(&base)
+    /// When a variable is not set: a suite that skips itself proves nothing.
+    pub async fn from_env() -> Self {
+        let nobody = Self::anonymous();
+        let sign_in = async || {
+            let (email, password) = (
+                variable("ROSTER_ADMIN_EMAIL"),
+                variable("ROSTER_ADMIN_PASSWORD"),
+            );
+            access_token(&nobody.login(&email, &password).await.expect(200))
+        };
+        let token = ADMIN.get_or_init(sign_in).await;
+        nobody.with_token(token)
     }
 
-    /// The app at `base`, such as `http://127.0.0.1:3000`.
+    /// Nobody at the app at `ROSTER_URL`.
+    pub fn anonymous() -> Self {
+        Self::new(&variable("ROSTER_URL"))
+    }
+
+    /// Nobody at the app at `base`, such as `http://127.0.0.1:3000`.
     pub fn new(base: &str) -> Self {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(std::time::Duration::from_secs(30))
+            .timeout(Duration::from_secs(30))
             .build()
             .expect("an HTTP client");
         Self {
             http,
             base: base.trim_end_matches('/').to_owned(),
+            token: None,
+        }
+    }
+
+    /// The same app, called with this access token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same app, called without a token.
+    #[must_use]
+    pub fn without_token(&self) -> Self {
+        Self {
+            token: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same caller at the app at `base`, over connections of its own.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        Self {
+            token: self.token.clone(),
+            ..Self::new(base)
+        }
+    }
+
+    /// The access token of this caller.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("a signed-in client")
+    }
+
+    /// The header line that says who calls, for requests over a bare socket.
+    pub fn authorization(&self) -> String {
+        match &self.token {
+            Some(token) => format!("Authorization: Bearer {token}\r\n"),
+            None => String::new(),
         }
     }
 
@@ -47,7 +122,11 @@ impl Client {
 
     /// A request to `path` (with its query), to be finished and given to [`Client::send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base))
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     /// Sends and checks what every answer has: see [`Reply::check_common`].
@@ -74,6 +153,40 @@ impl Client {
         })
     }
 
+    /// The same, repeated while the app has no hash slot free.
+    pub async fn send_patiently(&self, request: RequestBuilder) -> Reply {
+        let begun = Instant::now();
+        loop {
+            let again = request.try_clone().expect("a body that can be sent again");
+            let reply = self.send(again).await;
+            let busy = reply.status == 503 && reply.json()["code"] == "busy";
+            if !busy || begun.elapsed() > PATIENCE {
+                return reply;
+            }
+            let seconds = reply.header("retry-after").and_then(|s| s.parse().ok());
+            let seconds = seconds.unwrap_or_else(|| panic!("no Retry-After: {reply}"));
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
+    }
+
+    /// `POST path` with a JSON body, sent patiently.
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send_patiently(self.request(Method::POST, path).json(body))
+            .await
+    }
+
+    /// `POST /api/v1/auth/login`.
+    pub async fn login(&self, email: &str, password: &str) -> Reply {
+        self.post(LOGIN, &json!({ "email": email, "password": password }))
+            .await
+    }
+
+    /// `POST /api/v1/auth/refresh`.
+    pub async fn refresh(&self, refresh_token: &str) -> Reply {
+        self.post(REFRESH, &json!({ "refresh_token": refresh_token }))
+            .await
+    }
+
     /// `GET path`.
     pub async fn get(&self, path: &str) -> Reply {
         self.send(self.request(Method::GET, path)).await
@@ -87,8 +200,7 @@ impl Client {
 
     /// `POST /api/v1/users`.
     pub async fn create(&self, body: &Value) -> Reply {
-        self.send(self.request(Method::POST, USERS).json(body))
-            .await
+        self.post(USERS, body).await
     }
 
     /// A user that was created just now: the body of the 201.
@@ -148,4 +260,16 @@ pub fn user_path(id: &str) -> String {
 /// The id in a user's body.
 pub fn id(user: &Value) -> &str {
     user["id"].as_str().expect("an id")
+}
+
+/// The access token in an answer that has one.
+pub fn access_token(reply: &Reply) -> String {
+    let token = reply.json()["access_token"].as_str().map(str::to_owned);
+    token.unwrap_or_else(|| panic!("no access token: {reply}"))
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set; run `cargo xtask test`, which starts an app")
+    })
 }

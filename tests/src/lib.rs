@@ -1,7 +1,8 @@
 //! Black-box suites: what a client sees of a running app, over HTTP and nothing else.
 //!
-//! The contract suites need `ROSTER_URL` only; the fault suites start a stack of their own
-//! ([`stack::Stack`]). `cargo xtask test` provides both.
+//! The contract suites need `ROSTER_URL` and an administrator's account; suites that look behind the
+//! app or need another one start a stack of their own ([`stack::Stack`]). `cargo xtask test` provides
+//! for both.
 
 // Here a failed expectation is the result that a test reports.
 #![allow(
@@ -12,15 +13,19 @@
 )]
 
 pub mod client;
+pub mod database;
 pub mod forge;
 pub mod forged;
 pub mod forged_claims;
+pub mod guesses;
 pub mod lists;
+pub mod person;
 pub mod raw;
 pub mod reply;
 pub mod stack;
 
 pub use client::Client;
+pub use person::{PASSWORD, Person, Session};
 pub use reply::Reply;
 
 /// A name that no other test and no other run uses: letters and digits, safe in emails and URLs.

@@ -6,6 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::Client;
+
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// An answer as it came over the wire.
@@ -53,12 +55,13 @@ pub fn authority(base: &str) -> &str {
     base.trim_start_matches("http://").trim_end_matches('/')
 }
 
-/// A request with the headers that every one needs and `Connection: close`; `extra` are whole
-/// header lines, each with its CRLF.
-pub fn request(base: &str, method: &str, target: &str, extra: &str, body: &[u8]) -> Vec<u8> {
-    let host = authority(base);
-    let head =
-        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{extra}\r\n");
+/// A request of the client's caller with the headers that every one needs and `Connection: close`;
+/// `extra` are whole header lines, each with its CRLF.
+pub fn request(client: &Client, method: &str, target: &str, extra: &str, body: &[u8]) -> Vec<u8> {
+    let (host, caller) = (authority(client.base()), client.authorization());
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{caller}{extra}\r\n"
+    );
     [head.as_bytes(), body].concat()
 }
 

@@ -22,6 +22,16 @@ const INTERNALS: [&str; 14] = [
     "select ",
 ];
 
+/// The paths that a component answers; the host answers all others.
+const COMPONENTS: [&str; 6] = [
+    "/api/v1/users",
+    "/api/v1/audit",
+    "/api/v1/auth",
+    "/api/v1/health",
+    "/.well-known/jwks.json",
+    "/metrics",
+];
+
 /// One answer, read whole.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -43,6 +53,31 @@ impl Reply {
     pub fn etag(&self) -> &str {
         self.header("etag")
             .unwrap_or_else(|| panic!("no ETag in {self}"))
+    }
+
+    /// Everything that a client can tell two answers apart by, but the time.
+    pub fn visible(&self) -> (u16, Vec<(String, String)>, String) {
+        let headers = self.headers.iter().filter(|(name, _)| *name != "date");
+        let mut headers: Vec<_> = headers
+            .map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (name.to_string(), value.into_owned())
+            })
+            .collect();
+        headers.sort();
+        let body = String::from_utf8_lossy(&self.body).into_owned();
+        (self.status, headers, body)
+    }
+
+    /// Whole seconds from `low` to `high` in Retry-After.
+    #[track_caller]
+    pub fn retry_after(&self, low: u64, high: u64) -> u64 {
+        let seconds = self
+            .header("retry-after")
+            .and_then(|text| text.parse().ok());
+        let seconds = seconds.unwrap_or_else(|| panic!("no Retry-After: {self}"));
+        assert!((low..=high).contains(&seconds), "{self}");
+        seconds
     }
 
     /// The body, which must be JSON.
@@ -168,8 +203,9 @@ impl Reply {
             Some("nosniff"),
             "{self}"
         );
-        let under = |route: &str| self.path == route || self.path.starts_with(&format!("{route}/"));
-        if under("/api/v1/users") || under("/api/v1/health") {
+        let under =
+            |route: &&str| self.path == *route || self.path.starts_with(&format!("{route}/"));
+        if COMPONENTS.iter().any(under) {
             assert!(
                 self.header("x-request-id").is_some_and(|id| !id.is_empty()),
                 "{self}"

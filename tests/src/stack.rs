@@ -1,64 +1,74 @@
-//! A private stack for the fault suites: a Postgres, a Redis and a host of the test's own, which
-//! it may stop, freeze and restart without disturbing another.
+//! A private stack for suites that stop servers, look into them or need other limits: a Postgres, a
+//! Redis and a host of the test's own, without disturbing another.
 //!
 //! `ROSTER_DEVHOST` names the host's program; `ROSTER_MANIFEST` may name another manifest than the
 //! project's spin.toml.
 
+mod host;
+mod variables;
+
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use devservices::{Postgres, PostgresOptions, Process, Redis, RedisOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, block_in_place};
 
 use crate::Client;
+use crate::client::access_token;
+use variables::Variables;
+pub use variables::{ADMIN_EMAIL, ADMIN_PASSWORD, DEFAULT_LIMITS, JWT_SECRET};
 
-/// The host compiles the components at start.
-const HOST_START: Duration = Duration::from_secs(120);
-/// A host that is asked to stop lets requests finish.
-const HOST_STOP: Duration = Duration::from_secs(20);
 /// Passwords that a URL or a connection string must quote.
 const REDIS_PASSWORD: &str = "p@ss:w/rd";
 
 /// A running app with everything that belongs to it. Dropping it stops all.
 pub struct Stack {
+    /// The administrator; nobody in a stack that was started signed out.
     pub client: Client,
     // In the order in which they end: the host first, the folder and the turn last.
     host: Option<Process>,
     redis: Redis,
     postgres: Postgres,
+    variables: Variables,
     folder: TempDir,
     _turn: File,
 }
 
 impl Stack {
-    /// A stack with the default configuration.
+    /// A stack without limits.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// A stack with some variables set otherwise.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
-        Self::launch(variables, false).await.expect("a stack")
+        Self::launch(variables, false)
+            .await
+            .expect("a stack")
+            .signed_in()
+            .await
     }
 
     /// A stack whose Postgres keeps what it acknowledged even when it crashes.
     pub async fn start_durable() -> Self {
-        Self::launch(&[], true).await.expect("a stack")
+        Self::launch(&[], true)
+            .await
+            .expect("a stack")
+            .signed_in()
+            .await
     }
 
-    /// The same as [`Stack::start_with`], or the end of what the host said when it did not start.
-    pub async fn try_start_with(variables: &[(&str, &str)]) -> Result<Self> {
+    /// A stack in which nobody has signed in, or the end of what the host said when it did not start.
+    pub async fn start_signed_out(variables: &[(&str, &str)]) -> Result<Self> {
         Self::launch(variables, false).await
     }
 
-    async fn launch(variables: &[(&str, &str)], durable: bool) -> Result<Self> {
+    async fn launch(others: &[(&str, &str)], durable: bool) -> Result<Self> {
         let turn = block_in_place(take_turn)?;
         let folder = tempfile::Builder::new().prefix("roster-stack-").tempdir()?;
         open_to_servers(folder.path())?;
@@ -75,33 +85,50 @@ impl Stack {
         })?;
         let database = devservices::app_database(&postgres.url("postgres")).await?;
         devservices::migrations::migrate(&database).await?;
-
-        let mut command = Command::new(devhost()?);
-        command
-            .arg("--manifest")
-            .arg(manifest())
-            .args(["--listen", "127.0.0.1:0"]);
-        command
-            .arg("--cache")
-            .arg(devhost()?.with_file_name("blackbox-components"));
-        for (name, value) in settings(&postgres, &redis) {
-            let other = variables.iter().find(|(other, _)| *other == name);
-            let value = other.map_or(value, |(_, value)| (*value).to_owned());
-            command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
-        }
-        let log = File::create(log_path(folder.path()))?;
-        command.stdout(Stdio::piped()).stderr(log);
-        let mut host = Process::spawn(&mut command, HOST_STOP)?;
-        let base = block_in_place(|| base_url(&mut host))
-            .with_context(|| fs::read_to_string(log_path(folder.path())).unwrap_or_default())?;
-        let client = Client::new(&base);
+        let mut variables = Variables::of(&postgres, &redis);
+        variables.set(others);
+        let (host, base) = block_in_place(|| host::start(&variables, &log_path(folder.path())))?;
         Ok(Self {
-            client,
+            client: Client::new(&base),
             host: Some(host),
             redis,
             postgres,
+            variables,
             folder,
             _turn: turn,
+        })
+    }
+
+    async fn signed_in(mut self) -> Self {
+        let reply = self.client.login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
+        self.client = self.client.with_token(&access_token(&reply.expect(200)));
+        self
+    }
+
+    /// What the app is told now under this name.
+    pub fn variable(&self, name: &str) -> String {
+        self.variables.get(name).unwrap_or_default().to_owned()
+    }
+
+    /// The app, called by nobody.
+    pub fn anonymous(&self) -> Client {
+        self.client.without_token()
+    }
+
+    /// Stops the host and starts another with some variables set otherwise, at another address:
+    /// clients of before must be moved with [`Client::at`]. `client` is, with its token.
+    ///
+    /// # Errors
+    /// What the host said when it did not start.
+    pub fn restart_host(&mut self, others: &[(&str, &str)]) -> Result<()> {
+        self.variables.set(others);
+        block_in_place(|| {
+            drop(self.host.take());
+            let log = log_path(self.folder.path());
+            let (host, base) = host::start(&self.variables, &log)?;
+            self.host = Some(host);
+            self.client = self.client.at(&base);
+            Ok(())
         })
     }
 
@@ -122,13 +149,7 @@ impl Stack {
 
     /// A superuser's connection to the app's database.
     pub async fn database(&self) -> tokio_postgres::Client {
-        let url = self.postgres.url("roster");
-        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-            .await
-            .expect("a connection");
-        // Ends with the client; its error is seen by the client too.
-        tokio::spawn(connection);
-        client
+        crate::database::connect(&self.postgres.url("roster")).await
     }
 
     /// The app's password in Postgres.
@@ -157,6 +178,15 @@ impl Stack {
             .query_async(&mut redis)
             .await
             .expect("an answer from Redis")
+    }
+
+    /// Makes Redis forget everything.
+    pub async fn flush_redis(&self) {
+        let mut redis = self.redis_connection().await;
+        let () = redis::cmd("FLUSHALL")
+            .query_async(&mut redis)
+            .await
+            .expect("an empty Redis");
     }
 
     pub fn stop_redis(&mut self) {
@@ -221,7 +251,7 @@ pub async fn eventually(limit: Duration, what: &str, condition: impl AsyncFn() -
 /// One stack at a time on this machine, across test processes too: what these suites measure must
 /// not depend on how many of them run. The turn ends with the file.
 fn take_turn() -> Result<File> {
-    let path = devhost()?.with_file_name("blackbox.lock");
+    let path = host::program()?.with_file_name("blackbox.lock");
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -239,68 +269,6 @@ fn open_to_servers(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn devhost() -> Result<PathBuf> {
-    let path = std::env::var_os("ROSTER_DEVHOST");
-    path.map(PathBuf::from)
-        .context("ROSTER_DEVHOST is not set; run `cargo xtask test`")
-}
-
-fn manifest() -> PathBuf {
-    let project = concat!(env!("CARGO_MANIFEST_DIR"), "/../spin.toml");
-    std::env::var_os("ROSTER_MANIFEST").map_or_else(|| project.into(), PathBuf::from)
-}
-
-fn log_path(folder: &Path) -> PathBuf {
+fn log_path(folder: &Path) -> std::path::PathBuf {
     folder.join("host.log")
-}
-
-/// Every variable of the manifest, so that no .env of a developer changes what is tested.
-fn settings(postgres: &Postgres, redis: &Redis) -> Vec<(&'static str, String)> {
-    vec![
-        ("db_host", postgres.host().to_owned()),
-        ("db_port", postgres.port().to_string()),
-        ("db_name", "roster".to_owned()),
-        ("db_user", "roster".to_owned()),
-        ("db_password", postgres.password().to_owned()),
-        ("db_sslmode", "disable".to_owned()),
-        ("redis_host", redis.host().to_owned()),
-        ("redis_port", redis.port().to_string()),
-        ("redis_user", String::new()),
-        (
-            "redis_password",
-            redis.password().unwrap_or_default().to_owned(),
-        ),
-        ("redis_tls", "false".to_owned()),
-        ("cursor_key", uuid::Uuid::new_v4().to_string()),
-        ("cors_allowed_origins", String::new()),
-        ("require_if_match", "false".to_owned()),
-        ("cache_ttl_seconds", "30".to_owned()),
-        ("log_level", "info".to_owned()),
-        ("breach_check_url", String::new()),
-    ]
-}
-
-/// Waits for the line that says where the host listens.
-fn base_url(host: &mut Process) -> Result<String> {
-    let stdout = host.take_stdout().context("no standard output")?;
-    let (sender, receiver) = mpsc::channel();
-    #[expect(clippy::disallowed_methods, reason = "tests run natively")]
-    // Reads on after that line, so that the host never writes into a closed pipe.
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let _ = sender.send(line);
-        }
-    });
-    let deadline = Instant::now() + HOST_START;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let line = receiver
-            .recv_timeout(left)
-            .context("the host did not say where it listens")?;
-        match line.strip_prefix("Serving ") {
-            Some(url) => return Ok(url.trim().to_owned()),
-            None if left.is_zero() => bail!("the host did not start in {HOST_START:?}"),
-            None => {}
-        }
-    }
 }

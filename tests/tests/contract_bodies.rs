@@ -12,7 +12,7 @@ use reqwest::Method;
 
 #[tokio::test]
 async fn bodies_may_have_64_kib_and_no_more() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let padded = |length: usize| {
         let mut body = new_user().to_string();
         body.push_str(&" ".repeat(length - body.len()));
@@ -34,17 +34,17 @@ async fn bodies_may_have_64_kib_and_no_more() {
 
 #[tokio::test]
 async fn a_large_declared_length_is_refused() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let extra = "Content-Type: application/json\r\nContent-Length: 1000000\r\n";
     let body = vec![b' '; 1_000_000];
-    let request = raw::request(client.base(), "POST", USERS, extra, &body);
+    let request = raw::request(&client, "POST", USERS, extra, &body);
     let reply = raw::exchange(client.base(), &request).await;
     assert_eq!(reply.status, 413, "{reply:?}");
 }
 
 #[tokio::test]
 async fn chunked_bodies_are_read_and_bounded_alike() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let send = async |payload: &[u8]| {
         let mut body = Vec::new();
         for chunk in payload.chunks(1000) {
@@ -54,7 +54,7 @@ async fn chunked_bodies_are_read_and_bounded_alike() {
         }
         body.extend_from_slice(b"0\r\n\r\n");
         let extra = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n";
-        let request = raw::request(client.base(), "POST", USERS, extra, &body);
+        let request = raw::request(&client, "POST", USERS, extra, &body);
         raw::exchange(client.base(), &request).await
     };
     let reply = send(new_user().to_string().as_bytes()).await;
@@ -71,7 +71,7 @@ async fn chunked_bodies_are_read_and_bounded_alike() {
 
 #[tokio::test]
 async fn a_body_that_is_not_json_by_its_type_is_415() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let body = new_user().to_string();
     for bad in [
         "text/plain",

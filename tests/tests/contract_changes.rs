@@ -19,7 +19,7 @@ fn updated_at(user: &Value) -> OffsetDateTime {
 
 #[tokio::test]
 async fn patch_changes_what_it_names_and_raises_the_version() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let email = format!("{}@example.org", unique());
     let changes = [
@@ -47,7 +47,7 @@ async fn patch_changes_what_it_names_and_raises_the_version() {
 
 #[tokio::test]
 async fn patch_takes_merge_patch_and_json_and_refuses_others() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let send = |content_type: &'static str| {
         let request = client.request(Method::PATCH, &user_path(id(&user)));
@@ -83,7 +83,7 @@ async fn patch_takes_merge_patch_and_json_and_refuses_others() {
 
 #[tokio::test]
 async fn an_empty_patch_answers_the_current_state() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let reply = client.patch(id(&user), &json!({})).await.expect(200);
     assert_eq!(reply.json(), user);
@@ -100,7 +100,7 @@ async fn an_empty_patch_answers_the_current_state() {
 
 #[tokio::test]
 async fn patch_refuses_null_and_bad_values_and_changes_nothing() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     for field in ["email", "full_name", "role", "is_active"] {
         client
@@ -123,7 +123,7 @@ async fn patch_refuses_null_and_bad_values_and_changes_nothing() {
 
 #[tokio::test]
 async fn if_match_decides_a_patch() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let name = json!({ "full_name": "N" });
     for stale in ["\"v0\"", "\"v2\"", "W/\"v1\"", "\"v1x\"", "\"v2\", \"v3\""] {
@@ -150,7 +150,7 @@ async fn if_match_decides_a_patch() {
 
 #[tokio::test]
 async fn if_match_on_nobody_is_404_or_412_and_creates_nothing() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let nobody = uuid::Uuid::now_v7().to_string();
     for tag in ["*", "\"v1\""] {
         let reply = client
@@ -163,7 +163,7 @@ async fn if_match_on_nobody_is_404_or_412_and_creates_nothing() {
 
 #[tokio::test]
 async fn malformed_conditions_are_refused_and_change_nothing() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     for bad in ["v1", "\"v1", "1", "\"v1\" \"v2\""] {
         let reply = client
@@ -176,7 +176,7 @@ async fn malformed_conditions_are_refused_and_change_nothing() {
 
 #[tokio::test]
 async fn delete_answers_204_and_then_404() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let body = new_user();
     let user = client.created(&body).await;
     client.user(id(&user)).await.expect(200);
@@ -194,7 +194,7 @@ async fn delete_answers_204_and_then_404() {
 
 #[tokio::test]
 async fn delete_honours_if_match() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let delete = |tag: &'static str| {
         let request = client.request(Method::DELETE, &user_path(id(&user)));

@@ -19,7 +19,7 @@ const HEALTH: [&str; 3] = [
 
 #[tokio::test]
 async fn every_answer_states_its_length_on_the_wire() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let path = user_path(id(&user));
     let json = "Content-Type: application/json\r\nContent-Length: 2\r\n";
@@ -47,7 +47,7 @@ async fn every_answer_states_its_length_on_the_wire() {
         ("GET", "/api/v2", "", ""),
     ];
     for (method, target, extra, body) in cases {
-        let request = raw::request(client.base(), method, target, extra, body.as_bytes());
+        let request = raw::request(&client, method, target, extra, body.as_bytes());
         let reply = raw::exchange(client.base(), &request).await;
         assert!(
             reply.header("transfer-encoding").is_none(),
@@ -63,7 +63,7 @@ async fn every_answer_states_its_length_on_the_wire() {
         );
     }
     for (target, extra) in [(path.as_str(), "If-None-Match: *\r\n")] {
-        let request = raw::request(client.base(), "GET", target, extra, b"");
+        let request = raw::request(&client, "GET", target, extra, b"");
         let reply = raw::exchange(client.base(), &request).await;
         assert_eq!((reply.status, reply.body.len()), (304, 0), "{reply:?}");
         assert!(reply.header("transfer-encoding").is_none(), "{reply:?}");
@@ -72,7 +72,7 @@ async fn every_answer_states_its_length_on_the_wire() {
 
 #[tokio::test]
 async fn a_wrong_method_is_405_with_allow() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let item = user_path(&uuid::Uuid::now_v7().to_string());
     let routes = [
         (
@@ -107,7 +107,7 @@ async fn a_wrong_method_is_405_with_allow() {
 
 #[tokio::test]
 async fn a_router_miss_is_a_404_problem() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for path in [
         "/api/v1/users/x/y",
         "/api/v1/users/x/y/z",
@@ -121,7 +121,7 @@ async fn a_router_miss_is_a_404_problem() {
 
 #[tokio::test]
 async fn any_other_path_is_a_json_404() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for path in [
         "/",
         "/api",
@@ -149,7 +149,7 @@ async fn any_other_path_is_a_json_404() {
 
 #[tokio::test]
 async fn head_is_get_without_the_body() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     for path in [&user_path(id(&user)), HEALTH[1], "/api/v1/users/nobody"] {
         let get = client.get(path).await;
@@ -171,7 +171,7 @@ async fn head_is_get_without_the_body() {
 
 #[tokio::test]
 async fn method_overrides_are_ignored() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let path = user_path(id(&user));
     for header in [
@@ -195,7 +195,7 @@ async fn method_overrides_are_ignored() {
 
 #[tokio::test]
 async fn a_sane_request_id_is_echoed_and_others_are_replaced() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for path in [USERS, "/api/v1/users/nobody", HEALTH[1]] {
         for sane in [
             "a",
@@ -241,7 +241,7 @@ async fn a_sane_request_id_is_echoed_and_others_are_replaced() {
 
 #[tokio::test]
 async fn answers_carry_the_security_headers() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for path in [USERS, "/api/v1/users/nobody", HEALTH[0]] {
         let reply = client.get(path).await;
         for (name, value) in [
@@ -259,7 +259,7 @@ async fn answers_carry_the_security_headers() {
 
 #[tokio::test]
 async fn origins_that_are_not_configured_get_no_permission() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for origin in [
         "https://evil.example",
         "null",
@@ -285,7 +285,7 @@ async fn origins_that_are_not_configured_get_no_permission() {
 #[tokio::test]
 async fn one_connection_carries_many_requests() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let mut stream = raw::connect(client.base()).await;
     let host = raw::authority(client.base());
     let one = format!("GET {} HTTP/1.1\r\nHost: {host}\r\n\r\n", HEALTH[1]);

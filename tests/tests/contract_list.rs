@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn items_are_whole_users() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, users) = crowd(&client, 3).await;
     for item in walk(&client, &[("q", &prefix)]).await {
         let user = users.iter().find(|user| user["id"] == item["id"]).unwrap();
@@ -26,7 +26,7 @@ async fn items_are_whole_users() {
 
 #[tokio::test]
 async fn filters_select_and_combine() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, users) = crowd(&client, 12).await;
     let email = users[5]["email"].as_str().unwrap();
     for spelled in [email.to_owned(), email.to_uppercase()] {
@@ -65,7 +65,7 @@ async fn filters_select_and_combine() {
 
 #[tokio::test]
 async fn q_is_a_prefix_of_email_or_name_without_regard_to_case() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (by_email, by_name) = (unique(), unique());
     let one =
         json!({ "email": format!("{by_email}@example.com"), "full_name": format!("{by_name} Q") });
@@ -86,7 +86,7 @@ async fn q_is_a_prefix_of_email_or_name_without_regard_to_case() {
 
 #[tokio::test]
 async fn q_finds_names_in_every_script() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for name in [
         "Élodie",
         "ÅSA",
@@ -117,7 +117,7 @@ async fn walk_first(client: &Client, q: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn like_metacharacters_in_q_are_literal() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let prefix = unique();
     for (n, mark) in ["%", "_", "\\", "x", "'", "*"].into_iter().enumerate() {
         let body = json!({ "email": format!("{n}{prefix}@example.com"),
@@ -141,7 +141,7 @@ async fn like_metacharacters_in_q_are_literal() {
 
 #[tokio::test]
 async fn created_after_and_before_cut_the_list() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let prefix = unique();
     let mut users = Vec::new();
     for n in 0..3 {
@@ -172,7 +172,7 @@ async fn created_after_and_before_cut_the_list() {
 
 #[tokio::test]
 async fn a_bad_or_unknown_or_repeated_parameter_is_422() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for (name, value) in [
         ("sort", "password_hash"),
         ("sort", "email desc"),

@@ -35,7 +35,7 @@ fn sort_key(value: &Value) -> (i128, String) {
 
 #[tokio::test]
 async fn limit_is_20_by_default_and_at_most_100() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, users) = crowd(&client, 105).await;
     for (limit, count) in [
         (None, 20),
@@ -56,7 +56,7 @@ async fn limit_is_20_by_default_and_at_most_100() {
 
 #[tokio::test]
 async fn a_limit_that_is_no_positive_number_is_422() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for bad in [
         "0",
         "-1",
@@ -78,7 +78,7 @@ async fn a_limit_that_is_no_positive_number_is_422() {
 
 #[tokio::test]
 async fn a_walk_in_every_sort_has_no_gap_and_no_repeat() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, mut users) = crowd(&client, 45).await;
     for user in users.iter_mut().step_by(4) {
         let patch = json!({ "is_active": true });
@@ -110,7 +110,7 @@ async fn a_walk_in_every_sort_has_no_gap_and_no_repeat() {
 
 #[tokio::test]
 async fn a_user_created_during_a_walk_disturbs_nobody() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, users) = crowd(&client, 10).await;
     let query = [
         ("q", prefix.as_str()),
@@ -139,7 +139,7 @@ async fn a_user_created_during_a_walk_disturbs_nobody() {
 
 #[tokio::test]
 async fn a_cursor_that_was_bent_or_made_up_is_422() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, _) = crowd(&client, 3).await;
     let page = client.list(&[("q", &prefix), ("limit", "1")]).await.json();
     let cursor = page["next"].as_str().unwrap().to_owned();
@@ -172,7 +172,7 @@ async fn a_cursor_that_was_bent_or_made_up_is_422() {
 
 #[tokio::test]
 async fn a_cursor_belongs_to_its_sort_and_its_filters() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, _) = crowd(&client, 5).await;
     let page = client
         .list(&[("q", &prefix), ("limit", "2"), ("sort", "email")])
@@ -205,7 +205,7 @@ async fn a_cursor_belongs_to_its_sort_and_its_filters() {
 
 #[tokio::test]
 async fn the_next_link_leads_where_next_leads() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, _) = crowd(&client, 5).await;
     let query = [
         ("q", prefix.as_str()),
@@ -240,7 +240,7 @@ async fn the_next_link_leads_where_next_leads() {
 
 #[tokio::test]
 async fn total_comes_only_when_asked_for() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (prefix, _) = crowd(&client, 5).await;
     let q = ("q", prefix.as_str());
     let page = client

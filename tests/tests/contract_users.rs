@@ -50,7 +50,7 @@ fn assert_user_shape(user: &Value) {
 
 #[tokio::test]
 async fn create_answers_201_with_location_etag_and_the_eight_fields() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let body = new_user();
     let reply = client.create(&body).await.expect(201);
     let user = reply.json();
@@ -81,7 +81,7 @@ async fn create_takes_role_and_is_active() {
     let mut body = new_user();
     body["role"] = json!("admin");
     body["is_active"] = json!(false);
-    let user = Client::from_env().created(&body).await;
+    let user = Client::from_env().await.created(&body).await;
     assert_eq!(
         (&user["role"], &user["is_active"]),
         (&json!("admin"), &json!(false))
@@ -90,7 +90,7 @@ async fn create_takes_role_and_is_active() {
 
 #[tokio::test]
 async fn a_password_is_accepted_and_never_returned() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for password in ["8 chars!".to_owned(), format!("{}é", "long-".repeat(25))] {
         let mut body = new_user();
         body["password"] = json!(password);
@@ -110,7 +110,7 @@ async fn a_password_is_accepted_and_never_returned() {
 
 #[tokio::test]
 async fn create_refuses_each_bad_value_and_points_at_it() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let long = "a".repeat(250);
     let cases = [
         ("email", json!("")),
@@ -150,7 +150,7 @@ async fn create_refuses_each_bad_value_and_points_at_it() {
 
 #[tokio::test]
 async fn create_accepts_the_longest_values() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let mut body = new_user();
     body["full_name"] = json!("ñ".repeat(200));
     let name = unique();
@@ -168,7 +168,7 @@ async fn create_accepts_the_longest_values() {
 
 #[tokio::test]
 async fn required_fields_are_named_when_missing() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for missing in ["email", "full_name"] {
         let mut body = new_user();
         body.as_object_mut().unwrap().remove(missing);
@@ -179,7 +179,7 @@ async fn required_fields_are_named_when_missing() {
 
 #[tokio::test]
 async fn unknown_fields_are_refused_with_a_pointer() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     for field in [
         "id",
@@ -205,7 +205,7 @@ async fn unknown_fields_are_refused_with_a_pointer() {
 
 #[tokio::test]
 async fn emails_are_stored_in_lower_case_and_names_are_trimmed() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let name = unique();
     let body = json!({ "email": format!("{}@Example.COM", name.to_uppercase()),
         "full_name": "  José  O'Neil-山田  " });
@@ -216,7 +216,7 @@ async fn emails_are_stored_in_lower_case_and_names_are_trimmed() {
 
 #[tokio::test]
 async fn an_email_is_unique_without_regard_to_case() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let body = new_user();
     let email = body["email"].as_str().unwrap();
     client.created(&body).await;
@@ -237,7 +237,7 @@ async fn an_email_is_unique_without_regard_to_case() {
 
 #[tokio::test]
 async fn get_answers_what_create_answered() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let created = client.create(&new_user()).await.expect(201);
     let user = created.json();
     // Twice: from the database, and from the cache.
@@ -254,7 +254,7 @@ async fn get_answers_what_create_answered() {
 
 #[tokio::test]
 async fn if_none_match_answers_304_when_a_tag_fits() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let path = user_path(id(&user));
     for fits in [
@@ -298,7 +298,7 @@ async fn if_none_match_answers_304_when_a_tag_fits() {
 
 #[tokio::test]
 async fn what_is_no_id_or_nobodys_id_is_404() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let nobody = uuid::Uuid::new_v4().to_string();
     let simple = uuid::Uuid::new_v4().simple().to_string();
     for name in [
@@ -321,7 +321,7 @@ async fn what_is_no_id_or_nobodys_id_is_404() {
 
 #[tokio::test]
 async fn private_answers_are_not_for_shared_caches() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let created = client.create(&new_user()).await.expect(201);
     let user = created.json();
     let patched = client

@@ -137,8 +137,12 @@ async fn load(client: Client, over: Arc<AtomicBool>) -> Vec<String> {
 async fn a_restart_under_load_gives_503_and_loses_no_acknowledged_user() {
     let mut stack = Stack::start_durable().await;
     let over = Arc::new(AtomicBool::new(false));
-    let clients =
-        (0..8).map(|_| tokio::spawn(load(Client::new(stack.client.base()), Arc::clone(&over))));
+    let clients = (0..8).map(|_| {
+        tokio::spawn(load(
+            stack.client.at(stack.client.base()),
+            Arc::clone(&over),
+        ))
+    });
     let clients: Vec<_> = clients.collect();
     recovers(&stack.client).await;
     stack.restart_postgres();

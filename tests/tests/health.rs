@@ -18,7 +18,7 @@ const ALL: [&str; 3] = [
 
 #[tokio::test]
 async fn each_answers_200_and_is_never_stored() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for path in ALL {
         let reply = client.get(path).await.expect(200);
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply}");
@@ -33,7 +33,7 @@ async fn each_answers_200_and_is_never_stored() {
 
 #[tokio::test]
 async fn health_has_the_four_fields_and_the_checks() {
-    let reply = Client::from_env().get(ALL[0]).await.expect(200);
+    let reply = Client::from_env().await.get(ALL[0]).await.expect(200);
     let body = reply.json();
     for field in ["status", "service", "version", "timestamp"] {
         assert!(
@@ -59,7 +59,7 @@ async fn health_has_the_four_fields_and_the_checks() {
 
 #[tokio::test]
 async fn ready_names_its_checks() {
-    let reply = Client::from_env().get(ALL[2]).await.expect(200);
+    let reply = Client::from_env().await.get(ALL[2]).await.expect(200);
     let checks = reply.json()["checks"].to_string();
     assert!(
         checks.contains("postgres") && checks.contains("redis"),
@@ -69,7 +69,7 @@ async fn ready_names_its_checks() {
 
 #[tokio::test]
 async fn health_tells_no_addresses_and_no_credentials() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for path in ALL {
         let text = String::from_utf8(client.get(path).await.expect(200).body).unwrap();
         for word in ["127.0.0.1", "localhost", "password", "://", "/home", "/tmp"] {
@@ -80,7 +80,7 @@ async fn health_tells_no_addresses_and_no_credentials() {
 
 #[tokio::test]
 async fn every_request_is_answered_anew() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let first = client.get(ALL[0]).await.json();
     let again = client.get(ALL[0]).await.json();
     let time = |body: &serde_json::Value| {

@@ -44,7 +44,7 @@ fn hostile() -> Vec<String> {
 
 #[tokio::test]
 async fn broken_json_is_400_with_a_pointer() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let deep = format!("{{\"email\":{}", "[".repeat(10_000));
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("empty", b"".to_vec()),
@@ -97,7 +97,7 @@ async fn broken_json_is_400_with_a_pointer() {
 
 #[tokio::test]
 async fn json_of_another_shape_is_422() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let email = format!("{}@example.com", unique());
     let positional = json!([email, "Positional", null, null, null]).to_string();
     let short = json!([email, "Positional"]).to_string();
@@ -128,7 +128,7 @@ async fn json_of_another_shape_is_422() {
 
 #[tokio::test]
 async fn duplicate_keys_are_refused() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let (one, two) = (unique(), unique());
     let body =
         format!(r#"{{"email":"{one}@example.com","full_name":"N","email":"{two}@example.com"}}"#);
@@ -142,7 +142,7 @@ async fn duplicate_keys_are_refused() {
 
 #[tokio::test]
 async fn hostile_values_in_every_field_never_fail_the_server() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for text in hostile() {
         for field in ["email", "full_name", "role", "is_active", "password"] {
             let mut body = new_user();
@@ -162,7 +162,7 @@ async fn hostile_values_in_every_field_never_fail_the_server() {
 
 #[tokio::test]
 async fn hostile_values_in_every_parameter_never_fail_the_server() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for text in hostile() {
         for name in [
             "limit",
@@ -186,7 +186,7 @@ async fn hostile_values_in_every_parameter_never_fail_the_server() {
 
 #[tokio::test]
 async fn broken_percent_encoding_never_fails_the_server() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for query in [
         "q=%", "q=%zz", "q=%ff%fe", "q=%00", "%00=1", "&&&", "=", "q", "q=%c0%af", "?", ";",
     ] {
@@ -205,7 +205,7 @@ async fn broken_percent_encoding_never_fails_the_server() {
         "'%20OR%201=1",
     ] {
         let target = user_path(path);
-        let request = raw::request(client.base(), "GET", &target, "", b"");
+        let request = raw::request(&client, "GET", &target, "", b"");
         let reply = raw::exchange(client.base(), &request).await;
         assert!(matches!(reply.status, 400 | 404), "{path}: {reply:?}");
     }
@@ -213,7 +213,7 @@ async fn broken_percent_encoding_never_fails_the_server() {
 
 #[tokio::test]
 async fn hostile_headers_never_fail_the_server() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let path = user_path(id(&user));
     let long = "v".repeat(10_240);
@@ -268,7 +268,7 @@ async fn hostile_headers_never_fail_the_server() {
 /// counts is that it tells nothing and that the next request is answered.
 #[tokio::test]
 async fn bytes_that_are_not_text_in_headers_do_no_harm() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for name in [
         "X-Request-ID",
         "If-None-Match",
@@ -292,14 +292,14 @@ async fn bytes_that_are_not_text_in_headers_do_no_harm() {
 
 #[tokio::test]
 async fn a_line_break_never_reaches_a_header() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let evil = "x%0d%0aSet-Cookie:%20a=b";
     for target in [
         user_path(evil),
         format!("{USERS}?q={evil}"),
         format!("{USERS}?{evil}=1"),
     ] {
-        let request = raw::request(client.base(), "GET", &target, "", b"");
+        let request = raw::request(&client, "GET", &target, "", b"");
         let reply = raw::exchange(client.base(), &request).await;
         assert!(reply.header("set-cookie").is_none(), "{reply:?}");
     }
@@ -323,7 +323,7 @@ async fn a_line_break_never_reaches_a_header() {
 
 #[tokio::test]
 async fn problems_do_not_repeat_long_input() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let mut body: Value = new_user();
     body["x".repeat(20_000)] = json!(1);
     let reply = client.create(&body).await.expect(422);

@@ -21,7 +21,7 @@ fn split(replies: &[Reply], won: u16) -> (Vec<&Reply>, Vec<&Reply>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_creates_of_one_email_make_one_user() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let name = unique();
     let bodies: Vec<Value> = (0..50)
         .map(|n| {
@@ -45,7 +45,7 @@ async fn fifty_creates_of_one_email_make_one_user() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_patches_with_one_if_match_make_one_change() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let patches: Vec<Value> = (0..50)
         .map(|n| json!({ "full_name": format!("N {n}") }))
@@ -65,7 +65,7 @@ async fn fifty_patches_with_one_if_match_make_one_change() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_unconditional_patches_all_count() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let patches: Vec<Value> = (0..50)
         .map(|n| json!({ "full_name": format!("N {n}") }))
@@ -84,7 +84,7 @@ async fn fifty_unconditional_patches_all_count() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_users_cannot_take_one_email_by_patch() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let email = json!({ "email": format!("{}@example.com", unique()) });
     let users = join_all((0..10).map(async |_| client.created(&new_user()).await)).await;
     let replies = join_all(users.iter().map(|user| client.patch(id(user), &email))).await;
@@ -97,7 +97,7 @@ async fn two_users_cannot_take_one_email_by_patch() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_twenty_deletes_wins() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let replies = join_all((0..20).map(|_| client.delete(id(&user)))).await;
     let (won, lost) = split(&replies, 204);
@@ -110,7 +110,7 @@ async fn one_of_twenty_deletes_wins() {
 /// Readers keep filling the cache while the user goes away: a fill must not outlive the delete.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_reads_a_user_after_its_delete_was_answered() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     for _ in 0..10 {
         let user = client.created(&new_user()).await;
         let deleted = Arc::new(AtomicBool::new(false));
@@ -142,7 +142,7 @@ async fn nobody_reads_a_user_after_its_delete_was_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_reads_its_own_write_at_16_at_once() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let writers = (0..16).map(async |writer| {
         let user = client.created(&new_user()).await;
         for round in 0..13 {
@@ -165,7 +165,7 @@ async fn a_writer_reads_its_own_write_at_16_at_once() {
 /// A reader that began before the write may cache what it read only if nothing newer is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_of_one_user_never_go_back_in_time() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let over = Arc::new(AtomicBool::new(false));
     let readers = (0..8).map(|_| {
@@ -191,7 +191,7 @@ async fn readers_of_one_user_never_go_back_in_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_never_bleed_into_each_other() {
-    let client = Client::from_env();
+    let client = Client::from_env().await;
     let lanes = (0..16).map(async |lane| {
         let user = client.created(&new_user()).await;
         let path = user_path(id(&user));

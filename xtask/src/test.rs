@@ -68,15 +68,16 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     let database = settings.database_url()?.context("there is no database")?;
     let cache = settings.redis_url()?.context("there is no Redis")?;
     migrate::apply(&database).await?;
-    settings.set("cursor_key", &random_hex(32)?);
-    // A line for each request would bury what the runner says.
-    settings.set("log_level", "warn");
+    let admin = Administrator::new()?;
+    prepare(&mut settings, &admin)?;
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut host = Host::start(&Program::embedded(), listen, &settings)?;
     host.ready().await?;
     let mut command = runner(arguments);
     command
         .env("ROSTER_URL", &host.url)
+        .env("ROSTER_ADMIN_EMAIL", admin.email)
+        .env("ROSTER_ADMIN_PASSWORD", &admin.password)
         .env("ROSTER_DATABASE_URL", &database)
         .env("ROSTER_REDIS_URL", &cache)
         .env("ROSTER_DEVHOST", devhost_path());
@@ -84,6 +85,43 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     Runner(command.spawn().context("cannot run cargo")?)
         .wait()
         .await
+}
+
+/// Who the suites sign in as.
+struct Administrator {
+    email: &'static str,
+    password: String,
+}
+
+impl Administrator {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            email: "admin@example.com",
+            password: random_hex(16)?,
+        })
+    }
+}
+
+/// Sets what the app that all suites share is told beside its servers. It has no limits but the
+/// machine's: suites about limits and defaults start an app of their own.
+fn prepare(settings: &mut Settings, admin: &Administrator) -> Result<()> {
+    settings.set("cursor_key", &random_hex(32)?);
+    settings.set("jwt_secret", &random_hex(32)?);
+    for (name, value) in [
+        ("bootstrap_admin_email", admin.email),
+        ("bootstrap_admin_password", &admin.password),
+        ("hash_slots", "2"),
+        ("login_attempts_per_account", "10000"),
+        ("login_attempts_per_ip", "10000"),
+        ("rate_limit_requests", "0"),
+        ("registration_enabled", "true"),
+        ("token_form_enabled", "true"),
+        // A line for each request would bury what the runner says.
+        ("log_level", "warn"),
+    ] {
+        settings.set(name, value);
+    }
+    Ok(())
 }
 
 /// The running test runner. Dropping it waits a little for it to end, as Ctrl-C tells it to, before

@@ -1,0 +1,84 @@
+//! Guesses at passwords, and stacks that count them.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::client::LOGIN;
+use crate::stack::{DEFAULT_LIMITS, Stack};
+use crate::{Client, Reply};
+
+/// The limits of the manifest: guesses by account and by address, and the first delay.
+pub const PER_ACCOUNT: usize = 5;
+pub const PER_ADDRESS: usize = 50;
+pub const DELAY: u64 = 30;
+pub const WRONG: &str = "not the password";
+
+/// A stack with the limits of the manifest but the general one, which is another suite's matter.
+/// Behind one proxy, so that each case has addresses of its own.
+pub async fn stack(others: &[(&str, &str)]) -> Stack {
+    let limits = [("rate_limit_requests", "0"), ("trusted_proxy_hops", "1")];
+    Stack::start_with(&[DEFAULT_LIMITS, &limits, others].concat()).await
+}
+
+/// One guess, as from `address`.
+pub async fn guess(client: &Client, address: &str, email: &str, password: &str) -> Reply {
+    let request = client
+        .request(Method::POST, LOGIN)
+        .header("x-forwarded-for", address)
+        .json(&json!({ "email": email, "password": password }));
+    client.send(request).await
+}
+
+/// The same, again while there is no hash slot free.
+pub async fn patient_guess(client: &Client, address: &str, email: &str, password: &str) -> Reply {
+    let request = client
+        .request(Method::POST, LOGIN)
+        .header("x-forwarded-for", address)
+        .json(&json!({ "email": email, "password": password }));
+    client.send_patiently(request).await
+}
+
+/// How many answers of each status; none but the known ones.
+pub fn statuses(replies: &[Reply]) -> BTreeMap<u16, usize> {
+    let mut counts = BTreeMap::new();
+    for reply in replies {
+        match reply.status {
+            200 => {}
+            401 => drop(reply.problem(401, "invalid_credentials")),
+            429 => {
+                reply.problem(429, "too_many_attempts");
+                reply.retry_after(1, 900);
+            }
+            _ => {
+                reply.problem(503, "busy");
+                reply.retry_after(1, 10);
+            }
+        }
+        *counts.entry(reply.status).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// Guesses until `email` has to wait.
+pub async fn use_up(client: &Client, address: &str, email: &str) {
+    for _ in 0..PER_ACCOUNT {
+        let reply = patient_guess(client, address, email, WRONG).await;
+        reply.problem(401, "invalid_credentials");
+    }
+    refused(client, address, email, WRONG).await;
+}
+
+pub async fn refused(client: &Client, address: &str, email: &str, password: &str) -> u64 {
+    let reply = guess(client, address, email, password).await;
+    reply.problem(429, "too_many_attempts");
+    reply.retry_after(1, 900)
+}
+
+/// Lets every delay be over, and nothing else.
+pub async fn delays_end(stack: &Stack) {
+    let sql = "UPDATE login_attempts SET refused_until = now() - interval '1 millisecond' \
+         WHERE refused_until > now()";
+    stack.database().await.execute(sql, &[]).await.unwrap();
+}

@@ -1,0 +1,95 @@
+//! What the app of a private stack is told.
+
+use std::collections::BTreeMap;
+
+use devservices::{Postgres, Redis};
+
+/// Who administers a private stack.
+pub const ADMIN_EMAIL: &str = "first.admin@example.com";
+pub const ADMIN_PASSWORD: &str = "orchid gravel 41 lantern";
+/// What a private stack signs with.
+pub const JWT_SECRET: &str = "7d1f0c3ab9e84426a5f2c81e90b7d364";
+
+/// The limits of the manifest, for suites about them; by default a stack has none.
+pub const DEFAULT_LIMITS: &[(&str, &str)] = &[
+    ("hash_slots", "1"),
+    ("login_attempts_per_account", "5"),
+    ("login_attempts_per_ip", "50"),
+    ("login_delay_seconds", "30"),
+    ("rate_limit_requests", "100"),
+    ("rate_limit_window_seconds", "60"),
+    ("registration_enabled", "false"),
+    ("token_form_enabled", "false"),
+    ("trusted_proxy_hops", "0"),
+];
+
+/// Every variable of the manifest, so that no .env of a developer changes what is tested.
+pub(super) struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    pub(super) fn of(postgres: &Postgres, redis: &Redis) -> Self {
+        let (db_port, redis_port) = (postgres.port().to_string(), redis.port().to_string());
+        let cursor_key = uuid::Uuid::new_v4().to_string();
+        let mut variables = Self(BTreeMap::new());
+        variables.set(DEFAULT_LIMITS);
+        variables.set(&[
+            ("db_host", postgres.host()),
+            ("db_port", &db_port),
+            ("db_name", "roster"),
+            ("db_user", "roster"),
+            ("db_password", postgres.password()),
+            ("db_sslmode", "disable"),
+            ("redis_host", redis.host()),
+            ("redis_port", &redis_port),
+            ("redis_user", ""),
+            ("redis_password", redis.password().unwrap_or_default()),
+            ("redis_tls", "false"),
+            ("cursor_key", &cursor_key),
+            ("cors_allowed_origins", ""),
+            ("require_if_match", "false"),
+            ("cache_ttl_seconds", "30"),
+            ("log_level", "info"),
+        ]);
+        variables.set(&[
+            ("jwt_algorithm", "HS256"),
+            ("jwt_secret", JWT_SECRET),
+            ("jwt_secret_previous", ""),
+            ("jwt_private_key", ""),
+            ("jwt_public_key", ""),
+            ("jwt_public_key_previous", ""),
+            ("jwt_issuer", "roster"),
+            ("jwt_audience", "roster-api"),
+            ("bootstrap_admin_email", ADMIN_EMAIL),
+            ("bootstrap_admin_password", ADMIN_PASSWORD),
+            ("breach_check_url", ""),
+            ("host_id", "stack"),
+            // No limit but the machine's.
+            ("hash_slots", "2"),
+            ("login_attempts_per_account", "10000"),
+            ("login_attempts_per_ip", "10000"),
+            ("rate_limit_requests", "0"),
+            ("registration_enabled", "true"),
+            ("token_form_enabled", "true"),
+        ]);
+        variables
+    }
+
+    pub(super) fn set(&mut self, variables: &[(&str, &str)]) {
+        let owned = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.0.extend(owned);
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// As the host reads them.
+    pub(super) fn environment(&self) -> impl Iterator<Item = (String, &str)> {
+        self.0.iter().map(|(name, value)| {
+            let name = format!("SPIN_VARIABLE_{}", name.to_uppercase());
+            (name, value.as_str())
+        })
+    }
+}

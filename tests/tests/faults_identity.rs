@@ -1,0 +1,202 @@
+//! Who may do what while Redis or Postgres is away, and after it is back.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use std::time::Duration;
+
+use blackbox::client::{ME, USERS, user_path};
+use blackbox::stack::{Stack, eventually};
+use blackbox::{PASSWORD, Person};
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+/// What was changed while Redis did not hear of it must hold when it answers again.
+async fn changes_hold(stack: &mut Stack, out: impl Fn(&mut Stack), back: impl Fn(&mut Stack)) {
+    let admin = stack.client.clone();
+    let renamed = Person::create(&admin).await;
+    let demoted = Person::create_admin(&admin).await;
+    let deactivated = Person::create(&admin).await;
+    let deleted = Person::create(&admin).await;
+    let logged_out = Person::create(&admin).await;
+    let ended = Person::create(&admin).await;
+    let everybody = [
+        &renamed,
+        &demoted,
+        &deactivated,
+        &deleted,
+        &logged_out,
+        &ended,
+    ];
+    for person in everybody {
+        // Twice: the second answer comes from Redis.
+        for _ in 0..2 {
+            person.client.get(ME).await.expect(200);
+        }
+    }
+    demoted.client.get(USERS).await.expect(200);
+    out(stack);
+    let new_name = json!({ "full_name": "Changed meanwhile" });
+    let after = admin.patch(&renamed.id, &new_name).await.expect(200).json();
+    admin
+        .patch(&demoted.id, &json!({ "role": "user" }))
+        .await
+        .expect(200);
+    admin
+        .patch(&deactivated.id, &json!({ "is_active": false }))
+        .await
+        .expect(200);
+    admin.delete(&deleted.id).await.expect(204);
+    let logout = logged_out
+        .client
+        .request(Method::POST, "/api/v1/auth/logout");
+    admin.send(logout).await.expect(204);
+    let sessions = format!("{}/sessions", user_path(&ended.id));
+    admin
+        .send(admin.request(Method::DELETE, &sessions))
+        .await
+        .expect(204);
+    let look = async || {
+        for _ in 0..10 {
+            assert_eq!(renamed.client.get(ME).await.expect(200).json(), after);
+            assert_eq!(admin.user(&renamed.id).await.expect(200).json(), after);
+            demoted.client.get(USERS).await.problem(403, "forbidden");
+            for gone in [&deactivated, &deleted, &logged_out, &ended] {
+                gone.client.get(ME).await.problem(401, "unauthenticated");
+            }
+            admin.user(&deleted.id).await.problem(404, "not_found");
+        }
+    };
+    look().await;
+    back(stack);
+    look().await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    look().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_made_while_redis_was_stopped_hold() {
+    let mut stack = Stack::start().await;
+    changes_hold(&mut stack, Stack::stop_redis, Stack::start_redis).await;
+}
+
+/// A frozen Redis keeps what it had: the app must tell it before it answers, or soon after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_changed_while_redis_was_frozen_holds_soon_after_it_thaws() {
+    let mut stack = Stack::start().await;
+    let admin = stack.client.clone();
+    let (off, demoted) = (
+        Person::create(&admin).await,
+        Person::create_admin(&admin).await,
+    );
+    for person in [&off, &demoted] {
+        for _ in 0..2 {
+            person.client.get(ME).await.expect(200);
+        }
+    }
+    stack.pause_redis();
+    admin
+        .patch(&off.id, &json!({ "is_active": false }))
+        .await
+        .expect(200);
+    admin
+        .patch(&demoted.id, &json!({ "role": "user" }))
+        .await
+        .expect(200);
+    off.client.get(ME).await.problem(401, "unauthenticated");
+    demoted.client.get(USERS).await.problem(403, "forbidden");
+    stack.resume_redis();
+    eventually(Duration::from_secs(2), "Redis to hear of it", async || {
+        let off = off.client.get(ME).await.expect_any(&[200, 401]).status;
+        let demoted = demoted
+            .client
+            .get(USERS)
+            .await
+            .expect_any(&[200, 403])
+            .status;
+        (off, demoted) == (401, 403)
+    })
+    .await;
+    for _ in 0..20 {
+        off.client.get(ME).await.problem(401, "unauthenticated");
+        demoted.client.get(USERS).await.problem(403, "forbidden");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_redis_people_sign_in_refresh_and_change_their_password() {
+    let mut stack = Stack::start().await;
+    stack.stop_redis();
+    let ada = Person::create(&stack.client).await;
+    let nobody = stack.anonymous();
+    nobody
+        .login(&ada.email, "not the password")
+        .await
+        .problem(401, "invalid_credentials");
+    let refreshed = nobody.refresh(&ada.refresh_token).await.expect(200);
+    let session = blackbox::Session::of(&nobody, &refreshed);
+    let change = json!({ "old_password": PASSWORD, "new_password": "copper 18 window lamb" });
+    let change = session
+        .client
+        .request(Method::PUT, "/api/v1/users/me/password")
+        .json(&change);
+    session.client.send_patiently(change).await.expect(204);
+    session.client.get(ME).await.expect(200);
+    nobody
+        .login(&ada.email, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    nobody
+        .login(&ada.email, "copper 18 window lamb")
+        .await
+        .expect(200);
+    // Slots are leased in Postgres meanwhile, and a flood is turned away.
+    let flood = (0..24).map(async |n| {
+        let body = json!({ "email": format!("nobody{n}@example.com"), "password": PASSWORD });
+        let request = nobody
+            .request(Method::POST, "/api/v1/auth/login")
+            .json(&body);
+        let reply = nobody.send(request).await.expect_any(&[401, 503]);
+        reply.any_problem();
+        reply.status
+    });
+    let statuses = join_all(flood).await;
+    assert!(statuses.contains(&401), "{statuses:?}");
+    stack.start_redis();
+    nobody
+        .login(&ada.email, "copper 18 window lamb")
+        .await
+        .expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_postgres_nobody_signs_in_and_nobody_is_told_a_lie() {
+    let mut stack = Stack::start().await;
+    let ada = Person::create(&stack.client).await;
+    ada.client.get(ME).await.expect(200);
+    stack.stop_postgres();
+    let nobody = stack.anonymous();
+    let login = nobody.login(&ada.email, PASSWORD).await;
+    let refresh = nobody.refresh(&ada.refresh_token).await;
+    let logout = ada
+        .client
+        .send(ada.client.request(Method::POST, "/api/v1/auth/logout"))
+        .await;
+    for reply in [&login, &refresh, &logout] {
+        reply.problem(503, "unavailable");
+        reply.retry_after(1, 10);
+    }
+    stack.start_postgres();
+    eventually(Duration::from_secs(5), "recovery", async || {
+        ada.client.get(ME).await.expect_any(&[200, 503]).status == 200
+    })
+    .await;
+    // The refresh that was not answered did not spend its token, or did: never both.
+    let again = nobody.refresh(&ada.refresh_token).await;
+    again.expect_any(&[200, 401]);
+    nobody.login(&ada.email, PASSWORD).await.expect(200);
+}
