@@ -1,5 +1,5 @@
 //! What every router of Roster shares: configuration, problem documents, strict extractors,
-//! conditional requests, cursors, CORS, security headers and the log line.
+//! conditional requests, cursors, access tokens, CORS, security headers and the log line.
 //!
 //! A component builds an axum `Router` and hands it to [`App`]; the rest happens around it.
 
