@@ -202,7 +202,16 @@ async fn without_redis_the_limit_is_open_and_the_log_says_so() {
     };
     eventually(Duration::from_secs(5), "lines that say so", said).await;
     stack.start_redis();
-    use_up(&ada.client, ME).await;
+    // Each instance finds its way back by itself.
+    eventually(Duration::from_secs(10), "a limit everywhere", async || {
+        let replies = join_all((0..16).map(|_| ada.client.get(ME))).await;
+        replies
+            .iter()
+            .all(|reply| reply.header("ratelimit").is_some())
+    })
+    .await;
+    let limited = async || ada.client.get(ME).await.status == 429;
+    eventually(Duration::from_secs(10), "the limit", limited).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
