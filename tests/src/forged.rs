@@ -125,6 +125,7 @@ fn algorithms(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             forge.signed_by(header, |m| hs256(&secret, m)),
         );
     }
+    let pair = Key::new_pair();
     match &forge.key {
         Key::Hs256(secret) => {
             let header = |alg: &str| set(forge.header(), "alg", json!(alg));
@@ -136,7 +137,6 @@ fn algorithms(forge: &Forge, add: &mut impl FnMut(&str, String)) {
                 "HS512 by the secret",
                 forge.signed_by(header("HS512"), |m| hs512(secret, m)),
             );
-            let pair = Key::new_pair();
             add(
                 "EdDSA by a new key",
                 forge.signed_by(header("EdDSA"), |m| pair.sign(m)),
@@ -148,7 +148,6 @@ fn algorithms(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             );
         }
         Key::EdDsa(_) => {
-            let pair = Key::new_pair();
             add(
                 "EdDSA by a new key",
                 forge.signed_by(forge.header(), |m| pair.sign(m)),
@@ -260,6 +259,7 @@ fn swap_case(text: &str) -> String {
 fn shapes(forge: &Forge, add: &mut impl FnMut(&str, String)) {
     let good = forge.good();
     let [header, payload, signature] = segments(&good);
+    let long = format!("{}{}", forge.claims, " ".repeat(4_096));
     for (name, token) in [
         ("one segment", header.to_owned()),
         ("two segments", format!("{header}.{payload}")),
@@ -283,7 +283,7 @@ fn shapes(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         ("twice", format!("{good},{good}")),
         (
             "of 4 KB and more",
-            forge.with_claim("iss", json!("a".repeat(4_096))),
+            forge.bytes(forge.header().to_string(), long),
         ),
         (
             "of 64 KB",

@@ -142,6 +142,7 @@ pub fn json_tricks(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         ("no JSON", b"sub=admin".to_vec()),
         ("cut", claims.as_bytes()[..claims.len() - 1].to_vec()),
         ("followed by more", format!("{claims}{claims}").into_bytes()),
+        ("behind a blank", format!(" {claims}").into_bytes()),
         (
             "behind a byte order mark",
             format!("\u{feff}{claims}").into_bytes(),

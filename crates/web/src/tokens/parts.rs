@@ -17,20 +17,24 @@ use super::Refusal;
 pub struct Header {
     pub alg: String,
     pub kid: String,
-    pub typ: String,
+    #[serde(rename = "typ")]
+    _typ: String,
 }
 
-/// Seconds fit 32 bits until 2106; larger ones would wrap in the clock of `jwt-simple`.
+/// The underlined are there, once and of this type; their values are checked by `jwt-simple`.
+/// Seconds fit 32 bits until 2106; larger ones would wrap in its clock.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
-    pub iss: String,
-    pub aud: String,
+    #[serde(rename = "iss")]
+    _iss: String,
+    #[serde(rename = "aud")]
+    _aud: String,
     pub sub: String,
     pub sid: String,
     pub iat: u32,
     #[serde(rename = "nbf")]
-    pub _nbf: u32,
+    _nbf: u32,
     pub exp: u32,
 }
 

@@ -1,0 +1,35 @@
+//! A cursor opens when it was sealed, in its own list, and never otherwise.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use accounts::users::list::Position;
+use libfuzzer_sys::fuzz_target;
+use uuid::Uuid;
+use web::cursor::CursorKey;
+
+static KEY: LazyLock<CursorKey> = LazyLock::new(|| CursorKey::new(b"8c0b5f1e7a2d49c6".repeat(2)));
+const LIST: &str = "users";
+
+fuzz_target!(|input: (&str, &str, u128)| {
+    let (text, context, id) = input;
+    // No one but the key makes a cursor: what the fuzzer writes opens in no list.
+    assert!(KEY.open::<serde_json::Value>(text, LIST).is_none());
+
+    let position = Position {
+        key: text.to_owned(),
+        id: Uuid::from_u128(id),
+    };
+    let cursor = KEY.seal(&position, LIST).expect("a cursor");
+    assert_eq!(KEY.open(&cursor, LIST), Some(position));
+    if context != LIST {
+        assert_eq!(KEY.open::<Position>(&cursor, context), None);
+    }
+
+    // One character of it, somewhere, replaced by what the fuzzer says.
+    let at = id as usize % cursor.len();
+    let bent = format!("{}{context}{}", &cursor[..at], &cursor[at + 1..]);
+    let opened = KEY.open::<Position>(&bent, LIST);
+    assert_eq!(opened.is_some(), bent == cursor);
+});
