@@ -7,6 +7,7 @@ pub mod email;
 pub mod error;
 pub mod full_name;
 pub mod idempotency;
+pub mod metrics;
 pub mod password;
 pub mod user;
 pub mod users;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use spin_pg_bindings::redis::{Arg, Redis, Reply};
 
+use crate::metrics::{self, Event};
 use crate::{User, UserId};
 
 /// The version of a deleted user: later than any (the largest that Lua's numbers hold exactly).
@@ -56,6 +57,15 @@ impl UserCache {
 
     /// The cached user; a miss, a tombstone and a Redis that does not answer are alike.
     pub(super) async fn get(&self, id: UserId) -> Option<User> {
+        let user = self.find(id).await;
+        metrics::count(match user {
+            Some(_) => Event::CacheHit,
+            None => Event::CacheMiss,
+        });
+        user
+    }
+
+    async fn find(&self, id: UserId) -> Option<User> {
         let replies = self
             .redis
             .execute("GET", vec![Arg::from(key(id))])

@@ -1,0 +1,174 @@
+//! What happened, counted: events since the counts were last taken.
+//!
+//! An instance counts in its own memory; whoever runs it takes the counts and adds them up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Something that operators watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    LoginSucceeded,
+    LoginFailed,
+    LoginThrottled,
+    TokenRefused,
+    RefreshReplayed,
+    RateLimited,
+    RateLimitOpen,
+    CacheHit,
+    CacheMiss,
+    HashSlotRefused,
+    BreachCheckFailed,
+    PasswordBreached,
+}
+
+impl Event {
+    /// Every event; those of one family stand together.
+    pub const ALL: [Self; 12] = [
+        Self::LoginSucceeded,
+        Self::LoginFailed,
+        Self::LoginThrottled,
+        Self::TokenRefused,
+        Self::RefreshReplayed,
+        Self::RateLimited,
+        Self::RateLimitOpen,
+        Self::CacheHit,
+        Self::CacheMiss,
+        Self::HashSlotRefused,
+        Self::BreachCheckFailed,
+        Self::PasswordBreached,
+    ];
+
+    /// The family, what tells the event from the others of its family, and what the family counts.
+    const fn row(self) -> (&'static str, &'static str, &'static str) {
+        const LOGINS: &str = "Attempts to log in, by outcome.";
+        const CACHE: &str = "Users looked up in the cache; a miss is answered by Postgres.";
+        match self {
+            Self::LoginSucceeded => ("roster_logins_total", "{outcome=\"succeeded\"}", LOGINS),
+            Self::LoginFailed => ("roster_logins_total", "{outcome=\"failed\"}", LOGINS),
+            Self::LoginThrottled => ("roster_logins_total", "{outcome=\"throttled\"}", LOGINS),
+            Self::TokenRefused => (
+                "roster_tokens_refused_total",
+                "",
+                "Access tokens that were not accepted.",
+            ),
+            Self::RefreshReplayed => (
+                "roster_refresh_replays_total",
+                "",
+                "Refresh tokens used a second time; each ends its session.",
+            ),
+            Self::RateLimited => (
+                "roster_rate_limited_total",
+                "",
+                "Requests refused by the general rate limit.",
+            ),
+            Self::RateLimitOpen => (
+                "roster_rate_limit_open_total",
+                "",
+                "Requests let through uncounted, because the rate limit's store did not answer.",
+            ),
+            Self::CacheHit => ("roster_cache_lookups_total", "{outcome=\"hit\"}", CACHE),
+            Self::CacheMiss => ("roster_cache_lookups_total", "{outcome=\"miss\"}", CACHE),
+            Self::HashSlotRefused => (
+                "roster_hash_slots_refused_total",
+                "",
+                "Passwords not hashed, because every slot was taken.",
+            ),
+            Self::BreachCheckFailed => (
+                "roster_breach_checks_failed_total",
+                "",
+                "Passwords accepted without the breach check, because it did not answer.",
+            ),
+            Self::PasswordBreached => (
+                "roster_passwords_breached_total",
+                "",
+                "Passwords refused, because they are known from a breach.",
+            ),
+        }
+    }
+
+    /// The metric's name, shared by the events that differ in a label only.
+    pub const fn family(self) -> &'static str {
+        self.row().0
+    }
+
+    /// `{label="value"}`, or nothing.
+    pub const fn labels(self) -> &'static str {
+        self.row().1
+    }
+
+    /// What the family counts, in one line.
+    pub const fn help(self) -> &'static str {
+        self.row().2
+    }
+}
+
+struct Counts([AtomicU64; Event::ALL.len()]);
+
+impl Counts {
+    const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; Event::ALL.len()])
+    }
+
+    fn count(&self, event: Event) {
+        if let Some(count) = self.0.get(event as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn take(&self) -> Vec<(Event, u64)> {
+        let taken = Event::ALL
+            .into_iter()
+            .zip(&self.0)
+            .map(|(event, count)| (event, count.swap(0, Ordering::Relaxed)));
+        taken.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// Of this instance.
+static COUNTS: Counts = Counts::new();
+
+/// Counts one event. Costs an addition; somebody else sees to it that it is not lost.
+pub fn count(event: Event) {
+    COUNTS.count(event);
+}
+
+/// What was counted since the last call: whoever takes it must keep it.
+pub fn take() -> Vec<(Event, u64)> {
+    COUNTS.take()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn counts_are_taken_once() {
+        let counts = Counts::new();
+        counts.count(Event::CacheHit);
+        counts.count(Event::CacheHit);
+        counts.count(Event::PasswordBreached);
+        assert_eq!(
+            counts.take(),
+            [(Event::CacheHit, 2), (Event::PasswordBreached, 1)]
+        );
+        assert_eq!(counts.take(), []);
+    }
+
+    #[test]
+    fn every_event_is_listed_at_its_place_under_a_name_of_its_own() {
+        let mut names = HashSet::new();
+        let mut families: Vec<&str> = Vec::new();
+        for (place, event) in Event::ALL.into_iter().enumerate() {
+            assert_eq!(event as usize, place, "{event:?}");
+            assert!(names.insert((event.family(), event.labels())), "{event:?}");
+            if families.last() != Some(&event.family()) {
+                assert!(
+                    !families.contains(&event.family()),
+                    "{event:?} stands apart"
+                );
+                families.push(event.family());
+            }
+        }
+    }
+}
