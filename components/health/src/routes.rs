@@ -1,4 +1,4 @@
-//! Liveness, readiness, and the state of what the app depends on.
+//! Liveness, readiness, the state of what the app depends on, and the way to the metrics.
 
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use spin_pg_bindings::redis::Redis;
 use time::OffsetDateTime;
 use web::Problem;
 
+use crate::metrics::metrics;
+
 /// What the checks ask.
 #[derive(Clone)]
 pub struct HealthState {
@@ -24,6 +26,7 @@ pub fn router(state: HealthState) -> Router {
         .route("/api/v1/health", get(health))
         .route("/api/v1/health/live", get(live))
         .route("/api/v1/health/ready", get(ready))
+        .route("/metrics", get(metrics))
         .with_state(state)
 }
 

@@ -15,10 +15,10 @@ mod component {
     use axum::response::Response;
     use spin_pg_bindings::postgres::HostPostgres;
     use spin_pg_bindings::redis::HostRedis;
-    use web::App;
     use web::config::{COMMON, ConfigError, HttpConfig, Variables};
     use web::cursor::CursorKey;
     use web::host::{HostDeferred, Instance};
+    use web::{App, Metrics};
 
     use crate::routes::{UsersState, router};
 
@@ -34,20 +34,17 @@ mod component {
         let own = ["cache_ttl_seconds", "cursor_key", "require_if_match"];
         let variables = Variables::load(COMMON.iter().copied().chain(own)).await?;
         let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
-        let redis = HostRedis::new(variables.redis_url()?, REDIS_DEADLINE);
+        let redis = Arc::new(HostRedis::new(variables.redis_url()?, REDIS_DEADLINE));
+        let metrics = Metrics::new(redis.clone(), Arc::new(HostDeferred));
         let cache_ttl = Duration::from_secs(variables.number("cache_ttl_seconds", 1..=30)?);
-        let users = Users::new(
-            Arc::new(postgres),
-            Arc::new(redis),
-            cache_ttl,
-            Arc::new(HostDeferred),
-        );
+        let users = Users::new(Arc::new(postgres), redis, cache_ttl, Arc::new(HostDeferred));
         let state = UsersState {
             users,
             cursors: CursorKey::new(variables.secret("cursor_key")?),
             require_if_match: variables.flag("require_if_match")?,
         };
-        Ok(App::new(router(state), &HttpConfig::read(&variables)?))
+        let app = App::new(router(state), &HttpConfig::read(&variables)?);
+        Ok(app.with_metrics(metrics))
     }
 
     #[spin_sdk::http_service]

@@ -1,4 +1,4 @@
-//! The shell around every router: identifiers in, problem documents, headers and a log line out.
+//! The shell around every router: identifiers in, problem documents, headers, a log line and counts out.
 
 use std::time::Instant;
 
@@ -17,13 +17,14 @@ use tower::ServiceExt;
 use crate::config::HttpConfig;
 use crate::context::{RequestContext, X_REQUEST_ID};
 use crate::log::{self, Level, RequestLine};
-use crate::{Problem, cors};
+use crate::{Metrics, Problem, cors};
 
 /// A router with everything that Roster answers alike.
 #[derive(Clone)]
 pub struct App {
     router: Router,
     log_level: Level,
+    metrics: Option<Metrics>,
 }
 
 impl App {
@@ -35,7 +36,15 @@ impl App {
         Self {
             router,
             log_level: config.log_level,
+            metrics: None,
         }
+    }
+
+    /// Counts every answer from now on.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     /// Answers one request. Every error leaves as a problem document, every response with its
@@ -58,9 +67,14 @@ impl App {
         set_headers(&mut response, &context);
         set_length(&mut response, &method);
 
+        let route = route.as_ref().map(MatchedPath::as_str);
+        let took = started.elapsed();
+        if let Some(metrics) = &self.metrics {
+            metrics.record(&method, route, response.status(), took);
+        }
         let mut line = RequestLine::new(&context, &method, response.status());
-        line.route = route.as_ref().map(MatchedPath::as_str);
-        line.ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        line.route = route;
+        line.ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         line.error = problem.as_ref().and_then(Problem::internal_text);
         log::request(self.log_level, &line);
         response
@@ -83,7 +97,7 @@ pub fn answer_without_router(request: &Request, problem: &Problem) -> Response {
     response
 }
 
-/// Hands the route's template out with the response, for the log line.
+/// Hands the route's template out with the response, for the log line and the counts.
 async fn keep_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;

@@ -1,5 +1,5 @@
 //! What every router of Roster shares: configuration, problem documents, strict extractors,
-//! conditional requests, cursors, CORS, security headers and the log line.
+//! conditional requests, cursors, CORS, security headers, the log line and the counts.
 //!
 //! A component builds an axum `Router` and hands it to [`App`]; the rest happens around it.
 
@@ -13,8 +13,10 @@ pub mod cursor;
 #[cfg(target_arch = "wasm32")]
 pub mod host;
 pub mod log;
+pub mod metrics;
 pub mod problem;
 pub mod query;
 
 pub use app::App;
+pub use metrics::Metrics;
 pub use problem::Problem;
