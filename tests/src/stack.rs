@@ -276,6 +276,7 @@ fn settings(postgres: &Postgres, redis: &Redis) -> Vec<(&'static str, String)> {
         ("require_if_match", "false".to_owned()),
         ("cache_ttl_seconds", "30".to_owned()),
         ("log_level", "info".to_owned()),
+        ("breach_check_url", String::new()),
     ]
 }
 
@@ -283,6 +284,7 @@ fn settings(postgres: &Postgres, redis: &Redis) -> Vec<(&'static str, String)> {
 fn base_url(host: &mut Process) -> Result<String> {
     let stdout = host.take_stdout().context("no standard output")?;
     let (sender, receiver) = mpsc::channel();
+    #[expect(clippy::disallowed_methods, reason = "tests run natively")]
     // Reads on after that line, so that the host never writes into a closed pipe.
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {

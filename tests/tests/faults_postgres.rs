@@ -178,10 +178,79 @@ async fn ended_connections_are_opened_again() {
     }
 }
 
-/// Requests of one instance share its connection, so some may have to wait behind the locked row;
-/// they too are told in time, and none waits for the lock.
+/// As long as another session holds the lock.
+const LOCKED_FOR: Duration = Duration::from_secs(3);
+/// How soon a request is answered that has nothing to do with the locked row.
+const UNDISTURBED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Waits until as many statements wait for a lock.
+async fn statements_wait(database: &tokio_postgres::Client, count: i64) {
+    let sql = "SELECT count(*) FROM pg_stat_activity \
+         WHERE wait_event_type = 'Lock' AND usename = 'roster'";
+    eventually(TOLD_WITHIN, "statements that wait", async || {
+        let waiting: i64 = database.query_one(sql, &[]).await.unwrap().get(0);
+        waiting >= count
+    })
+    .await;
+}
+
+/// Changes and reads other users and lists them while `locked` is; every answer is right and soon.
+async fn is_undisturbed(client: &Client, other: &str, until: Instant) {
+    let patch = json!({ "full_name": "Other" });
+    while Instant::now() < until {
+        for request in [
+            client.patch_request(other, &patch),
+            client.request(Method::GET, &user_path(other)),
+            client.request(Method::GET, &format!("{USERS}?limit=2")),
+        ] {
+            let begun = Instant::now();
+            client.send(request).await.expect(200);
+            let took = begun.elapsed();
+            assert!(took < UNDISTURBED_WITHIN, "answered after {took:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_locked_row_is_503_in_time_and_holds_nobody_longer() {
+async fn a_locked_row_is_503_in_time_and_disturbs_nobody_else() {
+    let stack = Stack::start().await;
+    let client = &stack.client;
+    let user = client.created(&new_user()).await;
+    let others = join_all((0..6).map(async |_| client.created(&new_user()).await)).await;
+    let mut database = stack.database().await;
+    let watcher = stack.database().await;
+    let lock = database.transaction().await.unwrap();
+    let sql = "UPDATE users SET full_name = 'Locked' WHERE id::text = $1";
+    lock.execute(sql, &[&id(&user)]).await.unwrap();
+    let until = Instant::now() + LOCKED_FOR;
+
+    let patch = json!({ "full_name": "N" });
+    let stuck = (0..3).map(async |_| {
+        while Instant::now() + TOLD_WITHIN < until {
+            let begun = Instant::now();
+            let reply = client.patch(id(&user), &patch).await;
+            assert_unavailable(&reply, begun.elapsed());
+        }
+    });
+    let undisturbed = async {
+        statements_wait(&watcher, 3).await;
+        let others = others.iter();
+        join_all(others.map(|other| is_undisturbed(client, id(other), until))).await;
+    };
+    futures::join!(join_all(stuck), undisturbed);
+    lock.rollback().await.unwrap();
+    eventually(RECOVERED_WITHIN, "the patch to pass", async || {
+        let reply = client.patch(id(&user), &patch).await;
+        reply.expect_any(&[200, 503]).status == 200
+    })
+    .await;
+}
+
+/// More statements wait for the lock than an instance has connections, so some others may have to
+/// wait behind them; they too are told in time, and none waits for the lock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_many_wait_for_holds_nobody_longer() {
     let stack = Stack::start().await;
     let client = &stack.client;
     let user = client.created(&new_user()).await;
@@ -190,7 +259,7 @@ async fn a_locked_row_is_503_in_time_and_holds_nobody_longer() {
     let sql = "SELECT 1 FROM users WHERE id::text = $1 FOR UPDATE";
     lock.execute(sql, &[&id(&user)]).await.unwrap();
     let patch = json!({ "full_name": "N" });
-    let stuck = (0..4).map(async |_| {
+    let stuck = (0..16).map(async |_| {
         let begun = Instant::now();
         let reply = client.patch(id(&user), &patch).await;
         assert_unavailable(&reply, begun.elapsed());

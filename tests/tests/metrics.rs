@@ -132,8 +132,13 @@ impl Scrape {
         counted.collect()
     }
 
-    fn names(&self) -> BTreeSet<&Series> {
-        self.0.keys().collect()
+    /// The series but for the status, which is the app's own.
+    fn names(&self) -> BTreeSet<Series> {
+        let mut series: Vec<Series> = self.0.keys().cloned().collect();
+        for (_, labels) in &mut series {
+            labels.remove("status");
+        }
+        series.into_iter().collect()
     }
 }
 

@@ -1,5 +1,10 @@
 //! The developer's commands: `cargo xtask <command>`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a native program, which waits for others and ends itself"
+)]
+
 mod build;
 mod cargo;
 mod compose;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use accounts::users::SCHEMA_VERSION;
 use axum::extract::State;
-use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 use spin_pg_bindings::redis::Redis;
 use time::OffsetDateTime;
 use web::Problem;
+use web::endpoints::Endpoint;
+use web::gate::Routes;
 
 use crate::metrics::metrics;
 
@@ -22,11 +23,11 @@ pub struct HealthState {
 }
 
 pub fn router(state: HealthState) -> Router {
-    Router::new()
-        .route("/api/v1/health", get(health))
-        .route("/api/v1/health/live", get(live))
-        .route("/api/v1/health/ready", get(ready))
-        .route("/metrics", get(metrics))
+    Routes::open()
+        .serve(Endpoint::Health, health)
+        .serve(Endpoint::Live, live)
+        .serve(Endpoint::Ready, ready)
+        .serve(Endpoint::Metrics, metrics)
         .with_state(state)
 }
 

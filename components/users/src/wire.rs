@@ -2,11 +2,13 @@
 //!
 //! Requests name every field that they may have; any other is refused.
 
+use accounts::error::FieldErrors;
+use accounts::password::{Guess, Password};
+use accounts::passwords::ResetToken;
 use accounts::users::list::ListParameters;
-use accounts::{Error, NewUser, User, UserPatch};
+use accounts::{Error, FieldError, NewUser, UserPatch};
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 /// Body of `POST /api/v1/users`.
 #[derive(Deserialize)]
@@ -47,6 +49,11 @@ pub struct PatchUser {
 }
 
 impl PatchUser {
+    /// Whether it has anything that users may not change of themselves here.
+    pub fn is_for_admins(&self) -> bool {
+        self.email.is_some() || self.role.is_some() || self.is_active.is_some()
+    }
+
     pub fn parse(self) -> Result<UserPatch, Error> {
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
         UserPatch::parse(email, full_name, self.role.as_deref(), self.is_active)
@@ -94,42 +101,78 @@ impl From<ListUsers> for ListParameters {
     }
 }
 
-/// A user as clients see it.
-#[derive(Serialize)]
-pub struct UserView {
-    id: Uuid,
-    email: String,
-    full_name: String,
-    role: &'static str,
-    is_active: bool,
-    #[serde(with = "time::serde::rfc3339")]
-    created_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    updated_at: OffsetDateTime,
-    version: i64,
+/// Body of `PATCH /api/v1/users/me`. A new email takes the current password.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchMe {
+    #[serde(default, deserialize_with = "not_null")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    full_name: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    current_password: Option<String>,
 }
 
-impl From<User> for UserView {
-    fn from(user: User) -> Self {
-        Self {
-            id: user.id.0,
-            email: user.email.as_str().to_owned(),
-            full_name: user.full_name.as_str().to_owned(),
-            role: user.role.as_str(),
-            is_active: user.is_active,
-            created_at: user.created_at,
-            updated_at: user.updated_at,
-            version: user.version,
+impl PatchMe {
+    pub fn parse(self) -> Result<(UserPatch, Guess), Error> {
+        if self.email.is_some() && self.current_password.is_none() {
+            let missing = FieldError::new("current_password", "is needed to change the email");
+            return Err(Error::Invalid(vec![missing]));
         }
+        let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
+        let patch = UserPatch::parse(email, full_name, None, None)?;
+        let guess = self.current_password.unwrap_or_default();
+        Ok((patch, parse_guess("current_password", guess)?))
     }
 }
 
-/// A page of users.
+/// Body of `DELETE /api/v1/users/me`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteMe {
+    current_password: String,
+}
+
+impl DeleteMe {
+    pub fn parse(self) -> Result<Guess, Error> {
+        parse_guess("current_password", self.current_password)
+    }
+}
+
+/// Body of `PUT /api/v1/users/me/password`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePassword {
+    old_password: String,
+    new_password: String,
+}
+
+impl ChangePassword {
+    pub fn parse(self) -> Result<(Guess, Password), Error> {
+        let mut errors = FieldErrors::default();
+        let old = errors.check("old_password", Guess::parse(self.old_password));
+        let new = errors.check("new_password", Password::parse(self.new_password));
+        errors.finish(old.zip(new))
+    }
+}
+
+fn parse_guess(field: &str, text: String) -> Result<Guess, Error> {
+    Guess::parse(text).map_err(|detail| Error::Invalid(vec![FieldError::new(field, detail)]))
+}
+
+/// Answer of `POST /api/v1/users/{id}/reset-token`: the only time that the token is shown.
 #[derive(Serialize)]
-pub struct UserList {
-    pub items: Vec<UserView>,
-    /// The cursor of the next page, or `null` on the last one.
-    pub next: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total: Option<i64>,
+pub struct ResetTokenView {
+    reset_token: String,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+impl From<ResetToken> for ResetTokenView {
+    fn from(created: ResetToken) -> Self {
+        Self {
+            reset_token: created.token.reveal().to_owned(),
+            expires_at: created.expires_at,
+        }
+    }
 }

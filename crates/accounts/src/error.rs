@@ -14,6 +14,21 @@ pub enum Error {
     NotFound,
     #[error("the email is taken")]
     EmailTaken,
+    /// The change would leave no active admin.
+    #[error("the last active admin must remain")]
+    LastAdmin,
+    /// Wrong, or there is nobody with this email, or they may not sign in: it is never said which.
+    #[error("wrong email or password")]
+    WrongPassword,
+    /// Too many guesses; so many seconds until the next one is looked at.
+    #[error("too many attempts, wait {0} s")]
+    TooManyAttempts(u64),
+    /// Unknown, expired, spent, or of a session that is over.
+    #[error("the refresh token cannot be used")]
+    BadRefreshToken,
+    /// Every slot for expensive work is taken.
+    #[error("no slot for hashing")]
+    Busy,
     /// The same idempotency key is being worked on right now.
     #[error("the idempotency key is in flight")]
     KeyInFlight,
@@ -34,6 +49,8 @@ impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         if error.constraint() == Some("users_email_key") {
             Self::EmailTaken
+        } else if error.constraint() == Some("users_last_admin_check") {
+            Self::LastAdmin
         } else if error.is_unavailable() {
             Self::Unavailable(error.to_string())
         } else {

@@ -1,17 +1,38 @@
-//! What users are about: the values, the rules, and the statements that keep them.
+//! What users and auth are about: the values, the rules, and the statements that keep them.
 //!
 //! Knows nothing of HTTP. Values are parsed into newtypes before anything happens; SQL is in the
-//! `store` modules only, one statement a use case.
+//! `store` modules and beside the few statements of `bootstrap` and `hashing`, one statement a use
+//! case.
 
+pub mod admission;
+pub mod audit;
+pub mod bootstrap;
+pub mod breached;
+pub mod cache;
+pub mod credentials;
 pub mod email;
 pub mod error;
 pub mod full_name;
+pub mod hashing;
 pub mod idempotency;
 pub mod metrics;
+pub mod page;
 pub mod password;
+pub mod passwords;
+pub mod session;
+pub mod sessions;
 pub mod user;
 pub mod users;
 
+pub use admission::Admission;
+pub use audit::{Actor, Audit};
+pub use bootstrap::Bootstrap;
+pub use cache::{Cache, Deferred};
+pub use credentials::{ClientAddress, Credentials};
 pub use error::{Error, FieldError};
+pub use hashing::Hasher;
+pub use passwords::{NewPasswords, Passwords};
+pub use session::SessionId;
+pub use sessions::Sessions;
 pub use user::{NewUser, Role, User, UserId, UserPatch};
 pub use users::Users;

@@ -76,8 +76,18 @@ pub struct User {
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
-    /// Grows by one with every change.
+    /// Grows by one with every change that clients see.
     pub version: i64,
+    /// Grows when all sessions end; a session of an earlier epoch is over. Clients never see it.
+    #[serde(default)]
+    pub session_epoch: i64,
+}
+
+impl User {
+    /// Later states have higher stamps, whatever changed.
+    pub(crate) fn stamp(&self) -> i64 {
+        self.version.saturating_add(self.session_epoch)
+    }
 }
 
 impl FromRow for User {
@@ -93,6 +103,7 @@ impl FromRow for User {
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
             version: row.get("version")?,
+            session_epoch: row.get("session_epoch")?,
         })
     }
 }

@@ -1,42 +1,37 @@
 //! The users use cases: one Postgres statement each, with a cache of single users beside it.
 
-pub mod cache;
 pub mod list;
 mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use spin_pg_bindings::postgres::Database;
-use spin_pg_bindings::redis::Redis;
 
+use crate::audit::Actor;
+use crate::cache::Cache;
 use crate::idempotency::IdempotentRequest;
+use crate::passwords::NewPasswords;
 use crate::{Error, NewUser, User, UserId, UserPatch};
-use cache::UserCache;
 use list::{ListQuery, Page};
+use store::once::{self, Once};
 
-pub use cache::Deferred;
 pub use store::SCHEMA_VERSION;
+pub(crate) use store::{columns, user_if_any};
 
 /// The users resource over its two stores. Cheap to clone.
 #[derive(Clone)]
 pub struct Users {
     database: Arc<dyn Database>,
-    cache: UserCache,
+    cache: Cache,
+    passwords: NewPasswords,
 }
 
 impl Users {
-    /// `cache_ttl` bounds how long a cached user may outlive a change that could not be told to
-    /// Redis; `deferred` runs what must outlive the request.
-    pub fn new(
-        database: Arc<dyn Database>,
-        redis: Arc<dyn Redis>,
-        cache_ttl: Duration,
-        deferred: Arc<dyn Deferred>,
-    ) -> Self {
+    pub fn new(database: Arc<dyn Database>, cache: Cache, passwords: NewPasswords) -> Self {
         Self {
             database,
-            cache: UserCache::new(redis, cache_ttl, deferred),
+            cache,
+            passwords,
         }
     }
 
@@ -46,20 +41,54 @@ impl Users {
         &self,
         new: NewUser,
         request: Option<IdempotentRequest>,
+        actor: &Actor,
     ) -> Result<User, Error> {
-        let hash = new
-            .password
-            .as_ref()
-            .map(|password| password.hash())
-            .transpose()?;
-        let id = UserId::generate();
-        let Some(request) = request else {
-            return store::insert(&*self.database, id, &new, hash.as_ref()).await;
+        self.create("user_created", new, request, actor).await
+    }
+
+    /// Creates a user who asks for it themselves: an active one without privileges.
+    pub async fn register_user(
+        &self,
+        new: NewUser,
+        request: Option<IdempotentRequest>,
+        actor: &Actor,
+    ) -> Result<User, Error> {
+        self.create("user_registered", new, request, actor).await
+    }
+
+    async fn create(
+        &self,
+        action: &'static str,
+        new: NewUser,
+        request: Option<IdempotentRequest>,
+        actor: &Actor,
+    ) -> Result<User, Error> {
+        let hash = match &new.password {
+            None => None,
+            Some(password) => {
+                // A request that comes again is answered without hashing again.
+                if let Some(request) = &request
+                    && let Some(user) = self.replay(request).await?
+                {
+                    return Ok(user);
+                }
+                Some(self.passwords.hash("password", password).await?)
+            }
         };
-        match store::insert_once(&*self.database, id, &new, hash.as_ref(), &request).await {
-            Ok(store::Once::Created(user)) => Ok(user),
-            Ok(store::Once::InFlight) => Err(Error::KeyInFlight),
-            Ok(store::Once::Seen) => self.replay(&request).await?.ok_or(Error::KeyInFlight),
+        let insert = store::Insert {
+            id: UserId::generate(),
+            new: &new,
+            hash: hash.as_ref(),
+            action,
+            actor,
+        };
+        let Some(request) = request else {
+            return store::insert(&*self.database, &insert).await;
+        };
+        match once::insert_once(&*self.database, &insert, &request).await {
+            Ok(Once::Created(user)) => Ok(user),
+            Ok(Once::InFlight) => Err(Error::KeyInFlight),
+            Ok(Once::Seen) => self.replay(&request).await?.ok_or(Error::KeyInFlight),
             // The winner of a race holds both the key and the email: the key decides.
             Err(Error::EmailTaken) => self.replay(&request).await?.ok_or(Error::EmailTaken),
             Err(error) => Err(error),
@@ -67,28 +96,25 @@ impl Users {
     }
 
     async fn replay(&self, request: &IdempotentRequest) -> Result<Option<User>, Error> {
-        match store::find_answer(&*self.database, request).await? {
+        match once::find_answer(&*self.database, request).await? {
             Some((body_sha256, _)) if body_sha256 != request.body_sha256 => Err(Error::KeyReused),
             Some((_, user)) => Ok(Some(user)),
             None => Ok(None),
         }
     }
 
-    /// The user, from the cache when it has it.
+    /// The user as Postgres has it, kept in the cache for the next one who asks: what
+    /// [`crate::Admission`] did not find there.
     pub async fn get_user(&self, id: UserId) -> Result<User, Error> {
-        if let Some(user) = self.cache.get(id).await {
-            return Ok(user);
-        }
-        let user = store::find(&*self.database, id)
-            .await?
-            .ok_or(Error::NotFound)?;
-        self.cache.put(&user).await;
+        let user = store::find(&*self.database, id).await?;
+        let user = user.ok_or(Error::NotFound)?;
+        self.cache.keep(&user, None);
         Ok(user)
     }
 
     /// One page of users.
     pub async fn list_users(&self, query: &ListQuery) -> Result<Page, Error> {
-        store::list(&*self.database, query).await
+        store::list::list(&*self.database, query).await
     }
 
     /// Changes a user whose version is among `expected` (`None`: any).
@@ -98,6 +124,7 @@ impl Users {
         id: UserId,
         patch: &UserPatch,
         expected: Option<Vec<i64>>,
+        actor: &Actor,
     ) -> Result<User, Error> {
         if patch.is_empty() {
             // From Postgres: the comparison must see the current version.
@@ -107,14 +134,19 @@ impl Users {
             let fits = expected.is_none_or(|versions| versions.contains(&user.version));
             return if fits { Ok(user) } else { Err(Error::Stale) };
         }
-        let user = store::update(&*self.database, id, patch, expected).await?;
+        let user = store::update(&*self.database, id, patch, expected, actor).await?;
         self.cache.replace(&user).await;
         Ok(user)
     }
 
     /// Deletes a user whose version is among `expected` (`None`: any).
-    pub async fn delete_user(&self, id: UserId, expected: Option<Vec<i64>>) -> Result<(), Error> {
-        store::delete(&*self.database, id, expected).await?;
+    pub async fn delete_user(
+        &self,
+        id: UserId,
+        expected: Option<Vec<i64>>,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        store::delete(&*self.database, id, expected, actor).await?;
         self.cache.forget(id).await;
         Ok(())
     }

@@ -35,6 +35,7 @@ fn parse_variable(text: &str) -> Result<(String, String), String> {
 }
 
 #[tokio::main]
+#[expect(clippy::disallowed_methods, reason = "a native program ends itself")]
 async fn main() {
     // Instances that are still at work must not hold the process.
     std::process::exit(match run().await {

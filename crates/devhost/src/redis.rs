@@ -1,7 +1,7 @@
 //! `spin:redis`: connections of a component to Redis.
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands, AsyncConnectionConfig, ErrorKind, RedisError, Value};
+use redis::{AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, RedisError, Value};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use crate::bindings::redis::{
@@ -27,6 +27,16 @@ fn connection<T: Send + 'static>(
         let found = access.get().table.get(handle).map(|found| found.0.clone());
         found.map_err(|_| Error::Other("could not find connection for resource".to_owned()))
     })
+}
+
+/// Sends a command on the guest's connection.
+async fn send<T: Send + 'static, R: FromRedisValue>(
+    accessor: &Accessor<T, HasSelf<Instance>>,
+    handle: &Handle,
+    command: Cmd,
+) -> Result<R, Error> {
+    let mut connection = connection(accessor, handle)?;
+    command.query_async(&mut connection).await.map_err(other)
 }
 
 impl Host for Instance {}
@@ -65,8 +75,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         channel: String,
         payload: Payload,
     ) -> Result<(), Error> {
-        let mut connection = connection(accessor, &handle)?;
-        connection.publish(channel, payload).await.map_err(other)
+        send(accessor, &handle, Cmd::publish(channel, payload)).await
     }
 
     async fn get(
@@ -74,7 +83,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         handle: Handle,
         key: String,
     ) -> Result<Option<Payload>, Error> {
-        connection(accessor, &handle)?.get(key).await.map_err(other)
+        send(accessor, &handle, Cmd::get(key)).await
     }
 
     async fn set(
@@ -83,17 +92,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         key: String,
         value: Payload,
     ) -> Result<(), Error> {
-        connection(accessor, &handle)?
-            .set(key, value)
-            .await
-            .map_err(other)
+        send(accessor, &handle, Cmd::set(key, value)).await
     }
 
     async fn incr(accessor: &Accessor<T, Self>, handle: Handle, key: String) -> Result<i64, Error> {
-        connection(accessor, &handle)?
-            .incr(key, 1)
-            .await
-            .map_err(other)
+        send(accessor, &handle, Cmd::incr(key, 1)).await
     }
 
     async fn del(
@@ -101,10 +104,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         handle: Handle,
         keys: Vec<String>,
     ) -> Result<u32, Error> {
-        connection(accessor, &handle)?
-            .del(keys)
-            .await
-            .map_err(other)
+        send(accessor, &handle, Cmd::del(keys)).await
     }
 
     async fn sadd(
@@ -114,8 +114,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         values: Vec<String>,
     ) -> Result<u32, Error> {
         let mut connection = connection(accessor, &handle)?;
-        connection
-            .sadd(key, values)
+        Cmd::sadd(key, values)
+            .query_async(&mut connection)
             .await
             .map_err(|error: RedisError| match error.kind() {
                 ErrorKind::UnexpectedReturnType => Error::TypeError,
@@ -128,10 +128,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         handle: Handle,
         key: String,
     ) -> Result<Vec<String>, Error> {
-        connection(accessor, &handle)?
-            .smembers(key)
-            .await
-            .map_err(other)
+        send(accessor, &handle, Cmd::smembers(key)).await
     }
 
     async fn srem(
@@ -140,10 +137,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         key: String,
         values: Vec<String>,
     ) -> Result<u32, Error> {
-        connection(accessor, &handle)?
-            .srem(key, values)
-            .await
-            .map_err(other)
+        send(accessor, &handle, Cmd::srem(key, values)).await
     }
 
     async fn execute(
@@ -159,11 +153,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
                 RedisParameter::Binary(bytes) => command.arg(bytes),
             };
         }
-        let mut connection = connection(accessor, &handle)?;
-        let reply = command
-            .query_async::<Value>(&mut connection)
-            .await
-            .map_err(other)?;
+        let reply = send(accessor, &handle, command).await?;
         let mut results = Vec::new();
         flatten(reply, &mut results)?;
         Ok(results)

@@ -8,6 +8,8 @@
 
 #[path = "strictness/host.rs"]
 mod host;
+#[path = "strictness/outbound.rs"]
+mod outbound;
 #[path = "strictness/services.rs"]
 mod services;
 
@@ -254,6 +256,22 @@ async fn a_request_without_an_unambiguous_authority_gets_no_response() {
         assert_eq!(String::from_utf8_lossy(&answer), "", "{head}");
     }
     assert_eq!(host.ask("uri", "").await, format!("{}/", host.url));
+}
+
+/// Spin hands headers to a component as text and answers by itself when one is none.
+#[tokio::test]
+async fn a_header_that_is_not_text_is_an_empty_500() {
+    let host = Host::start(&manifest(""), &[]);
+    let mut stream = TcpStream::connect(host.url.strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-A: \xff\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+    assert_eq!(body, "");
+    assert_eq!(host.ask("uses", "").await, "1", "no component was asked");
 }
 
 #[tokio::test]

@@ -3,6 +3,11 @@
 //! Servers come from binaries that are installed on the machine, listen on 127.0.0.1 only, and end
 //! with the value that owns them, or with the process that does if it is killed.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it runs natively and waits for processes"
+)]
+
 mod account;
 mod binaries;
 mod database;

@@ -1,112 +1,246 @@
-//! The one connection that an instance holds, shared by its requests.
+//! The connections that an instance holds, for the calls of its requests.
 //!
-//! A std `Mutex`, never held across an await: a request must not wait for what another completes.
+//! A call takes an idle connection for itself. Without one, another is opened while there is room,
+//! and when there is none the call shares. It never waits until a connection is given back: a
+//! request must not await what another one completes. Hence also the std `Mutex`, never held
+//! across an await.
 
+use std::cmp::Reverse;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// At most one connection, which requests use at the same time.
+use crate::race::before;
+
+/// A connection that has answered nothing for so long is shared only when there is no other: a
+/// statement on it may wait for a lock, and what is sent after it would wait too.
+const STALLED: Duration = Duration::from_millis(50);
+
+/// Connections of one address.
 pub(crate) struct Held<C> {
+    most: usize,
     state: Mutex<State<C>>,
 }
 
 struct State<C> {
-    current: Option<Arc<C>>,
+    /// How often connections were lost. All that are held were opened since the last time.
+    generation: u64,
+    slots: Vec<Slot<C>>,
+    /// How many calls are opening one.
+    opening: usize,
     parked: Vec<(Instant, Arc<C>)>,
 }
 
+struct Slot<C> {
+    connection: Arc<C>,
+    calls: usize,
+    /// When a call on it last ended, or the first one began.
+    moved: Instant,
+}
+
+/// A connection in use by one call. Dropping it gives it back, when the call was abandoned too.
+pub(crate) struct InUse<'a, C> {
+    pub(crate) connection: Arc<C>,
+    held: &'a Held<C>,
+    generation: u64,
+}
+
+/// A call that opens a connection, for as long as it does.
+struct Opening<'a, C> {
+    held: &'a Held<C>,
+    generation: u64,
+}
+
+enum Taken<'a, C> {
+    InUse(InUse<'a, C>),
+    Opening(Opening<'a, C>),
+}
+
+/// A failed call.
+#[cfg(target_arch = "wasm32")]
+pub(crate) struct Failure<E> {
+    pub(crate) error: E,
+    /// Whether it may have reached the server.
+    pub(crate) sent: bool,
+}
+
 impl<C> Held<C> {
-    pub(crate) const fn new() -> Self {
+    /// Holds at most `most` connections, parked ones aside.
+    pub(crate) const fn new(most: usize) -> Self {
         Self {
+            most,
             state: Mutex::new(State {
-                current: None,
+                generation: 0,
+                slots: Vec::new(),
+                opening: 0,
                 parked: Vec::new(),
             }),
         }
+    }
+
+    /// The connection for a call: an idle one, a new one, or one to share. `None` when `deadline`
+    /// comes first.
+    ///
+    /// When a new one cannot be had, or not within `patience`, the call shares if it can: the
+    /// server may accept no more of them, and the host's pool may wait until one is given back.
+    pub(crate) async fn connection<E>(
+        &self,
+        open: impl Future<Output = Result<C, E>>,
+        patience: impl Future<Output = ()>,
+        deadline: impl Future<Output = ()> + Unpin,
+    ) -> Option<Result<InUse<'_, C>, E>> {
+        let opening = match self.take() {
+            Taken::InUse(connection) => return Some(Ok(connection)),
+            Taken::Opening(opening) => opening,
+        };
+        let mut open = pin!(open);
+        let opened = match before(pin!(patience), open.as_mut()).await {
+            Some(opened) => opened,
+            None => match self.share() {
+                Some(shared) => return Some(Ok(shared)),
+                None => before(deadline, open).await?,
+            },
+        };
+        Some(match opened {
+            Ok(connection) => Ok(opening.done(connection)),
+            Err(error) => self.share().ok_or(error),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State<C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection, if there is one.
-    pub(crate) fn get(&self) -> Option<Arc<C>> {
+    fn take(&self) -> Taken<'_, C> {
         let mut state = self.state();
         let now = Instant::now();
         state.parked.retain(|(until, _)| *until > now);
-        state.current.clone()
-    }
-
-    /// Holds a new connection, unless a neighbour's came first: then it serves its own call only.
-    pub(crate) fn keep(&self, connection: &Arc<C>) {
-        self.state()
-            .current
-            .get_or_insert_with(|| connection.clone());
-    }
-
-    /// Lets go of this connection, but not of one that replaced it.
-    pub(crate) fn discard(&self, connection: &Arc<C>) {
-        let mut state = self.state();
-        if state
-            .current
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, connection))
-        {
-            state.current = None;
+        let generation = state.generation;
+        let has_room = state.slots.len() + state.opening < self.most;
+        match state.best(now) {
+            Some(slot) if slot.calls == 0 || !has_room => Taken::InUse(InUse {
+                connection: slot.take(now),
+                held: self,
+                generation,
+            }),
+            // Where there is none to share, more are opened than will be held.
+            _ => {
+                state.opening += 1;
+                Taken::Opening(Opening {
+                    held: self,
+                    generation,
+                })
+            }
         }
     }
 
-    /// As [`Self::discard`], but keeps it from being closed for a while: an abandoned statement
-    /// still occupies it, and given back, the host's pool might hand it out again at once.
-    pub(crate) fn park(&self, connection: &Arc<C>, duration: Duration) {
-        self.discard(connection);
+    fn share(&self) -> Option<InUse<'_, C>> {
         let mut state = self.state();
-        if !state
-            .parked
-            .iter()
-            .any(|(_, parked)| Arc::ptr_eq(parked, connection))
-        {
-            state
-                .parked
-                .push((Instant::now() + duration, connection.clone()));
+        let now = Instant::now();
+        let generation = state.generation;
+        let connection = state.best(now)?.take(now);
+        Some(InUse {
+            connection,
+            held: self,
+            generation,
+        })
+    }
+}
+
+impl<C> State<C> {
+    /// The connection that is likely to answer a further call soonest; of several idle ones that
+    /// which was used last, because it is the least likely to have been closed since.
+    fn best(&mut self, now: Instant) -> Option<&mut Slot<C>> {
+        self.slots
+            .iter_mut()
+            .min_by_key(|slot| (slot.has_stalled(now), slot.calls, Reverse(slot.moved)))
+    }
+
+    fn slot(&self, connection: &Arc<C>) -> Option<usize> {
+        let is_it = |slot: &Slot<C>| Arc::ptr_eq(&slot.connection, connection);
+        self.slots.iter().position(is_it)
+    }
+}
+
+impl<C> Slot<C> {
+    fn has_stalled(&self, now: Instant) -> bool {
+        self.calls > 0 && now.duration_since(self.moved) > STALLED
+    }
+
+    fn take(&mut self, now: Instant) -> Arc<C> {
+        if self.calls == 0 {
+            self.moved = now;
+        }
+        self.calls += 1;
+        self.connection.clone()
+    }
+}
+
+impl<'a, C> Opening<'a, C> {
+    /// Holds the new connection, unless there are enough by now or one was lost since it was asked
+    /// for: then it serves its own call only.
+    fn done(self, connection: C) -> InUse<'a, C> {
+        let connection = Arc::new(connection);
+        let mut state = self.held.state();
+        if state.generation == self.generation && state.slots.len() < self.held.most {
+            state.slots.push(Slot {
+                connection: connection.clone(),
+                calls: 1,
+                moved: Instant::now(),
+            });
+        }
+        InUse {
+            connection,
+            held: self.held,
+            generation: self.generation,
+        }
+    }
+}
+
+impl<C> Drop for Opening<'_, C> {
+    fn drop(&mut self) {
+        let mut state = self.held.state();
+        state.opening = state.opening.saturating_sub(1);
+    }
+}
+
+impl<C> InUse<'_, C> {
+    /// Lets go of this connection and of all that were opened before it was found lost: a server
+    /// that restarts closes all of them, and each would cost a call to find out.
+    pub(crate) fn lost(&self) {
+        let mut state = self.held.state();
+        if state.generation == self.generation {
+            state.generation += 1;
+            state.slots.clear();
+        }
+    }
+
+    /// Lets go of this connection but keeps it from being closed for a while: an abandoned
+    /// statement still occupies it, and given back, the host's pool might hand it out at once.
+    pub(crate) fn park(&self, duration: Duration) {
+        let mut state = self.held.state();
+        if let Some(index) = state.slot(&self.connection) {
+            state.slots.swap_remove(index);
+        }
+        let is_it = |parked: &(Instant, Arc<C>)| Arc::ptr_eq(&parked.1, &self.connection);
+        if !state.parked.iter().any(is_it) {
+            let until = Instant::now() + duration;
+            state.parked.push((until, self.connection.clone()));
+        }
+    }
+}
+
+impl<C> Drop for InUse<'_, C> {
+    fn drop(&mut self) {
+        let mut state = self.held.state();
+        let index = state.slot(&self.connection);
+        if let Some(slot) = index.and_then(|index| state.slots.get_mut(index)) {
+            slot.calls = slot.calls.saturating_sub(1);
+            slot.moved = Instant::now();
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_connection_is_held() {
-        let (held, first, second) = (Held::new(), Arc::new(1), Arc::new(2));
-        assert!(held.get().is_none());
-        held.keep(&first);
-        held.keep(&second);
-        assert!(Arc::ptr_eq(&held.get().unwrap(), &first));
-    }
-
-    #[test]
-    fn a_neighbours_new_connection_survives() {
-        let (held, failed, fresh) = (Held::new(), Arc::new(1), Arc::new(1));
-        held.keep(&failed);
-        held.discard(&failed);
-        held.keep(&fresh);
-        held.discard(&failed);
-        assert!(Arc::ptr_eq(&held.get().unwrap(), &fresh));
-    }
-
-    #[test]
-    fn a_parked_connection_is_kept_open_for_its_time_only() {
-        let (held, slow) = (Held::new(), Arc::new(1));
-        held.keep(&slow);
-        held.park(&slow, Duration::from_secs(60));
-        held.park(&slow, Duration::from_secs(60));
-        assert!(held.get().is_none());
-        assert_eq!(Arc::strong_count(&slow), 2);
-        let brief = Arc::new(2);
-        held.park(&brief, Duration::ZERO);
-        assert!(held.get().is_none());
-        assert_eq!(Arc::strong_count(&brief), 1);
-    }
-}
+mod tests;

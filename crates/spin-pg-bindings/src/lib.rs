@@ -6,9 +6,11 @@
 
 #[cfg(target_arch = "wasm32")]
 mod bindings;
+#[cfg(target_arch = "wasm32")]
+mod clock;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod held;
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(test, target_arch = "wasm32"))]
 mod race;
 
 pub mod postgres;

@@ -1,22 +1,15 @@
 //! Calls against the clock, and calls that the host answers at once.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::time::Duration;
+use std::pin::pin;
 
 use futures::future::{Either, select};
 
-/// A clock that several calls in a row race against.
-pub(crate) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Starts a clock that rings after `duration`.
-pub(crate) fn timer(duration: Duration) -> Timer {
-    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    Box::pin(wasip3::clocks::monotonic_clock::wait_for(nanoseconds))
-}
-
-/// What `call` gives, or `None` when the timer rings first; the call is then abandoned.
-pub(crate) async fn before<T>(timer: &mut Timer, call: impl Future<Output = T>) -> Option<T> {
+/// What `call` gives, or `None` when `timer` rings first; the call is then abandoned.
+pub(crate) async fn before<T>(
+    timer: impl Future<Output = ()> + Unpin,
+    call: impl Future<Output = T>,
+) -> Option<T> {
     match select(pin!(call), timer).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
@@ -36,4 +29,27 @@ pub(crate) async fn answered_at_once<T>(call: impl Future<Output = T>) -> (T, bo
     })
     .await;
     (output, polls == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_of_the_two_counts() {
+        assert_eq!(before(pending(), ready(1)).await, Some(1));
+        assert_eq!(before(ready(()), pending::<()>()).await, None);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_a_round_trip_is_not_at_once() {
+        assert_eq!(answered_at_once(ready(1)).await, (1, true));
+        let round_trip = async {
+            tokio::task::yield_now().await;
+            1
+        };
+        assert_eq!(answered_at_once(round_trip).await, (1, false));
+    }
 }

@@ -16,6 +16,7 @@ use tower::ServiceExt;
 
 use crate::config::HttpConfig;
 use crate::context::{RequestContext, X_REQUEST_ID};
+use crate::gate::Decision;
 use crate::log::{self, Level, RequestLine};
 use crate::{Metrics, Problem, cors};
 
@@ -49,9 +50,10 @@ impl App {
 
     /// Answers one request. Every error leaves as a problem document, every response with its
     /// length: without one, a host that does not set TCP_NODELAY stalls it for 40 ms.
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn handle(&self, mut request: Request) -> Response {
         let started = Instant::now();
         let context = RequestContext::from_headers(request.headers());
+        request.extensions_mut().insert(context.clone());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
 
@@ -60,6 +62,7 @@ impl App {
             Err(never) => match never {},
         };
         let route = response.extensions_mut().remove::<MatchedPath>();
+        let decision = response.extensions_mut().remove::<Decision>();
         let problem = problem_of(&mut response);
         if let Some(problem) = &problem {
             write_problem(&mut response, problem.render(&path, &context.request_id));
@@ -74,6 +77,8 @@ impl App {
         }
         let mut line = RequestLine::new(&context, &method, response.status());
         line.route = route;
+        line.user_id = decision.and_then(|decision| decision.caller);
+        line.rate_limit = decision.filter(|d| d.limit_is_open).map(|_| "open");
         line.ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         line.error = problem.as_ref().and_then(Problem::internal_text);
         log::request(self.log_level, &line);

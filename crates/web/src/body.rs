@@ -13,13 +13,14 @@ use serde_path_to_error::{Path, Segment};
 
 use accounts::FieldError;
 
-use crate::Problem;
 use crate::problem::too_large;
+use crate::{Problem, query};
 
 /// The most bytes that a request body may have.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 /// RFC 5789, section 3.1: what a PATCH may carry.
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -32,6 +33,21 @@ pub struct Json<T> {
 
 /// A JSON merge patch (RFC 7396), as `application/merge-patch+json` or `application/json`.
 pub struct MergePatch<T>(pub T);
+
+/// A form, as the OAuth2 password grant is sent.
+pub struct Form<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        if !has_media_type(request.headers(), &[FORM]) {
+            let refusal = unsupported("Send the body as application/x-www-form-urlencoded.");
+            return Err(refusal.with_header(ACCEPT, HeaderValue::from_static(FORM)));
+        }
+        query::parse(&read(request).await?).map(Self)
+    }
+}
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::header::{
     AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::CorsLayer;
@@ -31,7 +32,16 @@ pub fn layer(origins: &[HeaderValue]) -> Option<CorsLayer> {
         HeaderName::from_static("traceparent"),
         X_REQUEST_ID,
     ];
-    let read = [ETAG, LINK, LOCATION, RETRY_AFTER, X_REQUEST_ID];
+    let read = [
+        ETAG,
+        LINK,
+        LOCATION,
+        HeaderName::from_static("ratelimit"),
+        HeaderName::from_static("ratelimit-policy"),
+        RETRY_AFTER,
+        WWW_AUTHENTICATE,
+        X_REQUEST_ID,
+    ];
     Some(
         CorsLayer::new()
             .allow_origin(origins.to_vec())

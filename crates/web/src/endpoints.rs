@@ -160,7 +160,10 @@ mod tests {
 
     #[test]
     fn every_endpoint_is_listed_once() {
-        let rows: HashSet<_> = Endpoint::ALL.iter().map(|e| (e.method(), e.path())).collect();
+        let rows: HashSet<_> = Endpoint::ALL
+            .iter()
+            .map(|e| (e.method(), e.path()))
+            .collect();
         assert_eq!(rows.len(), Endpoint::ALL.len());
         // The last variant is the last of the list: one that was added is not left out.
         assert_eq!(Endpoint::Metrics as usize + 1, Endpoint::ALL.len());

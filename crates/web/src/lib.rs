@@ -3,19 +3,29 @@
 //!
 //! A component builds an axum `Router` and hands it to [`App`]; the rest happens around it.
 
+pub mod answer;
 pub mod app;
 pub mod body;
+pub mod breach_api;
 pub mod conditional;
 pub mod config;
 pub mod context;
 pub mod cors;
 pub mod cursor;
+pub mod endpoints;
+pub mod gate;
 #[cfg(target_arch = "wasm32")]
 pub mod host;
+pub mod idempotency;
+pub mod list;
 pub mod log;
 pub mod metrics;
 pub mod problem;
 pub mod query;
+pub mod services;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod tokens;
 
 pub use app::App;
 pub use metrics::Metrics;

@@ -45,6 +45,12 @@ pub struct RequestLine<'a> {
     /// The route's template, such as `/api/v1/users/{id}`; absent when no route matched.
     pub route: Option<&'a str>,
     pub status: u16,
+    /// Who called, when they are signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<accounts::UserId>,
+    /// `open` when the request could not be counted because Redis did not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<&'static str>,
     /// Milliseconds from the first byte of the request seen here to the response's head.
     pub ms: f64,
     /// The internal text of an error, which the client does not see.
@@ -60,6 +66,8 @@ impl<'a> RequestLine<'a> {
             method: method.as_str(),
             route: None,
             status: status.as_u16(),
+            user_id: None,
+            rate_limit: None,
             ms: 0.0,
             error: None,
         }
@@ -68,6 +76,8 @@ impl<'a> RequestLine<'a> {
     fn level(&self) -> Level {
         if self.status >= 500 {
             Level::Error
+        } else if self.rate_limit.is_some() {
+            Level::Warn
         } else {
             Level::Info
         }

@@ -11,7 +11,7 @@ pub mod text;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use accounts::users::Deferred;
+use accounts::Deferred;
 use http::{Method, StatusCode};
 use spin_pg_bindings::redis::{Arg, Redis};
 use uuid::Uuid;

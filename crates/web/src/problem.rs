@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use accounts::{Error, FieldError};
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, RETRY_AFTER};
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -96,6 +96,26 @@ impl Problem {
         )
     }
 
+    /// 401 with its challenge: one document for every reason, which goes to the log only.
+    pub fn unauthenticated(challenge: &'static str, internal: &str) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "Send a valid access token: Authorization: Bearer <token>.",
+        )
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+        .with_internal(internal)
+    }
+
+    /// 403 for what the caller's role does not allow.
+    pub fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "This takes the role of an admin.",
+        )
+    }
+
     /// 428: the configuration asks for `If-Match`.
     pub fn precondition_required() -> Self {
         Self::new(
@@ -178,6 +198,14 @@ pub(crate) fn too_large() -> Problem {
     )
 }
 
+/// 401 of the endpoints that give tokens.
+fn refused_sign_in(code: &'static str, detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, code, detail).with_header(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer error=\"invalid_grant\""),
+    )
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
@@ -189,6 +217,31 @@ impl From<Error> for Problem {
                 "Another user has this email.",
             )
             .with_errors(vec![FieldError::new("email", "is taken")]),
+            Error::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                "last_admin",
+                "This is the last active admin; make another one first.",
+            ),
+            Error::WrongPassword => refused_sign_in(
+                "invalid_credentials",
+                "The email or the password is wrong, or the account cannot sign in.",
+            ),
+            Error::BadRefreshToken => refused_sign_in(
+                "invalid_refresh_token",
+                "The refresh token cannot be used; sign in again.",
+            ),
+            Error::TooManyAttempts(seconds) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "There were too many attempts; wait as long as Retry-After says.",
+            )
+            .with_header(RETRY_AFTER, HeaderValue::from(seconds)),
+            Error::Busy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Too many passwords are being checked right now; try again.",
+            )
+            .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS),
             Error::KeyInFlight => Self::new(
                 StatusCode::CONFLICT,
                 "idempotency_key_in_flight",

@@ -15,12 +15,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parse(parts.uri.query().unwrap_or_default()).map(Self)
+        parse(parts.uri.query().unwrap_or_default().as_bytes()).map(Self)
     }
 }
 
-fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
-    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+/// Pairs of a query string or a form.
+pub(crate) fn parse<T: DeserializeOwned>(pairs: &[u8]) -> Result<T, Problem> {
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(pairs));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let detail = bounded(&error.inner().to_string());
         Problem::invalid(vec![FieldError::at(pointer(error.path(), &detail), detail)])
@@ -39,17 +40,20 @@ mod tests {
     }
 
     fn refusal(query: &str) -> String {
-        let problem = parse::<Parameters>(query).unwrap_err();
+        let problem = parse::<Parameters>(query.as_bytes()).unwrap_err();
         String::from_utf8(problem.render("/", "r")).unwrap()
     }
 
     #[test]
     fn parameters_are_decoded() {
         assert_eq!(
-            parse::<Parameters>("limit=a%20b+c").unwrap().limit.unwrap(),
+            parse::<Parameters>(b"limit=a%20b+c")
+                .unwrap()
+                .limit
+                .unwrap(),
             "a b c"
         );
-        assert!(parse::<Parameters>("").unwrap().limit.is_none());
+        assert!(parse::<Parameters>(b"").unwrap().limit.is_none());
     }
 
     #[test]

@@ -1,59 +1,24 @@
-//! The router with a database that answers as each test tells it, and no Redis.
+//! The router with a database that answers as each test tells it, called by an admin.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use accounts::users::Deferred;
-use async_trait::async_trait;
 use axum::body::Body;
 use futures::executor::block_on;
 use http::Request;
 use http::response::Parts;
 use http_body_util::BodyExt;
-use spin_pg_bindings::postgres::{Database, DatabaseError, Error, Param, Row, Value};
-use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+use spin_pg_bindings::postgres::{DatabaseError, Error, FromRow, Row, Value};
 use time::macros::datetime;
 use uuid::Uuid;
 use web::App;
-use web::config::HttpConfig;
-use web::log::Level;
+use web::services::Services;
+use web::testing::{Scripted, authorization, quiet, stores, variables};
+use web::tokens::Verifier;
+
+use accounts::User;
 
 use super::*;
 
+const USERS: &str = "/api/v1/users";
 const ID: Uuid = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
-
-/// The answers still to be given; a statement too many fails the test.
-struct Scripted(Mutex<Vec<Result<Vec<Row>, Error>>>);
-
-#[async_trait]
-impl Database for Scripted {
-    async fn read(&self, _: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
-        self.0.lock().unwrap().pop().expect("a statement too many")
-    }
-
-    async fn write(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
-        self.read(sql, params).await
-    }
-}
-
-struct NoRedis;
-
-#[async_trait]
-impl Redis for NoRedis {
-    async fn execute(&self, _: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
-        Err(RedisError::Connection("refused".into()))
-    }
-}
-
-struct NothingDeferred;
-
-#[async_trait]
-impl Deferred for NothingDeferred {
-    fn spawn(&self, _: Pin<Box<dyn Future<Output = ()> + Send>>) {}
-    async fn sleep(&self, _: Duration) {}
-}
 
 fn user_row(extra: Option<(&str, Value)>) -> Row {
     let at = datetime!(2026-01-31 12:00 UTC);
@@ -64,6 +29,7 @@ fn user_row(extra: Option<(&str, Value)>) -> Row {
         ("role", Value::Text("user".into())),
         ("is_active", Value::Bool(true)),
         ("version", Value::Int64(3)),
+        ("session_epoch", Value::Int64(0)),
         ("created_at", Value::Timestamp(at)),
         ("updated_at", Value::Timestamp(at)),
     ];
@@ -80,25 +46,29 @@ fn send(
     request: http::request::Builder,
     body: &'static str,
 ) -> (Parts, serde_json::Value) {
-    let database = Arc::new(Scripted(Mutex::new(answers)));
-    let ttl = Duration::from_secs(30);
+    let (variables, database) = (variables(), Scripted::new(answers));
+    let admin = User {
+        id: UserId::generate(),
+        role: accounts::Role::Admin,
+        ..User::from_row(&user_row(None)).unwrap()
+    };
+    let stores = stores(database.clone(), Some(admin.clone()));
+    let audit = Audit::new(stores.database.clone());
+    let verifier = Verifier::read(&variables).unwrap();
+    let services = Services::read(&variables, stores, verifier).unwrap();
     let state = UsersState {
-        users: Users::new(
-            database.clone(),
-            Arc::new(NoRedis),
-            ttl,
-            Arc::new(NothingDeferred),
-        ),
+        sessions: services.sessions(None),
+        users: services.users,
+        passwords: services.passwords,
+        audit,
         cursors: CursorKey::new(vec![1; 32]),
         require_if_match: true,
     };
-    let config = HttpConfig {
-        allowed_origins: Vec::new(),
-        log_level: Level::Error,
-    };
+    let app = App::new(router(services.gate, state), &quiet());
+    let request = request.header("authorization", authorization(&admin));
     let request = request.body(Body::from(body)).unwrap();
-    let (parts, body) = block_on(App::new(router(state), &config).handle(request)).into_parts();
-    assert!(database.0.lock().unwrap().is_empty(), "a statement too few");
+    let (parts, body) = block_on(app.handle(request)).into_parts();
+    assert_eq!(database.left(), 0, "a statement too few");
     let body = block_on(body.collect()).unwrap().to_bytes();
     (parts, serde_json::from_slice(&body).unwrap_or_default())
 }

@@ -1,19 +1,13 @@
 //! What a list of users is asked for, and a page of the answer.
-//!
-//! Pages continue from a position (keyset pagination): the sort key and the id of the last user.
-//! Each page costs the same, and users created meanwhile neither repeat nor hide others.
 
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-use uuid::Uuid;
 
 use crate::email::Email;
 use crate::error::FieldErrors;
+use crate::page::{self, DEFAULT_LIMIT, parse_flag, parse_limit, parse_time, timestamp};
 use crate::{Error, Role, User};
 
-const DEFAULT_LIMIT: i64 = 20;
-const MAX_LIMIT: i64 = 100;
+pub use crate::page::Position;
 
 /// The key that a list is ordered by; ids break ties in the same direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +45,7 @@ impl Sort {
     }
 
     /// The position of `user` in this order.
-    fn position_of(self, user: &User) -> Position {
+    pub(super) fn position_of(self, user: &User) -> Position {
         let key = match self.key {
             SortKey::CreatedAt => timestamp(user.created_at),
             SortKey::UpdatedAt => timestamp(user.updated_at),
@@ -60,17 +54,6 @@ impl Sort {
         };
         Position { key, id: user.id.0 }
     }
-}
-
-fn timestamp(time: OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_default()
-}
-
-/// Where a page ends: the sort key's text and the id. Travels in cursors.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
-    pub key: String,
-    pub id: Uuid,
 }
 
 /// The parameters as they were sent, all optional.
@@ -154,24 +137,6 @@ impl ListQuery {
     }
 }
 
-fn parse_limit(text: &str) -> Result<i64, &'static str> {
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse::<i64>() {
-        Ok(limit) if is_number && limit >= 1 => Ok(limit.min(MAX_LIMIT)),
-        // Digits that overflow are still a number over 100.
-        Err(_) if is_number => Ok(MAX_LIMIT),
-        _ => Err("must be a whole number of at least 1"),
-    }
-}
-
-fn parse_flag(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err("must be `true` or `false`"),
-    }
-}
-
 fn parse_prefix(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
@@ -180,37 +145,8 @@ fn parse_prefix(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-fn parse_time(text: &str) -> Result<OffsetDateTime, &'static str> {
-    const WRONG: &str = "must be an RFC 3339 time such as 2026-01-31T12:00:00Z";
-    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| WRONG)?;
-    time.checked_to_offset(time::UtcOffset::UTC)
-        .filter(|time| time.year() >= 1)
-        .ok_or(WRONG)
-}
-
 /// One page of users.
-#[derive(Debug)]
-pub struct Page {
-    pub users: Vec<User>,
-    /// Where the next page begins; `None` on the last one.
-    pub next: Option<Position>,
-    /// How many users the filters let through, when it was asked for.
-    pub total: Option<i64>,
-}
-
-impl Page {
-    /// `users` holds one more than `limit` when there is a next page.
-    pub(super) fn cut(mut users: Vec<User>, query: &ListQuery, total: Option<i64>) -> Self {
-        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let more = users.len() > limit;
-        users.truncate(limit);
-        let next = users
-            .last()
-            .filter(|_| more)
-            .map(|user| query.sort.position_of(user));
-        Self { users, next, total }
-    }
-}
+pub type Page = page::Page<User>;
 
 #[cfg(test)]
 mod tests {
@@ -263,13 +199,5 @@ mod tests {
         let same = parse(|p| (p.q, p.limit) = (Some("Ada".into()), Some("5".into()))).unwrap();
         assert_eq!(by_name.context(), same.context());
         assert_ne!(by_name.context(), parse(|_| ()).unwrap().context());
-    }
-
-    #[test]
-    fn times_are_rfc_3339() {
-        assert!(parse_time("2026-01-31T12:00:00+02:00").is_ok());
-        for bad in ["2026-01-31", "now", "", "2026-13-01T00:00:00Z", "infinity"] {
-            assert!(parse_time(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! Postgres over the host's connection.
 //!
-//! The instance holds one connection, opened at first use, on which its requests' statements
-//! follow one another. It is dropped when it is lost and when a deadline passes.
+//! The instance holds a few connections, opened when they are needed first. A statement has one to
+//! itself, so that it can wait for a lock without making others wait; only when all are busy does
+//! it share one. A connection is dropped when it is lost and when a deadline passes.
 //!
 //! When is a statement sent a second time? The host prepares every statement and then executes it,
 //! and says "closed" for a connection that was lost during either, so the error alone does not
@@ -20,9 +21,15 @@ use async_trait::async_trait;
 
 use super::{Database, Error, Param, Row};
 use crate::bindings::postgres as host;
-use crate::held::Held;
-use crate::race::{Timer, before, timer};
+use crate::clock::{Timer, timer, wait};
+use crate::held::{Failure, Held, InUse};
+use crate::race::before;
 pub use stream::RowStream;
+
+/// The connections of one instance. It serves at most 16 requests at once, and all instances of a
+/// component share the 64 connections of the host's pool: with 4 each they last for 16 busy
+/// instances, 256 requests. Beyond that, opening one waits until another is given back.
+const CONNECTIONS: usize = 4;
 
 /// How long an abandoned statement may still run: the role's `statement_timeout`.
 const ABANDONED: Duration = Duration::from_secs(5);
@@ -32,13 +39,6 @@ pub struct HostPostgres {
     dsn: String,
     deadline: Duration,
     held: Held<host::Connection>,
-}
-
-/// A failed statement.
-struct Failure {
-    error: Error,
-    /// Whether the statement may have reached the server.
-    sent: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -55,7 +55,7 @@ impl HostPostgres {
         Self {
             dsn,
             deadline,
-            held: Held::new(),
+            held: Held::new(CONNECTIONS),
         }
     }
 
@@ -89,59 +89,49 @@ impl HostPostgres {
         let mut timer = timer(self.deadline);
         let connection = self.connection(&mut timer).await?;
         match self
-            .run_on(&mut timer, &connection, sql, params.clone())
+            .run_on(&mut timer, connection, sql, params.clone())
             .await
         {
             Err(Failure { error, sent }) if is_lost(&error) && (kind == Kind::Read || !sent) => {}
             done => return done.map_err(|failure| failure.error),
         }
-        // The lost one goes back to the host before another is asked for.
-        drop(connection);
+        // The lost one is back at the host, and none that was opened before this is held any more.
         let connection = self.connection(&mut timer).await?;
-        let done = self.run_on(&mut timer, &connection, sql, params).await;
+        let done = self.run_on(&mut timer, connection, sql, params).await;
         done.map_err(|failure| failure.error)
     }
 
-    /// The held connection, or a new one.
-    async fn connection(&self, timer: &mut Timer) -> Result<Arc<host::Connection>, Error> {
-        if let Some(connection) = self.held.get() {
-            return Ok(connection);
-        }
-        let opened = before(timer, self.open()).await;
-        let connection = Arc::new(opened.ok_or(Error::Timeout(self.deadline))??);
-        self.held.keep(&connection);
-        Ok(connection)
+    async fn connection(&self, timer: &mut Timer) -> Result<InUse<'_, host::Connection>, Error> {
+        let patience = wait(self.deadline / 3);
+        let found = self.held.connection(self.open(), patience, timer).await;
+        found.ok_or(Error::Timeout(self.deadline))?
     }
 
     async fn run_on(
         &self,
         timer: &mut Timer,
-        connection: &Arc<host::Connection>,
+        in_use: InUse<'_, host::Connection>,
         sql: &str,
         params: Vec<host::ParameterValue>,
-    ) -> Result<Vec<Row>, Failure> {
+    ) -> Result<Vec<Row>, Failure<Error>> {
         let rows = async {
-            let rows = stream::start(connection.clone(), sql, params).await?;
+            let rows = stream::start(in_use.connection.clone(), sql, params).await?;
             rows.collect()
                 .await
                 .map_err(|error| Failure { error, sent: true })
         };
-        match before(timer, rows).await {
-            None => {
-                self.held.park(connection, ABANDONED);
-                Err(Failure {
-                    error: Error::Timeout(self.deadline),
-                    sent: true,
-                })
+        let Some(rows) = before(timer, rows).await else {
+            in_use.park(ABANDONED);
+            return Err(Failure {
+                error: Error::Timeout(self.deadline),
+                sent: true,
+            });
+        };
+        rows.inspect_err(|failure| {
+            if failure.error.ends_connection() {
+                in_use.lost();
             }
-            Some(Err(failure)) => {
-                if failure.error.ends_connection() {
-                    self.held.discard(connection);
-                }
-                Err(failure)
-            }
-            Some(rows) => rows,
-        }
+        })
     }
 }
 

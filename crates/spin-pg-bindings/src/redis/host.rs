@@ -4,15 +4,20 @@
 //! dropped when it is lost and when a deadline passes. A command is sent again, on a new
 //! connection, only when the host refused it without waiting, so that it did not reach Redis.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use super::{Arg, Redis, RedisError, Reply};
 use crate::bindings::redis as host;
-use crate::held::Held;
-use crate::race::{Timer, answered_at_once, before, timer};
+use crate::clock::{Timer, timer, wait};
+use crate::held::{Failure, Held, InUse};
+use crate::race::{answered_at_once, before};
+
+/// One is enough: commands of several requests follow one another on it without waiting, and none
+/// that the app sends blocks.
+const CONNECTIONS: usize = 1;
 
 /// After a timeout or a failed connection, how long calls fail at once: a Redis that is down costs
 /// an instance one deadline in this time, not one a request.
@@ -26,13 +31,6 @@ pub struct HostRedis {
     backing_off_until: Mutex<Option<Instant>>,
 }
 
-/// A failed command.
-struct Failure {
-    error: RedisError,
-    /// Whether the command may have reached Redis.
-    sent: bool,
-}
-
 impl HostRedis {
     /// `url` is `redis[s]://[user:password@]host:port`. `deadline` bounds each command with
     /// everything that it takes.
@@ -40,7 +38,7 @@ impl HostRedis {
         Self {
             url,
             deadline,
-            held: Held::new(),
+            held: Held::new(CONNECTIONS),
             backing_off_until: Mutex::new(None),
         }
     }
@@ -68,7 +66,7 @@ impl HostRedis {
         args: Vec<host::RedisParameter>,
     ) -> Result<Vec<Reply>, RedisError> {
         let connection = self.connection(timer).await?;
-        match self.run_on(timer, &connection, command, args.clone()).await {
+        match self.run_on(timer, connection, command, args.clone()).await {
             Err(Failure {
                 error: RedisError::Connection(_),
                 sent: false,
@@ -76,33 +74,33 @@ impl HostRedis {
             done => return done.map_err(|failure| failure.error),
         }
         let connection = self.connection(timer).await?;
-        let done = self.run_on(timer, &connection, command, args).await;
+        let done = self.run_on(timer, connection, command, args).await;
         done.map_err(|failure| failure.error)
     }
 
-    /// The held connection, or a new one.
-    async fn connection(&self, timer: &mut Timer) -> Result<Arc<host::Connection>, RedisError> {
-        if let Some(connection) = self.held.get() {
-            return Ok(connection);
-        }
-        let opened = before(timer, host::Connection::open(self.url.clone())).await;
-        let opened = opened.ok_or(RedisError::Timeout(self.deadline))?;
-        let connection = opened.map_err(|error| RedisError::Connection(text(error)))?;
-        let connection = Arc::new(connection);
-        self.held.keep(&connection);
-        Ok(connection)
+    async fn connection(
+        &self,
+        timer: &mut Timer,
+    ) -> Result<InUse<'_, host::Connection>, RedisError> {
+        let open = async {
+            let opened = host::Connection::open(self.url.clone()).await;
+            opened.map_err(|error| RedisError::Connection(text(error)))
+        };
+        let patience = wait(self.deadline / 3);
+        let found = self.held.connection(open, patience, timer).await;
+        found.ok_or(RedisError::Timeout(self.deadline))?
     }
 
     async fn run_on(
         &self,
         timer: &mut Timer,
-        connection: &Arc<host::Connection>,
+        in_use: InUse<'_, host::Connection>,
         command: &str,
         args: Vec<host::RedisParameter>,
-    ) -> Result<Vec<Reply>, Failure> {
-        let call = answered_at_once(connection.execute(command.to_owned(), args));
-        let Some((answer, at_once)) = before(timer, call).await else {
-            self.held.discard(connection);
+    ) -> Result<Vec<Reply>, Failure<RedisError>> {
+        let call = in_use.connection.execute(command.to_owned(), args);
+        let Some((answer, at_once)) = before(timer, answered_at_once(call)).await else {
+            in_use.lost();
             return Err(Failure {
                 error: RedisError::Timeout(self.deadline),
                 sent: true,
@@ -113,7 +111,7 @@ impl HostRedis {
             .map_err(|error| {
                 let error = RedisError::from_driver_text(text(error));
                 if matches!(error, RedisError::Connection(_)) {
-                    self.held.discard(connection);
+                    in_use.lost();
                 }
                 Failure {
                     error,

@@ -4,6 +4,10 @@
 
 #![cfg(target_arch = "wasm32")]
 #![allow(
+    clippy::disallowed_methods,
+    reason = "it tries the host's interfaces as they are"
+)]
+#![allow(
     clippy::indexing_slicing,
     clippy::panic,
     reason = "to panic is one of the actions"

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Failure, convert};
+use super::convert;
 use crate::bindings::postgres as host;
+use crate::clock::timer;
+use crate::held::Failure;
 use crate::postgres::{Error, Row};
-use crate::race::{answered_at_once, before, timer};
+use crate::race::{answered_at_once, before};
 
 /// The rows of a statement, one by one.
 pub struct RowStream {
@@ -25,7 +27,7 @@ pub(super) async fn start(
     connection: Arc<host::Connection>,
     sql: &str,
     params: Vec<host::ParameterValue>,
-) -> Result<RowStream, Failure> {
+) -> Result<RowStream, Failure<Error>> {
     let call = connection.query_async(sql.to_owned(), params);
     let (answer, at_once) = answered_at_once(call).await;
     let (columns, rows, result) = answer.map_err(|error| Failure {

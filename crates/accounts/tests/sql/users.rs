@@ -1,49 +1,13 @@
-//! The users use cases against a real Postgres, a fresh database each, with a Redis that is down.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
-
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+//! The users resource.
 
 use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
-use accounts::users::Deferred;
 use accounts::users::list::{ListParameters, ListQuery};
 use accounts::{Error, NewUser, User, UserId, UserPatch, Users};
-use async_trait::async_trait;
-use spin_pg_bindings::postgres::NativePostgres;
-use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
 
-struct RedisIsDown;
-
-#[async_trait]
-impl Redis for RedisIsDown {
-    async fn execute(&self, _: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
-        Err(RedisError::Connection("down".into()))
-    }
-}
-
-/// Drops the work: with Redis down for good there is nobody to tell.
-struct NothingDeferred;
-
-#[async_trait]
-impl Deferred for NothingDeferred {
-    fn spawn(&self, _: Pin<Box<dyn Future<Output = ()> + Send>>) {}
-    async fn sleep(&self, _: Duration) {}
-}
+use crate::world::{World, actor};
 
 async fn users() -> Users {
-    let admin = std::env::var("ROSTER_DATABASE_URL").expect("run `cargo xtask test`");
-    let url = devservices::create_database(&admin).await.unwrap();
-    let database = NativePostgres::connect(&url).await.unwrap();
-    let ttl = Duration::from_secs(30);
-    Users::new(
-        Arc::new(database),
-        Arc::new(RedisIsDown),
-        ttl,
-        Arc::new(NothingDeferred),
-    )
+    World::new().await.users
 }
 
 fn new(email: &str) -> NewUser {
@@ -72,7 +36,7 @@ async fn page(users: &Users, parameters: ListParameters, size: &str) -> Vec<User
     let mut all = Vec::new();
     loop {
         let page = users.list_users(&query).await.unwrap();
-        all.extend(page.users);
+        all.extend(page.items);
         match page.next {
             Some(position) => query.after = Some(position),
             None => return all,
@@ -91,7 +55,10 @@ async fn a_created_user_is_found_with_every_field() {
         Some("admin"),
         Some(false),
     );
-    let created = users.create_user(ada.unwrap(), None).await.unwrap();
+    let created = users
+        .create_user(ada.unwrap(), None, actor())
+        .await
+        .unwrap();
     assert_eq!(created.email.as_str(), "ada@example.com");
     assert_eq!((created.version, created.is_active), (1, false));
     assert_eq!(users.get_user(created.id).await.unwrap(), created);
@@ -100,13 +67,19 @@ async fn a_created_user_is_found_with_every_field() {
 #[tokio::test]
 async fn an_email_belongs_to_one_user() {
     let users = users().await;
-    users.create_user(new("a@b.example"), None).await.unwrap();
-    let twin = users.create_user(new("A@B.example"), None).await;
+    users
+        .create_user(new("a@b.example"), None, actor())
+        .await
+        .unwrap();
+    let twin = users.create_user(new("A@B.example"), None, actor()).await;
     assert_eq!(twin, Err(Error::EmailTaken));
-    let other = users.create_user(new("c@b.example"), None).await.unwrap();
+    let other = users
+        .create_user(new("c@b.example"), None, actor())
+        .await
+        .unwrap();
     let patch = UserPatch::parse(Some("a@b.example"), None, None, None).unwrap();
     assert_eq!(
-        users.update_user(other.id, &patch, None).await,
+        users.update_user(other.id, &patch, None, actor()).await,
         Err(Error::EmailTaken)
     );
 }
@@ -114,28 +87,33 @@ async fn an_email_belongs_to_one_user() {
 #[tokio::test]
 async fn a_change_needs_the_version_that_it_expects() {
     let users = users().await;
-    let one = users.create_user(new("a@b.example"), None).await.unwrap();
+    let one = users
+        .create_user(new("a@b.example"), None, actor())
+        .await
+        .unwrap();
     let two = users
-        .update_user(one.id, &rename("Two"), Some(vec![1]))
+        .update_user(one.id, &rename("Two"), Some(vec![1]), actor())
         .await
         .unwrap();
     assert_eq!((two.version, two.full_name.as_str()), (2, "Two"));
     assert!(two.updated_at > one.updated_at && two.created_at == one.created_at);
 
     let stale = users
-        .update_user(one.id, &rename("Three"), Some(vec![1]))
+        .update_user(one.id, &rename("Three"), Some(vec![1]), actor())
         .await;
     assert_eq!(stale, Err(Error::Stale));
     assert_eq!(
-        users.update_user(one.id, &rename("x"), Some(vec![])).await,
+        users
+            .update_user(one.id, &rename("x"), Some(vec![]), actor())
+            .await,
         Err(Error::Stale)
     );
     let either = users
-        .update_user(one.id, &rename("Three"), Some(vec![9, 2]))
+        .update_user(one.id, &rename("Three"), Some(vec![9, 2]), actor())
         .await;
     assert_eq!(either.unwrap().version, 3);
     let nobody = users
-        .update_user(UserId::generate(), &rename("x"), None)
+        .update_user(UserId::generate(), &rename("x"), None, actor())
         .await;
     assert_eq!(nobody, Err(Error::NotFound));
 }
@@ -143,14 +121,21 @@ async fn a_change_needs_the_version_that_it_expects() {
 #[tokio::test]
 async fn an_empty_patch_answers_the_current_state() {
     let users = users().await;
-    let user = users.create_user(new("a@b.example"), None).await.unwrap();
+    let user = users
+        .create_user(new("a@b.example"), None, actor())
+        .await
+        .unwrap();
     let empty = UserPatch::default();
     assert_eq!(
-        users.update_user(user.id, &empty, Some(vec![1])).await,
+        users
+            .update_user(user.id, &empty, Some(vec![1]), actor())
+            .await,
         Ok(user.clone())
     );
     assert_eq!(
-        users.update_user(user.id, &empty, Some(vec![7])).await,
+        users
+            .update_user(user.id, &empty, Some(vec![7]), actor())
+            .await,
         Err(Error::Stale)
     );
 }
@@ -158,13 +143,22 @@ async fn an_empty_patch_answers_the_current_state() {
 #[tokio::test]
 async fn deletion_is_conditional_and_final() {
     let users = users().await;
-    let user = users.create_user(new("a@b.example"), None).await.unwrap();
+    let user = users
+        .create_user(new("a@b.example"), None, actor())
+        .await
+        .unwrap();
     assert_eq!(
-        users.delete_user(user.id, Some(vec![2])).await,
+        users.delete_user(user.id, Some(vec![2]), actor()).await,
         Err(Error::Stale)
     );
-    assert_eq!(users.delete_user(user.id, Some(vec![1])).await, Ok(()));
-    assert_eq!(users.delete_user(user.id, None).await, Err(Error::NotFound));
+    assert_eq!(
+        users.delete_user(user.id, Some(vec![1]), actor()).await,
+        Ok(())
+    );
+    assert_eq!(
+        users.delete_user(user.id, None, actor()).await,
+        Err(Error::NotFound)
+    );
     assert_eq!(users.get_user(user.id).await, Err(Error::NotFound));
 }
 
@@ -172,29 +166,29 @@ async fn deletion_is_conditional_and_final() {
 async fn an_idempotency_key_creates_one_user_and_replays_it() {
     let users = users().await;
     let first = users
-        .create_user(new("a@b.example"), Some(request("k", b"1")))
+        .create_user(new("a@b.example"), Some(request("k", b"1")), actor())
         .await
         .unwrap();
     users
-        .update_user(first.id, &rename("Changed"), None)
+        .update_user(first.id, &rename("Changed"), None, actor())
         .await
         .unwrap();
     let again = users
-        .create_user(new("a@b.example"), Some(request("k", b"1")))
+        .create_user(new("a@b.example"), Some(request("k", b"1")), actor())
         .await
         .unwrap();
     assert_eq!(again, first, "the answer is replayed as it was");
 
     let other = users
-        .create_user(new("c@b.example"), Some(request("k", b"2")))
+        .create_user(new("c@b.example"), Some(request("k", b"2")), actor())
         .await;
     assert_eq!(other, Err(Error::KeyReused));
     let taken = users
-        .create_user(new("a@b.example"), Some(request("k2", b"1")))
+        .create_user(new("a@b.example"), Some(request("k2", b"1")), actor())
         .await;
     assert_eq!(taken, Err(Error::EmailTaken), "a refusal is not kept");
     let kept = users
-        .create_user(new("d@b.example"), Some(request("k2", b"3")))
+        .create_user(new("d@b.example"), Some(request("k2", b"3")), actor())
         .await;
     assert!(kept.is_ok());
 }
@@ -205,7 +199,7 @@ async fn pages_cover_a_list_once_in_every_order() {
     for n in 0..23 {
         let (email, name) = (format!("u{n:02}@b.example"), format!("Same {}", n % 3));
         let user = NewUser::parse(&email, &name, None, None, None).unwrap();
-        users.create_user(user, None).await.unwrap();
+        users.create_user(user, None, actor()).await.unwrap();
     }
     for sort in [
         "created_at",
@@ -237,7 +231,7 @@ async fn filters_narrow_the_list_and_the_total() {
     ];
     for (email, name, role, active) in made {
         let user = NewUser::parse(email, name, None, Some(role), Some(active)).unwrap();
-        users.create_user(user, None).await.unwrap();
+        users.create_user(user, None, actor()).await.unwrap();
     }
     let emails = async |change: fn(&mut ListParameters)| {
         let mut parameters = ListParameters::default();
@@ -293,7 +287,7 @@ async fn filters_narrow_the_list_and_the_total() {
         .await
         .unwrap();
     assert_eq!(
-        (page.total, page.users.len(), page.next.is_some()),
+        (page.total, page.items.len(), page.next.is_some()),
         (Some(2), 1, true)
     );
 }

@@ -1,0 +1,81 @@
+//! The auth component: `/api/v1/auth` and the keys that verify its tokens.
+//!
+//! Apart from users, because it hashes passwords, which is CPU work that stalls its neighbours, and
+//! because only it may hold the key that signs. This file is the shell that the host calls;
+//! [`routes`] has the endpoints.
+
+pub mod routes;
+mod wire;
+
+#[cfg(target_arch = "wasm32")]
+mod component {
+    use accounts::Bootstrap;
+    use accounts::email::Email;
+    use axum::body::Body;
+    use axum::response::Response;
+    use web::App;
+    use web::config::{COMMON, ConfigError, HttpConfig, Variables};
+    use web::host::{Instance, stores};
+    use web::services::{self, Services};
+    use web::tokens::{self, Signer, Verifier};
+
+    use crate::routes::{AuthState, router};
+
+    static APP: Instance = Instance::new();
+
+    const OWN: &[&str] = &[
+        "bootstrap_admin_email",
+        "bootstrap_admin_password",
+        "registration_enabled",
+        "token_form_enabled",
+    ];
+
+    async fn build() -> Result<App, ConfigError> {
+        let lists = [
+            COMMON,
+            services::VARIABLES,
+            tokens::VARIABLES,
+            tokens::SIGNER_VARIABLES,
+            OWN,
+        ];
+        let variables = Variables::load(lists.concat()).await?;
+        let verifier = Verifier::read(&variables)?;
+        let stores = stores(&variables)?;
+        let metrics = stores.metrics();
+        let services = Services::read(&variables, stores, verifier.clone())?;
+        let sessions = services.sessions(bootstrap(&variables, &services)?);
+        let state = AuthState {
+            sessions,
+            users: services.users.clone(),
+            passwords: services.passwords.clone(),
+            signer: Signer::read(&variables)?,
+            verifier,
+            registration_enabled: variables.flag("registration_enabled")?,
+            token_form_enabled: variables.flag("token_form_enabled")?,
+            pause: web::host::pause,
+        };
+        let app = App::new(router(services.gate, state), &HttpConfig::read(&variables)?);
+        Ok(app.with_metrics(metrics))
+    }
+
+    /// The first admin, when the configuration names one.
+    fn bootstrap(
+        variables: &Variables,
+        services: &Services,
+    ) -> Result<Option<Bootstrap>, ConfigError> {
+        let Some(email) = variables.optional("bootstrap_admin_email") else {
+            return Ok(None);
+        };
+        let wrong = |name, problem: &str| ConfigError::new(name, problem);
+        let email = Email::parse(email).map_err(|text| wrong("bootstrap_admin_email", text))?;
+        let password = variables.text("bootstrap_admin_password")?;
+        Bootstrap::new(email, password, services.hasher.clone())
+            .map(Some)
+            .map_err(|text| wrong("bootstrap_admin_password", text))
+    }
+
+    #[spin_sdk::http_service]
+    async fn handle(request: spin_sdk::http::Request) -> Response {
+        APP.handle(request.map(Body::new), build).await
+    }
+}

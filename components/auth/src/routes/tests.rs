@@ -1,0 +1,136 @@
+//! The router with stores that answer as each test tells them.
+
+use axum::body::Body;
+use axum::extract::Request;
+use futures::executor::block_on;
+use http_body_util::BodyExt;
+use serde_json::{Value as Json, json};
+use spin_pg_bindings::postgres::{Row, Value};
+use web::App;
+use web::services::Services;
+use web::testing::{Scripted, quiet, stores, variables};
+
+use super::*;
+
+/// The status, the headers and the document that answer `request`.
+fn send(answers: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::response::Parts, Json) {
+    let variables = variables();
+    let verifier = Verifier::read(&variables).unwrap();
+    let database = Scripted::new(answers.into_iter().map(Ok).collect());
+    let stores = stores(database.clone(), None);
+    let services = Services::read(&variables, stores, verifier.clone()).unwrap();
+    let state = AuthState {
+        sessions: services.sessions(None),
+        users: services.users.clone(),
+        passwords: services.passwords.clone(),
+        signer: Signer::read(&variables).unwrap(),
+        verifier,
+        registration_enabled: switches,
+        token_form_enabled: switches,
+        pause: || Box::pin(std::future::ready(())),
+    };
+    let app = App::new(router(services.gate, state), &quiet());
+    let (parts, body) = block_on(app.handle(request)).into_parts();
+    assert_eq!(database.left(), 0, "a statement too few");
+    let body = block_on(body.collect()).unwrap().to_bytes();
+    (parts, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+fn post(path: &str, content_type: &str, body: impl Into<Body>) -> Request {
+    http::Request::post(format!("/api/v1/auth/{path}"))
+        .header("content-type", content_type)
+        .body(body.into())
+        .unwrap()
+}
+
+/// The answer to the count of a guess at an account that does not exist.
+fn counted(counted: bool) -> Vec<Row> {
+    let columns = ["id", "password_hash", "account_key", "counted", "wait"];
+    let values = vec![
+        Value::Null,
+        Value::Null,
+        Value::Bytes(vec![1; 32]),
+        Value::Bool(counted),
+        if counted {
+            Value::Null
+        } else {
+            Value::Int64(7)
+        },
+    ];
+    vec![Row::new(columns.map(str::to_owned).to_vec().into(), values)]
+}
+
+const LOGIN: &str = r#"{"email":"nobody@example.com","password":"correct horse"}"#;
+
+#[test]
+fn an_unknown_account_is_401_after_its_failure_was_audited() {
+    let request = post("login", "application/json", LOGIN);
+    let (parts, body) = send(vec![counted(true), vec![]], true, request);
+    assert_eq!(
+        (parts.status.as_u16(), &body["code"]),
+        (401, &json!("invalid_credentials"))
+    );
+    assert_eq!(parts.headers["cache-control"], "no-store");
+}
+
+#[test]
+fn a_throttled_guess_is_429_and_says_how_long() {
+    let request = post("login", "application/json", LOGIN);
+    let (parts, body) = send(vec![counted(false)], true, request);
+    assert_eq!(
+        (parts.status.as_u16(), &body["code"]),
+        (429, &json!("too_many_attempts"))
+    );
+    assert_eq!(parts.headers["retry-after"], "7");
+}
+
+#[test]
+fn what_is_switched_off_is_not_there() {
+    for (path, content_type) in [
+        ("register", "application/json"),
+        ("token", "application/x-www-form-urlencoded"),
+    ] {
+        let (parts, body) = send(vec![], false, post(path, content_type, "x"));
+        assert_eq!(
+            (parts.status.as_u16(), &body["code"]),
+            (404, &json!("not_found"))
+        );
+    }
+}
+
+#[test]
+fn the_form_takes_the_password_grant_only() {
+    let form = "application/x-www-form-urlencoded";
+    let body = "grant_type=client_credentials&username=a@b.example&password=x";
+    let (parts, document) = send(vec![], true, post("token", form, body));
+    assert_eq!(parts.status, 422);
+    assert_eq!(document["errors"][0]["pointer"], "#/grant_type");
+    assert_eq!(
+        send(vec![], true, post("token", "application/json", LOGIN))
+            .0
+            .status,
+        415
+    );
+}
+
+#[test]
+fn what_is_no_refresh_token_asks_nobody() {
+    let request = post("refresh", "application/json", r#"{"refresh_token":"abc"}"#);
+    let (parts, body) = send(vec![], true, request);
+    assert_eq!(
+        (parts.status.as_u16(), &body["code"]),
+        (401, &json!("invalid_refresh_token"))
+    );
+}
+
+#[test]
+fn without_a_token_nothing_else_is_reached() {
+    for path in ["logout", "logout-all"] {
+        let (parts, body) = send(vec![], true, post(path, "application/json", ""));
+        assert_eq!(
+            (parts.status.as_u16(), &body["code"]),
+            (401, &json!("unauthenticated"))
+        );
+        assert_eq!(parts.headers["www-authenticate"], "Bearer");
+    }
+}

@@ -1,0 +1,227 @@
+//! Whether a request may go on: its session, its caller and its rate, in one Redis round trip.
+//!
+//! Redis holds what was true at most a TTL ago and hears of every change; what it cannot say is asked
+//! of Postgres. Without either there is no answer, and the request is not let in. The rate limit
+//! opens when Redis does not answer.
+
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use spin_pg_bindings::postgres::Database;
+use spin_pg_bindings::redis::{Arg, Reply};
+
+use crate::cache::{self, Cache, SessionEntry};
+use crate::metrics::{self, Event};
+use crate::session::SessionId;
+use crate::{Error, User, UserId};
+
+/// KEYS: session, caller, another user, rate; ARGV: limit, window in milliseconds, both of the rate
+/// (limit 0: none). The rate is GCRA: `tat` is when the bucket is full again, and a request is one
+/// interval. Gives the three entries, then allowed, remaining, and two times in milliseconds: until
+/// the limit is whole again, and until the next request is allowed.
+const ASK: &str = "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3]) \
+    local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) \
+    local allowed, remaining, reset, retry = 1, limit, 0, 0 \
+    if limit > 0 then \
+      local t = redis.call('TIME') \
+      local now = t[1] * 1000 + t[2] / 1000 \
+      local tat = math.max(tonumber(redis.call('GET', KEYS[4]) or now), now) \
+      local later = tat + window / limit \
+      if later - now > window then \
+        allowed, remaining, reset, retry = 0, 0, tat - now, later - now - window \
+      else \
+        redis.call('SET', KEYS[4], string.format('%.3f', later), 'PX', math.ceil(later - now)) \
+        remaining, reset = math.floor((window - later + now) * limit / window), later - now \
+      end \
+    end \
+    return {found[1], found[2], found[3], allowed, remaining, math.ceil(reset), math.ceil(retry)}";
+
+/// A key that never has an entry.
+const NOTHING: &str = "roster:nothing";
+
+/// So many requests in so much time; they may come all at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    pub requests: u32,
+    pub window: Duration,
+}
+
+/// Where a caller stands with the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub allowed: bool,
+    pub remaining: u32,
+    /// Until the whole limit is there again.
+    pub reset: Duration,
+    /// Until the next request is allowed.
+    pub retry: Duration,
+}
+
+/// What a request is asked about.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Whom a valid token names, and the session that it belongs to.
+    pub caller: Option<(UserId, SessionId)>,
+    /// Another user whom the request is about, read on the way.
+    pub about: Option<UserId>,
+    /// What the request counts against; `None` is not limited.
+    pub rate_key: Option<String>,
+}
+
+/// The answer. Redis may have said all of it.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The caller as they are now, when their session is alive and they are active.
+    pub caller: Option<User>,
+    /// The other user, when the cache has them.
+    pub about: Option<User>,
+    /// `None` when nothing limits, or Redis did not answer.
+    pub rate: Option<Rate>,
+    /// Redis did not answer although there is a limit.
+    pub limit_is_open: bool,
+}
+
+/// Asks. Cheap to clone.
+#[derive(Clone)]
+pub struct Admission {
+    database: Arc<dyn Database>,
+    cache: Cache,
+    limit: Option<RateLimit>,
+}
+
+/// What Redis said.
+#[derive(Default)]
+struct Found {
+    session: Option<Reply>,
+    caller: Option<Reply>,
+    about: Option<Reply>,
+    rate: Option<Rate>,
+}
+
+impl Admission {
+    pub fn new(database: Arc<dyn Database>, cache: Cache, limit: Option<RateLimit>) -> Self {
+        Self {
+            database,
+            cache,
+            limit,
+        }
+    }
+
+    /// The limit that [`Rate`] is measured by.
+    pub fn limit(&self) -> Option<RateLimit> {
+        self.limit
+    }
+
+    /// # Errors
+    /// [`Error::Unavailable`] when neither store can say whether the session is alive.
+    pub async fn ask(&self, question: &Question) -> Result<Admitted, Error> {
+        let found = self.find(question).await;
+        let answered = found.is_some();
+        let found = found.unwrap_or_default();
+        let limited = question.rate_key.is_some() && self.limit.is_some();
+        let mut admitted = Admitted {
+            caller: None,
+            about: None,
+            rate: found.rate.filter(|_| limited),
+            limit_is_open: limited && !answered,
+        };
+        if admitted.limit_is_open {
+            metrics::count(Event::RateLimitOpen);
+        }
+        if admitted.rate.is_some_and(|rate| !rate.allowed) {
+            metrics::count(Event::RateLimited);
+            return Ok(admitted);
+        }
+        if let Some((user, session)) = question.caller {
+            admitted.caller = self.caller(&found, user, session).await?;
+        }
+        if let (Some(entry), Some(id)) = (&found.about, question.about) {
+            admitted.about = cache::read_user(entry, id);
+            metrics::count(match admitted.about {
+                Some(_) => Event::CacheHit,
+                None => Event::CacheMiss,
+            });
+        }
+        Ok(admitted)
+    }
+
+    async fn find(&self, question: &Question) -> Option<Found> {
+        if question.caller.is_none() && question.rate_key.is_none() {
+            return Some(Found::default());
+        }
+        let limit = self.limit.filter(|_| question.rate_key.is_some());
+        let (caller, session) = question.caller.unzip();
+        let or_nothing = |key: Option<String>| Arg::from(key.unwrap_or_else(|| NOTHING.into()));
+        let rate_key = question
+            .rate_key
+            .as_ref()
+            .map(|key| format!("roster:rate:{key}"));
+        let args = vec![
+            Arg::from(ASK),
+            Arg::from("4"),
+            or_nothing(session.map(cache::session_key)),
+            or_nothing(caller.map(cache::user_key)),
+            or_nothing(question.about.map(cache::user_key)),
+            or_nothing(rate_key),
+            Arg::from(limit.map_or(0, |limit| limit.requests).to_string()),
+            Arg::from(
+                limit
+                    .map_or(0, |limit| limit.window.as_millis())
+                    .to_string(),
+            ),
+        ];
+        let replies = self.cache.ask("EVAL", args).await.ok()?;
+        let mut replies = replies.into_iter();
+        Some(Found {
+            session: replies.next(),
+            caller: replies.next(),
+            about: replies.next(),
+            rate: read_rate(replies),
+        })
+    }
+
+    /// The caller, from the cache when it can say, else from Postgres.
+    async fn caller(
+        &self,
+        found: &Found,
+        id: UserId,
+        session: SessionId,
+    ) -> Result<Option<User>, Error> {
+        let cached = found
+            .caller
+            .as_ref()
+            .and_then(|entry| cache::read_user(entry, id));
+        if let (Some(user), Some(entry)) = (cached, &found.session) {
+            match cache::read_session(entry, &user) {
+                SessionEntry::Alive => {
+                    metrics::count(Event::CacheHit);
+                    return Ok(Some(user).filter(|user| user.is_active));
+                }
+                SessionEntry::Ended => return Ok(None),
+                SessionEntry::Unknown => {}
+            }
+        }
+        metrics::count(Event::CacheMiss);
+        let user = store::find(&*self.database, id, session).await?;
+        if let Some(user) = &user {
+            self.cache.keep(user, Some(session));
+        }
+        Ok(user.filter(|user| user.is_active))
+    }
+}
+
+/// Allowed, remaining, reset, retry.
+fn read_rate(mut replies: impl Iterator<Item = Reply>) -> Option<Rate> {
+    let mut next = || match replies.next() {
+        Some(Reply::Int(number)) => u64::try_from(number).ok(),
+        _ => None,
+    };
+    Some(Rate {
+        allowed: next()? == 1,
+        remaining: u32::try_from(next()?).ok()?,
+        reset: Duration::from_millis(next()?),
+        retry: Duration::from_millis(next()?),
+    })
+}

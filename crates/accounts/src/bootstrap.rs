@@ -1,0 +1,81 @@
+//! The first admin: made once, from what the operator configured, when they first sign in.
+
+use std::sync::Arc;
+
+use spin_pg_bindings::postgres::Database;
+
+use crate::email::Email;
+use crate::hashing::Hasher;
+use crate::password::{Guess, Password};
+use crate::{Error, UserId};
+
+/// The full name that the first admin starts with.
+const FULL_NAME: &str = "Administrator";
+
+/// Who the first admin is.
+pub struct Bootstrap {
+    email: Email,
+    password: String,
+    hasher: Hasher,
+}
+
+/// The row in `bootstrap` makes it happen once, for ever; an admin who is there already makes it
+/// unnecessary.
+const CREATE: &str = "WITH first AS (
+        INSERT INTO bootstrap (only_row)
+        SELECT true WHERE NOT EXISTS (SELECT FROM users WHERE role = 'admin')
+        ON CONFLICT DO NOTHING RETURNING 1
+     ), created AS (
+        INSERT INTO users (id, email, full_name, role, is_active, password_hash)
+        SELECT $1::uuid, $2::text, $3::text, 'admin', true, $4::text FROM first RETURNING id
+     ), audited AS (
+        INSERT INTO audit (action, target_id, request_id)
+        SELECT 'admin_bootstrapped', id, $5 FROM created
+     )
+     SELECT id FROM created";
+
+const IS_DUE: &str = "SELECT true AS due WHERE NOT EXISTS (SELECT FROM bootstrap) \
+     AND NOT EXISTS (SELECT FROM users WHERE role = 'admin')";
+
+impl Bootstrap {
+    /// # Errors
+    /// Why the password cannot be an admin's.
+    pub fn new(email: Email, password: &str, hasher: Hasher) -> Result<Self, &'static str> {
+        Password::parse(password.to_owned())?;
+        Ok(Self {
+            email,
+            password: password.to_owned(),
+            hasher,
+        })
+    }
+
+    /// Creates the admin when this is their first login, with the configured password. Anything
+    /// else is left to the check of the password, which counts the guess.
+    pub(crate) async fn create_if_first(
+        &self,
+        database: &Arc<dyn Database>,
+        email: &Email,
+        guess: &Guess,
+        request_id: &str,
+    ) -> Result<(), Error> {
+        if *email != self.email || !guess.is_text(&self.password) {
+            return Ok(());
+        }
+        if database.read(IS_DUE, Vec::new()).await?.is_empty() {
+            return Ok(());
+        }
+        let hash = self.hasher.run(|| guess.hash()).await?;
+        let params = vec![
+            UserId::generate().0.into(),
+            self.email.as_str().into(),
+            FULL_NAME.into(),
+            hash.as_str().into(),
+            request_id.into(),
+        ];
+        match database.write(CREATE, params).await.map_err(Error::from) {
+            // Somebody without a role has this email: the operator must choose.
+            Err(Error::EmailTaken) => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Breached passwords: one that is known from a data breach is refused, by asking a server that
+//! learns five characters of its SHA-1 and nothing else (the range API of Have I Been Pwned).
+//!
+//! The check helps who chooses a password; it never stands in the way. When the server cannot be
+//! asked, the password passes and the reason is told to [`PasswordRanges::unchecked`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sha1::{Digest, Sha1};
+
+use crate::metrics::{self, Event};
+use crate::password::Password;
+
+/// How many characters of the hash the server learns.
+const PREFIX: usize = 5;
+
+const DETAIL: &str = "appears in known data breaches; choose another";
+
+/// The server that knows breached passwords by ranges of their SHA-1.
+#[async_trait]
+pub trait PasswordRanges: Send + Sync + 'static {
+    /// The text of `GET /range/{prefix}`, asked for with padding: a line `SUFFIX:COUNT` for each
+    /// known hash that begins with `prefix`. Answers in bounded time; an error's text is for the log.
+    async fn range(&self, prefix: &str) -> Result<String, String>;
+
+    /// Hears why a password passed without having been looked up.
+    fn unchecked(&self, reason: &str);
+}
+
+/// The check, or its absence. Cheap to clone.
+#[derive(Clone)]
+pub struct BreachedPasswords(Option<Arc<dyn PasswordRanges>>);
+
+impl BreachedPasswords {
+    /// Every password passes, nobody is asked.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    pub fn new(ranges: Arc<dyn PasswordRanges>) -> Self {
+        Self(Some(ranges))
+    }
+
+    /// The error is what to tell the client about the field that has the password.
+    pub async fn refuse_breached(&self, password: &Password) -> Result<(), &'static str> {
+        let Some(ranges) = &self.0 else {
+            return Ok(());
+        };
+        let hash = hex(&Sha1::digest(password.as_bytes()));
+        let Some((prefix, suffix)) = hash.split_at_checked(PREFIX) else {
+            return Ok(());
+        };
+        let answer = ranges.range(prefix).await;
+        match answer.and_then(|range| contains(&range, suffix)) {
+            Ok(true) => {
+                metrics::count(Event::PasswordBreached);
+                Err(DETAIL)
+            }
+            Ok(false) => Ok(()),
+            Err(reason) => {
+                metrics::count(Event::BreachCheckFailed);
+                ranges.unchecked(&reason);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether the range has the suffix. Entries with a count of 0 are padding: they keep the number
+/// of known hashes from who sees only how long the answer is.
+fn contains(range: &str, suffix: &str) -> Result<bool, String> {
+    for line in range.lines() {
+        let entry = line.trim_end().split_once(':');
+        let entry = entry.and_then(|(entry, count)| Some((entry, count.parse::<u64>().ok()?)));
+        match entry {
+            Some((entry, count)) if entry.len() == suffix.len() => {
+                if count > 0 && entry.eq_ignore_ascii_case(suffix) {
+                    return Ok(true);
+                }
+            }
+            // The line itself stays out of the log: nobody knows what it is.
+            _ => return Err("the answer is not a list of hashes and counts".to_owned()),
+        }
+    }
+    Ok(false)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures::executor::block_on;
+
+    use super::*;
+
+    const PASSWORD: &str = "correct horse battery staple";
+    /// The rest of its SHA-1, which begins with ABF7A.
+    const SUFFIX: &str = "AD6438836DBE526AA231ABDE2D0EEF74D42";
+    const OTHER: &str = "0018A45C4D1DEF81644B54AB7F969B88D65";
+
+    /// Gives one answer; keeps what it was asked and told.
+    struct Scripted {
+        answer: Result<String, String>,
+        asked: Mutex<Vec<String>>,
+        told: Mutex<Vec<String>>,
+    }
+
+    #[async_trait]
+    impl PasswordRanges for Scripted {
+        async fn range(&self, prefix: &str) -> Result<String, String> {
+            self.asked.lock().unwrap().push(prefix.to_owned());
+            self.answer.clone()
+        }
+
+        fn unchecked(&self, reason: &str) {
+            self.told.lock().unwrap().push(reason.to_owned());
+        }
+    }
+
+    /// The result, and why the password was not looked up.
+    fn check(answer: Result<&str, &str>) -> (Result<(), &'static str>, Vec<String>) {
+        let ranges = Arc::new(Scripted {
+            answer: answer.map(str::to_owned).map_err(str::to_owned),
+            asked: Mutex::default(),
+            told: Mutex::default(),
+        });
+        let password = Password::parse(PASSWORD.into()).unwrap();
+        let breached = BreachedPasswords::new(ranges.clone());
+        let result = block_on(breached.refuse_breached(&password));
+        assert_eq!(*ranges.asked.lock().unwrap(), ["ABF7A"]);
+        let told = ranges.told.lock().unwrap().clone();
+        (result, told)
+    }
+
+    #[test]
+    fn a_known_password_is_refused() {
+        for range in [
+            format!("{OTHER}:3\r\n{SUFFIX}:2\r\n{OTHER}:0"),
+            format!("{SUFFIX}:18446744073709551615\n"),
+            format!("{}:1", SUFFIX.to_lowercase()),
+        ] {
+            assert_eq!(check(Ok(&range)), (Err(DETAIL), vec![]), "{range}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_password_and_padding_pass() {
+        for range in [
+            String::new(),
+            format!("{OTHER}:3\r\n"),
+            format!("{OTHER}:3\r\n{SUFFIX}:0\r\n"),
+        ] {
+            assert_eq!(check(Ok(&range)), (Ok(()), vec![]), "{range}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_up_passes_and_is_told() {
+        let down = "connection refused";
+        assert_eq!(check(Err(down)), (Ok(()), vec![down.to_owned()]));
+        for range in [
+            "<html>\n",
+            &format!("{SUFFIX}\n"),
+            &format!("{SUFFIX}:-1"),
+            &format!("{SUFFIX}:many"),
+            &format!("ABF7A{SUFFIX}:1"),
+            &format!("{OTHER}:1\n\n{SUFFIX}:1"),
+        ] {
+            let (result, told) = check(Ok(range));
+            assert_eq!((result, told.len()), (Ok(()), 1), "{range}");
+            assert!(!told.iter().any(|reason| reason.contains(SUFFIX)));
+        }
+    }
+
+    #[test]
+    fn off_asks_nobody() {
+        let password = Password::parse(PASSWORD.into()).unwrap();
+        let checked = block_on(BreachedPasswords::off().refuse_breached(&password));
+        assert_eq!(checked, Ok(()));
+    }
+}

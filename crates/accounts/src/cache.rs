@@ -1,0 +1,216 @@
+//! Users and sessions in Redis: what every request asks first.
+//!
+//! A user's entry is `<stamp>:<json>` and is replaced only by the same or a later stamp, so a slow
+//! reader cannot put an old state over a newer one; a deleted user leaves a tombstone. A session's
+//! entry names its user and epoch while it is alive, and is a tombstone once it was ended, which no
+//! reader replaces. Every entry ends by itself within the TTL. Redis is disposable: when it does not
+//! answer, Postgres does. A change that Redis did not hear of is told again in the background until
+//! the TTL is over.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+
+use crate::session::SessionId;
+use crate::{User, UserId};
+
+/// The stamp of a deleted user: later than any (the largest that Lua's numbers hold exactly).
+const TOMBSTONE: i64 = (1 << 53) - 1;
+
+/// The entry of a session that was ended.
+const ENDED: &str = "-";
+
+/// How much longer a tombstone lives than an entry: a reader that asked Postgres before the change
+/// may write its answer this much later.
+const TOMBSTONE_MARGIN: Duration = Duration::from_secs(5);
+
+/// Between two attempts to tell Redis of a change.
+const RETRY_EVERY: Duration = Duration::from_millis(50);
+
+/// How long a change waits for Redis to hear of it before it is answered: a busy Redis must not
+/// serve the old state to the client that has just been told of the new one.
+const TELL_WITHIN: Duration = Duration::from_millis(400);
+
+/// KEYS: user, session (may be missing); ARGV: TTL in milliseconds, stamp, payload, session entry.
+const PUT: &str = "local c = redis.call('GET', KEYS[1]) \
+    local v = c and tonumber(string.match(c, '^(%d+):')) \
+    if not (v and v > tonumber(ARGV[2])) then \
+    redis.call('SET', KEYS[1], ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[1]) end \
+    if KEYS[2] and redis.call('GET', KEYS[2]) ~= '-' then \
+    redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[1]) end return 1";
+
+/// What runs work that outlives the request: the component's host does, tests do.
+#[async_trait]
+pub trait Deferred: Send + Sync + 'static {
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
+    async fn sleep(&self, duration: Duration);
+}
+
+/// The entries of users and sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Cache {
+    redis: Arc<dyn Redis>,
+    ttl: Duration,
+    deferred: Arc<dyn Deferred>,
+}
+
+impl Cache {
+    /// `ttl` bounds how long an entry may outlive a change that could not be told to Redis.
+    pub fn new(redis: Arc<dyn Redis>, ttl: Duration, deferred: Arc<dyn Deferred>) -> Self {
+        Self {
+            redis,
+            ttl,
+            deferred,
+        }
+    }
+
+    /// The host's clock and its work after the response.
+    pub(crate) fn deferred(&self) -> &dyn Deferred {
+        &*self.deferred
+    }
+
+    /// One command, once.
+    pub(crate) async fn ask(
+        &self,
+        command: &str,
+        args: Vec<Arg>,
+    ) -> Result<Vec<Reply>, RedisError> {
+        self.redis.execute(command, args).await
+    }
+
+    /// Keeps, after the response, what was just read. Losing this costs only speed.
+    pub(crate) fn keep(&self, user: &User, session: Option<SessionId>) {
+        let Some(args) = self.entry(user, session) else {
+            return;
+        };
+        let redis = self.redis.clone();
+        self.deferred.spawn(Box::pin(async move {
+            let _ = redis.execute("EVAL", args).await;
+        }));
+    }
+
+    /// Tells Redis of a change.
+    pub(crate) async fn replace(&self, user: &User) {
+        if let Some(args) = self.entry(user, None) {
+            self.insist("EVAL", args).await;
+        }
+    }
+
+    /// Tells Redis that the user is gone.
+    pub(crate) async fn forget(&self, id: UserId) {
+        let ttl = millis(self.ttl + TOMBSTONE_MARGIN);
+        let args = put(&[user_key(id)], ttl, TOMBSTONE, Vec::new(), None);
+        self.insist("EVAL", args).await;
+    }
+
+    /// Tells Redis that the session has ended.
+    pub(crate) async fn end(&self, session: SessionId) {
+        let ttl = millis(self.ttl + TOMBSTONE_MARGIN);
+        let args = [session_key(session).as_str(), ENDED, "PX", &ttl.to_string()]
+            .map(Arg::from)
+            .to_vec();
+        self.insist("SET", args).await;
+    }
+
+    /// Attempts within [`TELL_WITHIN`]; when they fail, more in the background for as long as an
+    /// old entry may live.
+    async fn insist(&self, command: &'static str, args: Vec<Arg>) {
+        let soon = Instant::now() + TELL_WITHIN;
+        if self.tell(command, &args, soon).await {
+            return;
+        }
+        let cache = self.clone();
+        let until = Instant::now() + self.ttl;
+        self.deferred.spawn(Box::pin(async move {
+            cache.tell(command, &args, until).await;
+        }));
+    }
+
+    /// Repeats the command until Redis took it; false when the time is over.
+    async fn tell(&self, command: &str, args: &[Arg], until: Instant) -> bool {
+        loop {
+            if self.ask(command, args.to_vec()).await.is_ok() {
+                return true;
+            }
+            if Instant::now() + RETRY_EVERY > until {
+                return false;
+            }
+            self.deferred.sleep(RETRY_EVERY).await;
+        }
+    }
+
+    fn entry(&self, user: &User, session: Option<SessionId>) -> Option<Vec<Arg>> {
+        let json = serde_json::to_vec(user).ok()?;
+        let mut keys = vec![user_key(user.id)];
+        keys.extend(session.map(session_key));
+        let alive = session.map(|_| alive(user));
+        Some(put(&keys, millis(self.ttl), user.stamp(), json, alive))
+    }
+}
+
+fn put(
+    keys: &[String],
+    ttl: i64,
+    stamp: i64,
+    payload: Vec<u8>,
+    session: Option<String>,
+) -> Vec<Arg> {
+    let mut args = vec![Arg::from(PUT), Arg::from(keys.len().to_string())];
+    args.extend(keys.iter().map(|key| Arg::from(key.as_str())));
+    args.push(Arg::from(ttl.to_string()));
+    args.push(Arg::from(stamp.to_string()));
+    args.push(Arg::Bytes(payload));
+    args.extend(session.map(Arg::from));
+    args
+}
+
+/// The entry of a session of `user` that is alive.
+fn alive(user: &User) -> String {
+    format!("{}:{}", user.id, user.session_epoch)
+}
+
+/// The user of an entry of theirs, if it is one.
+pub(crate) fn read_user(entry: &Reply, id: UserId) -> Option<User> {
+    let Reply::Bytes(entry) = entry else {
+        return None;
+    };
+    let at = entry.iter().position(|byte| *byte == b':')?;
+    serde_json::from_slice(entry.get(at + 1..)?)
+        .ok()
+        .filter(|user: &User| user.id == id)
+}
+
+/// What an entry says of a session.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SessionEntry {
+    /// Alive, and of this user and epoch.
+    Alive,
+    Ended,
+    /// Nothing that decides: Postgres must.
+    Unknown,
+}
+
+/// Reads the entry of a session that a token says is `user`'s.
+pub(crate) fn read_session(entry: &Reply, user: &User) -> SessionEntry {
+    match entry {
+        Reply::Bytes(bytes) if bytes == ENDED.as_bytes() => SessionEntry::Ended,
+        Reply::Bytes(bytes) if *bytes == alive(user).into_bytes() => SessionEntry::Alive,
+        _ => SessionEntry::Unknown,
+    }
+}
+
+pub(crate) fn user_key(id: UserId) -> String {
+    format!("roster:user:{id}")
+}
+
+pub(crate) fn session_key(id: SessionId) -> String {
+    format!("roster:session:{id}")
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

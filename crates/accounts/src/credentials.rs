@@ -1,0 +1,151 @@
+//! Whether somebody knows a password: one policy for login and for every change that asks for the
+//! password again.
+//!
+//! Guesses are counted by account and by client address, in Postgres, before anything is hashed. At
+//! the limit each further guess has to wait, twice as long each time: delays instead of a lockout,
+//! and during one the right password is refused like any other. Unknown accounts are counted and
+//! take as long as known ones.
+
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use spin_pg_bindings::postgres::Database;
+
+use crate::audit::Actor;
+use crate::email::Email;
+use crate::hashing::Hasher;
+use crate::metrics::{self, Event};
+use crate::password::{Guess, PasswordHash};
+use crate::{Error, UserId};
+
+pub(crate) use store::forgive;
+
+/// How many wrong guesses there may be before each has to wait.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptLimits {
+    pub per_account: i32,
+    pub per_address: i32,
+    /// The first delay; it doubles up to 15 minutes.
+    pub first_delay: Duration,
+}
+
+/// Whose password is guessed.
+#[derive(Debug, Clone)]
+pub enum Whose<'a> {
+    /// The account that somebody wants to sign in to; there may be none.
+    Account(&'a Email),
+    /// A user who is signed in.
+    User(UserId),
+}
+
+/// The client's address, as the host or a trusted proxy tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientAddress(pub String);
+
+impl ClientAddress {
+    fn key(&self) -> Vec<u8> {
+        Sha256::digest(format!("address {}", self.0)).to_vec()
+    }
+}
+
+/// A guess that was counted.
+pub(crate) struct Attempt {
+    pub(crate) address_key: Vec<u8>,
+    pub(crate) account_key: Vec<u8>,
+    /// The user and the hash of their password, if there are such.
+    pub(crate) user: Option<UserId>,
+    pub(crate) hash: Option<PasswordHash>,
+}
+
+/// A right password.
+pub(crate) struct Verified {
+    pub(crate) attempt: Attempt,
+    pub(crate) user: UserId,
+    pub(crate) hash: PasswordHash,
+    /// The same password under today's cost, when the stored hash has another.
+    pub(crate) rehashed: Option<PasswordHash>,
+}
+
+/// Checks passwords. Cheap to clone.
+#[derive(Clone)]
+pub struct Credentials {
+    database: Arc<dyn Database>,
+    hasher: Hasher,
+    limits: AttemptLimits,
+}
+
+impl Credentials {
+    pub fn new(database: Arc<dyn Database>, hasher: Hasher, limits: AttemptLimits) -> Self {
+        Self {
+            database,
+            hasher,
+            limits,
+        }
+    }
+
+    /// Counts the guess, then compares it. The caller's own statement must still hold the hash
+    /// against the stored one: it may have changed meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassword`] for a wrong one, an unknown or deactivated user and one without a
+    /// password alike; [`Error::TooManyAttempts`]; [`Error::Busy`], which does not count.
+    pub(crate) async fn check(
+        &self,
+        whose: Whose<'_>,
+        guess: &Guess,
+        address: &ClientAddress,
+        actor: &Actor,
+    ) -> Result<Verified, Error> {
+        let attempt = self.count(&whose, address).await?;
+        let stored = attempt.hash.as_ref();
+        let compared = self.hasher.run(|| {
+            let right = guess.is(stored)?;
+            let outdated = right && stored.is_some_and(PasswordHash::is_outdated);
+            let rehashed = outdated.then(|| guess.hash()).transpose()?;
+            Ok((right, rehashed))
+        });
+        let (right, rehashed) = match compared.await {
+            Ok(compared) => compared,
+            Err(error) => {
+                // It was not evaluated: nobody learnt anything.
+                store::give_back(&*self.database, &attempt).await?;
+                return Err(error);
+            }
+        };
+        if let (true, Some(user), Some(hash)) = (right, attempt.user, attempt.hash.clone()) {
+            return Ok(Verified {
+                attempt,
+                user,
+                hash,
+                rehashed,
+            });
+        }
+        metrics::count(Event::LoginFailed);
+        store::audit_failure(&*self.database, &attempt, actor).await?;
+        Err(Error::WrongPassword)
+    }
+
+    /// The same as [`Self::check`] for a user who is signed in, whose guesses are then forgotten.
+    pub(crate) async fn confirm(
+        &self,
+        user: UserId,
+        guess: &Guess,
+        address: &ClientAddress,
+        actor: &Actor,
+    ) -> Result<PasswordHash, Error> {
+        let verified = self.check(Whose::User(user), guess, address, actor).await?;
+        store::forget(&*self.database, &verified.attempt).await?;
+        Ok(verified.hash)
+    }
+
+    async fn count(&self, whose: &Whose<'_>, address: &ClientAddress) -> Result<Attempt, Error> {
+        let counted = store::count(&*self.database, whose, address.key(), &self.limits).await?;
+        counted.map_err(|seconds| {
+            metrics::count(Event::LoginThrottled);
+            Error::TooManyAttempts(seconds)
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! The SQL that sets passwords: one statement a use case, the audit row in it.
+
+use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
+use time::OffsetDateTime;
+
+use super::RESET_HOURS;
+use crate::audit::Actor;
+use crate::password::PasswordHash;
+use crate::session::{OpaqueToken, SessionId};
+use crate::users::columns;
+use crate::{Error, User, UserId};
+
+/// The old hash is compared again: of two changes that know the same old password one happens.
+/// The kept session moves on to the new epoch, the others stay behind.
+const CHANGE: &str = concat!(
+    "WITH changed AS (
+        UPDATE users SET password_hash = $3, session_epoch = session_epoch + 1
+        WHERE id = $1 AND is_active AND password_hash = $2 RETURNING *
+     ), kept AS (
+        UPDATE sessions SET epoch = changed.session_epoch FROM changed
+        WHERE sessions.id = $4 AND user_id = changed.id
+     ), ended AS (
+        DELETE FROM sessions USING changed WHERE user_id = changed.id AND sessions.id <> $4
+     ), voided AS (
+        DELETE FROM reset_tokens USING changed WHERE user_id = changed.id
+     ), audited AS (
+        INSERT INTO audit (action, actor_id, target_id, request_id)
+        SELECT 'password_changed', id, id, $5 FROM changed
+     )
+     SELECT ",
+    columns!(),
+    " FROM changed"
+);
+
+pub(super) async fn change(
+    database: &dyn Database,
+    user: UserId,
+    kept: SessionId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+    request_id: &str,
+) -> Result<Option<User>, Error> {
+    let params = vec![
+        user.0.into(),
+        old.as_str().into(),
+        new.as_str().into(),
+        kept.0.into(),
+        request_id.into(),
+    ];
+    Ok(database.write_opt(CHANGE, params).await?)
+}
+
+const CREATE_RESET_TOKEN: &str = "WITH owner AS MATERIALIZED (
+        SELECT id FROM users WHERE id = $1 FOR UPDATE
+     ), voided AS (
+        DELETE FROM reset_tokens USING owner WHERE user_id = owner.id
+     ), created AS (
+        INSERT INTO reset_tokens (hash, user_id, expires_at)
+        SELECT $2, id, now() + make_interval(hours => $3::integer) FROM owner
+        RETURNING user_id, expires_at
+     ), audited AS (
+        INSERT INTO audit (action, actor_id, target_id, request_id)
+        SELECT 'reset_token_created', $4::uuid, user_id, $5 FROM created
+     )
+     SELECT expires_at AT TIME ZONE 'UTC' AS expires_at FROM created";
+
+struct ExpiresAt(OffsetDateTime);
+
+impl FromRow for ExpiresAt {
+    fn from_row(row: &Row) -> Result<Self, postgres::Error> {
+        Ok(Self(row.get("expires_at")?))
+    }
+}
+
+pub(super) async fn create_reset_token(
+    database: &dyn Database,
+    user: UserId,
+    token: &OpaqueToken,
+    actor: &Actor,
+) -> Result<OffsetDateTime, Error> {
+    let params = vec![
+        user.0.into(),
+        token.hash().into(),
+        RESET_HOURS.into(),
+        actor.id().into(),
+        actor.request_id.as_str().into(),
+    ];
+    let created = database.write_opt(CREATE_RESET_TOKEN, params).await?;
+    created.map(|ExpiresAt(time)| time).ok_or(Error::NotFound)
+}
+
+const IS_USABLE: &str =
+    "SELECT true AS usable FROM reset_tokens WHERE hash = $1 AND expires_at > now()";
+
+pub(super) async fn is_usable(database: &dyn Database, token: &OpaqueToken) -> Result<bool, Error> {
+    let rows = database.read(IS_USABLE, vec![token.hash().into()]).await?;
+    Ok(!rows.is_empty())
+}
+
+/// The guesses of the account are forgotten with its old password.
+const RESET: &str = concat!(
+    "WITH used AS (
+        DELETE FROM reset_tokens WHERE hash = $1 AND expires_at > now() RETURNING user_id
+     ), changed AS (
+        UPDATE users SET password_hash = $2, session_epoch = session_epoch + 1 FROM used
+        WHERE id = used.user_id RETURNING users.*
+     ), ended AS (
+        DELETE FROM sessions USING changed WHERE user_id = changed.id
+     ), forgotten AS (
+        DELETE FROM login_attempts USING changed
+        WHERE key = sha256(convert_to('account ' || changed.email, 'UTF8'))
+     ), audited AS (
+        INSERT INTO audit (action, actor_id, target_id, request_id)
+        SELECT 'password_reset', id, id, $3 FROM changed
+     )
+     SELECT ",
+    columns!(),
+    " FROM changed"
+);
+
+pub(super) async fn reset(
+    database: &dyn Database,
+    token: &OpaqueToken,
+    new: &PasswordHash,
+    request_id: &str,
+) -> Result<Option<User>, Error> {
+    let params = vec![token.hash().into(), new.as_str().into(), request_id.into()];
+    Ok(database.write_opt(RESET, params).await?)
+}

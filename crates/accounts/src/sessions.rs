@@ -1,0 +1,139 @@
+//! Signing in, staying signed in, and signing out.
+
+mod store;
+
+use std::sync::Arc;
+
+use spin_pg_bindings::postgres::Database;
+
+use crate::audit::Actor;
+use crate::bootstrap::Bootstrap;
+use crate::cache::Cache;
+use crate::credentials::{ClientAddress, Credentials, Whose};
+use crate::email::Email;
+use crate::metrics::{self, Event};
+use crate::password::Guess;
+use crate::session::{OpaqueToken, Session, SessionId};
+use crate::{Error, User, UserId};
+
+/// What a client needs to go on: whose session it is, and what prolongs it.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub user: User,
+    pub session: SessionId,
+    pub refresh_token: OpaqueToken,
+}
+
+/// The sessions of users. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions {
+    database: Arc<dyn Database>,
+    cache: Cache,
+    credentials: Credentials,
+    bootstrap: Option<Arc<Bootstrap>>,
+}
+
+impl Sessions {
+    /// `bootstrap` names the first admin, who is made when they first sign in.
+    pub fn new(
+        database: Arc<dyn Database>,
+        cache: Cache,
+        credentials: Credentials,
+        bootstrap: Option<Bootstrap>,
+    ) -> Self {
+        Self {
+            database,
+            cache,
+            credentials,
+            bootstrap: bootstrap.map(Arc::new),
+        }
+    }
+
+    /// Opens a session for whoever knows the password.
+    ///
+    /// # Errors
+    /// Those of [`Credentials`], with [`Error::WrongPassword`] for every reason not to let in.
+    pub async fn sign_in(
+        &self,
+        email: &Email,
+        guess: &Guess,
+        address: &ClientAddress,
+        request_id: &str,
+    ) -> Result<SignedIn, Error> {
+        if let Some(bootstrap) = &self.bootstrap {
+            bootstrap
+                .create_if_first(&self.database, email, guess, request_id)
+                .await?;
+        }
+        let actor = Actor::anonymous(request_id);
+        let whose = Whose::Account(email);
+        let verified = self
+            .credentials
+            .check(whose, guess, address, &actor)
+            .await?;
+        let (session, refresh_token) = (SessionId::generate(), OpaqueToken::generate()?);
+        let opened = store::open(
+            &*self.database,
+            &verified,
+            session,
+            &refresh_token,
+            request_id,
+        )
+        .await?;
+        // The password or the user changed since the comparison.
+        let user = opened.ok_or(Error::WrongPassword)?;
+        metrics::count(Event::LoginSucceeded);
+        self.cache.keep(&user, Some(session));
+        Ok(SignedIn {
+            user,
+            session,
+            refresh_token,
+        })
+    }
+
+    /// Spends a refresh token and gives the next one. A token that was spent before ends its
+    /// session: either its holder or whoever used it first is a thief.
+    pub async fn refresh(&self, spent: &OpaqueToken, request_id: &str) -> Result<SignedIn, Error> {
+        let next = OpaqueToken::generate()?;
+        match store::rotate(&*self.database, spent, &next, request_id).await? {
+            store::Rotated::To(user, session) => {
+                self.cache.keep(&user, Some(session));
+                Ok(SignedIn {
+                    user: *user,
+                    session,
+                    refresh_token: next,
+                })
+            }
+            store::Rotated::Replayed(session) => {
+                metrics::count(Event::RefreshReplayed);
+                self.cache.end(session).await;
+                Err(Error::BadRefreshToken)
+            }
+            store::Rotated::Refused => Err(Error::BadRefreshToken),
+        }
+    }
+
+    /// The user's sessions, the newest first, at most a hundred.
+    pub async fn list(&self, user: UserId) -> Result<Vec<Session>, Error> {
+        store::list(&*self.database, user).await
+    }
+
+    /// Ends one session of the user; [`Error::NotFound`] when they have no such.
+    pub async fn end(
+        &self,
+        user: UserId,
+        session: SessionId,
+        request_id: &str,
+    ) -> Result<(), Error> {
+        store::end(&*self.database, user, session, request_id).await?;
+        self.cache.end(session).await;
+        Ok(())
+    }
+
+    /// Ends all sessions of the user; [`Error::NotFound`] when there is no such user.
+    pub async fn end_all(&self, user: UserId, actor: &Actor) -> Result<(), Error> {
+        let user = store::end_all(&*self.database, user, actor).await?;
+        self.cache.replace(&user).await;
+        Ok(())
+    }
+}

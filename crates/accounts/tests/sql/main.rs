@@ -1,0 +1,15 @@
+//! The use cases against a real Postgres, a fresh database each, with a Redis that is down.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod credentials;
+mod passwords;
+mod sessions;
+mod users;
+mod world;

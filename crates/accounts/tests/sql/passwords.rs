@@ -1,0 +1,151 @@
+//! Changing and resetting passwords, and the last admin.
+
+use accounts::password::Password;
+use accounts::{ClientAddress, Error, UserId, UserPatch};
+
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, Version};
+
+use crate::world::{PASSWORD, World, actor, guess};
+
+const NEW: &str = "another good phrase";
+
+fn new() -> Password {
+    Password::parse(NEW.to_owned()).unwrap()
+}
+
+fn here() -> ClientAddress {
+    ClientAddress("192.0.2.1".into())
+}
+
+#[tokio::test]
+async fn a_change_needs_the_old_password_and_ends_the_other_sessions() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let kept = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let other = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let change = async |old: &str| {
+        let old = guess(old);
+        let (address, new) = (here(), new());
+        let session = kept.session;
+        world
+            .passwords
+            .change(ada.id, session, &old, &new, &address, "r")
+            .await
+    };
+    assert!(matches!(change("wrong").await, Err(Error::Invalid(_))));
+    assert!(world.is_alive(&other).await);
+    assert_eq!(change(PASSWORD).await, Ok(()));
+    assert!(world.is_alive(&kept).await && !world.is_alive(&other).await);
+    assert!(
+        world
+            .sessions
+            .refresh(&kept.refresh_token, "r")
+            .await
+            .is_ok()
+    );
+    let old = world.sign_in("ada@b.example", PASSWORD).await;
+    assert_eq!(old.unwrap_err(), Error::WrongPassword);
+    assert!(world.sign_in("ada@b.example", NEW).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_reset_token_works_once_and_ends_all_sessions() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let before = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let void = world
+        .passwords
+        .create_reset_token(ada.id, actor())
+        .await
+        .unwrap();
+    let token = world
+        .passwords
+        .create_reset_token(ada.id, actor())
+        .await
+        .unwrap();
+    let reset = async |token: &str| world.passwords.reset(token, &new(), "r").await;
+    assert!(
+        reset(void.token.reveal()).await.is_err(),
+        "the newer one voids it"
+    );
+    assert!(reset("made up").await.is_err());
+    assert_eq!(reset(token.token.reveal()).await, Ok(()));
+    assert!(reset(token.token.reveal()).await.is_err(), "once");
+    assert!(!world.is_alive(&before).await);
+    assert!(world.sign_in("ada@b.example", NEW).await.is_ok());
+
+    let late = world
+        .passwords
+        .create_reset_token(ada.id, actor())
+        .await
+        .unwrap();
+    world
+        .execute("UPDATE reset_tokens SET expires_at = now()")
+        .await;
+    assert!(reset(late.token.reveal()).await.is_err(), "expired");
+    let nobody = world
+        .passwords
+        .create_reset_token(UserId::generate(), actor());
+    assert_eq!(nobody.await.unwrap_err(), Error::NotFound);
+}
+
+#[tokio::test]
+async fn a_hash_of_an_older_cost_is_replaced_at_login() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let params = Params::new(12_288, 3, 1, None).unwrap();
+    let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password(PASSWORD.as_bytes())
+        .unwrap();
+    world
+        .execute(&format!("UPDATE users SET password_hash = '{old}'"))
+        .await;
+    assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
+    let today = "SELECT true AS today FROM users WHERE password_hash LIKE '$argon2id$v=19$m=19456,t=2,p=1$%'";
+    assert_eq!(world.database.read(today, vec![]).await.unwrap().len(), 1);
+    assert_eq!(world.users.get_user(ada.id).await.unwrap().version, 1);
+}
+
+#[tokio::test]
+async fn the_last_active_admin_remains() {
+    let world = World::new().await;
+    let root = world.user("root@b.example", "admin").await;
+    let patch = |role, active| UserPatch::parse(None, None, role, active).unwrap();
+    for change in [patch(Some("user"), None), patch(None, Some(false))] {
+        let refused = world.users.update_user(root.id, &change, None, actor());
+        assert_eq!(refused.await, Err(Error::LastAdmin));
+    }
+    let refused = world.users.delete_user(root.id, None, actor()).await;
+    assert_eq!(refused, Err(Error::LastAdmin));
+    let renamed = UserPatch::parse(None, Some("Root"), Some("admin"), Some(true)).unwrap();
+    let renamed = world.users.update_user(root.id, &renamed, None, actor());
+    assert!(renamed.await.is_ok());
+    assert_eq!(world.actions().await, ["user_created", "name_changed"]);
+}
+
+#[tokio::test]
+async fn two_admins_who_demote_each_other_leave_one() {
+    let world = World::new().await;
+    for round in 0..20 {
+        let one = world.user(&format!("a{round}@b.example"), "admin").await;
+        let two = world.user(&format!("b{round}@b.example"), "admin").await;
+        world
+            .execute(&format!(
+                "UPDATE users SET role = 'user' WHERE role = 'admin' AND id NOT IN ('{}', '{}')",
+                one.id, two.id
+            ))
+            .await;
+        let patch = UserPatch::parse(None, None, Some("user"), None).unwrap();
+        let (left, right) = tokio::join!(
+            world.users.update_user(one.id, &patch, None, actor()),
+            world.users.update_user(two.id, &patch, None, actor()),
+        );
+        let refused = [left.is_err(), right.is_err()];
+        assert_eq!(
+            refused.iter().filter(|refused| **refused).count(),
+            1,
+            "{round}"
+        );
+    }
+}

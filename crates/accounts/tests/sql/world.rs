@@ -1,0 +1,167 @@
+//! One database with every use case over it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use accounts::admission::{Admission, Question};
+use accounts::audit::{ListParameters, ListQuery};
+use accounts::breached::BreachedPasswords;
+use accounts::credentials::AttemptLimits;
+use accounts::password::Guess;
+use accounts::sessions::SignedIn;
+use accounts::{
+    Actor, Audit, Bootstrap, Cache, ClientAddress, Credentials, Deferred, Error, Hasher,
+    NewPasswords, NewUser, Passwords, Sessions, User, Users,
+};
+use async_trait::async_trait;
+use spin_pg_bindings::postgres::{Database, NativePostgres};
+use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+
+struct RedisIsDown;
+
+#[async_trait]
+impl Redis for RedisIsDown {
+    async fn execute(&self, _: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+        Err(RedisError::Connection("down".into()))
+    }
+}
+
+/// Drops the work: with Redis down for good there is nobody to tell.
+struct NothingDeferred;
+
+#[async_trait]
+impl Deferred for NothingDeferred {
+    fn spawn(&self, _: Pin<Box<dyn Future<Output = ()> + Send>>) {}
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct World {
+    pub database: Arc<dyn Database>,
+    pub users: Users,
+    pub sessions: Sessions,
+    pub passwords: Passwords,
+    pub admission: Admission,
+    pub audit: Audit,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// A world whose first admin is made at their first login.
+    pub async fn with(bootstrap: Option<(&str, &str)>) -> Self {
+        let admin = std::env::var("ROSTER_DATABASE_URL").expect("run `cargo xtask test`");
+        let url = devservices::create_database(&admin).await.unwrap();
+        let database: Arc<dyn Database> = Arc::new(NativePostgres::connect(&url).await.unwrap());
+        let ttl = Duration::from_secs(30);
+        let cache = Cache::new(Arc::new(RedisIsDown), ttl, Arc::new(NothingDeferred));
+        let hasher = Hasher::new(cache.clone(), database.clone(), "test", 2);
+        let limits = AttemptLimits {
+            per_account: 3,
+            per_address: 10,
+            first_delay: Duration::from_secs(30),
+        };
+        let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
+        let new = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
+        let bootstrap = bootstrap.map(|(email, password)| {
+            let email = accounts::email::Email::parse(email).unwrap();
+            Bootstrap::new(email, password, hasher.clone()).unwrap()
+        });
+        Self {
+            users: Users::new(database.clone(), cache.clone(), new.clone()),
+            sessions: Sessions::new(
+                database.clone(),
+                cache.clone(),
+                credentials.clone(),
+                bootstrap,
+            ),
+            passwords: Passwords::new(database.clone(), cache.clone(), credentials, new),
+            admission: Admission::new(database.clone(), cache, None),
+            audit: Audit::new(database.clone()),
+            database,
+        }
+    }
+
+    /// A user who can sign in with [`PASSWORD`].
+    pub async fn user(&self, email: &str, role: &str) -> User {
+        let password = Some(PASSWORD.to_owned());
+        let new = NewUser::parse(email, "Ada Lovelace", password, Some(role), None);
+        self.users
+            .create_user(new.unwrap(), None, actor())
+            .await
+            .unwrap()
+    }
+
+    pub async fn sign_in(&self, email: &str, password: &str) -> Result<SignedIn, Error> {
+        self.sign_in_from("192.0.2.1", email, password).await
+    }
+
+    pub async fn sign_in_from(
+        &self,
+        address: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<SignedIn, Error> {
+        let email = accounts::email::Email::parse(email).unwrap();
+        let address = ClientAddress(address.to_owned());
+        loop {
+            let signed_in = self
+                .sessions
+                .sign_in(&email, &guess(password), &address, "r1")
+                .await;
+            // Machines differ in how long a slot is taken; what is tested here is not that.
+            if !matches!(signed_in, Err(Error::Busy)) {
+                return signed_in;
+            }
+        }
+    }
+
+    /// Whether a request of this session is let in.
+    pub async fn is_alive(&self, signed_in: &SignedIn) -> bool {
+        let question = Question {
+            caller: Some((signed_in.user.id, signed_in.session)),
+            ..Question::default()
+        };
+        self.admission
+            .ask(&question)
+            .await
+            .unwrap()
+            .caller
+            .is_some()
+    }
+
+    /// The actions of the audit trail, in their order.
+    pub async fn actions(&self) -> Vec<String> {
+        let parameters = ListParameters {
+            sort: Some("created_at".into()),
+            limit: Some("100".into()),
+            ..ListParameters::default()
+        };
+        let query = ListQuery::parse(&parameters).unwrap();
+        let page = self.audit.list(&query).await.unwrap();
+        page.items.into_iter().map(|event| event.action).collect()
+    }
+
+    /// Changes what no use case changes: time.
+    pub async fn execute(&self, sql: &str) {
+        self.database.write(sql, Vec::new()).await.unwrap();
+    }
+}
+
+pub fn actor() -> &'static Actor {
+    static ACTOR: LazyLock<Actor> = LazyLock::new(|| Actor::anonymous("r0"));
+    &ACTOR
+}
+
+pub fn guess(text: &str) -> Guess {
+    Guess::parse(text.to_owned()).unwrap()
+}

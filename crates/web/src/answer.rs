@@ -1,0 +1,94 @@
+//! Answers that several routers give: JSON, and a user.
+
+use accounts::User;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, VARY};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::Problem;
+use crate::conditional::ETag;
+
+/// A user as clients see it.
+#[derive(Serialize)]
+pub struct UserView {
+    id: Uuid,
+    email: String,
+    full_name: String,
+    role: &'static str,
+    is_active: bool,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+    version: i64,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.0,
+            email: user.email.as_str().to_owned(),
+            full_name: user.full_name.as_str().to_owned(),
+            role: user.role.as_str(),
+            is_active: user.is_active,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+            version: user.version,
+        }
+    }
+}
+
+/// `body` as JSON that only the caller's own cache may keep, and asks again each time.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {
+    let mut response = secret_json(status, body)?;
+    set_validators(&mut response, None);
+    Ok(response)
+}
+
+/// `body` as JSON that nobody may keep: tokens.
+pub fn secret_json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(body).map_err(|error| Problem::internal(error.to_string()))?;
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((status, headers, body).into_response())
+}
+
+/// The user with their entity tag.
+pub fn user(status: StatusCode, user: User) -> Result<Response, Problem> {
+    let tag = ETag(user.version);
+    let mut response = json(status, &UserView::from(user))?;
+    set_validators(&mut response, Some(tag));
+    Ok(response)
+}
+
+/// 201 with the user and where they are.
+pub fn created_user(user: User) -> Result<Response, Problem> {
+    let location = HeaderValue::from_str(&format!("/api/v1/users/{}", user.id));
+    let mut response = self::user(StatusCode::CREATED, user)?;
+    if let Ok(location) = location {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// 304: the client has this version.
+pub fn not_modified(tag: ETag) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    set_validators(&mut response, Some(tag));
+    response
+}
+
+/// Answers are the caller's own: no shared cache may keep them, and a private one asks first.
+fn set_validators(response: &mut Response, tag: Option<ETag>) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Authorization"));
+    if let Some(tag) = tag {
+        headers.insert(ETAG, tag.into());
+    }
+}

@@ -1,0 +1,80 @@
+//! What the shell around every router needs: CORS and the log.
+
+use ::http::HeaderValue;
+
+use super::{ConfigError, Variables};
+use crate::log::Level;
+
+/// What the shell around every router needs to know.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// Exact origins that browsers may call from; empty switches CORS off.
+    pub allowed_origins: Vec<HeaderValue>,
+    pub log_level: Level,
+}
+
+impl HttpConfig {
+    pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        let allowed_origins = variables
+            .optional("cors_allowed_origins")
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|origin| !origin.is_empty())
+            .map(parse_origin)
+            .collect::<Result<_, _>>()?;
+        let log_level = variables
+            .optional("log_level")
+            .unwrap_or("info")
+            .parse()
+            .map_err(|problem: &str| ConfigError::new("log_level", problem))?;
+        Ok(Self {
+            allowed_origins,
+            log_level,
+        })
+    }
+}
+
+/// `scheme://host[:port]` and nothing more; `*` and `null` are refused since credentials go along.
+fn parse_origin(origin: &str) -> Result<HeaderValue, ConfigError> {
+    let wrong = || {
+        let problem = format!("`{origin}` is not an origin such as https://app.example.com");
+        ConfigError::new("cors_allowed_origins", problem)
+    };
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"))
+        .filter(|host| !host.is_empty() && !host.contains(['/', '*', '@', '?', '#', ' ']))
+        .ok_or_else(wrong)?;
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(wrong());
+    }
+    HeaderValue::from_str(origin).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::one;
+
+    #[test]
+    fn origins_are_exact() {
+        let good = one(
+            "cors_allowed_origins",
+            "https://a.example, http://localhost:5173",
+        );
+        assert_eq!(HttpConfig::read(&good).unwrap().allowed_origins.len(), 2);
+        for bad in [
+            "*",
+            "null",
+            "https://*.a.example",
+            "https://a.example/",
+            "a.example",
+        ] {
+            assert!(
+                HttpConfig::read(&one("cors_allowed_origins", bad)).is_err(),
+                "{bad}"
+            );
+        }
+    }
+}

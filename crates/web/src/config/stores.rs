@@ -1,0 +1,77 @@
+//! Where Postgres and Redis are.
+
+use spin_pg_bindings::postgres::ConnectionConfig;
+
+use super::{ConfigError, Variables};
+
+impl Variables {
+    /// Where Postgres is and who the app is there.
+    pub fn postgres(&self) -> Result<ConnectionConfig, ConfigError> {
+        let sslmode = self.optional("db_sslmode").unwrap_or("prefer");
+        if !["disable", "prefer", "require"].contains(&sslmode) {
+            return Err(ConfigError::new(
+                "db_sslmode",
+                "must be disable, prefer or require",
+            ));
+        }
+        Ok(ConnectionConfig {
+            host: self.text("db_host")?.to_owned(),
+            port: self.number("db_port", 1..=u16::MAX)?,
+            database: self.text("db_name")?.to_owned(),
+            user: self.text("db_user")?.to_owned(),
+            password: self.text("db_password")?.to_owned(),
+            sslmode: sslmode.to_owned(),
+            connect_timeout_secs: 2,
+        })
+    }
+
+    /// The Redis URL; user and password are percent-encoded into it.
+    pub fn redis_url(&self) -> Result<String, ConfigError> {
+        let scheme = if self.flag("redis_tls")? {
+            "rediss"
+        } else {
+            "redis"
+        };
+        let host = self.text("redis_host")?;
+        let port: u16 = self.number("redis_port", 1..=u16::MAX)?;
+        let user = percent_encode(self.optional("redis_user").unwrap_or_default());
+        let login = match self.optional("redis_password") {
+            Some(password) => format!("{user}:{}@", percent_encode(password)),
+            None => String::new(),
+        };
+        Ok(format!("{scheme}://{login}{host}:{port}"))
+    }
+}
+
+/// RFC 3986: everything but unreserved characters.
+fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redis_credentials_are_encoded() {
+        let variables = Variables::from_pairs([
+            ("redis_host", "cache"),
+            ("redis_port", "6380"),
+            ("redis_user", "app"),
+            ("redis_password", "p@ss/word"),
+            ("redis_tls", "true"),
+        ]);
+        assert_eq!(
+            variables.redis_url().unwrap(),
+            "rediss://app:p%40ss%2Fword@cache:6380"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! The values, and how text becomes a flag or a number.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use super::ConfigError;
+
+/// The variables of one component, by their lower-case Spin names.
+#[derive(Default)]
+pub struct Variables(BTreeMap<&'static str, String>);
+
+impl Variables {
+    /// Reads `names` from the host.
+    #[cfg(target_arch = "wasm32")]
+    pub async fn load(names: impl IntoIterator<Item = &'static str>) -> Result<Self, ConfigError> {
+        let mut values = BTreeMap::new();
+        for name in names {
+            #[expect(clippy::disallowed_methods, reason = "the one place that reads them")]
+            let value = spin_sdk::variables::get(name)
+                .await
+                .map_err(|error| ConfigError::new(name, error.to_string()))?;
+            values.insert(name, value);
+        }
+        Ok(Self(values))
+    }
+
+    /// The same from pairs, for native tests.
+    pub fn from_pairs<V: Into<String>>(pairs: impl IntoIterator<Item = (&'static str, V)>) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect(),
+        )
+    }
+
+    /// The value, trimmed; an empty one counts as unset.
+    pub fn optional(&self, name: &'static str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A value that must be there.
+    pub fn text(&self, name: &'static str) -> Result<&str, ConfigError> {
+        self.optional(name)
+            .ok_or_else(|| ConfigError::new(name, "must be set"))
+    }
+
+    /// `true` or `false`; unset is `false`.
+    pub fn flag(&self, name: &'static str) -> Result<bool, ConfigError> {
+        match self.optional(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ConfigError::new(name, "must be `true` or `false`")),
+        }
+    }
+
+    /// A whole number within `range`.
+    pub fn number<T>(&self, name: &'static str, range: RangeInclusive<T>) -> Result<T, ConfigError>
+    where
+        T: FromStr + PartialOrd + std::fmt::Display,
+    {
+        let wrong = || {
+            let (low, high) = (range.start(), range.end());
+            ConfigError::new(name, format!("must be a whole number from {low} to {high}"))
+        };
+        let number = self.text(name)?.parse().map_err(|_| wrong())?;
+        if range.contains(&number) {
+            Ok(number)
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::one;
+
+    #[test]
+    fn an_error_names_the_variable() {
+        let error = one("db_port", "many")
+            .number("db_port", 1..=u16::MAX)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "variable db_port: must be a whole number from 1 to 65535"
+        );
+        assert_eq!(
+            one("x", " ").text("db_host").unwrap_err().variable,
+            "db_host"
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! The gate before every handler: who calls, whether they may, and how often.
+//!
+//! A router is made of [`Endpoint`]s only, each behind [`enforce`]: what an endpoint's row in the
+//! table does not allow does not reach its handler.
+
+mod bearer;
+mod limits;
+
+use std::sync::Arc;
+
+use accounts::admission::{Admitted, Question};
+use accounts::{Actor, Admission, ClientAddress, Role, SessionId, User, UserId};
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::on;
+use axum::{RequestExt, Router};
+use http::request::Parts;
+
+use crate::Problem;
+use crate::context::RequestContext;
+use crate::endpoints::{Access, Endpoint, Limit};
+use crate::tokens::Verifier;
+use bearer::Bearer;
+pub use limits::ProxyHops;
+
+/// What the gate asks.
+#[derive(Clone)]
+pub struct Gate(Arc<Inner>);
+
+struct Inner {
+    tokens: Verifier,
+    admission: Admission,
+    hops: ProxyHops,
+}
+
+impl Gate {
+    /// `hops` is how many trusted proxies stand before the host.
+    pub fn new(tokens: Verifier, admission: Admission, hops: ProxyHops) -> Self {
+        Self(Arc::new(Inner {
+            tokens,
+            admission,
+            hops,
+        }))
+    }
+}
+
+/// A router that is put together from endpoints.
+pub struct Routes<S> {
+    router: Router<S>,
+    gate: Option<Gate>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    pub fn behind(gate: Gate) -> Self {
+        Self {
+            router: Router::new(),
+            gate: Some(gate),
+        }
+    }
+
+    /// Without a gate: only what anyone may call without limit is served.
+    pub fn open() -> Self {
+        Self {
+            router: Router::new(),
+            gate: None,
+        }
+    }
+
+    /// Serves `endpoint` by `handler`.
+    #[must_use]
+    pub fn serve<H, T>(mut self, endpoint: Endpoint, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let guard = from_fn_with_state((self.gate.clone(), endpoint), enforce);
+        let guarded = on(endpoint.filter(), handler).route_layer(guard);
+        self.router = self.router.route(endpoint.path(), guarded);
+        self
+    }
+
+    pub fn with_state(self, state: S) -> Router {
+        self.router.with_state(state)
+    }
+}
+
+/// Who calls: an active user whose session is alive.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub user: User,
+    pub session: SessionId,
+    pub request_id: String,
+}
+
+impl Caller {
+    pub fn is_admin(&self) -> bool {
+        self.user.role == Role::Admin
+    }
+
+    /// As the audit trail names them.
+    pub fn actor(&self) -> Actor {
+        Actor::user(self.user.id, self.request_id.clone())
+    }
+}
+
+/// The user whom the path names, when the gate came across them.
+#[derive(Debug, Clone)]
+pub struct AboutUser(pub Option<User>);
+
+/// What the log line says of the gate's decision, handed out with the response.
+#[derive(Clone, Copy)]
+pub(crate) struct Decision {
+    pub(crate) caller: Option<UserId>,
+    /// Redis did not answer, so nothing was counted.
+    pub(crate) limit_is_open: bool,
+}
+
+async fn enforce(
+    State((gate, endpoint)): State<(Option<Gate>, Endpoint)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match gate {
+        Some(gate) => gate.admit(endpoint, request, next).await,
+        None if endpoint.access() == Access::Anyone && endpoint.limit() == Limit::Unlimited => {
+            next.run(request).await
+        }
+        None => Problem::internal("this endpoint needs a gate").into_response(),
+    }
+}
+
+impl Gate {
+    async fn admit(&self, endpoint: Endpoint, mut request: Request, next: Next) -> Response {
+        let address = self.0.hops.client_address(request.headers());
+        let token = match endpoint.access() {
+            Access::Anyone => Bearer::Absent,
+            _ => Bearer::read(request.headers(), &self.0.tokens),
+        };
+        let about = path_user(&mut request).await;
+        let claims = token.claims();
+        let question = Question {
+            caller: claims.map(|claims| (claims.user, claims.session)),
+            about: about.filter(|about| {
+                endpoint == Endpoint::GetUser && claims.is_some_and(|claims| claims.user != *about)
+            }),
+            rate_key: (endpoint.limit() == Limit::General).then(|| match claims {
+                Some(claims) => format!("user:{}", claims.user),
+                None => format!("address:{}", address.0),
+            }),
+        };
+        let mut admitted = match self.0.admission.ask(&question).await {
+            Ok(admitted) => admitted,
+            Err(error) => return Problem::from(error).into_response(),
+        };
+        let limit = limits::Headers::new(self.0.admission.limit(), &admitted);
+        let decision = Decision {
+            caller: admitted.caller.as_ref().map(|user| user.id),
+            limit_is_open: admitted.limit_is_open,
+        };
+        let mut response = match limits::refusal(&admitted) {
+            Some(refusal) => refusal.into_response(),
+            None => {
+                let allowed = allow(endpoint, &token, &mut admitted, about, &mut request);
+                match allowed {
+                    Ok(()) => {
+                        request.extensions_mut().insert(address);
+                        next.run(request).await
+                    }
+                    Err(refusal) => refusal.into_response(),
+                }
+            }
+        };
+        limit.set(response.headers_mut());
+        response.extensions_mut().insert(decision);
+        response
+    }
+}
+
+/// Holds the caller against the endpoint's row, and hands them to the handler.
+fn allow(
+    endpoint: Endpoint,
+    token: &Bearer,
+    admitted: &mut Admitted,
+    about: Option<UserId>,
+    request: &mut Request,
+) -> Result<(), Problem> {
+    if endpoint.access() == Access::Anyone {
+        return Ok(());
+    }
+    let user = admitted.caller.take();
+    let (Some(user), Some(claims)) = (user, token.claims()) else {
+        return Err(token.refusal());
+    };
+    let is_admin = user.role == Role::Admin;
+    match endpoint.access() {
+        Access::Anyone | Access::SignedIn => {}
+        Access::Admin if is_admin => {}
+        Access::Admin => return Err(Problem::forbidden()),
+        Access::SelfOrAdmin if is_admin || about == Some(user.id) => {}
+        Access::SelfOrAdmin => return Err(Problem::not_found()),
+    }
+    let seen = match about {
+        Some(about) if about == user.id => Some(user.clone()),
+        _ => admitted.about.take(),
+    };
+    let request_id = request.extensions().get::<RequestContext>();
+    let caller = Caller {
+        user,
+        session: claims.session,
+        request_id: request_id.map(|c| c.request_id.clone()).unwrap_or_default(),
+    };
+    request.extensions_mut().insert(AboutUser(seen));
+    request.extensions_mut().insert(caller);
+    Ok(())
+}
+
+/// The user whom the path's `{id}` names, if it is one.
+async fn path_user(request: &mut Request) -> Option<UserId> {
+    let params = request.extract_parts::<RawPathParams>().await.ok()?;
+    let (_, id) = params.iter().find(|(name, _)| *name == "id")?;
+    UserId::parse(id)
+}
+
+/// What the gate left in the request; that it is missing is a mistake of ours, not the client's.
+macro_rules! from_gate {
+    ($($type:ty),*) => {$(
+        impl<S: Send + Sync> FromRequestParts<S> for $type {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+                let found = parts.extensions.get::<Self>().cloned();
+                found.ok_or_else(|| Problem::internal("the gate did not run"))
+            }
+        }
+    )*};
+}
+
+from_gate!(Caller, AboutUser, RequestContext);
+
+/// The address of a client who need not be signed in.
+#[derive(Debug, Clone)]
+pub struct Client(pub ClientAddress);
+
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let found = parts.extensions.get::<ClientAddress>().cloned();
+        found
+            .map(Self)
+            .ok_or_else(|| Problem::internal("the gate did not run"))
+    }
+}

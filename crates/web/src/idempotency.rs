@@ -1,0 +1,41 @@
+//! The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header).
+
+use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
+use http::{HeaderMap, StatusCode};
+use sha2::{Digest, Sha256};
+
+use crate::Problem;
+
+/// The request under its key, if it has one. `caller` keeps the keys of different callers apart.
+///
+/// # Errors
+/// 400 for a key that was sent twice or is not visible ASCII.
+pub fn request(
+    headers: &HeaderMap,
+    caller: &str,
+    route: &'static str,
+    body: &[u8],
+) -> Result<Option<IdempotentRequest>, Problem> {
+    Ok(key(headers)?.map(|key| IdempotentRequest {
+        caller: caller.to_owned(),
+        route,
+        key,
+        body_sha256: Sha256::digest(body).to_vec(),
+    }))
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let single = if values.next().is_none() {
+        value.to_str().ok()
+    } else {
+        None
+    };
+    let key = single.ok_or("Idempotency-Key must be sent once, in ASCII");
+    key.and_then(IdempotencyKey::parse)
+        .map(Some)
+        .map_err(|detail| Problem::new(StatusCode::BAD_REQUEST, "malformed_header", detail))
+}

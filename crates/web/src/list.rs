@@ -1,0 +1,74 @@
+//! Lists as clients see them: a page, the cursor behind it, and the link to the next page.
+
+use accounts::FieldError;
+use accounts::page::{Page, Position};
+use axum::response::Response;
+use http::header::LINK;
+use http::{HeaderValue, StatusCode, Uri};
+use serde::Serialize;
+
+use crate::cursor::CursorKey;
+use crate::{Problem, answer};
+
+/// A page of a list.
+#[derive(Serialize)]
+struct List<T> {
+    items: Vec<T>,
+    /// The cursor of the next page, or `null` on the last one.
+    next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+}
+
+/// Where the list goes on, for a cursor that it gave out.
+///
+/// # Errors
+/// 422 for a cursor that was not made for this list, which `context` names.
+pub fn position(
+    cursors: &CursorKey,
+    cursor: Option<&str>,
+    context: &str,
+) -> Result<Option<Position>, Problem> {
+    let Some(cursor) = cursor else {
+        return Ok(None);
+    };
+    let wrong = || FieldError::new("cursor", "does not continue this list; start without one");
+    let position = cursors.open::<Position>(cursor, context);
+    position
+        .map(Some)
+        .ok_or_else(|| Problem::invalid(vec![wrong()]))
+}
+
+/// The page as JSON, with a `Link` to the next one.
+pub fn page<T, V: From<T> + Serialize>(
+    cursors: &CursorKey,
+    context: &str,
+    uri: &Uri,
+    page: Page<T>,
+) -> Result<Response, Problem> {
+    let next = page
+        .next
+        .and_then(|position| cursors.seal(&position, context));
+    let link = next.as_deref().and_then(|cursor| next_link(uri, cursor));
+    let list = List {
+        items: page.items.into_iter().map(V::from).collect(),
+        next,
+        total: page.total,
+    };
+    let mut response = answer::json(StatusCode::OK, &list)?;
+    if let Some(link) = link {
+        response.headers_mut().insert(LINK, link);
+    }
+    Ok(response)
+}
+
+/// The same list behind `cursor` (RFC 8288), as a reference relative to the host.
+fn next_link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let kept = query.filter(|(name, _)| name != "cursor");
+    let next = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .append_pair("cursor", cursor)
+        .finish();
+    HeaderValue::from_str(&format!("<{}?{next}>; rel=\"next\"", uri.path())).ok()
+}

@@ -1,0 +1,118 @@
+//! The use cases that more than one component offers, put together from the configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use accounts::admission::RateLimit;
+use accounts::breached::BreachedPasswords;
+use accounts::credentials::AttemptLimits;
+use accounts::{
+    Admission, Bootstrap, Cache, Credentials, Deferred, Hasher, NewPasswords, Passwords, Sessions,
+    Users,
+};
+use spin_pg_bindings::postgres::Database;
+use spin_pg_bindings::redis::Redis;
+
+use crate::Metrics;
+use crate::config::{ConfigError, Variables};
+use crate::gate::{Gate, ProxyHops};
+use crate::tokens::Verifier;
+
+/// What the host provides.
+#[derive(Clone)]
+pub struct Stores {
+    pub database: Arc<dyn Database>,
+    pub redis: Arc<dyn Redis>,
+    pub deferred: Arc<dyn Deferred>,
+    pub breached: BreachedPasswords,
+}
+
+impl Stores {
+    /// The way of this instance's counts to the totals.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(self.redis.clone(), self.deferred.clone())
+    }
+}
+
+/// The variables that [`Services::read`] takes, besides those of the tokens.
+pub const VARIABLES: &[&str] = &[
+    "breach_check_url",
+    "cache_ttl_seconds",
+    "hash_slots",
+    "host_id",
+    "login_attempts_per_account",
+    "login_attempts_per_ip",
+    "login_delay_seconds",
+    "rate_limit_requests",
+    "rate_limit_window_seconds",
+    "trusted_proxy_hops",
+];
+
+/// The use cases over the stores.
+#[derive(Clone)]
+pub struct Services {
+    pub gate: Gate,
+    pub users: Users,
+    pub passwords: Passwords,
+    pub hasher: Hasher,
+    stores: Stores,
+    cache: Cache,
+    credentials: Credentials,
+}
+
+impl Services {
+    /// # Errors
+    /// The first variable that makes no sense.
+    pub fn read(
+        variables: &Variables,
+        stores: Stores,
+        tokens: Verifier,
+    ) -> Result<Self, ConfigError> {
+        let seconds = |name, range| variables.number(name, range).map(Duration::from_secs);
+        let Stores {
+            database,
+            redis,
+            deferred,
+            breached,
+        } = stores.clone();
+        let cache_ttl = seconds("cache_ttl_seconds", 1..=30)?;
+        let cache = Cache::new(redis, cache_ttl, deferred);
+        let slots = variables.number("hash_slots", 1..=64)?;
+        let host = variables.text("host_id")?;
+        let hasher = Hasher::new(cache.clone(), database.clone(), host, slots);
+        let limits = AttemptLimits {
+            per_account: variables.number("login_attempts_per_account", 1..=1_000_000)?,
+            per_address: variables.number("login_attempts_per_ip", 1..=1_000_000)?,
+            first_delay: seconds("login_delay_seconds", 1..=900)?,
+        };
+        let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
+        let new_passwords = NewPasswords::new(breached, hasher.clone());
+        let limit = RateLimit {
+            requests: variables.number("rate_limit_requests", 0..=1_000_000)?,
+            window: seconds("rate_limit_window_seconds", 1..=86_400)?,
+        };
+        let limit = Some(limit).filter(|limit| limit.requests > 0);
+        let admission = Admission::new(database.clone(), cache.clone(), limit);
+        let hops = ProxyHops(variables.number("trusted_proxy_hops", 0..=16)?);
+        Ok(Self {
+            gate: Gate::new(tokens, admission, hops),
+            users: Users::new(database.clone(), cache.clone(), new_passwords.clone()),
+            passwords: Passwords::new(database, cache.clone(), credentials.clone(), new_passwords),
+            hasher,
+            stores,
+            cache,
+            credentials,
+        })
+    }
+
+    /// Sessions; `bootstrap` is for the component that signs people in.
+    pub fn sessions(&self, bootstrap: Option<Bootstrap>) -> Sessions {
+        let database = self.stores.database.clone();
+        Sessions::new(
+            database,
+            self.cache.clone(),
+            self.credentials.clone(),
+            bootstrap,
+        )
+    }
+}

@@ -1,0 +1,123 @@
+//! What the routers' native tests stand on: stores that answer as each test tells them, and a
+//! caller whom the gate lets in.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "for tests")]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use accounts::breached::BreachedPasswords;
+use accounts::{Deferred, SessionId, User};
+use async_trait::async_trait;
+use spin_pg_bindings::postgres::{Database, Error, Param, Row};
+use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+
+use crate::config::{HttpConfig, Variables};
+use crate::log::Level;
+use crate::services::Stores;
+use crate::tokens::Signer;
+
+/// The answers of a database, still to be given in this order; a statement too many fails the test.
+pub struct Scripted(Mutex<std::vec::IntoIter<Result<Vec<Row>, Error>>>);
+
+impl Scripted {
+    pub fn new(answers: Vec<Result<Vec<Row>, Error>>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(answers.into_iter())))
+    }
+
+    /// How many answers nobody asked for.
+    pub fn left(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl Database for Scripted {
+    async fn read(&self, sql: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
+        let answer = self.0.lock().unwrap().next();
+        answer.unwrap_or_else(|| panic!("a statement too many: {sql}"))
+    }
+
+    async fn write(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
+        self.read(sql, params).await
+    }
+}
+
+/// A Redis that knows one caller and their session, limits nobody, and has a slot for whoever asks.
+pub struct KnowsCaller(pub Option<User>);
+
+#[async_trait]
+impl Redis for KnowsCaller {
+    async fn execute(&self, _: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+        // Only the gate's question has four keys.
+        if args.get(1) != Some(&Arg::from("4")) {
+            return Ok(vec![Reply::Int(1)]);
+        }
+        let entries = self.0.as_ref().map(|user| {
+            let json = serde_json::to_string(user).unwrap();
+            let session = format!("{}:{}", user.id, user.session_epoch);
+            let entry = |text: String| Reply::Bytes(text.into_bytes());
+            (entry(session), entry(format!("{}:{json}", user.version)))
+        });
+        let (session, user) = entries.unwrap_or((Reply::Nil, Reply::Nil));
+        let rate = [1, 0, 0, 0].map(Reply::Int);
+        Ok([session, user, Reply::Nil]
+            .into_iter()
+            .chain(rate)
+            .collect())
+    }
+}
+
+struct NothingDeferred;
+
+#[async_trait]
+impl Deferred for NothingDeferred {
+    fn spawn(&self, _: Pin<Box<dyn Future<Output = ()> + Send>>) {}
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// Stores over `database`, and a Redis that knows `caller`.
+pub fn stores(database: Arc<Scripted>, caller: Option<User>) -> Stores {
+    Stores {
+        database,
+        redis: Arc::new(KnowsCaller(caller)),
+        deferred: Arc::new(NothingDeferred),
+        breached: BreachedPasswords::off(),
+    }
+}
+
+/// Everything that a component with a gate must be told, without a rate limit.
+pub fn variables() -> Variables {
+    Variables::from_pairs([
+        ("cache_ttl_seconds", "30"),
+        ("hash_slots", "1"),
+        ("host_id", "test"),
+        ("login_attempts_per_account", "5"),
+        ("login_attempts_per_ip", "50"),
+        ("login_delay_seconds", "30"),
+        ("rate_limit_requests", "0"),
+        ("rate_limit_window_seconds", "60"),
+        ("trusted_proxy_hops", "0"),
+        ("jwt_algorithm", "HS256"),
+        ("jwt_secret", "3b9f0c1de5a7846290fbd13c57e8a492"),
+        ("jwt_issuer", "roster"),
+        ("jwt_audience", "roster-api"),
+    ])
+}
+
+/// The Authorization header of `user`.
+pub fn authorization(user: &User) -> String {
+    let signer = Signer::read(&variables()).unwrap();
+    let token = signer.sign(user.id, SessionId::generate()).unwrap();
+    format!("Bearer {token}")
+}
+
+/// A shell that writes no log.
+pub fn quiet() -> HttpConfig {
+    HttpConfig {
+        allowed_origins: Vec::new(),
+        log_level: Level::Error,
+    }
+}
