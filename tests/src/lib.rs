@@ -12,6 +12,9 @@
 )]
 
 pub mod client;
+pub mod forge;
+pub mod forged;
+pub mod forged_claims;
 pub mod lists;
 pub mod raw;
 pub mod reply;

@@ -5,15 +5,23 @@
     reason = "a native program, which waits for others and ends itself"
 )]
 
+mod admin;
+mod bench;
 mod build;
 mod cargo;
 mod compose;
+mod database;
+mod first_admin;
 mod host;
 mod migrate;
+mod operator;
+mod running;
+mod secrets;
 mod servers;
 mod settings;
 mod test;
 mod up;
+mod welcome;
 mod workspace;
 
 use std::process::ExitCode;
@@ -34,6 +42,8 @@ enum Command {
     Test(test::Arguments),
     Build(build::Arguments),
     Migrate(migrate::Arguments),
+    Admin(admin::Arguments),
+    Bench(bench::Arguments),
 }
 
 #[tokio::main]
@@ -43,6 +53,8 @@ async fn main() -> ExitCode {
         Command::Test(arguments) => test::run(arguments).await,
         Command::Build(arguments) => build::run(&arguments),
         Command::Migrate(arguments) => migrate::run(arguments).await,
+        Command::Admin(arguments) => admin::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,17 +1,16 @@
 //! `cargo xtask migrate`: brings a database to the last migration, or says where it stands.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use devservices::migrations::{self, State};
 
-use crate::settings::Settings;
-use crate::workspace::root;
+use crate::database;
 
 /// Applies migrations/*.sql to a database.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// postgres://user:password@host:port/database; else DATABASE_URL or SPIN_VARIABLE_DB_* of the
-    /// environment or .env.
-    #[arg(long)]
+    /// environment or .env, else the database of a running `cargo xtask up`.
+    #[arg(long = "database-url", alias = "url", value_name = "URL")]
     url: Option<String>,
     /// Only print where each migration stands; exit code 1 unless all are applied.
     #[arg(long)]
@@ -20,12 +19,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let url = match arguments.url {
-        Some(url) => url,
-        None => Settings::load(&root().join(".env"))?
-            .database_url()?
-            .context("no database: give --url, or set DATABASE_URL or SPIN_VARIABLE_DB_HOST")?,
-    };
+    let url = database::url(arguments.url)?;
     if arguments.status {
         status(&url).await
     } else {

@@ -16,13 +16,7 @@ pub struct Settings(BTreeMap<String, String>);
 impl Settings {
     /// The environment over the file at `env_file`, which need not exist.
     pub fn load(env_file: &Path) -> Result<Self> {
-        let mut settings = Self::default();
-        if env_file.exists() {
-            let pairs = dotenvy::from_path_iter(env_file)
-                .and_then(|pairs| pairs.collect::<Result<Vec<_>, _>>())
-                .with_context(|| format!("cannot read {}", env_file.display()))?;
-            settings.extend(Self::from_pairs(pairs)?);
-        }
+        let mut settings = Self::from_file(env_file)?;
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
@@ -30,13 +24,31 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Reads SPIN_VARIABLE_*, and DATABASE_URL and REDIS_URL where the former name no server.
+    /// What the file says, which need not exist.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let pairs = dotenvy::from_path_iter(path)
+            .and_then(|pairs| pairs.collect::<Result<Vec<_>, _>>())
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        Self::from_pairs(pairs)
+    }
+
+    /// Reads SPIN_VARIABLE_*, and DATABASE_URL, REDIS_URL and BOOTSTRAP_ADMIN_* where the former
+    /// do not say it.
     fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let pairs: BTreeMap<_, _> = pairs.into_iter().collect();
         let mut settings = Self::default();
         for (name, value) in &pairs {
             if let Some(name) = name.strip_prefix(PREFIX) {
                 settings.set(&name.to_ascii_lowercase(), value);
+            }
+        }
+        for name in ["bootstrap_admin_email", "bootstrap_admin_password"] {
+            let short = pairs.get(&name.to_ascii_uppercase());
+            if let Some(value) = short.filter(|_| settings.get(name).is_none()) {
+                settings.set(name, value);
             }
         }
         let url = |name: &str| pairs.get(name).filter(|url| !url.is_empty());
@@ -207,89 +219,4 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Settings;
-
-    fn settings(pairs: &[(&str, &str)]) -> Settings {
-        let pairs = pairs
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()));
-        Settings::from_pairs(pairs).unwrap()
-    }
-
-    #[test]
-    fn splits_a_database_url() {
-        let url = "postgresql://ro%40ster:p%2Fw@db.example.com/people?sslmode=verify-full";
-        let settings = Settings::from_database_url(url).unwrap();
-        for (name, value) in [
-            ("db_host", "db.example.com"),
-            ("db_port", "5432"),
-            ("db_user", "ro@ster"),
-            ("db_password", "p/w"),
-            ("db_name", "people"),
-            ("db_sslmode", "require"),
-        ] {
-            assert_eq!(settings.get(name), Some(value), "{name}");
-        }
-        let again = "postgres://ro%40ster:p%2Fw@db.example.com:5432/people?sslmode=verify-full";
-        assert_eq!(settings.database_url().unwrap().as_deref(), Some(again));
-    }
-
-    #[test]
-    fn a_local_database_has_no_tls() {
-        for host in ["localhost", "127.0.0.1"] {
-            let settings =
-                Settings::from_database_url(&format!("postgres://u:p@{host}/d")).unwrap();
-            assert_eq!(settings.get("db_sslmode"), Some("disable"), "{host}");
-        }
-        let settings = Settings::from_database_url("postgres://u:p@db.example.com/d").unwrap();
-        assert_eq!(settings.get("db_sslmode"), None);
-    }
-
-    #[test]
-    fn splits_a_redis_url() {
-        let settings =
-            Settings::from_redis_url("rediss://app:s%20m@cache.example.com:6380/0").unwrap();
-        for (name, value) in [
-            ("redis_host", "cache.example.com"),
-            ("redis_port", "6380"),
-            ("redis_user", "app"),
-            ("redis_password", "s m"),
-            ("redis_tls", "true"),
-        ] {
-            assert_eq!(settings.get(name), Some(value), "{name}");
-        }
-        let again = "rediss://app:s%20m@cache.example.com:6380";
-        assert_eq!(settings.redis_url().unwrap().as_deref(), Some(again));
-        for wrong in ["redis://host/1", "http://host", "redis:///"] {
-            assert!(Settings::from_redis_url(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn variables_win_over_urls() {
-        let both = settings(&[
-            ("SPIN_VARIABLE_DB_HOST", "one"),
-            ("DATABASE_URL", "postgres://two/db"),
-            ("SPIN_VARIABLE_REDIS_HOST", ""),
-            ("REDIS_URL", "redis://three"),
-            ("PATH", "/bin"),
-        ]);
-        assert_eq!(both.get("db_host"), Some("one"));
-        assert_eq!(both.get("redis_host"), Some("three"));
-        assert_eq!(both.get("path"), None);
-    }
-
-    #[test]
-    fn reads_an_env_file() {
-        let path = std::env::temp_dir().join(format!("roster-{}.env", std::process::id()));
-        std::fs::write(
-            &path,
-            "# comment\nSPIN_VARIABLE_CURSOR_KEY='a b'\nOTHER=1\n",
-        )
-        .unwrap();
-        let settings = Settings::load(&path);
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(settings.unwrap().get("cursor_key"), Some("a b"));
-    }
-}
+mod tests;

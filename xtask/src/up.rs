@@ -1,20 +1,20 @@
 //! `cargo xtask up`: the app with everything that it needs.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use devservices::random_hex;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::first_admin::FirstAdmin;
 use crate::host::{Host, Kind, Program};
+use crate::operator::Operator;
+use crate::running::Running;
 use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::workspace::{root, state_dir, step};
-use crate::{build, migrate};
+use crate::{build, migrate, secrets, welcome};
 
 /// Builds, provides Postgres and Redis, migrates and serves. Ctrl-C stops all that it started.
 #[derive(clap::Args)]
@@ -29,6 +29,9 @@ pub struct Arguments {
 
 /// Runs the command until a signal or the end of the host.
 pub async fn run(arguments: Arguments) -> Result<()> {
+    let mut settings = Settings::load(&root().join(".env"))?;
+    // Before all the work: a password that cannot be one ends the command here.
+    let first_admin = FirstAdmin::take(&mut settings)?;
     build::components()?;
     let program = Program::prepare(arguments.host.unwrap_or_else(Kind::detect))?;
     let state = state_dir();
@@ -39,7 +42,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut servers = Servers::default();
     let result = tokio::select! {
-        result = serve(&program, arguments.listen, &state, &mut servers) => result,
+        result = serve(&program, arguments.listen, &state, settings, &first_admin, &mut servers) => result,
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
@@ -53,17 +56,28 @@ async fn serve(
     program: &Program,
     listen: SocketAddr,
     state: &Path,
+    mut settings: Settings,
+    first_admin: &FirstAdmin,
     servers: &mut Servers,
 ) -> Result<()> {
-    let mut settings = Settings::load(&root().join(".env"))?;
     *servers = Servers::provide(&mut settings, state).await?;
-    add_secrets(&mut settings, &state.join("secrets.env"))?;
-    let url = settings.database_url()?.context("there is no database")?;
+    secrets::complete(&mut settings, &state.join("secrets.env"))?;
+    open_for_development(&mut settings);
+    let database_url = settings.database_url()?.context("there is no database")?;
     step("migrating");
-    migrate::apply(&url).await?;
+    migrate::apply(&database_url).await?;
     let mut host = Host::start(program, listen, &settings)?;
     host.ready().await?;
-    print_welcome(&host.url);
+    let operator = Operator::connect(&database_url).await?;
+    let running = Running {
+        database_url,
+        app_url: host.url.clone(),
+    };
+    let _announcement = running.announce(state)?;
+    // Last of all: what is printed of a new admin is printed once, and must not scroll away.
+    let admin = first_admin.provide(&operator).await?;
+    drop(operator);
+    println!("{}", welcome::text(&host.url, &admin));
     host.watch().await
 }
 
@@ -78,33 +92,11 @@ fn lock(state: &Path) -> Result<File> {
     }
 }
 
-/// Secrets that nothing names are made once: cursors stay valid from one start to the next.
-fn add_secrets(settings: &mut Settings, path: &Path) -> Result<()> {
-    if settings.get("cursor_key").is_some() {
-        return Ok(());
+/// What is off unless an operator asks for it, and what who tries the app wants to try.
+fn open_for_development(settings: &mut Settings) {
+    for name in ["registration_enabled", "token_form_enabled"] {
+        if settings.get(name).is_none() {
+            settings.set(name, "true");
+        }
     }
-    if !path.exists() {
-        let line = format!("SPIN_VARIABLE_CURSOR_KEY={}\n", random_hex(32)?);
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file = options.open(path).context("cannot write the secrets")?;
-        file.write_all(line.as_bytes())?;
-    }
-    let secrets = Settings::load(path)?;
-    let key = secrets
-        .get("cursor_key")
-        .context("secrets.env has no cursor key")?;
-    settings.set("cursor_key", key);
-    Ok(())
-}
-
-fn print_welcome(url: &str) {
-    let users = format!("{url}/api/v1/users");
-    println!(
-        "\nRoster serves at {url}\n  users   {users}\n  health  {url}/api/v1/health\n\nTry:\n  \
-         curl -i {users} -H 'content-type: application/json' \
-         -d '{{\"email\":\"ada@example.com\",\"full_name\":\"Ada Lovelace\"}}'\n  \
-         curl -i '{users}?limit=5'\n  \
-         curl -i {users}/<id>\n\nCtrl-C stops."
-    );
 }

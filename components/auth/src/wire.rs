@@ -113,7 +113,7 @@ impl Reset {
 pub struct TokensView<'a> {
     pub access_token: String,
     token_type: &'static str,
-    expires_in: u64,
+    expires_in: u32,
     pub refresh_token: &'a str,
 }
 

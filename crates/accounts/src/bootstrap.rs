@@ -1,6 +1,4 @@
-//! The first admin: made once, from what the operator configured, when they first sign in.
-
-use std::sync::Arc;
+//! The first admin: made once, from what the operator configured, when they first sign in or before.
 
 use spin_pg_bindings::postgres::Database;
 
@@ -15,7 +13,7 @@ const FULL_NAME: &str = "Administrator";
 /// Who the first admin is.
 pub struct Bootstrap {
     email: Email,
-    password: String,
+    password: Password,
     hasher: Hasher,
 }
 
@@ -41,30 +39,31 @@ impl Bootstrap {
     /// # Errors
     /// Why the password cannot be an admin's.
     pub fn new(email: Email, password: &str, hasher: Hasher) -> Result<Self, &'static str> {
-        Password::parse(password.to_owned())?;
         Ok(Self {
             email,
-            password: password.to_owned(),
+            password: Password::parse(password.to_owned())?,
             hasher,
         })
     }
 
-    /// Creates the admin when this is their first login, with the configured password. Anything
-    /// else is left to the check of the password, which counts the guess.
-    pub(crate) async fn create_if_first(
+    /// Whether the database never had a first admin, and has no other either.
+    pub async fn is_due(database: &dyn Database) -> Result<bool, Error> {
+        Ok(!database.read(IS_DUE, Vec::new()).await?.is_empty())
+    }
+
+    /// Creates the admin without waiting for their login; `None` when it is not due any more.
+    ///
+    /// # Errors
+    /// [`Error::EmailTaken`] when somebody without the role has the email.
+    pub async fn create(
         &self,
-        database: &Arc<dyn Database>,
-        email: &Email,
-        guess: &Guess,
+        database: &dyn Database,
         request_id: &str,
-    ) -> Result<(), Error> {
-        if *email != self.email || !guess.is_text(&self.password) {
-            return Ok(());
+    ) -> Result<Option<UserId>, Error> {
+        if !Self::is_due(database).await? {
+            return Ok(None);
         }
-        if database.read(IS_DUE, Vec::new()).await?.is_empty() {
-            return Ok(());
-        }
-        let hash = self.hasher.run(|| guess.hash()).await?;
+        let hash = self.hasher.run(|| self.password.hash()).await?;
         let params = vec![
             UserId::generate().0.into(),
             self.email.as_str().into(),
@@ -72,7 +71,24 @@ impl Bootstrap {
             hash.as_str().into(),
             request_id.into(),
         ];
-        match database.write(CREATE, params).await.map_err(Error::from) {
+        let rows = database.write(CREATE, params).await?;
+        let id = rows.first().map(|row| row.get("id")).transpose()?;
+        Ok(id.map(UserId))
+    }
+
+    /// Creates the admin when this is their first login, with the configured password. Anything
+    /// else is left to the check of the password, which counts the guess.
+    pub(crate) async fn create_if_first(
+        &self,
+        database: &dyn Database,
+        email: &Email,
+        guess: &Guess,
+        request_id: &str,
+    ) -> Result<(), Error> {
+        if *email != self.email || !guess.is_text(self.password.as_str()) {
+            return Ok(());
+        }
+        match self.create(database, request_id).await {
             // Somebody without a role has this email: the operator must choose.
             Err(Error::EmailTaken) => Ok(()),
             other => other.map(|_| ()),

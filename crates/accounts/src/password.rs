@@ -47,6 +47,10 @@ impl Password {
         self.0.as_bytes()
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Hashes with a fresh salt. Takes tens of milliseconds of CPU: only in a slot of
     /// [`crate::hashing::Hasher`].
     pub(crate) fn hash(&self) -> Result<PasswordHash, Error> {

@@ -62,7 +62,7 @@ impl Sessions {
     ) -> Result<SignedIn, Error> {
         if let Some(bootstrap) = &self.bootstrap {
             bootstrap
-                .create_if_first(&self.database, email, guess, request_id)
+                .create_if_first(&*self.database, email, guess, request_id)
                 .await?;
         }
         let actor = Actor::anonymous(request_id);

@@ -26,4 +26,4 @@ pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::Process;
 pub use redis::{Redis, RedisOptions};
-pub use secret::{persistent_secret, random_hex};
+pub use secret::{persistent_secret, random_hex, random_password, write_private};

@@ -6,12 +6,26 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Random bytes from the operating system, as lower-case hex of twice their number.
 pub fn random_hex(bytes: usize) -> Result<String> {
+    Ok(random(bytes)?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+/// A password of 144 random bits: 24 characters that need no quoting anywhere.
+pub fn random_password() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random(18)?))
+}
+
+fn random(bytes: usize) -> Result<Vec<u8>> {
     let mut buffer = vec![0; bytes];
     getrandom::fill(&mut buffer).map_err(|error| anyhow!("no random bytes: {error}"))?;
-    Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(buffer)
 }
 
 /// The secret in `path`; a new one of 32 hex digits is written there, with mode 0600, if there is none.
@@ -28,7 +42,7 @@ pub fn persistent_secret(path: &Path) -> Result<String> {
 }
 
 /// Replaces `path` by a file with mode 0600. The mode is set before the contents are.
-pub(crate) fn write_private(path: &Path, contents: &str) -> Result<()> {
+pub fn write_private(path: &Path, contents: &str) -> Result<()> {
     if path.exists() {
         fs::remove_file(path).with_context(|| format!("cannot replace {}", path.display()))?;
     }

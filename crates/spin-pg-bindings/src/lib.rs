@@ -2,7 +2,7 @@
 //!
 //! Everything above talks to [`postgres::Database`] and [`redis::Redis`]. In a component these are
 //! `HostPostgres` and `HostRedis`; natively, where the host's imports do not exist, tests use
-//! fakes, or `NativePostgres` (feature `native`) for SQL.
+//! fakes, or `NativePostgres` (feature `native`) for SQL, as the operator's commands do.
 
 #[cfg(target_arch = "wasm32")]
 mod bindings;

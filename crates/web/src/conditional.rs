@@ -124,18 +124,19 @@ fn parse_list(value: &str, list: &mut Vec<(bool, Option<i64>)>) -> Option<()> {
             None => (false, rest),
         };
         let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
-        list.push((
-            weak,
-            opaque
-                .strip_prefix('v')
-                .and_then(|version| version.parse().ok()),
-        ));
+        list.push((weak, version(opaque)));
         rest = after.trim_start();
         if rest.is_empty() {
             return Some(());
         }
         rest = rest.strip_prefix(',')?;
     }
+}
+
+/// The version whose tag this is, to the letter: `v03` and `v+3` are no tags of ours.
+fn version(opaque: &str) -> Option<i64> {
+    let version = opaque.strip_prefix('v')?.parse::<i64>().ok()?;
+    (format!("v{version}") == opaque).then_some(version)
 }
 
 #[cfg(test)]
@@ -172,7 +173,7 @@ mod tests {
             Ok(IfMatch::Versions(vec![3, 4]))
         );
         assert_eq!(
-            if_match("W/\"v3\", \"other\""),
+            if_match("W/\"v3\", \"other\", \"v03\", \"v+3\""),
             Ok(IfMatch::Versions(vec![]))
         );
         assert_eq!(if_match("*"), Ok(IfMatch::Any));

@@ -1,5 +1,5 @@
 //! What every router of Roster shares: configuration, problem documents, strict extractors,
-//! conditional requests, cursors, CORS, security headers, the log line and the counts.
+//! conditional requests, cursors, access tokens, CORS, security headers, the log line and the counts.
 //!
 //! A component builds an axum `Router` and hands it to [`App`]; the rest happens around it.
 

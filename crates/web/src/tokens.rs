@@ -1,66 +1,211 @@
-//! Access tokens: HS256 only for now.
-use crate::config::{ConfigError, Variables};
+//! Access tokens: JWTs (RFC 7519, RFC 9068) that one component signs and every component verifies.
+//!
+//! The configuration fixes the algorithm; a token cannot choose. `jwt-simple` checks the signature,
+//! the times, the issuer and the audience; what it leaves optional or overlooks (required claims,
+//! unknown or repeated members, the lifetime) is checked here, on types that admit nothing else.
+//!
+//! With `jwt_algorithm = HS256` set `jwt_secret` to the output of `openssl rand -hex 32`. With
+//! `EdDSA` make a key pair; a variable takes the PEM or, on one line, its base64:
+//!
+//! ```text
+//! openssl genpkey -algorithm ed25519 -out jwt.pem          # jwt_private_key, for auth alone
+//! openssl pkey -in jwt.pem -pubout -out jwt.pub.pem        # jwt_public_key
+//! base64 -w0 jwt.pem
+//! ```
+//!
+//! To rotate, move the key that verifies to `jwt_secret_previous` or `jwt_public_key_previous` and
+//! set the new one beside it; drop the previous one when its last token has expired.
+
+mod keys;
+mod parts;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use accounts::{SessionId, UserId};
-use jwt_simple::prelude::*;
-pub const ACCESS_TOKEN_SECONDS: u64 = 900;
+use jwt_simple::JWTError;
+use jwt_simple::prelude::{Duration, VerificationOptions};
+use serde_json::{Value, json};
+
+use crate::config::{ConfigError, Variables};
+use keys::{SigningKey, VerifyingKey};
+use parts::{Claims, Parts};
+
+/// How long an access token lives.
+pub const ACCESS_TOKEN_SECONDS: u32 = 900;
+/// How far the clocks of two machines may be apart.
+const LEEWAY_SECONDS: u32 = 60;
+/// Ours have about 500 bytes.
+const MAX_BYTES: usize = 4096;
+/// The media type of access tokens (RFC 9068, section 2.1).
+const TYP: &str = "at+jwt";
+
+/// What [`Verifier::read`] reads.
 pub const VARIABLES: &[&str] = &[
     "jwt_algorithm",
-    "jwt_secret",
-    "jwt_secret_previous",
+    "jwt_audience",
+    "jwt_issuer",
     "jwt_public_key",
     "jwt_public_key_previous",
-    "jwt_issuer",
-    "jwt_audience",
+    "jwt_secret",
+    "jwt_secret_previous",
 ];
+/// What [`Signer::read`] reads besides.
 pub const SIGNER_VARIABLES: &[&str] = &["jwt_private_key"];
-#[derive(Debug, Clone)]
+
+/// Whom a token speaks for, and in which session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessClaims {
     pub user: UserId,
     pub session: SessionId,
 }
+
+/// Why a token was refused: for the log. A client gets one answer for all, so this has no
+/// `Display` that could end up in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal(&'static str);
+
 impl Refusal {
-    pub fn new(r: &'static str) -> Self {
-        Self(r)
+    pub(crate) fn new(reason: &'static str) -> Self {
+        Self(reason)
     }
-    pub fn reason(&self) -> &str {
+
+    pub fn reason(self) -> &'static str {
         self.0
     }
 }
+
+/// Verifies access tokens by the current and the previous key.
 #[derive(Clone)]
-pub struct Verifier(HS256Key);
-#[derive(Clone)]
-pub struct Signer(HS256Key);
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Sid {
-    sid: uuid::Uuid,
+pub struct Verifier(Arc<Trust>);
+
+struct Trust {
+    keys: Vec<VerifyingKey>,
+    issuer: String,
+    audience: String,
 }
+
 impl Verifier {
-    pub fn read(v: &Variables) -> Result<Self, ConfigError> {
-        Ok(Self(HS256Key::from_bytes(&v.secret("jwt_secret")?)))
+    pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(Trust {
+            keys: keys::verifying(variables)?,
+            issuer: variables.text("jwt_issuer")?.to_owned(),
+            audience: variables.text("jwt_audience")?.to_owned(),
+        })))
     }
-    pub fn verify(&self, t: &str) -> Result<AccessClaims, Refusal> {
-        let c = self
-            .0
-            .verify_token::<Sid>(t, None)
-            .map_err(|_| Refusal("bad"))?;
+
+    /// Whom `token` speaks for, when all of it is in order. That the session still lives is
+    /// another question.
+    pub fn verify(&self, token: &str) -> Result<AccessClaims, Refusal> {
+        self.verify_at(token, now())
+    }
+
+    fn verify_at(&self, token: &str, now: u64) -> Result<AccessClaims, Refusal> {
+        if token.len() > MAX_BYTES {
+            return Err(Refusal("token is too long"));
+        }
+        let Parts { header, payload } = Parts::read(token)?;
+        let key = self.0.keys.iter().find(|key| key.id() == header.kid);
+        let key = key.ok_or(Refusal("kid names no key"))?;
+        if header.alg != key.algorithm() {
+            return Err(Refusal("alg is not the configured one"));
+        }
+        if !header.typ.eq_ignore_ascii_case(TYP) {
+            return Err(Refusal("typ is not at+jwt"));
+        }
+        key.verify(token, self.options(key, now))
+            .map_err(|error| refusal(&error))?;
+        // Read only now that the signature holds.
+        let claims = Claims::read(&payload)?;
+        if claims.iss != self.0.issuer || claims.aud != self.0.audience {
+            return Err(Refusal("another issuer or audience"));
+        }
+        let lifetime = claims.exp.checked_sub(claims.iat);
+        if lifetime.is_none_or(|seconds| seconds > ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS) {
+            return Err(Refusal("lives longer than our tokens"));
+        }
         Ok(AccessClaims {
-            user: UserId::parse(&c.subject.unwrap_or_default()).ok_or(Refusal("sub"))?,
-            session: SessionId(c.custom.sid),
+            user: UserId(parts::uuid(&claims.sub)?),
+            session: SessionId(parts::uuid(&claims.sid)?),
         })
     }
-    pub fn jwks(&self) -> serde_json::Value {
-        serde_json::json!({"keys": []})
+
+    fn options(&self, key: &VerifyingKey, now: u64) -> VerificationOptions {
+        VerificationOptions {
+            required_key_id: Some(key.id().to_owned()),
+            required_signature_type: Some(TYP.to_owned()),
+            allowed_issuers: Some(HashSet::from([self.0.issuer.clone()])),
+            allowed_audiences: Some(HashSet::from([self.0.audience.clone()])),
+            time_tolerance: Some(Duration::from_secs(LEEWAY_SECONDS.into())),
+            max_token_length: Some(MAX_BYTES),
+            artificial_time: Some(Duration::from_secs(now)),
+            ..VerificationOptions::default()
+        }
+    }
+
+    /// The public keys as a JWK set (RFC 7517, RFC 8037): none when a shared secret signs.
+    pub fn jwks(&self) -> Value {
+        let keys: Vec<Value> = self.0.keys.iter().filter_map(VerifyingKey::jwk).collect();
+        json!({ "keys": keys })
     }
 }
+
+/// Signs access tokens with the current key.
+#[derive(Clone)]
+pub struct Signer(Arc<Issuer>);
+
+struct Issuer {
+    key: SigningKey,
+    issuer: String,
+    audience: String,
+}
+
 impl Signer {
-    pub fn read(v: &Variables) -> Result<Self, ConfigError> {
-        Ok(Self(HS256Key::from_bytes(&v.secret("jwt_secret")?)))
+    pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(Issuer {
+            key: keys::signing(variables)?,
+            issuer: variables.text("jwt_issuer")?.to_owned(),
+            audience: variables.text("jwt_audience")?.to_owned(),
+        })))
     }
-    pub fn sign(&self, u: UserId, s: SessionId) -> Result<String, jwt_simple::Error> {
-        self.0.authenticate(
-            Claims::with_custom_claims(Sid { sid: s.0 }, Duration::from_secs(900))
-                .with_subject(u.to_string()),
-        )
+
+    /// A token for `user` in `session`, good for [`ACCESS_TOKEN_SECONDS`] from now.
+    pub fn sign(&self, user: UserId, session: SessionId) -> Result<String, accounts::Error> {
+        self.sign_at(user, session, now())
+    }
+
+    fn sign_at(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: u64,
+    ) -> Result<String, accounts::Error> {
+        let claims = keys::claims(&self.0.issuer, &self.0.audience, user, session.0, now);
+        let signed = self.0.key.sign(claims);
+        signed.map_err(|error| accounts::Error::Internal(format!("sign a token: {error}")))
     }
 }
+
+/// Seconds since 1970; a clock before that counts as 1970 and finds every token too early.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+fn refusal(error: &jwt_simple::Error) -> Refusal {
+    Refusal(match error.downcast_ref::<JWTError>() {
+        Some(JWTError::InvalidAuthenticationTag | JWTError::InvalidSignature) => {
+            "signature does not verify"
+        }
+        Some(JWTError::TokenHasExpired) => "expired",
+        Some(JWTError::TokenNotValidYet | JWTError::ClockDrift) => "not valid yet",
+        Some(JWTError::RequiredIssuerMismatch | JWTError::RequiredAudienceMismatch) => {
+            "another issuer or audience"
+        }
+        _ => "malformed",
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,42 @@
-//! Postgres over tokio-postgres, for tests of SQL: as strict as the host about types.
+//! Postgres over tokio-postgres, for tests of SQL and for the operator's commands: as strict as the
+//! host about types.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use time::PrimitiveDateTime;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, Socket};
 
 use super::{Database, DatabaseError, Error, Param, Row, Value};
 
-/// One connection without TLS.
+/// One connection.
 pub struct NativePostgres {
     client: Client,
 }
 
 impl NativePostgres {
-    /// Connects to `url`, `postgres://...` or key=value; needs a Tokio runtime, in which a task
-    /// serves the connection until this is dropped.
+    /// Connects to `url`, `postgres://...` or key=value, without TLS; needs a Tokio runtime, in
+    /// which a task serves the connection until this is dropped.
     ///
     /// # Errors
     /// [`Error::Connection`]
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        let (client, connection) = tokio_postgres::connect(url, NoTls)
+        Self::connect_with(url, NoTls).await
+    }
+
+    /// The same with `tls`, as far as the URL's `sslmode` asks for it.
+    ///
+    /// # Errors
+    /// [`Error::Connection`]
+    pub async fn connect_with<T>(url: &str, tls: T) -> Result<Self, Error>
+    where
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Send + 'static,
+    {
+        let (client, connection) = tokio_postgres::connect(url, tls)
             .await
             .map_err(|error| Error::Connection(format!("{error:?}")))?;
         // Its error also reaches whoever waits for an answer.

@@ -1,41 +1,86 @@
-//! Secrets: what is guessable is refused.
+//! Secrets that sign: long enough, and not to be guessed or looked up.
+
+use std::collections::BTreeSet;
 
 use super::{ConfigError, Variables};
 
+const MIN_BYTES: usize = 32;
+const MIN_DISTINCT: usize = 8;
+
+/// Parts of secrets that documents and templates show. Each is long enough that a random secret
+/// contains it less than once in a million.
+const PLACEHOLDERS: [&str; 7] = [
+    "change",
+    "example",
+    "insecure",
+    "placeholder",
+    "replace",
+    "your-",
+    "your_",
+];
+
+/// Secrets that look random and are printed in tutorials and standards: those of FastAPI's
+/// security tutorial, of RFC 7515 (appendix A.1) and of RFC 7520 (section 3.5), of a JWT debugger and
+/// of a self-hosted auth server's template.
+const PUBLISHED: [&str; 5] = [
+    "a-string-secret-at-least-256-bits-long",
+    "super-secret-jwt-token-with-at-least-32-characters-long",
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+    "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",
+];
+
 impl Variables {
-    /// A secret of at least 32 bytes that is not a placeholder: a key that everybody can look up
+    /// A secret of at least 32 bytes that is not well-known: a key that everybody can look up
     /// signs for everybody.
     pub fn secret(&self, name: &'static str) -> Result<Vec<u8>, ConfigError> {
-        const MIN_BYTES: usize = 32;
-        const MIN_DISTINCT: usize = 8;
-        const PLACEHOLDERS: [&str; 5] = ["change", "example", "insecure", "placeholder", "your-"];
-
         let value = self.text(name)?;
         if value.len() < MIN_BYTES {
-            return Err(ConfigError::new(
-                name,
-                format!("must have at least {MIN_BYTES} bytes"),
-            ));
+            let problem = format!("must have at least {MIN_BYTES} bytes");
+            return Err(ConfigError::new(name, problem));
         }
-        let distinct = value
-            .bytes()
-            .collect::<std::collections::BTreeSet<_>>()
-            .len();
-        let lower = value.to_ascii_lowercase();
-        if distinct < MIN_DISTINCT || PLACEHOLDERS.iter().any(|word| lower.contains(word)) {
-            return Err(ConfigError::new(
-                name,
-                "is guessable; use `openssl rand -hex 32`",
-            ));
+        if is_guessable(value) {
+            let problem = "is guessable; use `openssl rand -hex 32`";
+            return Err(ConfigError::new(name, problem));
         }
         Ok(value.as_bytes().to_vec())
     }
 }
 
+fn is_guessable(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let distinct = value.bytes().collect::<BTreeSet<_>>().len();
+    distinct < MIN_DISTINCT
+        || PLACEHOLDERS.iter().any(|word| lower.contains(word))
+        || PUBLISHED.contains(&value)
+        || repeats(value.as_bytes())
+        || counts(value.as_bytes())
+}
+
+/// Whether the whole is a shorter text over and over.
+fn repeats(value: &[u8]) -> bool {
+    let equals_itself_at = |period: usize| {
+        let shifted = value.iter().skip(period);
+        value.iter().zip(shifted).all(|(a, b)| a == b)
+    };
+    (1..=value.len() / 2).any(equals_itself_at)
+}
+
+/// Whether most bytes stand beside their neighbour, as in `abcdefgh01234567`: of a random secret
+/// in hex, fewer than one in five do.
+fn counts(value: &[u8]) -> bool {
+    let steps = value.iter().zip(value.iter().skip(1));
+    let small = steps.filter(|(a, b)| a.abs_diff(**b) <= 1).count();
+    small > value.len() / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::one;
+
+    fn read(value: &str) -> Result<Vec<u8>, ConfigError> {
+        Variables::from_pairs([("cursor_key", value)]).secret("cursor_key")
+    }
 
     #[test]
     fn guessable_secrets_are_refused() {
@@ -44,16 +89,26 @@ mod tests {
             "short",
             &"a".repeat(64),
             "change-me-change-me-change-me-0123456789",
+            "super-secret-jwt-token-with-at-least-32-characters-long",
+            "a-string-secret-at-least-256-bits-long",
+            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+            &"0123456789abcdef".repeat(2),
+            &"3f9c01d7ab".repeat(4),
+            "abcdefghijklmnopqrstuvwxyz0123456789",
         ] {
-            assert!(
-                one("cursor_key", weak).secret("cursor_key").is_err(),
-                "{weak}"
-            );
+            assert!(read(weak).is_err(), "{weak}");
         }
-        assert!(
-            one("cursor_key", &"0123456789abcdef".repeat(2))
-                .secret("cursor_key")
-                .is_ok()
-        );
+    }
+
+    #[test]
+    fn random_secrets_are_taken() {
+        for strong in [
+            "5a3f0c9be1d24786a0f3c8e75b1d9264",
+            "8c0b5f1e7a2d49c6b3e8f0a17d5c92e4418f6b0d3a7ce5921b84f7d06a3c9e5b",
+            "q0Zr7vT1nXk3B9mWcJ5hLdPs8YfGa2Ue4Ri6OxNtEzw=",
+            "3c7b1f0e-52c7-4d0e-9a61-0f4be8f7a9d2",
+        ] {
+            assert_eq!(read(strong).unwrap(), strong.as_bytes());
+        }
     }
 }

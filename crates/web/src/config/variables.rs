@@ -78,7 +78,6 @@ impl Variables {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::one;
 
     #[test]

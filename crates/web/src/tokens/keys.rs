@@ -1,0 +1,268 @@
+//! The keys that sign and verify, as the configuration gives them.
+
+use accounts::UserId;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jwt_simple::algorithms::{
+    Ed25519KeyPair, Ed25519PublicKey, EdDSAKeyPairLike, EdDSAPublicKeyLike, HS256Key, MACLike,
+};
+use jwt_simple::claims::{Audiences, JWTClaims, NoCustomClaims};
+use jwt_simple::common::{HeaderOptions, VerificationOptions};
+use jwt_simple::prelude::Duration;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{ACCESS_TOKEN_SECONDS, TYP};
+use crate::config::{ConfigError, Variables};
+
+const HS256: &str = "HS256";
+const EDDSA: &str = "EdDSA";
+
+/// A key that tokens are verified by, and its `kid`.
+pub struct VerifyingKey {
+    id: String,
+    key: Verifying,
+}
+
+enum Verifying {
+    Secret(HS256Key),
+    Public(Ed25519PublicKey),
+}
+
+impl VerifyingKey {
+    fn secret(secret: &[u8]) -> Self {
+        Self {
+            id: key_id(secret),
+            key: Verifying::Secret(HS256Key::from_bytes(secret)),
+        }
+    }
+
+    fn public(key: Ed25519PublicKey) -> Self {
+        Self {
+            id: key_id(&key.to_bytes()),
+            key: Verifying::Public(key),
+        }
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn algorithm(&self) -> &'static str {
+        match self.key {
+            Verifying::Secret(_) => HS256,
+            Verifying::Public(_) => EDDSA,
+        }
+    }
+
+    pub fn verify(
+        &self,
+        token: &str,
+        options: VerificationOptions,
+    ) -> Result<(), jwt_simple::Error> {
+        match &self.key {
+            Verifying::Secret(key) => key.verify_token::<NoCustomClaims>(token, Some(options)),
+            Verifying::Public(key) => key.verify_token::<NoCustomClaims>(token, Some(options)),
+        }
+        .map(|_| ())
+    }
+
+    /// RFC 8037, section 2; a secret has none.
+    pub fn jwk(&self) -> Option<Value> {
+        match &self.key {
+            Verifying::Secret(_) => None,
+            Verifying::Public(key) => Some(json!({
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "alg": EDDSA,
+                "use": "sig",
+                "kid": self.id,
+                "x": URL_SAFE_NO_PAD.encode(key.to_bytes()),
+            })),
+        }
+    }
+}
+
+/// The key that tokens are signed with.
+pub enum SigningKey {
+    Secret(HS256Key),
+    Private(Box<Ed25519KeyPair>),
+}
+
+impl SigningKey {
+    pub fn sign(&self, claims: JWTClaims<SessionClaim>) -> Result<String, jwt_simple::Error> {
+        let header = HeaderOptions {
+            signature_type: Some(TYP.to_owned()),
+            content_type: None,
+        };
+        match self {
+            Self::Secret(key) => key.authenticate_with_options(claims, &header),
+            Self::Private(key) => key.sign_with_options(claims, &header),
+        }
+    }
+}
+
+/// The claim that is ours alone.
+#[derive(Serialize)]
+pub struct SessionClaim {
+    sid: Uuid,
+}
+
+pub fn claims(
+    issuer: &str,
+    audience: &str,
+    user: UserId,
+    session: Uuid,
+    now: u64,
+) -> JWTClaims<SessionClaim> {
+    let now = Duration::from_secs(now);
+    JWTClaims {
+        issued_at: Some(now),
+        invalid_before: Some(now),
+        expires_at: Some(now + Duration::from_secs(ACCESS_TOKEN_SECONDS.into())),
+        issuer: Some(issuer.to_owned()),
+        subject: Some(user.to_string()),
+        audiences: Some(Audiences::AsString(audience.to_owned())),
+        jwt_id: None,
+        nonce: None,
+        custom: SessionClaim { sid: session },
+    }
+}
+
+/// The current and, if any, the previous key, in this order.
+pub fn verifying(variables: &Variables) -> Result<Vec<VerifyingKey>, ConfigError> {
+    if uses_secret(variables)? {
+        let mut keys = vec![VerifyingKey::secret(&variables.secret("jwt_secret")?)];
+        if variables.optional("jwt_secret_previous").is_some() {
+            let previous = variables.secret("jwt_secret_previous")?;
+            keys.push(VerifyingKey::secret(&previous));
+        }
+        return distinct(keys, "jwt_secret_previous");
+    }
+    let private = private_key(variables)?;
+    let current = match public_key(variables, "jwt_public_key")? {
+        Some(public) => public,
+        // Who may sign need not be told the public half.
+        None => private
+            .ok_or_else(|| ConfigError::new("jwt_public_key", "must be set"))?
+            .public_key(),
+    };
+    let mut keys = vec![VerifyingKey::public(current)];
+    let previous = public_key(variables, "jwt_public_key_previous")?;
+    keys.extend(previous.map(VerifyingKey::public));
+    distinct(keys, "jwt_public_key_previous")
+}
+
+/// The current key's half that signs.
+pub fn signing(variables: &Variables) -> Result<SigningKey, ConfigError> {
+    if uses_secret(variables)? {
+        let secret = variables.secret("jwt_secret")?;
+        let key = HS256Key::from_bytes(&secret).with_key_id(&key_id(&secret));
+        return Ok(SigningKey::Secret(key));
+    }
+    let key = private_key(variables)?;
+    let key = key.ok_or_else(|| ConfigError::new("jwt_private_key", "must be set"))?;
+    let id = key_id(&key.public_key().to_bytes());
+    Ok(SigningKey::Private(Box::new(key.with_key_id(&id))))
+}
+
+/// Whether `jwt_algorithm` is HS256, the default, and not EdDSA. What belongs to the other one must
+/// be empty, so that nobody believes in a key that is not used.
+fn uses_secret(variables: &Variables) -> Result<bool, ConfigError> {
+    let (secret, others, problem) = match variables.optional("jwt_algorithm") {
+        None | Some(HS256) => (
+            true,
+            [
+                "jwt_private_key",
+                "jwt_public_key",
+                "jwt_public_key_previous",
+            ]
+            .as_slice(),
+            "must be empty: jwt_algorithm is HS256, which has no key pair",
+        ),
+        Some(EDDSA) => (
+            false,
+            ["jwt_secret", "jwt_secret_previous"].as_slice(),
+            "must be empty: jwt_algorithm is EdDSA, which has no secret",
+        ),
+        Some(_) => {
+            let problem = "must be HS256 or EdDSA";
+            return Err(ConfigError::new("jwt_algorithm", problem));
+        }
+    };
+    match others
+        .iter()
+        .find(|name| variables.optional(name).is_some())
+    {
+        Some(name) => Err(ConfigError::new(name, problem)),
+        None => Ok(secret),
+    }
+}
+
+/// The private key, which must match the public one when that is given too.
+fn private_key(variables: &Variables) -> Result<Option<Ed25519KeyPair>, ConfigError> {
+    let name = "jwt_private_key";
+    let Some(pem) = pem(variables, name)? else {
+        return Ok(None);
+    };
+    let wrong = |_| ConfigError::new(name, "must be an Ed25519 private key in PKCS#8 PEM");
+    let key = Ed25519KeyPair::from_pem(&pem).map_err(wrong)?;
+    match public_key(variables, "jwt_public_key")? {
+        Some(public) if public.to_bytes() != key.public_key().to_bytes() => {
+            Err(ConfigError::new(name, "does not belong to jwt_public_key"))
+        }
+        _ => Ok(Some(key)),
+    }
+}
+
+fn public_key(
+    variables: &Variables,
+    name: &'static str,
+) -> Result<Option<Ed25519PublicKey>, ConfigError> {
+    let Some(pem) = pem(variables, name)? else {
+        return Ok(None);
+    };
+    if pem.contains("PRIVATE KEY") {
+        // Every component reads this variable.
+        return Err(ConfigError::new(name, "must not hold a private key"));
+    }
+    let wrong = |_| ConfigError::new(name, "must be an Ed25519 public key in SPKI PEM");
+    Ed25519PublicKey::from_pem(&pem).map(Some).map_err(wrong)
+}
+
+/// A PEM, or the base64 of one: files of variables hold a value on one line.
+fn pem(variables: &Variables, name: &'static str) -> Result<Option<String>, ConfigError> {
+    let Some(value) = variables.optional(name) else {
+        return Ok(None);
+    };
+    if value.starts_with("-----BEGIN ") {
+        return Ok(Some(value.to_owned()));
+    }
+    let compact: String = value.split_whitespace().collect();
+    let bytes = STANDARD.decode(compact).ok();
+    let pem = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    pem.map(Some)
+        .ok_or_else(|| ConfigError::new(name, "must be a PEM, or the base64 of one"))
+}
+
+/// A previous key that is the current one is a rotation that did not happen.
+fn distinct(
+    keys: Vec<VerifyingKey>,
+    previous: &'static str,
+) -> Result<Vec<VerifyingKey>, ConfigError> {
+    match keys.as_slice() {
+        [current, other] if current.id() == other.id() => {
+            Err(ConfigError::new(previous, "is the same as the current one"))
+        }
+        _ => Ok(keys),
+    }
+}
+
+/// The first 16 characters of the base64url of the key's SHA-256.
+fn key_id(key: &[u8]) -> String {
+    let mut id = URL_SAFE_NO_PAD.encode(Sha256::digest(key));
+    id.truncate(16);
+    id
+}

@@ -1,0 +1,147 @@
+//! Makes JWTs of any header and payload, byte for byte, with good signatures or bad ones.
+//!
+//! Apart from the app's own code, so that it shares none of its mistakes. `crates/web` compiles
+//! this file and the forgeries into its unit tests too.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jwt_simple::algorithms::{Ed25519KeyPair, EdDSAKeyPairLike};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+/// A key that signs.
+#[derive(Clone)]
+pub enum Key {
+    Hs256(Vec<u8>),
+    EdDsa(Box<Ed25519KeyPair>),
+}
+
+impl Key {
+    /// A key pair that nobody knows yet.
+    pub fn new_pair() -> Self {
+        Self::EdDsa(Box::new(Ed25519KeyPair::generate()))
+    }
+
+    pub fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Hs256(_) => "HS256",
+            Self::EdDsa(_) => "EdDSA",
+        }
+    }
+
+    /// As the app names it: 16 characters of the base64url of the SHA-256.
+    pub fn id(&self) -> String {
+        let hash = match self {
+            Self::Hs256(secret) => Sha256::digest(secret),
+            Self::EdDsa(pair) => Sha256::digest(pair.public_key().to_bytes()),
+        };
+        URL_SAFE_NO_PAD.encode(hash)[..16].to_owned()
+    }
+
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Hs256(secret) => hs256(secret, message),
+            Self::EdDsa(pair) => pair.key_pair().as_ref().sk.sign(message, None).to_vec(),
+        }
+    }
+}
+
+/// Signs what it is given, in the name of the app.
+#[derive(Clone)]
+pub struct Forge {
+    pub key: Key,
+    /// The claims of a good token.
+    pub claims: Value,
+}
+
+impl Forge {
+    pub fn new(key: Key, claims: Value) -> Self {
+        Self { key, claims }
+    }
+
+    /// With the claims of a token that the app issued.
+    pub fn from_token(key: Key, token: &str) -> Self {
+        let payload = token.split('.').nth(1).expect("three segments");
+        let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+        Self::new(key, serde_json::from_slice(&payload).expect("claims"))
+    }
+
+    pub fn header(&self) -> Value {
+        json!({ "alg": self.key.algorithm(), "kid": self.key.id(), "typ": "at+jwt" })
+    }
+
+    /// A token that is in order.
+    pub fn good(&self) -> String {
+        self.bytes(self.header().to_string(), self.claims.to_string())
+    }
+
+    /// Good, but for one member of the header; `null` removes it.
+    pub fn with_header(&self, name: &str, value: Value) -> String {
+        let header = set(self.header(), name, value);
+        self.bytes(header.to_string(), self.claims.to_string())
+    }
+
+    /// Good, but for one claim; `null` removes it.
+    pub fn with_claim(&self, name: &str, value: Value) -> String {
+        let claims = set(self.claims.clone(), name, value);
+        self.bytes(self.header().to_string(), claims.to_string())
+    }
+
+    /// These bytes with a good signature.
+    pub fn bytes(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
+        self.sealed(&signing_input(header, payload))
+    }
+
+    /// This text with a good signature behind it.
+    pub fn sealed(&self, input: &str) -> String {
+        join(input, &self.key.sign(input.as_bytes()))
+    }
+
+    /// The good claims under `header`, with a signature of one's own making.
+    pub fn signed_by(&self, header: Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+        let input = signing_input(header.to_string(), self.claims.to_string());
+        join(&input, &sign(input.as_bytes()))
+    }
+}
+
+/// `header.payload`, encoded.
+pub fn signing_input(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
+    let (header, payload) = (
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(payload),
+    );
+    format!("{header}.{payload}")
+}
+
+/// `object` with one member set, or removed when `value` is `null`.
+pub fn set(mut object: Value, name: &str, value: Value) -> Value {
+    let members = object.as_object_mut().expect("an object");
+    match value {
+        Value::Null => members.remove(name),
+        value => members.insert(name.to_owned(), value),
+    };
+    object
+}
+
+fn join(input: &str, signature: &[u8]) -> String {
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+pub fn hs256(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length");
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}
+
+pub fn hs384(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha384>::new_from_slice(secret).expect("any length");
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}
+
+pub fn hs512(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha512>::new_from_slice(secret).expect("any length");
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}

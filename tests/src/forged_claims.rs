@@ -1,0 +1,164 @@
+//! Forgeries of what a token says, all of them with a good signature.
+
+use serde_json::{Value, json};
+
+use super::forge::{Forge, set};
+
+pub fn times(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+    let now = forge.claims["iat"].as_u64().expect("iat");
+    for name in ["iat", "nbf", "exp"] {
+        for value in [
+            Value::Null,
+            json!(now.to_string()),
+            json!(now as f64 + 0.5),
+            json!(-1),
+            json!([now]),
+            json!(true),
+            json!((1_u64 << 32) + now + 600),
+            json!(u64::MAX),
+        ] {
+            add(&format!("{name} {value}"), forge.with_claim(name, value));
+        }
+        let good = forge.claims.to_string();
+        let member = format!("\"{name}\":{}", forge.claims[name]);
+        for number in ["1e400", "NaN", "1e9", "null", "0x7fffffff"] {
+            let payload = good.replace(&member, &format!("\"{name}\":{number}"));
+            add(
+                &format!("{name} written {number}"),
+                forge.bytes(forge.header().to_string(), payload),
+            );
+        }
+    }
+    add("expired", forge.with_claim("exp", json!(now - 120)));
+    add("expired in 1970", forge.with_claim("exp", json!(0)));
+    add("not yet valid", forge.with_claim("nbf", json!(now + 3_600)));
+    add(
+        "issued in the future",
+        forge.with_claim("iat", json!(now + 3_600)),
+    );
+    for (name, shift) in [("of an hour ago", -3_600), ("of an hour from now", 3_600)] {
+        let mut claims = forge.claims.clone();
+        for time in ["iat", "nbf", "exp"] {
+            let shifted = claims[time].as_i64().expect("a time") + shift;
+            claims = set(claims, time, json!(shifted));
+        }
+        add(
+            name,
+            forge.bytes(forge.header().to_string(), claims.to_string()),
+        );
+    }
+    add(
+        "issued long ago",
+        forge.with_claim("iat", json!(now - 86_400)),
+    );
+    add(
+        "good for a year",
+        forge.with_claim("exp", json!(now + 31_536_000)),
+    );
+}
+
+pub fn claims(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+    let audience = forge.claims["aud"].clone();
+    for (name, value) in [
+        ("iss", Value::Null),
+        ("iss", json!("attacker")),
+        ("iss", json!([forge.claims["iss"]])),
+        ("iss", json!("")),
+        ("aud", Value::Null),
+        ("aud", json!("another")),
+        ("aud", json!([audience])),
+        ("aud", json!([audience, "another"])),
+        ("aud", json!([])),
+        ("sub", Value::Null),
+        ("sub", json!("")),
+        ("sub", json!("admin")),
+        ("sub", json!(1)),
+        ("sid", Value::Null),
+        ("sid", json!("")),
+        ("sid", json!({})),
+        ("role", json!("admin")),
+        ("jti", json!("1")),
+    ] {
+        add(
+            &format!("claim {name} {value}"),
+            forge.with_claim(name, value),
+        );
+    }
+    for name in ["sub", "sid"] {
+        let id = forge.claims[name].as_str().expect("an id");
+        for (form, text) in [
+            ("with a capital", format!("{}A{}", &id[..7], &id[8..])),
+            ("without hyphens", id.replace('-', "")),
+            ("in braces", format!("{{{id}}}")),
+            ("as a URN", format!("urn:uuid:{id}")),
+            ("with a blank", format!("{id} ")),
+        ] {
+            add(
+                &format!("{name} {form}"),
+                forge.with_claim(name, json!(text)),
+            );
+        }
+    }
+}
+
+pub fn json_tricks(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+    let (header, claims) = (forge.header().to_string(), forge.claims.to_string());
+    let twice =
+        |object: &str, member: String| format!("{},{member}}}", object.trim_end_matches('}'));
+    for name in ["alg", "kid", "typ"] {
+        let member = format!("\"{name}\":{}", forge.header()[name]);
+        add(
+            &format!("header {name} twice"),
+            forge.bytes(twice(&header, member), &claims),
+        );
+    }
+    for name in ["iss", "aud", "sub", "sid", "iat", "nbf", "exp"] {
+        let member = format!("\"{name}\":{}", forge.claims[name]);
+        add(
+            &format!("claim {name} twice"),
+            forge.bytes(&header, twice(&claims, member)),
+        );
+    }
+    let values = |object: &Value, names: &[&str]| {
+        json!(
+            names
+                .iter()
+                .map(|name| object[*name].clone())
+                .collect::<Vec<_>>()
+        )
+        .to_string()
+    };
+    let list = values(&forge.header(), &["alg", "kid", "typ"]);
+    add("header a list", forge.bytes(list, &claims));
+    let list = values(
+        &forge.claims,
+        &["iss", "aud", "sub", "sid", "iat", "nbf", "exp"],
+    );
+    add("claims a list", forge.bytes(&header, list));
+    for (name, payload) in [
+        ("empty", Vec::new()),
+        ("null", b"null".to_vec()),
+        ("an empty object", b"{}".to_vec()),
+        ("no JSON", b"sub=admin".to_vec()),
+        ("cut", claims.as_bytes()[..claims.len() - 1].to_vec()),
+        ("followed by more", format!("{claims}{claims}").into_bytes()),
+        (
+            "behind a byte order mark",
+            format!("\u{feff}{claims}").into_bytes(),
+        ),
+        (
+            "no UTF-8",
+            [b"{\"iss\":\"\xff\",", &claims.as_bytes()[1..]].concat(),
+        ),
+        (
+            "deep",
+            format!("{}{}", "[".repeat(1_000), "]".repeat(1_000)).into_bytes(),
+        ),
+    ] {
+        add(&format!("payload {name}"), forge.bytes(&header, &payload));
+        add(
+            &format!("header like a payload {name}"),
+            forge.bytes(&payload, &claims),
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! The accounts as whoever holds the database has them: no component, no Redis, no login.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use accounts::breached::BreachedPasswords;
+use accounts::credentials::AttemptLimits;
+use accounts::email::Email;
+use accounts::passwords::ResetToken;
+use accounts::users::list::{ListParameters, ListQuery};
+use accounts::{
+    Actor, Bootstrap, Cache, Credentials, Deferred, Error, Hasher, NewPasswords, NewUser,
+    Passwords, User, Users,
+};
+use anyhow::{Result, anyhow};
+use async_trait::async_trait;
+use devservices::random_hex;
+use spin_pg_bindings::postgres::Database;
+use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+
+use crate::database;
+
+/// Use cases that leave the cache alone: they make users and tokens, and change no user.
+pub struct Operator {
+    database: Arc<dyn Database>,
+    hasher: Hasher,
+    users: Users,
+    passwords: Passwords,
+    /// What the audit trail has for a request's id.
+    run: String,
+}
+
+impl Operator {
+    /// Works on the database at `url`, which must be migrated.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let run = format!("xtask-{}", random_hex(8)?);
+        let database: Arc<dyn Database> = Arc::new(database::connect(url).await?);
+        let cache = Cache::new(Arc::new(NoRedis), Duration::from_secs(1), Arc::new(Tokio));
+        // Slots of its own, in Postgres: it neither waits for the app nor makes it wait.
+        let hasher = Hasher::new(cache.clone(), database.clone(), &run, 1);
+        // Nobody guesses here, so nothing is counted.
+        let limits = AttemptLimits {
+            per_account: 1,
+            per_address: 1,
+            first_delay: Duration::ZERO,
+        };
+        let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
+        let new_passwords = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
+        Ok(Self {
+            users: Users::new(database.clone(), cache.clone(), new_passwords.clone()),
+            passwords: Passwords::new(database.clone(), cache, credentials, new_passwords),
+            database,
+            hasher,
+            run,
+        })
+    }
+
+    /// Creates the first admin; false when the database has, or once had, one.
+    pub async fn create_first_admin(&self, email: &Email, password: &str) -> Result<bool, Error> {
+        let bootstrap = Bootstrap::new(email.clone(), password, self.hasher.clone())
+            .map_err(|problem| Error::Internal(format!("the password {problem}")))?;
+        let created = bootstrap.create(&*self.database, &self.run).await?;
+        Ok(created.is_some())
+    }
+
+    /// Creates a user.
+    pub async fn create_user(&self, new: NewUser) -> Result<User, Error> {
+        self.users.create_user(new, None, &self.actor()).await
+    }
+
+    /// Every admin, the oldest first.
+    pub async fn admins(&self) -> Result<Vec<User>, Error> {
+        let mut query = ListQuery::parse(&ListParameters {
+            role: Some("admin".into()),
+            sort: Some("created_at".into()),
+            limit: Some("100".into()),
+            ..ListParameters::default()
+        })?;
+        let mut admins = Vec::new();
+        loop {
+            let page = self.users.list_users(&query).await?;
+            admins.extend(page.items);
+            match page.next {
+                Some(position) => query.after = Some(position),
+                None => return Ok(admins),
+            }
+        }
+    }
+
+    /// The user with this email; [`Error::NotFound`] when there is none.
+    pub async fn find(&self, email: &str) -> Result<User, Error> {
+        let query = ListQuery::parse(&ListParameters {
+            email: Some(email.into()),
+            ..ListParameters::default()
+        })?;
+        let page = self.users.list_users(&query).await?;
+        page.items.into_iter().next().ok_or(Error::NotFound)
+    }
+
+    /// A token with which `user` can set a password.
+    pub async fn create_reset_token(&self, user: &User) -> Result<ResetToken, Error> {
+        self.passwords
+            .create_reset_token(user.id, &self.actor())
+            .await
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::anonymous(self.run.as_str())
+    }
+}
+
+/// What went wrong, as a sentence for whoever typed the command.
+pub fn explain(error: Error) -> anyhow::Error {
+    match error {
+        Error::Invalid(fields) => {
+            let sentences = fields.iter().map(|field| {
+                let name = field.pointer.trim_start_matches("#/").replace('_', " ");
+                format!("the {name} {}", field.detail)
+            });
+            anyhow!("{}", sentences.collect::<Vec<_>>().join("; "))
+        }
+        Error::EmailTaken => anyhow!("a user with this email exists already"),
+        Error::NotFound => anyhow!("no user has this email"),
+        other => anyhow!(other),
+    }
+}
+
+/// Redis is not needed here: what leases in it falls back to Postgres.
+struct NoRedis;
+
+#[async_trait]
+impl Redis for NoRedis {
+    async fn execute(&self, _: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+        Err(RedisError::Connection("there is none".into()))
+    }
+}
+
+struct Tokio;
+
+#[async_trait]
+impl Deferred for Tokio {
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(work);
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;
