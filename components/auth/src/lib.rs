@@ -40,7 +40,9 @@ mod component {
         ];
         let variables = Variables::load(lists.concat()).await?;
         let verifier = Verifier::read(&variables)?;
-        let services = Services::read(&variables, stores(&variables)?, verifier.clone())?;
+        let stores = stores(&variables)?;
+        let metrics = stores.metrics();
+        let services = Services::read(&variables, stores, verifier.clone())?;
         let sessions = services.sessions(bootstrap(&variables, &services)?);
         let state = AuthState {
             sessions,
@@ -52,10 +54,8 @@ mod component {
             token_form_enabled: variables.flag("token_form_enabled")?,
             pause: web::host::pause,
         };
-        Ok(App::new(
-            router(services.gate, state),
-            &HttpConfig::read(&variables)?,
-        ))
+        let app = App::new(router(services.gate, state), &HttpConfig::read(&variables)?);
+        Ok(app.with_metrics(metrics))
     }
 
     /// The first admin, when the configuration names one.

@@ -1,7 +1,8 @@
-//! The health component: `/api/v1/health`, `/live` and `/ready`.
+//! The health component: `/api/v1/health`, `/live` and `/ready`, and `/metrics`.
 //!
 //! This file is the shell that the host calls; [`routes`] has the endpoints.
 
+mod metrics;
 pub mod routes;
 
 #[cfg(target_arch = "wasm32")]
@@ -13,9 +14,9 @@ mod component {
     use axum::response::Response;
     use spin_pg_bindings::postgres::HostPostgres;
     use spin_pg_bindings::redis::HostRedis;
-    use web::App;
     use web::config::{COMMON, ConfigError, HttpConfig, Variables};
-    use web::host::Instance;
+    use web::host::{HostDeferred, Instance};
+    use web::{App, Metrics};
 
     use crate::routes::{HealthState, router};
 
@@ -28,12 +29,14 @@ mod component {
     async fn build() -> Result<App, ConfigError> {
         let variables = Variables::load(COMMON.iter().copied()).await?;
         let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
-        let redis = HostRedis::new(variables.redis_url()?, REDIS_DEADLINE);
+        let redis = Arc::new(HostRedis::new(variables.redis_url()?, REDIS_DEADLINE));
+        let metrics = Metrics::new(redis.clone(), Arc::new(HostDeferred));
         let state = HealthState {
             database: Arc::new(postgres),
-            redis: Arc::new(redis),
+            redis,
         };
-        Ok(App::new(router(state), &HttpConfig::read(&variables)?))
+        let app = App::new(router(state), &HttpConfig::read(&variables)?);
+        Ok(app.with_metrics(metrics))
     }
 
     #[spin_sdk::http_service]

@@ -1,4 +1,4 @@
-//! Liveness, readiness, and the state of what the app depends on.
+//! Liveness, readiness, the state of what the app depends on, and the way to the metrics.
 
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use web::Problem;
 use web::endpoints::Endpoint;
 use web::gate::Routes;
 
+use crate::metrics::metrics;
+
 /// What the checks ask.
 #[derive(Clone)]
 pub struct HealthState {
@@ -25,6 +27,7 @@ pub fn router(state: HealthState) -> Router {
         .serve(Endpoint::Health, health)
         .serve(Endpoint::Live, live)
         .serve(Endpoint::Ready, ready)
+        .serve(Endpoint::Metrics, metrics)
         .with_state(state)
 }
 

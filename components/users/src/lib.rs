@@ -26,6 +26,7 @@ mod component {
         let lists = [COMMON, services::VARIABLES, tokens::VARIABLES, own];
         let variables = Variables::load(lists.concat()).await?;
         let stores = stores(&variables)?;
+        let metrics = stores.metrics();
         let audit = Audit::new(stores.database.clone());
         let services = Services::read(&variables, stores, Verifier::read(&variables)?)?;
         let state = UsersState {
@@ -36,10 +37,8 @@ mod component {
             cursors: CursorKey::new(variables.secret("cursor_key")?),
             require_if_match: variables.flag("require_if_match")?,
         };
-        Ok(App::new(
-            router(services.gate, state),
-            &HttpConfig::read(&variables)?,
-        ))
+        let app = App::new(router(services.gate, state), &HttpConfig::read(&variables)?);
+        Ok(app.with_metrics(metrics))
     }
 
     #[spin_sdk::http_service]

@@ -1,4 +1,4 @@
-//! The shell around every router: identifiers in, problem documents, headers and a log line out.
+//! The shell around every router: identifiers in, problem documents, headers, a log line and counts out.
 
 use std::time::Instant;
 
@@ -18,13 +18,14 @@ use crate::config::HttpConfig;
 use crate::context::{RequestContext, X_REQUEST_ID};
 use crate::gate::Decision;
 use crate::log::{self, Level, RequestLine};
-use crate::{Problem, cors};
+use crate::{Metrics, Problem, cors};
 
 /// A router with everything that Roster answers alike.
 #[derive(Clone)]
 pub struct App {
     router: Router,
     log_level: Level,
+    metrics: Option<Metrics>,
 }
 
 impl App {
@@ -36,7 +37,15 @@ impl App {
         Self {
             router,
             log_level: config.log_level,
+            metrics: None,
         }
+    }
+
+    /// Counts every answer from now on.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     /// Answers one request. Every error leaves as a problem document, every response with its
@@ -61,11 +70,16 @@ impl App {
         set_headers(&mut response, &context);
         set_length(&mut response, &method);
 
+        let route = route.as_ref().map(MatchedPath::as_str);
+        let took = started.elapsed();
+        if let Some(metrics) = &self.metrics {
+            metrics.record(&method, route, response.status(), took);
+        }
         let mut line = RequestLine::new(&context, &method, response.status());
-        line.route = route.as_ref().map(MatchedPath::as_str);
+        line.route = route;
         line.user_id = decision.and_then(|decision| decision.caller);
         line.rate_limit = decision.filter(|d| d.limit_is_open).map(|_| "open");
-        line.ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        line.ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         line.error = problem.as_ref().and_then(Problem::internal_text);
         log::request(self.log_level, &line);
         response
@@ -88,7 +102,7 @@ pub fn answer_without_router(request: &Request, problem: &Problem) -> Response {
     response
 }
 
-/// Hands the route's template out with the response, for the log line.
+/// Hands the route's template out with the response, for the log line and the counts.
 async fn keep_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;

@@ -1,5 +1,5 @@
 //! What every router of Roster shares: configuration, problem documents, strict extractors,
-//! conditional requests, cursors, access tokens, CORS, security headers and the log line.
+//! conditional requests, cursors, access tokens, CORS, security headers, the log line and the counts.
 //!
 //! A component builds an axum `Router` and hands it to [`App`]; the rest happens around it.
 
@@ -19,6 +19,7 @@ pub mod host;
 pub mod idempotency;
 pub mod list;
 pub mod log;
+pub mod metrics;
 pub mod problem;
 pub mod query;
 pub mod services;
@@ -27,4 +28,5 @@ pub mod testing;
 pub mod tokens;
 
 pub use app::App;
+pub use metrics::Metrics;
 pub use problem::Problem;

@@ -13,6 +13,7 @@ use accounts::{
 use spin_pg_bindings::postgres::Database;
 use spin_pg_bindings::redis::Redis;
 
+use crate::Metrics;
 use crate::config::{ConfigError, Variables};
 use crate::gate::{Gate, ProxyHops};
 use crate::tokens::Verifier;
@@ -24,6 +25,13 @@ pub struct Stores {
     pub redis: Arc<dyn Redis>,
     pub deferred: Arc<dyn Deferred>,
     pub breached: BreachedPasswords,
+}
+
+impl Stores {
+    /// The way of this instance's counts to the totals.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(self.redis.clone(), self.deferred.clone())
+    }
 }
 
 /// The variables that [`Services::read`] takes, besides those of the tokens.

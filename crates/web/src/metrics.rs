@@ -1,0 +1,179 @@
+//! Totals over instances that come and go: counted here, added to one hash in Redis after the
+//! response.
+//!
+//! The first answer after a flush schedules the next one; the work keeps the instance alive until
+//! it is done, so an instance that goes idle leaves nothing behind. What Redis did not take stays
+//! and is offered again, as the same batch: Redis takes a batch once, even if it answered too late.
+
+mod counts;
+pub mod text;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use accounts::Deferred;
+use http::{Method, StatusCode};
+use spin_pg_bindings::redis::{Arg, Redis};
+use uuid::Uuid;
+
+use counts::Counts;
+
+/// The hash with the totals.
+pub const KEY: &str = "roster:metrics";
+
+/// From an answer to the flush. Short, because an instance that has taken its last request lives on
+/// until then and holds its connections.
+const FLUSH_AFTER: Duration = Duration::from_millis(250);
+/// Between two attempts.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// After so many refusals in a row the instance may end; its next answer schedules a flush anew.
+const ATTEMPTS: usize = 3;
+
+/// KEYS[1] the hash, KEYS[2] the mark of this batch; ARGV: seconds that the mark stays, then names
+/// and counts by turns.
+const ADD: &str = "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end \
+    for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end \
+    redis.call('SET', KEYS[2], '', 'EX', ARGV[1]) return 1";
+const MARK_SECONDS: &str = "60";
+
+/// Counts of this instance on their way to Redis. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(Arc<Shared>);
+
+struct Shared {
+    redis: Arc<dyn Redis>,
+    deferred: Arc<dyn Deferred>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    counts: Counts,
+    /// Taken from the counts, and not known to be in Redis.
+    batch: Option<Batch>,
+    is_scheduled: bool,
+}
+
+#[derive(Clone)]
+struct Batch {
+    id: Uuid,
+    fields: Vec<(String, u64)>,
+}
+
+impl Metrics {
+    pub fn new(redis: Arc<dyn Redis>, deferred: Arc<dyn Deferred>) -> Self {
+        Self(Arc::new(Shared {
+            redis,
+            deferred,
+            state: Mutex::default(),
+        }))
+    }
+
+    /// Counts an answer. `route` is the router's template, if one matched.
+    pub fn record(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
+        {
+            let mut state = self.0.state();
+            state.counts.add(method, route, status, took);
+            if std::mem::replace(&mut state.is_scheduled, true) {
+                return;
+            }
+        }
+        let flush = Flush {
+            shared: self.0.clone(),
+            is_over: false,
+        };
+        self.0.deferred.spawn(Box::pin(flush.run()));
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one scheduled flush. However it ends, the next answer may schedule another.
+struct Flush {
+    shared: Arc<Shared>,
+    is_over: bool,
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.shared.state().is_scheduled = false;
+        }
+    }
+}
+
+impl Flush {
+    async fn run(mut self) {
+        let mut wait = FLUSH_AFTER;
+        let mut refusals = 0;
+        while refusals < ATTEMPTS {
+            self.shared.deferred.sleep(wait).await;
+            let batch = self.next_batch();
+            let sent = self.shared.redis.execute("EVAL", batch.arguments()).await;
+            if sent.is_err() {
+                refusals += 1;
+                wait = RETRY_AFTER;
+            } else if self.is_finished() {
+                return;
+            } else {
+                refusals = 0;
+                wait = FLUSH_AFTER;
+            }
+        }
+    }
+
+    /// The batch that Redis is not known to have, or else one of what was counted since.
+    fn next_batch(&self) -> Batch {
+        let mut state = self.shared.state();
+        if let Some(batch) = &state.batch {
+            return batch.clone();
+        }
+        let mut fields = state.counts.take();
+        let events = accounts::metrics::take().into_iter();
+        fields.extend(events.map(|(event, count)| {
+            let name = format!("event {}{}", event.family(), event.labels());
+            (name, count)
+        }));
+        let id = Uuid::now_v7();
+        let batch = Batch { id, fields };
+        state.batch = Some(batch.clone());
+        batch
+    }
+
+    /// Redis took the batch. Whether nothing was counted meanwhile, seen and said at once: an
+    /// answer either finds a flush scheduled that will take it, or schedules one.
+    fn is_finished(&mut self) -> bool {
+        let mut state = self.shared.state();
+        state.batch = None;
+        if state.counts.is_empty() {
+            state.is_scheduled = false;
+            self.is_over = true;
+        }
+        self.is_over
+    }
+}
+
+impl Batch {
+    fn arguments(&self) -> Vec<Arg> {
+        let mut arguments = vec![
+            Arg::from(ADD),
+            Arg::from("2"),
+            Arg::from(KEY),
+            // The braces put both keys on one node of a cluster.
+            Arg::from(format!("{{{KEY}}}:{}", self.id)),
+            Arg::from(MARK_SECONDS),
+        ];
+        for (name, count) in &self.fields {
+            arguments.push(Arg::from(name.clone()));
+            arguments.push(Arg::from(count.to_string()));
+        }
+        arguments
+    }
+}
+
+#[cfg(test)]
+mod tests;
