@@ -53,7 +53,7 @@ impl Login {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenForm {
-    grant_type: Option<String>,
+    grant_type: String,
     username: String,
     password: String,
     #[serde(rename = "scope")]
@@ -67,9 +67,9 @@ pub struct TokenForm {
 impl TokenForm {
     pub fn parse(self) -> Result<(Email, Guess), Error> {
         let mut errors = FieldErrors::default();
-        let grant = match self.grant_type.as_deref() {
-            None | Some("password") => Ok(()),
-            Some(_) => Err("must be `password`"),
+        let grant = match self.grant_type.as_str() {
+            "password" => Ok(()),
+            _ => Err("must be `password`"),
         };
         let grant = errors.check("grant_type", grant);
         let email = errors.check("username", Email::parse(&self.username));

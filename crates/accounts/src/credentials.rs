@@ -86,7 +86,8 @@ impl Credentials {
         }
     }
 
-    /// Counts the guess, then compares it. The caller's own statement must still hold the hash
+    /// Counts the guess, then compares it, both in a slot for hashing: a flood of guesses that finds
+    /// none costs Postgres nothing. The caller's own statement must still hold the hash
     /// against the stored one: it may have changed meanwhile.
     ///
     /// # Errors
@@ -99,22 +100,15 @@ impl Credentials {
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<Verified, Error> {
-        let attempt = self.count(&whose, address).await?;
-        let stored = attempt.hash.as_ref();
-        let compared = self.hasher.run(|| {
+        let count = self.count(&whose, address);
+        let compare = |attempt: Attempt| {
+            let stored = attempt.hash.as_ref();
             let right = guess.is(stored)?;
             let outdated = right && stored.is_some_and(PasswordHash::is_outdated);
             let rehashed = outdated.then(|| guess.hash()).transpose()?;
-            Ok((right, rehashed))
-        });
-        let (right, rehashed) = match compared.await {
-            Ok(compared) => compared,
-            Err(error) => {
-                // It was not evaluated: nobody learnt anything.
-                store::give_back(&*self.database, &attempt).await?;
-                return Err(error);
-            }
+            Ok((attempt, right, rehashed))
         };
+        let (attempt, right, rehashed) = self.hasher.run_after(count, compare).await?;
         if let (true, Some(user), Some(hash)) = (right, attempt.user, attempt.hash.clone()) {
             return Ok(Verified {
                 attempt,

@@ -5,7 +5,9 @@
 //! not answer, in Postgres. A holder that dies leaves a lease that ends by itself. While Redis comes
 //! and goes, both may lease for a moment.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use spin_pg_bindings::postgres::Database;
@@ -21,7 +23,10 @@ const LEASE: Duration = Duration::from_secs(5);
 /// How long a request waits for a slot before it is sent away: two logins at the same moment both
 /// succeed, a flood does not pile up.
 const WAIT: Duration = Duration::from_millis(500);
-const POLL: Duration = Duration::from_millis(60);
+const POLL: Duration = Duration::from_millis(80);
+/// How many requests of an instance may wait at once; more are sent away without asking. Waiting
+/// costs a question each time, which a flood would multiply.
+const WAITING: usize = 3;
 
 /// KEYS[1] the leases by their end; ARGV: slots, holder, milliseconds.
 const TAKE: &str = "local t = redis.call('TIME') \
@@ -52,6 +57,16 @@ pub struct Hasher {
     database: Arc<dyn Database>,
     host: Arc<str>,
     slots: i32,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// A request that waits, for as long as it does.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Where a lease was taken.
@@ -68,29 +83,44 @@ impl Hasher {
             database,
             host: host.into(),
             slots,
+            waiting: Arc::default(),
         }
     }
 
     /// Does `work` in a slot; [`Error::Busy`] when none becomes free in time.
     pub(crate) async fn run<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        self.run_after(async { Ok(()) }, |()| work()).await
+    }
+
+    /// The same with what `first` gives, which is asked for in the slot too: a request that is sent
+    /// away has asked nobody.
+    pub(crate) async fn run_after<A, T>(
+        &self,
+        first: impl Future<Output = Result<A, Error>>,
+        work: impl FnOnce(A) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let lease = self.wait_for_slot().await?;
-        let done = work();
+        let done = first.await.and_then(work);
         self.give_back(lease).await;
         done
     }
 
     async fn wait_for_slot(&self) -> Result<Lease, Error> {
         let until = Instant::now() + WAIT;
-        loop {
+        let waiting = Waiting(self.waiting.clone());
+        let room = self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING;
+        while room {
             if let Some(lease) = self.take().await? {
                 return Ok(lease);
             }
             if Instant::now() + POLL > until {
-                metrics::count(Event::HashSlotRefused);
-                return Err(Error::Busy);
+                break;
             }
             self.cache.deferred().sleep(POLL).await;
         }
+        drop(waiting);
+        metrics::count(Event::HashSlotRefused);
+        Err(Error::Busy)
     }
 
     async fn take(&self) -> Result<Option<Lease>, Error> {

@@ -2,14 +2,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A clock that several calls in a row race against.
 pub(crate) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Starts a clock that rings after `duration`.
+/// Starts a clock that rings after `duration`, counted from now and not from the first poll.
 pub(crate) fn timer(duration: Duration) -> Timer {
-    Box::pin(wait(duration))
+    let rings_at = Instant::now() + duration;
+    Box::pin(async move {
+        wait(rings_at.saturating_duration_since(Instant::now())).await;
+    })
 }
 
 /// Waits; the time begins when this is first polled.

@@ -24,7 +24,7 @@ const POSTGRES_DEADLINE: Duration = Duration::from_millis(1_500);
 /// How long Redis may take before Postgres is asked instead.
 const REDIS_DEADLINE: Duration = Duration::from_millis(100);
 /// How long a refused login is held back.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The host's Postgres and Redis, and the server that knows breached passwords.
 pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {

@@ -74,9 +74,10 @@ impl<'a> RequestLine<'a> {
     }
 
     fn level(&self) -> Level {
-        if self.status >= 500 {
+        // 503 without an internal text is the app's own choice: it is busy.
+        if self.status >= 500 && (self.status != 503 || self.error.is_some()) {
             Level::Error
-        } else if self.rate_limit.is_some() {
+        } else if self.status >= 500 || self.rate_limit.is_some() {
             Level::Warn
         } else {
             Level::Info

@@ -124,20 +124,6 @@ pub(super) async fn count(
     Ok(Err(u64::try_from(wait).unwrap_or(0).max(1)))
 }
 
-/// A guess that was not evaluated is no guess. The address comes first, as in [`COUNT`].
-const GIVE_BACK: &str = "WITH address AS (
-        UPDATE login_attempts SET failures = greatest(failures - 1, 0), refused_until = 'epoch'
-        WHERE key = $1 RETURNING 1
-     )
-     UPDATE login_attempts SET failures = greatest(failures - 1, 0), refused_until = 'epoch'
-     WHERE key = $2 AND (SELECT count(*) FROM address) >= 0";
-
-pub(super) async fn give_back(database: &dyn Database, attempt: &Attempt) -> Result<(), Error> {
-    let params = keys(attempt).to_vec();
-    database.write(GIVE_BACK, params).await?;
-    Ok(())
-}
-
 /// What a right password does to the counts: the account's are forgotten, and the address gets back
 /// this one guess, so that signing in to an account of one's own does not clear the way to others.
 /// As common table expressions, with the two parameters of the keys.

@@ -55,12 +55,11 @@ async fn a_connection_that_answers_nothing_is_shared_last() {
     let held = Held::new(2);
     let _stalled = take(&held, 1).await;
     let _busy = [take(&held, 2).await, take(&held, 9).await];
-    let mut state = held.state();
-    for slot in state.slots.iter_mut().filter(|slot| *slot.connection == 1) {
-        slot.moved -= STALLED * 2;
-        slot.calls = 1;
-    }
-    drop(state);
+    held.state()
+        .slots
+        .iter_mut()
+        .filter(|slot| *slot.connection == 1)
+        .for_each(|slot| (slot.moved, slot.calls) = (slot.moved - STALLED * 2, 1));
     let shared = [take(&held, 9).await, take(&held, 9).await];
     assert_eq!(shared.each_ref().map(number), [2, 2]);
 }
