@@ -15,7 +15,7 @@ use crate::race::before;
 
 /// A connection that has answered nothing for so long is shared only when there is no other: a
 /// statement on it may wait for a lock, and what is sent after it would wait too.
-const STALLED: Duration = Duration::from_millis(50);
+const STALLED: Duration = Duration::from_millis(10);
 
 /// Connections of one address.
 pub(crate) struct Held<C> {

@@ -122,6 +122,7 @@ impl World {
             if !matches!(signed_in, Err(Error::Busy)) {
                 return signed_in;
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
