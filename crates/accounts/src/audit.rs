@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::error::FieldErrors;
 use crate::page::{self, Position};
+use crate::user::parse_uuid;
 use crate::{Error, UserId};
 
 /// Who causes a change, for the audit trail.
@@ -177,9 +178,7 @@ fn parse_action(text: &str) -> Result<&'static str, &'static str> {
 }
 
 fn parse_id(text: &str) -> Result<Uuid, &'static str> {
-    UserId::parse(text)
-        .map(|id| id.0)
-        .ok_or("must be a UUID in its hyphenated form")
+    parse_uuid(text).ok_or("must be a UUID in its hyphenated form")
 }
 
 /// A page of events.

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::user::parse_uuid;
 
 /// How long a session lives without a refresh.
 pub const IDLE_DAYS: i32 = 7;
@@ -29,10 +30,7 @@ impl SessionId {
 
     /// Reads the hyphenated form.
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 36)
-            .then(|| Uuid::try_parse(text).ok())
-            .flatten()
-            .map(Self)
+        parse_uuid(text).map(Self)
     }
 }
 

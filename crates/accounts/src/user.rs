@@ -25,11 +25,7 @@ impl UserId {
 
     /// Reads the hyphenated form; what is no UUID can be no user's id.
     pub fn parse(text: &str) -> Option<Self> {
-        // `Uuid` also reads braces and URNs: one user, one address.
-        (text.len() == 36)
-            .then(|| Uuid::try_parse(text).ok())
-            .flatten()
-            .map(Self)
+        parse_uuid(text).map(Self)
     }
 }
 
@@ -37,6 +33,13 @@ impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// `Uuid` also reads braces and URNs: one thing, one address.
+pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
+    (text.len() == 36)
+        .then(|| Uuid::try_parse(text).ok())
+        .flatten()
 }
 
 /// What a user may do.

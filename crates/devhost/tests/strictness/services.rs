@@ -139,8 +139,9 @@ async fn postgres_gives_what_it_gives_on_spin() {
 
     // A held connection is the same session each time, and stays dead after a restart.
     let held = async |statement: &str| host.ask("postgres-held", statement).await;
-    let busy = tokio::spawn(host.request("/", "sleep", "60000").send());
     held("set search_path to somewhere").await;
+    // Keeps the instance while the server restarts; begun here, it finds the instance there is.
+    let busy = tokio::spawn(host.request("/", "sleep", "60000").send());
     assert!(held("show search_path").await.contains("somewhere"));
     server.restart().unwrap();
     let dead = held("select 1").await;
