@@ -107,18 +107,19 @@ impl Hasher {
 
     async fn wait_for_slot(&self) -> Result<Lease, Error> {
         let until = Instant::now() + WAIT;
-        let waiting = Waiting(self.waiting.clone());
-        let room = self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING;
-        while room {
-            if let Some(lease) = self.take().await? {
-                return Ok(lease);
+        let before_us = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(self.waiting.clone());
+        if before_us < WAITING {
+            loop {
+                if let Some(lease) = self.take().await? {
+                    return Ok(lease);
+                }
+                if Instant::now() + POLL > until {
+                    break;
+                }
+                self.cache.deferred().sleep(POLL).await;
             }
-            if Instant::now() + POLL > until {
-                break;
-            }
-            self.cache.deferred().sleep(POLL).await;
         }
-        drop(waiting);
         metrics::count(Event::HashSlotRefused);
         Err(Error::Busy)
     }

@@ -1,9 +1,10 @@
 //! What fails on Spin fails here: the refusals of the host, seen by a component and by a client.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test fails by panicking"
+    reason = "a test runs natively and fails by panicking"
 )]
 
 #[path = "strictness/host.rs"]
