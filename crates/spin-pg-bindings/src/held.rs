@@ -29,7 +29,6 @@ struct State<C> {
     slots: Vec<Slot<C>>,
     /// How many calls are opening one.
     opening: usize,
-    parked: Vec<(Instant, Arc<C>)>,
 }
 
 struct Slot<C> {
@@ -66,7 +65,7 @@ pub(crate) struct Failure<E> {
 }
 
 impl<C> Held<C> {
-    /// Holds at most `most` connections, parked ones aside.
+    /// Holds at most `most` connections.
     pub(crate) const fn new(most: usize) -> Self {
         Self {
             most,
@@ -74,7 +73,6 @@ impl<C> Held<C> {
                 generation: 0,
                 slots: Vec::new(),
                 opening: 0,
-                parked: Vec::new(),
             }),
         }
     }
@@ -88,14 +86,16 @@ impl<C> Held<C> {
         &self,
         open: impl Future<Output = Result<C, E>>,
         patience: impl Future<Output = ()>,
-        deadline: impl Future<Output = ()> + Unpin,
+        mut deadline: impl Future<Output = ()> + Unpin,
     ) -> Option<Result<InUse<'_, C>, E>> {
         let opening = match self.take() {
             Taken::InUse(connection) => return Some(Ok(connection)),
             Taken::Opening(opening) => opening,
         };
-        let mut open = pin!(open);
-        let opened = match before(pin!(patience), open.as_mut()).await {
+        let (mut open, patience) = (pin!(open), pin!(patience));
+        // Either may come first: a call that was sent twice has little time left.
+        let early = before(patience, open.as_mut());
+        let opened = match before(&mut deadline, early).await? {
             Some(opened) => opened,
             None => match self.share() {
                 Some(shared) => return Some(Ok(shared)),
@@ -115,7 +115,6 @@ impl<C> Held<C> {
     fn take(&self) -> Taken<'_, C> {
         let mut state = self.state();
         let now = Instant::now();
-        state.parked.retain(|(until, _)| *until > now);
         let generation = state.generation;
         let has_room = state.slots.len() + state.opening < self.most;
         match state.best(now) {
@@ -216,17 +215,11 @@ impl<C> InUse<'_, C> {
         }
     }
 
-    /// Lets go of this connection but keeps it from being closed for a while: an abandoned
-    /// statement still occupies it, and given back, the host's pool might hand it out at once.
-    pub(crate) fn park(&self, duration: Duration) {
+    /// Lets go of this connection alone.
+    pub(crate) fn withdraw(&self) {
         let mut state = self.held.state();
         if let Some(index) = state.slot(&self.connection) {
             state.slots.swap_remove(index);
-        }
-        let is_it = |parked: &(Instant, Arc<C>)| Arc::ptr_eq(&parked.1, &self.connection);
-        if !state.parked.iter().any(is_it) {
-            let until = Instant::now() + duration;
-            state.parked.push((until, self.connection.clone()));
         }
     }
 }

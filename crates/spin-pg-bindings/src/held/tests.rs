@@ -111,19 +111,21 @@ async fn one_lost_connection_ends_all_that_were_opened_before() {
 }
 
 #[tokio::test]
-async fn a_parked_connection_is_kept_open_for_its_time_only() {
-    let held = idle(2, 1).await;
+async fn a_connection_that_is_withdrawn_goes_alone() {
+    let held = idle(2, 2).await;
     let slow = take(&held, 9).await;
-    let shared = held.share().unwrap();
-    slow.park(Duration::from_secs(60));
-    shared.park(Duration::from_secs(60));
+    let shared = [
+        take(&held, 9).await,
+        take(&held, 9).await,
+        take(&held, 9).await,
+    ];
+    assert_eq!(number(&slow), 2);
+    assert_eq!(shared.each_ref().map(number), [1, 1, 2]);
+    slow.withdraw();
     drop(shared);
-    let fresh = take(&held, 2).await;
-    assert_eq!(number(&fresh), 2);
-    assert_eq!(Arc::strong_count(&slow.connection), 2);
-    fresh.park(Duration::ZERO);
-    let _other = take(&held, 3).await;
-    assert_eq!(Arc::strong_count(&fresh.connection), 1);
+    let (other, fresh) = (take(&held, 9).await, take(&held, 3).await);
+    assert_eq!((number(&other), number(&fresh)), (1, 3));
+    assert_eq!(Arc::strong_count(&slow.connection), 1);
 }
 
 #[tokio::test]
@@ -149,6 +151,11 @@ async fn what_cannot_be_opened_is_done_without_where_there_is_one_to_share() {
     let found = held.connection(refused(), pending(), pending()).await;
     assert!(matches!(found, Some(Err("refused"))));
     let never = pending::<Result<u32, ()>>;
+    assert!(
+        held.connection(never(), pending(), ready(()))
+            .await
+            .is_none()
+    );
     assert!(
         held.connection(never(), ready(()), ready(()))
             .await

@@ -121,7 +121,8 @@ impl HostPostgres {
                 .map_err(|error| Failure { error, sent: true })
         };
         let Some(rows) = before(timer, rows).await else {
-            in_use.park(ABANDONED);
+            in_use.withdraw();
+            keep_open(in_use.connection.clone(), ABANDONED);
             return Err(Failure {
                 error: Error::Timeout(self.deadline),
                 sent: true,
@@ -133,6 +134,16 @@ impl HostPostgres {
             }
         })
     }
+}
+
+/// Keeps a connection from being closed for a while: an abandoned statement still occupies it, and
+/// given back, the host's pool would hand it out at once. The task also keeps the instance, which
+/// may have served its last request.
+fn keep_open(connection: Arc<host::Connection>, duration: Duration) {
+    wit_bindgen::spawn(async move {
+        wait(duration).await;
+        drop(connection);
+    });
 }
 
 /// Whether a new connection may do better. A deadline that passed leaves no time for one.
