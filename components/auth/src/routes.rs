@@ -62,7 +62,7 @@ async fn register(
         return Err(Problem::not_found());
     }
     let Json { value, bytes } = body?;
-    let caller = format!("address {}", address.0);
+    let caller = format!("address {}", address.fingerprint());
     let request = idempotency::request(&headers, &caller, "POST /api/v1/auth/register", &bytes)?;
     let actor = Actor::anonymous(context.request_id);
     let new = value.parse()?;

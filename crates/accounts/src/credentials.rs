@@ -11,6 +11,8 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use spin_pg_bindings::postgres::Database;
 
@@ -48,6 +50,11 @@ pub struct ClientAddress(pub String);
 impl ClientAddress {
     fn key(&self) -> Vec<u8> {
         Sha256::digest(format!("address {}", self.0)).to_vec()
+    }
+
+    /// A name for it in what is stored, which holds no addresses.
+    pub fn fingerprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.key())
     }
 }
 
