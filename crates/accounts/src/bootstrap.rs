@@ -76,22 +76,24 @@ impl Bootstrap {
         Ok(id.map(UserId))
     }
 
-    /// Creates the admin when this is their first login, with the configured password. Anything
-    /// else is left to the check of the password, which counts the guess.
+    /// Creates the admin when this is their first login, with the configured password. True when the
+    /// guess is worth another look: now there is an admin, made here or by a login at the same time.
+    /// Asked only after the guess was counted: else the configured password could be guessed without
+    /// a limit.
     pub(crate) async fn create_if_first(
         &self,
         database: &dyn Database,
         email: &Email,
         guess: &Guess,
         request_id: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         if *email != self.email || !guess.is_text(self.password.as_str()) {
-            return Ok(());
+            return Ok(false);
         }
         match self.create(database, request_id).await {
             // Somebody without a role has this email: the operator must choose.
-            Err(Error::EmailTaken) => Ok(()),
-            other => other.map(|_| ()),
+            Err(Error::EmailTaken) => Ok(false),
+            other => other.map(|_| true),
         }
     }
 }

@@ -93,9 +93,8 @@ impl Credentials {
         }
     }
 
-    /// Counts the guess, then compares it, both in a slot for hashing: a flood of guesses that finds
-    /// none costs Postgres nothing. The caller's own statement must still hold the hash
-    /// against the stored one: it may have changed meanwhile.
+    /// Counts the guess and compares it, and audits a wrong one. The caller's own statement must
+    /// still hold the hash against the stored one: it may have changed meanwhile.
     ///
     /// # Errors
     /// [`Error::WrongPassword`] for a wrong one, an unknown or deactivated user and one without a
@@ -107,7 +106,21 @@ impl Credentials {
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<Verified, Error> {
-        let count = self.count(&whose, address);
+        match self.compare(&whose, guess, address).await? {
+            Ok(verified) => Ok(verified),
+            Err(attempt) => Err(self.refuse(&attempt, actor).await?),
+        }
+    }
+
+    /// Counts the guess, then compares it, both in a slot for hashing: a flood of guesses that finds
+    /// none costs Postgres nothing. Gives the attempt back when the guess is wrong.
+    pub(crate) async fn compare(
+        &self,
+        whose: &Whose<'_>,
+        guess: &Guess,
+        address: &ClientAddress,
+    ) -> Result<Result<Verified, Attempt>, Error> {
+        let count = self.count(whose, address);
         let compare = |attempt: Attempt| {
             let stored = attempt.hash.as_ref();
             let right = guess.is(stored)?;
@@ -116,17 +129,27 @@ impl Credentials {
             Ok((attempt, right, rehashed))
         };
         let (attempt, right, rehashed) = self.hasher.run_after(count, compare).await?;
-        if let (true, Some(user), Some(hash)) = (right, attempt.user, attempt.hash.clone()) {
-            return Ok(Verified {
+        Ok(match (right, attempt.user, attempt.hash.clone()) {
+            (true, Some(user), Some(hash)) => Ok(Verified {
                 attempt,
                 user,
                 hash,
                 rehashed,
-            });
-        }
+            }),
+            _ => Err(attempt),
+        })
+    }
+
+    /// What a wrong guess is told, once it was audited.
+    pub(crate) async fn refuse(&self, attempt: &Attempt, actor: &Actor) -> Result<Error, Error> {
         metrics::count(Event::LoginFailed);
-        store::audit_failure(&*self.database, &attempt, actor).await?;
-        Err(Error::WrongPassword)
+        store::audit_failure(&*self.database, attempt, actor).await?;
+        Ok(Error::WrongPassword)
+    }
+
+    /// Forgets the guesses of an account whose password turned out to be known.
+    pub(crate) async fn forget(&self, attempt: &Attempt) -> Result<(), Error> {
+        store::forget(&*self.database, attempt).await
     }
 
     /// The same as [`Self::check`] for a user who is signed in, whose guesses are then forgotten.
@@ -138,7 +161,7 @@ impl Credentials {
         actor: &Actor,
     ) -> Result<PasswordHash, Error> {
         let verified = self.check(Whose::User(user), guess, address, actor).await?;
-        store::forget(&*self.database, &verified.attempt).await?;
+        self.forget(&verified.attempt).await?;
         Ok(verified.hash)
     }
 

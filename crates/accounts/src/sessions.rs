@@ -9,7 +9,7 @@ use spin_pg_bindings::postgres::Database;
 use crate::audit::Actor;
 use crate::bootstrap::Bootstrap;
 use crate::cache::Cache;
-use crate::credentials::{ClientAddress, Credentials, Whose};
+use crate::credentials::{ClientAddress, Credentials, Verified, Whose};
 use crate::email::Email;
 use crate::metrics::{self, Event};
 use crate::password::Guess;
@@ -60,17 +60,7 @@ impl Sessions {
         address: &ClientAddress,
         request_id: &str,
     ) -> Result<SignedIn, Error> {
-        if let Some(bootstrap) = &self.bootstrap {
-            bootstrap
-                .create_if_first(&*self.database, email, guess, request_id)
-                .await?;
-        }
-        let actor = Actor::anonymous(request_id);
-        let whose = Whose::Account(email);
-        let verified = self
-            .credentials
-            .check(whose, guess, address, &actor)
-            .await?;
+        let verified = self.verify(email, guess, address, request_id).await?;
         let (session, refresh_token) = (SessionId::generate(), OpaqueToken::generate()?);
         let opened = store::open(
             &*self.database,
@@ -89,6 +79,30 @@ impl Sessions {
             session,
             refresh_token,
         })
+    }
+
+    /// Checks the password; the first admin's makes the first admin.
+    async fn verify(
+        &self,
+        email: &Email,
+        guess: &Guess,
+        address: &ClientAddress,
+        request_id: &str,
+    ) -> Result<Verified, Error> {
+        let (whose, actor) = (Whose::Account(email), Actor::anonymous(request_id));
+        let attempt = match self.credentials.compare(&whose, guess, address).await? {
+            Ok(verified) => return Ok(verified),
+            Err(attempt) => attempt,
+        };
+        if let (None, Some(bootstrap)) = (attempt.user, &self.bootstrap)
+            && bootstrap
+                .create_if_first(&*self.database, email, guess, request_id)
+                .await?
+        {
+            self.credentials.forget(&attempt).await?;
+            return self.credentials.check(whose, guess, address, &actor).await;
+        }
+        Err(self.credentials.refuse(&attempt, &actor).await?)
     }
 
     /// Spends a refresh token and gives the next one. A token that was spent before ends its

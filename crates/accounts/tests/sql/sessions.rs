@@ -127,3 +127,17 @@ async fn the_first_admin_is_made_once() {
         .count();
     assert_eq!(times, 1);
 }
+
+#[tokio::test]
+async fn the_first_admins_password_is_guessed_no_faster_than_another() {
+    let world = World::with(Some(("root@b.example", PASSWORD))).await;
+    for _ in 0..3 {
+        let wrong = world.sign_in("root@b.example", "not it at all").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+    }
+    let right = world.sign_in("root@b.example", PASSWORD).await;
+    assert!(matches!(right, Err(Error::TooManyAttempts(_))));
+    // Nothing happened that could tell by its time that it was right.
+    let actions = world.actions().await;
+    assert!(!actions.contains(&"admin_bootstrapped".to_owned()));
+}
