@@ -10,11 +10,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use utoipa::OpenApi;
+use web::answer::UserView;
 use web::body::{Form, Json};
 use web::context::RequestContext;
+use web::document::IdempotencyKeyHeader;
 use web::endpoints::Endpoint;
 use web::gate::{Caller, Client, Gate, Routes};
-use web::tokens::{Signer, Verifier};
+use web::tokens::{JwkSet, Signer, Verifier};
 use web::{Problem, answer, idempotency};
 
 use crate::wire::{
@@ -36,6 +39,22 @@ pub struct AuthState {
     pub pause: fn() -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
+/// What the endpoints say of themselves.
+#[derive(OpenApi)]
+#[openapi(paths(
+    register,
+    login,
+    token_form,
+    refresh,
+    logout,
+    logout_all,
+    list_sessions,
+    end_session,
+    reset_password,
+    jwks,
+))]
+pub struct Documentation;
+
 pub fn router(gate: Gate, state: AuthState) -> Router {
     Routes::behind(gate)
         .serve(Endpoint::Register, register)
@@ -51,6 +70,20 @@ pub fn router(gate: Gate, state: AuthState) -> Router {
         .with_state(state)
 }
 
+/// Register
+///
+/// Makes an ordinary user. 404 where registration is switched off.
+#[utoipa::path(
+    post, path = Endpoint::Register.path(), tag = "auth",
+    params(IdempotencyKeyHeader),
+    request_body = Register,
+    responses(
+        (
+            status = 201, description = "The new user", body = UserView,
+            headers(("ETag"), ("Location"))
+        )
+    ),
+)]
 async fn register(
     State(state): State<AuthState>,
     Client(address): Client,
@@ -70,6 +103,14 @@ async fn register(
     answer::created_user(state.or_later(user.await).await?)
 }
 
+/// Log in
+///
+/// Starts a session. Repeated failures make the account and the address wait.
+#[utoipa::path(
+    post, path = Endpoint::Login.path(), tag = "auth",
+    request_body = Login,
+    responses((status = 200, description = "An access token and a refresh token", body = TokensView)),
+)]
 async fn login(
     State(state): State<AuthState>,
     Client(address): Client,
@@ -83,6 +124,15 @@ async fn login(
     state.tokens(&signed_in)
 }
 
+/// Log in with a form
+///
+/// The OAuth2 password grant (RFC 6749, section 4.3), for the Authorize button of this documentation.
+/// 404 where it is switched off, as it should be in production.
+#[utoipa::path(
+    post, path = Endpoint::TokenForm.path(), tag = "auth",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "An access token and a refresh token", body = TokensView)),
+)]
 async fn token_form(
     State(state): State<AuthState>,
     Client(address): Client,
@@ -99,6 +149,14 @@ async fn token_form(
     state.tokens(&signed_in)
 }
 
+/// Refresh the tokens
+///
+/// Each refresh token works once; using a spent one again ends its session.
+#[utoipa::path(
+    post, path = Endpoint::Refresh.path(), tag = "auth",
+    request_body = Refresh,
+    responses((status = 200, description = "An access token and a refresh token", body = TokensView)),
+)]
 async fn refresh(
     State(state): State<AuthState>,
     context: RequestContext,
@@ -109,6 +167,13 @@ async fn refresh(
     state.tokens(&refreshed.await?)
 }
 
+/// Log out
+///
+/// Ends the session of the access token.
+#[utoipa::path(
+    post, path = Endpoint::Logout.path(), tag = "auth",
+    responses((status = 204, description = "The session is over")),
+)]
 async fn logout(State(state): State<AuthState>, caller: Caller) -> Result<StatusCode, Problem> {
     let (user, session) = (caller.user.id, caller.session);
     match state.sessions.end(user, session, &caller.request_id).await {
@@ -118,12 +183,26 @@ async fn logout(State(state): State<AuthState>, caller: Caller) -> Result<Status
     }
 }
 
+/// Log out everywhere
+///
+/// Ends all sessions of the caller.
+#[utoipa::path(
+    post, path = Endpoint::LogoutAll.path(), tag = "auth",
+    responses((status = 204, description = "All sessions are over")),
+)]
 async fn logout_all(State(state): State<AuthState>, caller: Caller) -> Result<StatusCode, Problem> {
     let actor = caller.actor();
     state.sessions.end_all(caller.user.id, &actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// List your sessions
+///
+/// The sessions of the caller that are alive, on one page.
+#[utoipa::path(
+    get, path = Endpoint::ListSessions.path(), tag = "auth",
+    responses((status = 200, description = "The sessions", body = SessionList)),
+)]
 async fn list_sessions(
     State(state): State<AuthState>,
     caller: Caller,
@@ -136,6 +215,14 @@ async fn list_sessions(
     answer::json(StatusCode::OK, &SessionList { items, next: None })
 }
 
+/// End a session
+///
+/// One of the caller's own.
+#[utoipa::path(
+    delete, path = Endpoint::EndSession.path(), tag = "auth",
+    params(("id" = Uuid, Path, description = "The session's id.")),
+    responses((status = 204, description = "The session is over")),
+)]
 async fn end_session(
     State(state): State<AuthState>,
     Path(id): Path<String>,
@@ -150,6 +237,14 @@ async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Reset a password
+///
+/// With a token from an admin. All sessions of the user end.
+#[utoipa::path(
+    post, path = Endpoint::ResetPassword.path(), tag = "auth",
+    request_body = Reset,
+    responses((status = 204, description = "The new password is in force")),
+)]
 async fn reset_password(
     State(state): State<AuthState>,
     context: RequestContext,
@@ -163,7 +258,13 @@ async fn reset_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Get the public keys
+///
 /// The keys that verify access tokens (RFC 7517), for whoever checks them elsewhere.
+#[utoipa::path(
+    get, path = Endpoint::Jwks.path(), tag = "auth",
+    responses((status = 200, description = "The keys", body = JwkSet)),
+)]
 async fn jwks(State(state): State<AuthState>) -> Result<Response, Problem> {
     let mut response = answer::secret_json(StatusCode::OK, &state.verifier.jwks())?;
     let cached = HeaderValue::from_static("public, max-age=300");

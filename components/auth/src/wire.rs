@@ -2,20 +2,25 @@
 
 use accounts::email::Email;
 use accounts::error::FieldErrors;
+use accounts::full_name::FullName;
 use accounts::password::{Guess, Password};
 use accounts::session::{OpaqueToken, Session};
 use accounts::{Error, NewUser, SessionId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use web::tokens::ACCESS_TOKEN_SECONDS;
 
 /// Body of `POST /api/v1/auth/register`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Register {
+    #[schema(value_type = Email)]
     email: String,
+    #[schema(value_type = FullName)]
     full_name: String,
+    #[schema(value_type = Password)]
     password: String,
 }
 
@@ -32,10 +37,12 @@ impl Register {
 }
 
 /// Body of `POST /api/v1/auth/login`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
+    #[schema(value_type = Email)]
     email: String,
+    #[schema(value_type = Guess)]
     password: String,
 }
 
@@ -50,11 +57,16 @@ impl Login {
 
 /// Form of `POST /api/v1/auth/token` (RFC 6749, section 4.3): what Swagger UI sends. Client
 /// credentials and scopes are not used.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenForm {
+    /// `password`.
+    #[schema(pattern = "^password$", example = "password")]
     grant_type: String,
+    /// The email.
+    #[schema(value_type = Email)]
     username: String,
+    #[schema(value_type = Guess)]
     password: String,
     #[serde(rename = "scope")]
     _scope: Option<String>,
@@ -79,9 +91,13 @@ impl TokenForm {
 }
 
 /// Body of `POST /api/v1/auth/refresh`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
+    #[schema(
+        pattern = "^[A-Za-z0-9_-]{43}$",
+        example = "0nZ4Lr5jD2l1xN0tV4i2Yc1w6m8bO3sQ7kE9uA5fTgI"
+    )]
     refresh_token: String,
 }
 
@@ -93,10 +109,12 @@ impl Refresh {
 }
 
 /// Body of `POST /api/v1/auth/reset`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
+    #[schema(example = "0nZ4Lr5jD2l1xN0tV4i2Yc1w6m8bO3sQ7kE9uA5fTgI")]
     pub token: String,
+    #[schema(value_type = Password)]
     new_password: String,
 }
 
@@ -109,11 +127,21 @@ impl Reset {
 }
 
 /// Answer of login, refresh and the token form (RFC 6749, section 5.1).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tokens)]
 pub struct TokensView<'a> {
+    /// For the Authorization header, as `Bearer <token>`.
+    #[schema(
+        example = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMTkyIn0.c2lnbmF0dXJl"
+    )]
     pub access_token: String,
+    #[schema(example = "Bearer")]
     token_type: &'static str,
+    /// Seconds that the access token lives.
+    #[schema(example = 900)]
     expires_in: u32,
+    /// For POST /api/v1/auth/refresh; works once.
+    #[schema(example = "0nZ4Lr5jD2l1xN0tV4i2Yc1w6m8bO3sQ7kE9uA5fTgI")]
     pub refresh_token: &'a str,
 }
 
@@ -129,16 +157,23 @@ impl<'a> TokensView<'a> {
 }
 
 /// A session as its user sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
 pub struct SessionView {
+    #[schema(example = "019927e2-7c11-7e02-a9b3-4f6d8e0a1c33")]
     id: Uuid,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(example = "2026-11-24T09:30:00.123456Z")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(example = "2026-11-24T10:15:30.5Z")]
     last_used_at: OffsetDateTime,
+    /// When it ends unless it is refreshed.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(example = "2026-12-01T10:15:30.5Z")]
     expires_at: OffsetDateTime,
     /// The one that asks.
+    #[schema(example = true)]
     current: bool,
 }
 
@@ -155,8 +190,10 @@ impl SessionView {
 }
 
 /// The caller's sessions: one page holds them all.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct SessionList {
     pub items: Vec<SessionView>,
+    /// Always `null`.
+    #[schema(required = true, example = json!(null))]
     pub next: Option<String>,
 }

@@ -5,12 +5,21 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use spin_pg_bindings::redis::Arg;
 use web::Problem;
+use web::endpoints::Endpoint;
 use web::metrics::{KEY, text};
 
 use crate::routes::HealthState;
 
+/// Get the metrics
+///
+/// Totals of the whole app as Prometheus text (version 0.0.4).
+///
 /// Every pod answers the same totals, so a scrape asks the service once, not each pod. Without
 /// Redis there are no totals: 503, and Prometheus marks the gap.
+#[utoipa::path(
+    get, path = Endpoint::Metrics.path(), tag = "operations",
+    responses((status = 200, description = "The totals", body = String, content_type = text::CONTENT_TYPE)),
+)]
 pub async fn metrics(State(state): State<HealthState>) -> Result<Response, Problem> {
     let totals = state.redis.execute("HGETALL", vec![Arg::from(KEY)]).await;
     let totals = totals.map_err(|error| Problem::unavailable(error.to_string()))?;

@@ -9,11 +9,12 @@ use serde::Serialize;
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 use spin_pg_bindings::redis::Redis;
 use time::OffsetDateTime;
+use utoipa::{OpenApi, ToSchema};
 use web::Problem;
 use web::endpoints::Endpoint;
 use web::gate::Routes;
 
-use crate::metrics::metrics;
+use crate::metrics::{self, metrics};
 
 /// What the checks ask.
 #[derive(Clone)]
@@ -21,6 +22,11 @@ pub struct HealthState {
     pub database: Arc<dyn Database>,
     pub redis: Arc<dyn Redis>,
 }
+
+/// What the endpoints say of themselves.
+#[derive(OpenApi)]
+#[openapi(paths(health, live, ready, metrics::metrics))]
+pub struct Documentation;
 
 pub fn router(state: HealthState) -> Router {
     Routes::open()
@@ -31,14 +37,21 @@ pub fn router(state: HealthState) -> Router {
         .with_state(state)
 }
 
-/// The answer of all three; `checks` is absent where nothing is checked.
-#[derive(Serialize)]
+/// How the app is; `checks` is absent where nothing is checked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 struct Report {
+    /// `alive`, `ready`, `healthy`, `degraded` (without Redis) or `unhealthy` (without Postgres).
+    #[schema(example = "healthy")]
     status: &'static str,
+    #[schema(example = "roster")]
     service: &'static str,
+    #[schema(example = "0.1.0")]
     version: &'static str,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(example = "2026-11-24T10:15:30.5Z")]
     timestamp: OffsetDateTime,
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Checks>,
 }
@@ -55,9 +68,13 @@ impl Report {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Checks {
+    /// `up`, `down` or `not migrated`.
+    #[schema(example = "up")]
     postgres: &'static str,
+    /// `up` or `down`.
+    #[schema(example = "up")]
     redis: &'static str,
     #[serde(skip)]
     internal: Option<String>,
@@ -73,19 +90,37 @@ impl Checks {
     }
 }
 
+/// Check the health
+///
 /// What each dependency says; always 200, for people and dashboards.
+#[utoipa::path(
+    get, path = Endpoint::Health.path(), tag = "operations",
+    responses((status = 200, description = "What was found", body = Report)),
+)]
 async fn health(State(state): State<HealthState>) -> Json<Report> {
     let checks = check(&state).await;
     Report::new(checks.status(), Some(checks))
 }
 
+/// Check liveness
+///
 /// The instance answers; nothing else is asked, so that no outage restarts pods.
+#[utoipa::path(
+    get, path = Endpoint::Live.path(), tag = "operations",
+    responses((status = 200, description = "Alive", body = Report)),
+)]
 async fn live() -> Json<Report> {
     Report::new("alive", None)
 }
 
-/// Whether requests can be served: Postgres answers and has the schema. Redis is a cache: without
-/// it the app is slower, so it is reported and the answer stays 200.
+/// Check readiness
+///
+/// Whether requests can be served: Postgres answers and has the schema. Redis is a cache: without it
+/// the app is slower, so it is reported and the answer stays 200.
+#[utoipa::path(
+    get, path = Endpoint::Ready.path(), tag = "operations",
+    responses((status = 200, description = "Ready", body = Report)),
+)]
 async fn ready(State(state): State<HealthState>) -> Result<Json<Report>, Problem> {
     let mut checks = check(&state).await;
     match checks.internal.take() {

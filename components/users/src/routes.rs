@@ -9,10 +9,12 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
-use web::answer::{self, UserView};
+use utoipa::OpenApi;
+use web::answer::{self, UserList, UserView};
 use web::body::{Json, MergePatch};
 use web::conditional::{ETag, IfMatch, IfNoneMatch};
 use web::cursor::CursorKey;
+use web::document::IdempotencyKeyHeader;
 use web::endpoints::Endpoint;
 use web::gate::{AboutUser, Caller, Gate, Routes};
 use web::query::Query;
@@ -32,6 +34,24 @@ pub struct UsersState {
     pub require_if_match: bool,
 }
 
+/// What the endpoints say of themselves.
+#[derive(OpenApi)]
+#[openapi(paths(
+    list_users,
+    create_user,
+    get_user,
+    update_user,
+    delete_user,
+    end_sessions,
+    create_reset_token,
+    me::get,
+    me::update,
+    me::delete,
+    me::change_password,
+    audit::list,
+))]
+pub struct Documentation;
+
 pub fn router(gate: Gate, state: UsersState) -> Router {
     Routes::behind(gate)
         .serve(Endpoint::ListUsers, list_users)
@@ -49,6 +69,19 @@ pub fn router(gate: Gate, state: UsersState) -> Router {
         .with_state(state)
 }
 
+/// List users
+///
+/// A page of the users that the filters let through. `next` continues it as `cursor`.
+#[utoipa::path(
+    get, path = Endpoint::ListUsers.path(), tag = "users",
+    params(ListUsers),
+    responses(
+        (
+            status = 200, description = "A page of users", body = UserList,
+            headers(("Link"))
+        )
+    ),
+)]
 async fn list_users(
     State(state): State<UsersState>,
     uri: Uri,
@@ -62,6 +95,20 @@ async fn list_users(
     list::page::<_, UserView>(&state.cursors, &context, &uri, page)
 }
 
+/// Create a user
+///
+/// Send an Idempotency-Key, and the request can be repeated safely when its answer got lost.
+#[utoipa::path(
+    post, path = Endpoint::CreateUser.path(), tag = "users",
+    params(IdempotencyKeyHeader),
+    request_body = CreateUser,
+    responses(
+        (
+            status = 201, description = "The new user", body = UserView,
+            headers(("ETag"), ("Location"))
+        )
+    ),
+)]
 async fn create_user(
     State(state): State<UsersState>,
     caller: Caller,
@@ -78,6 +125,17 @@ async fn create_user(
     answer::created_user(user)
 }
 
+/// Get a user
+///
+/// Admins get anybody, others themselves.
+#[utoipa::path(
+    get, path = Endpoint::GetUser.path(), tag = "users",
+    params(("id" = Uuid, Path, description = "The user's id."), IfNoneMatch),
+    responses(
+        (status = 200, description = "The user", body = UserView, headers(("ETag"))),
+        (status = 304, description = "The client has this version", headers(("ETag")))
+    ),
+)]
 async fn get_user(
     State(state): State<UsersState>,
     Path(id): Path<String>,
@@ -95,6 +153,19 @@ async fn get_user(
     answer::user(StatusCode::OK, user)
 }
 
+/// Update a user
+///
+/// Users may change their own `full_name`; admins change anybody's `email`, `role` and `is_active` too.
+/// An empty patch returns the user as they are.
+#[utoipa::path(
+    patch, path = Endpoint::UpdateUser.path(), tag = "users",
+    params(("id" = Uuid, Path, description = "The user's id."), IfMatch),
+    request_body(
+        description = "A JSON merge patch (RFC 7396): what is left out stays as it is.",
+        content((PatchUser = "application/merge-patch+json"), (PatchUser = "application/json"))
+    ),
+    responses((status = 200, description = "The user after the change", body = UserView, headers(("ETag")))),
+)]
 async fn update_user(
     State(state): State<UsersState>,
     Path(id): Path<String>,
@@ -113,6 +184,14 @@ async fn update_user(
     answer::user(StatusCode::OK, user)
 }
 
+/// Delete a user
+///
+/// Their sessions end at once.
+#[utoipa::path(
+    delete, path = Endpoint::DeleteUser.path(), tag = "users",
+    params(("id" = Uuid, Path, description = "The user's id."), IfMatch),
+    responses((status = 204, description = "The user is gone")),
+)]
 async fn delete_user(
     State(state): State<UsersState>,
     Path(id): Path<String>,
@@ -128,6 +207,14 @@ async fn delete_user(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// End a user's sessions
+///
+/// They have to sign in again everywhere.
+#[utoipa::path(
+    delete, path = Endpoint::EndUserSessions.path(), tag = "users",
+    params(("id" = Uuid, Path, description = "The user's id.")),
+    responses((status = 204, description = "All sessions of the user are over")),
+)]
 async fn end_sessions(
     State(state): State<UsersState>,
     Path(id): Path<String>,
@@ -138,6 +225,14 @@ async fn end_sessions(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Create a reset token
+///
+/// With it the user sets a new password within an hour. It is shown this once; a later one replaces it.
+#[utoipa::path(
+    post, path = Endpoint::CreateResetToken.path(), tag = "users",
+    params(("id" = Uuid, Path, description = "The user's id.")),
+    responses((status = 201, description = "The token", body = ResetTokenView)),
+)]
 async fn create_reset_token(
     State(state): State<UsersState>,
     Path(id): Path<String>,

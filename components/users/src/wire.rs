@@ -2,22 +2,35 @@
 //!
 //! Requests name every field that they may have; any other is refused.
 
+pub mod audit;
+
+use accounts::email::Email;
 use accounts::error::FieldErrors;
+use accounts::full_name::FullName;
 use accounts::password::{Guess, Password};
 use accounts::passwords::ResetToken;
 use accounts::users::list::ListParameters;
-use accounts::{Error, FieldError, NewUser, UserPatch};
+use accounts::{Error, FieldError, NewUser, Role, UserPatch};
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+use utoipa::{IntoParams, ToSchema};
 
 /// Body of `POST /api/v1/users`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateUser {
+    #[schema(value_type = Email)]
     email: String,
+    #[schema(value_type = FullName)]
     full_name: String,
+    /// Without one the user cannot sign in before a reset.
+    #[schema(value_type = Option<Password>)]
     password: Option<String>,
+    /// `user` unless said otherwise.
+    #[schema(value_type = Option<Role>)]
     role: Option<String>,
+    /// `true` unless said otherwise.
     is_active: Option<bool>,
 }
 
@@ -35,16 +48,20 @@ impl CreateUser {
 }
 
 /// Body of `PATCH /api/v1/users/{id}`: a merge patch of fields that cannot be removed.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchUser {
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Email, required = false)]
     email: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = FullName, required = false)]
     full_name: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Role, required = false)]
     role: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(nullable = false)]
     is_active: Option<bool>,
 }
 
@@ -70,19 +87,54 @@ where
 }
 
 /// Query of `GET /api/v1/users`. Text, so that each refusal can say what it wants.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListUsers {
+    /// `next` of the page before; everything but `limit` must be as it was there.
     pub cursor: Option<String>,
+    /// The most users on the page; more than 100 is taken as 100.
+    #[param(value_type = Option<u64>, minimum = 1, default = 20, example = 20)]
     limit: Option<String>,
+    #[param(schema_with = sort)]
     sort: Option<String>,
+    /// Only the user with this email.
+    #[param(value_type = Option<Email>, inline)]
     email: Option<String>,
+    /// Only users with this role.
+    #[param(value_type = Option<Role>, inline)]
     role: Option<String>,
+    /// Only users who may sign in, or only those who may not.
+    #[param(value_type = Option<bool>)]
     is_active: Option<String>,
+    /// Only users whose email or name begins with this, in any case.
+    #[param(value_type = Option<FullName>, inline, example = "ada")]
     q: Option<String>,
+    /// Only users created later than this (RFC 3339).
+    #[param(value_type = Option<OffsetDateTime>)]
     created_after: Option<String>,
+    /// Only users created earlier than this (RFC 3339).
+    #[param(value_type = Option<OffsetDateTime>)]
     created_before: Option<String>,
+    /// Whether to count the users on all pages.
+    #[param(value_type = Option<bool>, default = false)]
     include_total: Option<String>,
+}
+
+/// The orders of [`accounts::users::list::Sort`].
+fn sort() -> Object {
+    let keys = ["created_at", "updated_at", "email", "full_name"];
+    let orders = keys
+        .iter()
+        .flat_map(|key| [(*key).to_owned(), format!("-{key}")]);
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(
+            "What to order by, descending after `-`; the id breaks ties.",
+        ))
+        .enum_values(Some(orders))
+        .default(Some("-created_at".into()))
+        .build()
 }
 
 impl From<ListUsers> for ListParameters {
@@ -102,14 +154,18 @@ impl From<ListUsers> for ListParameters {
 }
 
 /// Body of `PATCH /api/v1/users/me`. A new email takes the current password.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchMe {
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Email, required = false)]
     email: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = FullName, required = false)]
     full_name: Option<String>,
+    /// Needed to change the email.
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Guess, required = false)]
     current_password: Option<String>,
 }
 
@@ -127,9 +183,10 @@ impl PatchMe {
 }
 
 /// Body of `DELETE /api/v1/users/me`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteMe {
+    #[schema(value_type = Guess)]
     current_password: String,
 }
 
@@ -140,10 +197,12 @@ impl DeleteMe {
 }
 
 /// Body of `PUT /api/v1/users/me/password`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePassword {
+    #[schema(value_type = Guess)]
     old_password: String,
+    #[schema(value_type = Password)]
     new_password: String,
 }
 
@@ -161,10 +220,14 @@ fn parse_guess(field: &str, text: String) -> Result<Guess, Error> {
 }
 
 /// Answer of `POST /api/v1/users/{id}/reset-token`: the only time that the token is shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ResetToken)]
 pub struct ResetTokenView {
+    /// For POST /api/v1/auth/reset; works once.
+    #[schema(example = "0nZ4Lr5jD2l1xN0tV4i2Yc1w6m8bO3sQ7kE9uA5fTgI")]
     reset_token: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(example = "2026-11-24T10:30:00Z")]
     expires_at: OffsetDateTime,
 }
 

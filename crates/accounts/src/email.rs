@@ -3,14 +3,21 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// An address in ASCII and lower case, at most 254 bytes (RFC 5321, section 4.5.3.1, erratum 1690).
 ///
 /// Addresses are compared without regard to case. Addresses that need UTF-8 (RFC 6531) are refused:
 /// their equality depends on normalisation, which invites look-alikes; a domain name beyond ASCII
 /// has its `xn--` form.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(
+    description = "Unique; compared without regard to case and kept in lower case.",
+    format = "email",
+    max_length = 254,
+    example = "ada@example.com"
+)]
 pub struct Email(String);
 
 impl Email {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use spin_pg_bindings::postgres;
+use utoipa::ToSchema;
 
 /// Why a use case did not happen. The texts of the last two are for the log, not for clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,10 +61,11 @@ impl From<postgres::Error> for Error {
 }
 
 /// What is wrong with one value of the input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
+    /// What is wrong, for people.
     pub detail: Cow<'static, str>,
-    /// JSON Pointer in URI fragment form (RFC 6901, section 6).
+    /// Where it stands: a JSON Pointer in URI fragment form (RFC 6901, section 6).
     pub pointer: String,
 }
 

@@ -1,16 +1,22 @@
 //! A person's name as they write it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// 1 to 200 characters without control characters, trimmed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// 1 to 200 characters without control characters; spaces around it are taken off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(
+    min_length = 1,
+    max_length = 200,
+    pattern = "^[^\\x00-\\x1F\\x7F-\\x9F]*[^\\s\\x00-\\x1F\\x7F-\\x9F][^\\x00-\\x1F\\x7F-\\x9F]*$",
+    example = "Ada Lovelace"
+)]
 pub struct FullName(String);
 
 impl FullName {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim();
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Err("must not be empty");
         }
         if text.chars().count() > 200 {
@@ -19,7 +25,7 @@ impl FullName {
         if text.chars().any(char::is_control) {
             return Err("must not contain control characters");
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.trim().to_owned()))
     }
 
     pub fn as_str(&self) -> &str {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
+use utoipa::ToSchema;
 
 use crate::Error;
 
@@ -16,7 +17,7 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// Longer than any password that was ever accepted, so that a guess stays cheap to refuse.
-const GUESS_BYTES: usize = 1_024;
+const GUESS_CHARACTERS: usize = 1_024;
 
 fn argon2() -> Result<Argon2<'static>, Error> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(internal)?;
@@ -29,6 +30,13 @@ fn internal(error: impl fmt::Display) -> Error {
 
 /// A new password as it was typed: 8 to 128 characters, none of the most common ones, no
 /// composition rules, nothing cut off.
+#[derive(ToSchema)]
+#[schema(
+    format = "password",
+    min_length = 8,
+    max_length = 128,
+    example = "correct horse battery"
+)]
 pub struct Password(String);
 
 impl Password {
@@ -65,12 +73,19 @@ impl fmt::Debug for Password {
 }
 
 /// What somebody says the password is.
+#[derive(ToSchema)]
+#[schema(
+    description = "A password as it was typed, right or wrong.",
+    format = "password",
+    max_length = 1024,
+    example = "correct horse battery"
+)]
 pub struct Guess(String);
 
 impl Guess {
     /// Any text that is not absurdly long; what is no acceptable password is simply wrong.
     pub fn parse(text: String) -> Result<Self, &'static str> {
-        if text.len() > GUESS_BYTES {
+        if text.chars().count() > GUESS_CHARACTERS {
             return Err("is too long for a password");
         }
         Ok(Self(text))

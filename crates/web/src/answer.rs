@@ -1,28 +1,43 @@
 //! Answers that several routers give: JSON, and a user.
 
-use accounts::User;
+use accounts::email::Email;
+use accounts::full_name::FullName;
+use accounts::{Role, User};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, VARY};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Problem;
 use crate::conditional::ETag;
+use crate::list::List;
 
 /// A user as clients see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
 pub struct UserView {
+    /// A UUIDv7: ids sort by creation.
+    #[schema(example = "019927e0-59f4-7c60-b0a5-3a7f4b1f2c11")]
     id: Uuid,
+    #[schema(value_type = Email)]
     email: String,
+    #[schema(value_type = FullName)]
     full_name: String,
-    role: &'static str,
+    role: Role,
+    /// Whether they may sign in.
+    #[schema(example = true)]
     is_active: bool,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(example = "2026-11-24T09:30:00.123456Z")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(example = "2026-11-24T10:15:30.5Z")]
     updated_at: OffsetDateTime,
+    /// Grows with every change; the entity tag is made of it.
+    #[schema(minimum = 1, example = 3)]
     version: i64,
 }
 
@@ -32,7 +47,7 @@ impl From<User> for UserView {
             id: user.id.0,
             email: user.email.as_str().to_owned(),
             full_name: user.full_name.as_str().to_owned(),
-            role: user.role.as_str(),
+            role: user.role,
             is_active: user.is_active,
             created_at: user.created_at,
             updated_at: user.updated_at,
@@ -40,6 +55,9 @@ impl From<User> for UserView {
         }
     }
 }
+
+/// A page of users.
+pub type UserList = List<UserView>;
 
 /// `body` as JSON that only the caller's own cache may keep, and asks again each time.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {

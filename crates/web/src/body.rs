@@ -42,8 +42,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         if !has_media_type(request.headers(), &[FORM]) {
-            let refusal = unsupported("Send the body as application/x-www-form-urlencoded.");
-            return Err(refusal.with_header(ACCEPT, HeaderValue::from_static(FORM)));
+            return Err(not_a_form());
         }
         query::parse(&read(request).await?).map(Self)
     }
@@ -54,8 +53,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         if !has_media_type(request.headers(), &[JSON]) {
-            let refusal = unsupported("Send the body as application/json.");
-            return Err(refusal.with_header(ACCEPT, HeaderValue::from_static(JSON)));
+            return Err(not_json());
         }
         let bytes = read(request).await?;
         let value = parse(&bytes)?;
@@ -68,13 +66,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MergePatch<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         if !has_media_type(request.headers(), &[MERGE_PATCH, JSON]) {
-            let refusal = unsupported("Send the changes as application/merge-patch+json.");
-            let accepted =
-                HeaderValue::from_static("application/merge-patch+json, application/json");
-            return Err(refusal.with_header(ACCEPT_PATCH, accepted));
+            return Err(not_a_merge_patch());
         }
         Ok(Self(parse(&read(request).await?)?))
     }
+}
+
+pub(crate) fn not_a_form() -> Problem {
+    unsupported("Send the body as application/x-www-form-urlencoded.")
+        .with_header(ACCEPT, HeaderValue::from_static(FORM))
+}
+
+pub(crate) fn not_json() -> Problem {
+    unsupported("Send the body as application/json.")
+        .with_header(ACCEPT, HeaderValue::from_static(JSON))
+}
+
+pub(crate) fn not_a_merge_patch() -> Problem {
+    let accepted = HeaderValue::from_static("application/merge-patch+json, application/json");
+    unsupported("Send the changes as application/merge-patch+json.")
+        .with_header(ACCEPT_PATCH, accepted)
 }
 
 fn unsupported(detail: &'static str) -> Problem {
@@ -128,17 +139,21 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
             if source.is_some_and(|source| source.is::<LengthLimitError>()) {
                 too_large()
             } else {
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "malformed_request",
-                    "The request body ended before it was complete.",
-                )
+                incomplete()
             }
         })
 }
 
+pub(crate) fn incomplete() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_request",
+        "The request body ended before it was complete.",
+    )
+}
+
 /// 400 for what is not JSON, 422 for JSON of another shape.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     require_object(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

@@ -96,13 +96,7 @@ enum Tags {
 }
 
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Problem> {
-    let malformed = || {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "malformed_header",
-            format!("{name} is not a list of entity tags (RFC 9110, section 13.1)."),
-        )
-    };
+    let malformed = || malformed(name);
     let mut list = Vec::new();
     for value in headers.get_all(name) {
         let value = value.to_str().map_err(|_| malformed())?.trim();
@@ -112,6 +106,14 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Problem>
         parse_list(value, &mut list).ok_or_else(malformed)?;
     }
     Ok(headers.contains_key(name).then_some(Tags::List(list)))
+}
+
+pub(crate) fn malformed(name: &HeaderName) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_header",
+        format!("{name} is not a list of entity tags (RFC 9110, section 13.1)."),
+    )
 }
 
 /// Reads `W/"a", "b"` into `list`; `None` when it is anything else.

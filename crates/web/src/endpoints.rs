@@ -142,6 +142,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether the API's document describes it: all but what shows that document.
+    pub const fn is_documented(self) -> bool {
+        true
+    }
+
     pub(crate) fn filter(self) -> MethodFilter {
         match self.method() {
             "POST" => MethodFilter::POST,

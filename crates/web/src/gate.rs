@@ -24,6 +24,7 @@ use crate::endpoints::{Access, Endpoint, Limit};
 use crate::tokens::Verifier;
 use bearer::Bearer;
 pub use limits::ProxyHops;
+pub(crate) use limits::rate_limited;
 
 /// What the gate asks.
 #[derive(Clone)]

@@ -37,5 +37,9 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let key = single.ok_or("Idempotency-Key must be sent once, in ASCII");
     key.and_then(IdempotencyKey::parse)
         .map(Some)
-        .map_err(|detail| Problem::new(StatusCode::BAD_REQUEST, "malformed_header", detail))
+        .map_err(malformed)
+}
+
+pub(crate) fn malformed(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_header", detail)
 }

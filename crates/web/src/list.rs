@@ -1,23 +1,70 @@
 //! Lists as clients see them: a page, the cursor behind it, and the link to the next page.
 
+use std::borrow::Cow;
+
 use accounts::FieldError;
 use accounts::page::{Page, Position};
 use axum::response::Response;
 use http::header::LINK;
 use http::{HeaderValue, StatusCode, Uri};
 use serde::Serialize;
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema, Type, schema::SchemaType};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::cursor::CursorKey;
 use crate::{Problem, answer};
 
 /// A page of a list.
 #[derive(Serialize)]
-struct List<T> {
+pub struct List<T> {
     items: Vec<T>,
     /// The cursor of the next page, or `null` on the last one.
     next: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
+}
+
+/// By hand, because the derived schema of a generic type repeats its items' schema in full.
+impl<T: ToSchema> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        let next = ObjectBuilder::new()
+            .schema_type(
+                [Type::String, Type::Null]
+                    .into_iter()
+                    .collect::<SchemaType>(),
+            )
+            .description(Some(
+                "The cursor of the next page, or `null` on the last one.",
+            ));
+        let total = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(0))
+            .description(Some(
+                "How many there are on all pages, when `include_total` asks.",
+            ));
+        let list = ObjectBuilder::new()
+            .description(Some("A page of a list."))
+            .property(
+                "items",
+                ArrayBuilder::new().items(Ref::from_schema_name(T::name())),
+            )
+            .required("items")
+            .property("next", next)
+            .required("next")
+            .property("total", total);
+        list.into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
 }
 
 /// Where the list goes on, for a cursor that it gave out.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Seconds that a client is asked to wait when a dependency does not answer.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -25,16 +26,27 @@ pub struct Problem {
     internal: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// What went wrong (RFC 9457, `application/problem+json`).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Document<'a> {
+    /// Always `about:blank`: `status` and `code` say which problem it is.
     r#type: &'static str,
+    /// The status in words.
     title: &'a str,
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// For people; may be worded differently tomorrow.
     detail: &'a str,
+    /// The path that was asked for.
     instance: &'a str,
+    /// The stable name of the problem, for programs.
     code: &'a str,
+    /// Finds the request in the log; also in the header X-Request-ID.
     request_id: &'a str,
+    /// Which values are wrong, when some are.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     errors: &'a [FieldError],
 }
 
@@ -147,6 +159,19 @@ impl Problem {
             .to_owned();
         self.internal = Some(first_line.chars().take(500).collect());
         self
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The headers that go with it.
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
     }
 
     /// The text for the log, which the client does not see.

@@ -17,6 +17,7 @@
 //! To rotate, move the key that verifies to `jwt_secret_previous` or `jwt_public_key_previous` and
 //! set the new one beside it; drop the previous one when its last token has expired.
 
+mod jwk;
 mod keys;
 mod parts;
 
@@ -27,9 +28,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use accounts::{SessionId, UserId};
 use jwt_simple::JWTError;
 use jwt_simple::prelude::{Duration, VerificationOptions};
-use serde_json::{Value, json};
 
 use crate::config::{ConfigError, Variables};
+pub use jwk::JwkSet;
 use keys::{SigningKey, VerifyingKey};
 use parts::{Claims, Parts};
 
@@ -140,9 +141,11 @@ impl Verifier {
     }
 
     /// The public keys as a JWK set (RFC 7517, RFC 8037): none when a shared secret signs.
-    pub fn jwks(&self) -> Value {
-        let keys: Vec<Value> = self.0.keys.iter().filter_map(VerifyingKey::jwk).collect();
-        json!({ "keys": keys })
+    pub fn jwks(&self) -> JwkSet {
+        let keys = self.0.keys.iter().filter_map(VerifyingKey::jwk);
+        JwkSet {
+            keys: keys.collect(),
+        }
     }
 }
 

@@ -4,14 +4,27 @@ use accounts::password::Guess;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use web::answer::UserView;
 use web::body::{Json, MergePatch};
 use web::conditional::{ETag, IfMatch, IfNoneMatch};
+use web::endpoints::Endpoint;
 use web::gate::{Caller, Client};
 use web::{Problem, answer};
 
 use super::UsersState;
 use crate::wire::{ChangePassword, DeleteMe, PatchMe};
 
+/// Get yourself
+///
+/// Who the access token belongs to.
+#[utoipa::path(
+    get, path = Endpoint::GetMe.path(), tag = "me",
+    params(IfNoneMatch),
+    responses(
+        (status = 200, description = "The caller", body = UserView, headers(("ETag"))),
+        (status = 304, description = "The client has this version", headers(("ETag")))
+    ),
+)]
 pub(super) async fn get(caller: Caller, if_none_match: IfNoneMatch) -> Result<Response, Problem> {
     let tag = ETag(caller.user.version);
     if if_none_match.has(tag) {
@@ -20,6 +33,18 @@ pub(super) async fn get(caller: Caller, if_none_match: IfNoneMatch) -> Result<Re
     answer::user(StatusCode::OK, caller.user)
 }
 
+/// Update yourself
+///
+/// A new `email` takes the `current_password`.
+#[utoipa::path(
+    patch, path = Endpoint::UpdateMe.path(), tag = "me",
+    params(IfMatch),
+    request_body(
+        description = "A JSON merge patch (RFC 7396): what is left out stays as it is.",
+        content((PatchMe = "application/merge-patch+json"), (PatchMe = "application/json"))
+    ),
+    responses((status = 200, description = "The caller after the change", body = UserView, headers(("ETag")))),
+)]
 pub(super) async fn update(
     State(state): State<UsersState>,
     caller: Caller,
@@ -37,6 +62,15 @@ pub(super) async fn update(
     answer::user(StatusCode::OK, user.await?)
 }
 
+/// Delete yourself
+///
+/// For good, with all sessions.
+#[utoipa::path(
+    delete, path = Endpoint::DeleteMe.path(), tag = "me",
+    params(IfMatch),
+    request_body = DeleteMe,
+    responses((status = 204, description = "The account is gone")),
+)]
 pub(super) async fn delete(
     State(state): State<UsersState>,
     caller: Caller,
@@ -51,6 +85,14 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Change your password
+///
+/// All other sessions end.
+#[utoipa::path(
+    put, path = Endpoint::ChangePassword.path(), tag = "me",
+    request_body = ChangePassword,
+    responses((status = 204, description = "The new password is in force")),
+)]
 pub(super) async fn change_password(
     State(state): State<UsersState>,
     caller: Caller,

@@ -138,11 +138,10 @@ impl ListQuery {
 }
 
 fn parse_prefix(text: &str) -> Result<String, &'static str> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+    if text.trim().is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
         return Err("must be 1 to 200 characters without control characters");
     }
-    Ok(text.to_owned())
+    Ok(text.trim().to_owned())
 }
 
 /// One page of users.

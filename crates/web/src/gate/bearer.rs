@@ -62,4 +62,4 @@ impl Bearer {
     }
 }
 
-const INVALID: &str = "Bearer error=\"invalid_token\"";
+pub(crate) const INVALID: &str = "Bearer error=\"invalid_token\"";

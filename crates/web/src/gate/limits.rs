@@ -92,12 +92,16 @@ fn seconds(rate: &Rate) -> u64 {
 /// 429 when the limit is used up.
 pub(super) fn refusal(admitted: &Admitted) -> Option<Problem> {
     let rate = admitted.rate.filter(|rate| !rate.allowed)?;
-    let refusal = Problem::new(
+    Some(rate_limited(seconds(&rate).max(1)))
+}
+
+pub(crate) fn rate_limited(retry_after_seconds: u64) -> Problem {
+    Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
         "rate_limited",
         "There were too many requests; wait as long as Retry-After says.",
-    );
-    Some(refusal.with_header(RETRY_AFTER, HeaderValue::from(seconds(&rate).max(1))))
+    )
+    .with_header(RETRY_AFTER, HeaderValue::from(retry_after_seconds))
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ use jwt_simple::claims::{Audiences, JWTClaims, NoCustomClaims};
 use jwt_simple::common::{HeaderOptions, VerificationOptions};
 use jwt_simple::prelude::Duration;
 use serde::Serialize;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::jwk::Jwk;
 use super::{ACCESS_TOKEN_SECONDS, TYP};
 use crate::config::{ConfigError, Variables};
 
@@ -70,17 +70,17 @@ impl VerifyingKey {
     }
 
     /// RFC 8037, section 2; a secret has none.
-    pub fn jwk(&self) -> Option<Value> {
+    pub fn jwk(&self) -> Option<Jwk> {
         match &self.key {
             Verifying::Secret(_) => None,
-            Verifying::Public(key) => Some(json!({
-                "kty": "OKP",
-                "crv": "Ed25519",
-                "alg": EDDSA,
-                "use": "sig",
-                "kid": self.id,
-                "x": URL_SAFE_NO_PAD.encode(key.to_bytes()),
-            })),
+            Verifying::Public(key) => Some(Jwk {
+                kty: "OKP",
+                crv: "Ed25519",
+                alg: EDDSA,
+                r#use: "sig",
+                kid: self.id.clone(),
+                x: URL_SAFE_NO_PAD.encode(key.to_bytes()),
+            }),
         }
     }
 }

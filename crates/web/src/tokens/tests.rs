@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jwt_simple::algorithms::Ed25519KeyPair;
 
+use serde_json::{Value, json};
+
 use super::*;
 use forge::{Forge, Key};
 
@@ -216,7 +218,7 @@ fn the_previous_key_verifies_and_no_other() {
         let forge = Forge::new(Key::EdDsa(pair), claims());
         assert!(both.verify_at(&forge.good(), NOW).is_ok());
     }
-    let jwks = both.jwks();
+    let jwks = json!(both.jwks());
     for (key, id) in jwks["keys"].as_array().unwrap().iter().zip(ids) {
         assert_eq!(key["kid"], json!(id));
         assert_eq!(key["x"].as_str().unwrap().len(), 43);
@@ -235,7 +237,7 @@ fn the_previous_key_verifies_and_no_other() {
 #[test]
 fn a_secret_is_not_published() {
     let verifier = verifier(&[("jwt_secret", SECRET)]);
-    assert_eq!(verifier.jwks(), json!({ "keys": [] }));
+    assert_eq!(json!(verifier.jwks()), json!({ "keys": [] }));
 }
 
 #[test]

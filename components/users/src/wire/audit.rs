@@ -1,0 +1,111 @@
+//! The JSON of the audit trail.
+
+use accounts::audit::{ACTIONS, Event, ListParameters};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use web::list::List;
+
+/// Query of `GET /api/v1/audit`. Text, so that each refusal can say what it wants.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListAudit {
+    /// `next` of the page before; everything but `limit` must be as it was there.
+    pub cursor: Option<String>,
+    /// The most events on the page; more than 100 is taken as 100.
+    #[param(value_type = Option<u64>, minimum = 1, default = 20, example = 20)]
+    limit: Option<String>,
+    #[param(schema_with = sort)]
+    sort: Option<String>,
+    #[param(schema_with = action)]
+    action: Option<String>,
+    /// Only what this user did.
+    #[param(value_type = Option<Uuid>)]
+    actor_id: Option<String>,
+    /// Only what was done to this user.
+    #[param(value_type = Option<Uuid>)]
+    target_id: Option<String>,
+    /// Only what happened later than this (RFC 3339).
+    #[param(value_type = Option<OffsetDateTime>)]
+    created_after: Option<String>,
+    /// Only what happened earlier than this (RFC 3339).
+    #[param(value_type = Option<OffsetDateTime>)]
+    created_before: Option<String>,
+    /// Whether to count the events on all pages.
+    #[param(value_type = Option<bool>, default = false)]
+    include_total: Option<String>,
+}
+
+fn sort() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Oldest or newest (`-created_at`) first."))
+        .enum_values(Some(["created_at", "-created_at"]))
+        .default(Some("-created_at".into()))
+        .build()
+}
+
+fn action() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Only what happened by this name."))
+        .enum_values(Some(ACTIONS))
+        .build()
+}
+
+impl From<ListAudit> for ListParameters {
+    fn from(query: ListAudit) -> Self {
+        Self {
+            limit: query.limit,
+            sort: query.sort,
+            action: query.action,
+            actor_id: query.actor_id,
+            target_id: query.target_id,
+            created_after: query.created_after,
+            created_before: query.created_before,
+            include_total: query.include_total,
+        }
+    }
+}
+
+/// An event as admins see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventView {
+    #[schema(example = "019927e1-0b2a-7d41-9d5e-6c1f0a7b8e22")]
+    id: Uuid,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(example = "2026-11-24T10:15:30.5Z")]
+    created_at: OffsetDateTime,
+    /// What happened; more names may be added.
+    #[schema(example = "user_created")]
+    action: String,
+    /// Who did it; `null` when nobody was signed in.
+    #[schema(required = true, example = "019927df-93aa-7b18-8c44-5d0e2f9a6b01")]
+    actor_id: Option<Uuid>,
+    /// To whom; `null` when it was about nobody.
+    #[schema(required = true, example = "019927e0-59f4-7c60-b0a5-3a7f4b1f2c11")]
+    target_id: Option<Uuid>,
+    /// The request that did it, as in its X-Request-ID.
+    #[schema(example = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13")]
+    request_id: String,
+}
+
+/// A page of events.
+pub type EventList = List<EventView>;
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id,
+            created_at: event.at,
+            action: event.action,
+            actor_id: event.actor_id,
+            target_id: event.target_id,
+            request_id: event.request_id,
+        }
+    }
+}

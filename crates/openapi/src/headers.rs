@@ -1,0 +1,115 @@
+//! The headers that answers and requests share, each described once.
+
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Required, Type};
+
+/// Name, description, example.
+const ANSWERED: [(&str, &str, &str); 10] = [
+    (
+        "Accept",
+        "The media type that the body must have.",
+        "application/json",
+    ),
+    (
+        "Accept-Patch",
+        "The media types that a patch may have (RFC 5789).",
+        "application/merge-patch+json, application/json",
+    ),
+    (
+        "ETag",
+        "The entity tag of this version, for If-Match and If-None-Match.",
+        "\"v3\"",
+    ),
+    (
+        "Link",
+        "The next page (RFC 8288); absent on the last one.",
+        "</api/v1/users?cursor=bmV4dA>; rel=\"next\"",
+    ),
+    (
+        "Location",
+        "The path of the new user.",
+        "/api/v1/users/019927e0-59f4-7c60-b0a5-3a7f4b1f2c11",
+    ),
+    (
+        "RateLimit",
+        "Requests that are left, and seconds until there are more \
+         (draft-ietf-httpapi-ratelimit-headers); absent while nothing is counted.",
+        "\"default\";r=99;t=60",
+    ),
+    (
+        "RateLimit-Policy",
+        "Requests that are allowed, and the window in seconds.",
+        "\"default\";q=100;w=60",
+    ),
+    ("Retry-After", "Seconds to wait before trying again.", "1"),
+    (
+        "WWW-Authenticate",
+        "What is wrong with the credentials (RFC 6750).",
+        "Bearer",
+    ),
+    ("X-Request-ID", REQUEST_ID, REQUEST_ID_EXAMPLE),
+];
+
+const REQUEST_ID: &str =
+    "The request's id: yours, when it has up to 128 letters, digits, and `-_.:`, else a new one.";
+pub const REQUEST_ID_EXAMPLE: &str = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13";
+
+/// `components.headers`.
+pub fn components() -> impl Iterator<Item = (String, RefOr<Header>)> {
+    ANSWERED.into_iter().map(|(name, description, example)| {
+        let number = name == "Retry-After";
+        let schema_type = if number { Type::Integer } else { Type::String };
+        let example = match example.parse::<u32>() {
+            Ok(value) if number => value.into(),
+            _ => example.into(),
+        };
+        let header = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(schema_type)))
+            .description(Some(description))
+            .example(Some(example))
+            .build();
+        (name.to_owned(), RefOr::T(header))
+    })
+}
+
+/// The name of a described header, whatever its case.
+pub fn named(name: &str) -> Option<&'static str> {
+    let found = ANSWERED
+        .iter()
+        .find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    found.map(|(known, ..)| *known)
+}
+
+pub fn reference(name: &str) -> RefOr<Header> {
+    RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
+}
+
+/// `components.parameters`: headers that any request may have.
+pub fn parameters() -> impl Iterator<Item = (String, RefOr<Parameter>)> {
+    [
+        ("X-Request-ID", REQUEST_ID, REQUEST_ID_EXAMPLE),
+        (
+            "traceparent",
+            "The trace that the request belongs to (W3C Trace Context); its id goes into the log.",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+    ]
+    .into_iter()
+    .map(|(name, description, example)| {
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .example(Some(example.into()))
+            .build();
+        (name.to_owned(), RefOr::T(parameter))
+    })
+}
+
+pub fn parameter_references() -> impl Iterator<Item = RefOr<Parameter>> {
+    let reference = |(name, _)| RefOr::Ref(Ref::new(format!("#/components/parameters/{name}")));
+    parameters().map(reference)
+}

@@ -1,0 +1,69 @@
+//! What each endpoint refuses by itself, beside what its gate and its extractors do.
+
+use accounts::{Error, FieldError};
+use web::Problem;
+use web::endpoints::Endpoint;
+
+/// The problems that the handler's use case can end in. There is no wildcard: a new endpoint says
+/// what it refuses.
+pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
+    let errors = match endpoint {
+        Endpoint::ListUsers
+        | Endpoint::GetMe
+        | Endpoint::ListAudit
+        | Endpoint::Logout
+        | Endpoint::LogoutAll
+        | Endpoint::ListSessions
+        | Endpoint::Jwks
+        | Endpoint::Health
+        | Endpoint::Live => vec![],
+        Endpoint::CreateUser => vec![Error::EmailTaken, Error::Busy],
+        Endpoint::GetUser
+        | Endpoint::EndUserSessions
+        | Endpoint::CreateResetToken
+        | Endpoint::EndSession => vec![Error::NotFound],
+        Endpoint::UpdateUser => {
+            let problems = [Error::NotFound, Error::EmailTaken, Error::LastAdmin];
+            let mut problems = problems.map(Problem::from).to_vec();
+            problems.push(Problem::forbidden());
+            return problems;
+        }
+        Endpoint::DeleteUser => vec![Error::NotFound, Error::LastAdmin],
+        Endpoint::UpdateMe => vec![Error::EmailTaken, too_many(), Error::Busy],
+        Endpoint::DeleteMe => vec![Error::LastAdmin, too_many(), Error::Busy],
+        Endpoint::ChangePassword => vec![too_many(), Error::Busy],
+        Endpoint::Register => vec![
+            Error::NotFound,
+            Error::EmailTaken,
+            Error::Busy,
+            unavailable(),
+        ],
+        Endpoint::Login => vec![Error::WrongPassword, too_many(), Error::Busy, unavailable()],
+        Endpoint::TokenForm => vec![
+            Error::NotFound,
+            Error::WrongPassword,
+            too_many(),
+            Error::Busy,
+            unavailable(),
+        ],
+        Endpoint::Refresh => vec![Error::BadRefreshToken, unavailable()],
+        Endpoint::ResetPassword => vec![
+            Error::Invalid(vec![FieldError::new(
+                "token",
+                "is not a token that can be used (any more)",
+            )]),
+            Error::Busy,
+            unavailable(),
+        ],
+        Endpoint::Ready | Endpoint::Metrics => vec![unavailable()],
+    };
+    errors.into_iter().map(Problem::from).collect()
+}
+
+fn too_many() -> Error {
+    Error::TooManyAttempts(30)
+}
+
+fn unavailable() -> Error {
+    Error::Unavailable("a store does not answer".into())
+}

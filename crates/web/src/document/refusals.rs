@@ -1,0 +1,83 @@
+//! What the extractors and the gate answer when they refuse, for the documentation: the problem
+//! documents themselves, so that what is documented is what is sent.
+
+use accounts::FieldError;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use serde::de::IgnoredAny;
+
+use crate::Problem;
+use crate::endpoints::{Access, Endpoint, Limit};
+use crate::{body, conditional, gate, idempotency, problem};
+
+/// What a request to an endpoint carries beside its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Json,
+    MergePatch,
+    Form,
+    Query,
+    IfMatch,
+    IfNoneMatch,
+    IdempotencyKey,
+}
+
+impl Part {
+    /// What the part's extractor refuses.
+    pub fn refusals(self) -> Vec<Problem> {
+        let entity_tags = |name| vec![conditional::malformed(name)];
+        match self {
+            Self::Json => of_json(body::not_json()),
+            Self::MergePatch => of_json(body::not_a_merge_patch()),
+            Self::Form => vec![
+                body::incomplete(),
+                problem::too_large(),
+                body::not_a_form(),
+                invalid("username", "must have the form name@example.com"),
+            ],
+            Self::Query => vec![invalid("limit", "must be a whole number of at least 1")],
+            Self::IfNoneMatch => entity_tags(&IF_NONE_MATCH),
+            Self::IfMatch => {
+                let mut refusals = entity_tags(&IF_MATCH);
+                refusals.push(accounts::Error::Stale.into());
+                refusals.push(Problem::precondition_required());
+                refusals
+            }
+            Self::IdempotencyKey => vec![
+                idempotency::malformed("Idempotency-Key must be 1 to 255 visible ASCII characters"),
+                accounts::Error::KeyInFlight.into(),
+                accounts::Error::KeyReused.into(),
+            ],
+        }
+    }
+}
+
+fn of_json(other_type: Problem) -> Vec<Problem> {
+    let malformed = body::parse::<IgnoredAny>(b"{\"email\":").err();
+    let mut refusals = vec![body::incomplete(), problem::too_large(), other_type];
+    refusals.extend(malformed);
+    refusals.push(invalid("email", "must have the form name@example.com"));
+    refusals
+}
+
+fn invalid(field: &str, detail: &'static str) -> Problem {
+    Problem::invalid(vec![FieldError::new(field, detail)])
+}
+
+/// What the gate refuses, by the endpoint's row in the table, and what any handler may run into.
+pub fn of_gate(endpoint: Endpoint) -> Vec<Problem> {
+    let mut refusals = Vec::new();
+    if endpoint.access() != Access::Anyone {
+        refusals.push(Problem::unauthenticated("Bearer", "no token"));
+        refusals.push(Problem::unavailable("Postgres does not answer"));
+    }
+    match endpoint.access() {
+        Access::Admin => refusals.push(Problem::forbidden()),
+        Access::SelfOrAdmin => refusals.push(Problem::not_found()),
+        Access::Anyone | Access::SignedIn => {}
+    }
+    if endpoint.limit() == Limit::General {
+        refusals.push(gate::rate_limited(42));
+    }
+    refusals.push(Problem::internal("a mistake of ours"));
+    refusals
+}
