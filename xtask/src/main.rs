@@ -14,6 +14,7 @@ mod database;
 mod first_admin;
 mod host;
 mod migrate;
+mod openapi;
 mod operator;
 mod running;
 mod secrets;
@@ -44,6 +45,7 @@ enum Command {
     Migrate(migrate::Arguments),
     Admin(admin::Arguments),
     Bench(bench::Arguments),
+    Openapi(openapi::Arguments),
 }
 
 #[tokio::main]
@@ -55,6 +57,7 @@ async fn main() -> ExitCode {
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Admin(arguments) => admin::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Openapi(arguments) => openapi::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

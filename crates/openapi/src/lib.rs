@@ -3,6 +3,8 @@
 //!
 //! `openapi/v1.json` is what it comes to; the docs component serves that file.
 
+pub mod breaking;
+pub mod difference;
 mod headers;
 mod operation;
 mod problems;
