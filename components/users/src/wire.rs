@@ -13,7 +13,7 @@ use accounts::users::list::ListParameters;
 use accounts::{Error, FieldError, NewUser, Role, UserPatch};
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
-use utoipa::openapi::{Object, ObjectBuilder, Type};
+use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, ToSchema};
 
 /// Body of `POST /api/v1/users`.
@@ -93,13 +93,12 @@ where
 pub struct ListUsers {
     /// `next` of the page before; everything but `limit` must be as it was there.
     pub cursor: Option<String>,
-    /// The most users on the page; more than 100 is taken as 100.
-    #[param(value_type = Option<u64>, minimum = 1, default = 20, example = 20)]
+    #[param(schema_with = web::document::limit)]
     limit: Option<String>,
     #[param(schema_with = sort)]
     sort: Option<String>,
     /// Only the user with this email.
-    #[param(value_type = Option<Email>, inline)]
+    #[param(format = "email", max_length = 254)]
     email: Option<String>,
     /// Only users with this role.
     #[param(value_type = Option<Role>, inline)]
@@ -107,8 +106,7 @@ pub struct ListUsers {
     /// Only users who may sign in, or only those who may not.
     #[param(value_type = Option<bool>)]
     is_active: Option<String>,
-    /// Only users whose email or name begins with this, in any case.
-    #[param(value_type = Option<FullName>, inline, example = "ada")]
+    #[param(schema_with = prefix)]
     q: Option<String>,
     /// Only users created later than this (RFC 3339).
     #[param(value_type = Option<OffsetDateTime>)]
@@ -135,6 +133,17 @@ fn sort() -> Object {
         .enum_values(Some(orders))
         .default(Some("-created_at".into()))
         .build()
+}
+
+/// Judged as a name is.
+fn prefix() -> RefOr<Schema> {
+    let mut schema = <FullName as utoipa::PartialSchema>::schema();
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        let description = "Only users whose email or name begins with this, in any case.";
+        object.description = Some(description.to_owned());
+        object.example = None;
+    }
+    schema
 }
 
 impl From<ListUsers> for ListParameters {

@@ -88,22 +88,20 @@ pub fn reference(name: &str) -> RefOr<Header> {
 /// `components.parameters`: headers that any request may have.
 pub fn parameters() -> impl Iterator<Item = (String, RefOr<Parameter>)> {
     [
-        ("X-Request-ID", REQUEST_ID, REQUEST_ID_EXAMPLE),
+        ("X-Request-ID", REQUEST_ID),
         (
             "traceparent",
             "The trace that the request belongs to (W3C Trace Context); its id goes into the log.",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         ),
     ]
     .into_iter()
-    .map(|(name, description, example)| {
+    .map(|(name, description)| {
         let parameter = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(description))
             .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-            .example(Some(example.into()))
             .build();
         (name.to_owned(), RefOr::T(parameter))
     })

@@ -5,15 +5,13 @@
 
 mod refusals;
 
+use accounts::page::DEFAULT_LIMIT;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::{ObjectBuilder, Required, Type};
+use utoipa::openapi::{Object, ObjectBuilder, Required, Type};
 
 use crate::conditional::{IfMatch, IfNoneMatch};
 pub use refusals::{Part, of_gate};
-
-/// A list of entity tags, or `*` (RFC 9110, section 13.1).
-const ENTITY_TAGS: &str = r#"^\*$|^[ \t]*(W/)?"[^"]*"[ \t]*(,[ \t]*(W/)?"[^"]*"[ \t]*)*$"#;
 
 /// The `Idempotency-Key` header of a request that may be sent again.
 pub struct IdempotencyKeyHeader;
@@ -22,10 +20,9 @@ impl IntoParams for IdempotencyKeyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header(
             "Idempotency-Key",
-            "A name for this request, for 24 hours: sent again with the same body it gets the same \
+            "A name for this request, such as a UUID, for 24 hours: sent again with the same body it gets the same \
              answer and does nothing twice; with another body it is refused.",
-            r"^[\x21-\x7E]{1,255}$",
-            "7b6ec9e6-9c0f-4c7f-8a3d-1f0a5f6f2a10",
+            Some(r"^[\x21-\x7E]{1,255}$"),
         )]
     }
 }
@@ -34,9 +31,8 @@ impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header(
             "If-Match",
-            "Change only the version with one of these entity tags; 412 when there is a newer one.",
-            ENTITY_TAGS,
-            "\"v3\"",
+            "Change only the version with one of these entity tags, such as `\"v3\"`; 412 when there is a newer one.",
+            None,
         )]
     }
 }
@@ -45,23 +41,33 @@ impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header(
             "If-None-Match",
-            "Entity tags that the client already has: 304 without a body when one is current.",
-            ENTITY_TAGS,
-            "\"v3\"",
+            "Entity tags that the client already has, such as `\"v3\"`: 304 without a body when one is current.",
+            None,
         )]
     }
 }
 
-fn header(name: &str, description: &str, pattern: &str, example: &str) -> Parameter {
+/// The parameter `limit` of a list.
+pub fn limit() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .description(Some(
+            "The most items on a page; more than 100 is taken as 100.",
+        ))
+        .minimum(Some(1))
+        .default(Some(DEFAULT_LIMIT.into()))
+        .build()
+}
+
+fn header(name: &str, description: &str, pattern: Option<&str>) -> Parameter {
     let schema = ObjectBuilder::new()
         .schema_type(Type::String)
-        .pattern(Some(pattern));
+        .pattern(pattern);
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(description))
         .schema(Some(schema))
-        .example(Some(example.into()))
         .build()
 }

@@ -15,8 +15,7 @@ use web::list::List;
 pub struct ListAudit {
     /// `next` of the page before; everything but `limit` must be as it was there.
     pub cursor: Option<String>,
-    /// The most events on the page; more than 100 is taken as 100.
-    #[param(value_type = Option<u64>, minimum = 1, default = 20, example = 20)]
+    #[param(schema_with = web::document::limit)]
     limit: Option<String>,
     #[param(schema_with = sort)]
     sort: Option<String>,
