@@ -1,4 +1,6 @@
-//! Conditional requests (RFC 9110, section 13): strong entity tags made from a version.
+//! Conditional requests (RFC 9110, section 13): strong entity tags made from a version or a hash.
+
+use std::fmt::{self, Display, Formatter};
 
 use axum::extract::FromRequestParts;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
@@ -11,10 +13,41 @@ use crate::Problem;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ETag(pub i64);
 
+impl Display for ETag {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
 impl From<ETag> for HeaderValue {
     fn from(tag: ETag) -> Self {
-        HeaderValue::from_str(&format!("\"v{}\"", tag.0))
+        HeaderValue::from_str(&format!("\"{tag}\""))
             .unwrap_or_else(|_| HeaderValue::from_static("\"v0\""))
+    }
+}
+
+/// The strong entity tag of content that does not change while the app runs: `"<hash>"`, and
+/// `"<hash>-<encoding>"` where it is sent encoded, since those are other bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentTag {
+    pub hash: &'static str,
+    pub encoding: Option<&'static str>,
+}
+
+impl Display for ContentTag {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.hash)?;
+        match self.encoding {
+            Some(encoding) => write!(f, "-{encoding}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<ContentTag> for HeaderValue {
+    fn from(tag: ContentTag) -> Self {
+        HeaderValue::from_str(&format!("\"{tag}\""))
+            .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
     }
 }
 
@@ -52,12 +85,15 @@ impl IfMatch {
 pub struct IfNoneMatch(Option<Tags>);
 
 impl IfNoneMatch {
-    /// Whether the client already has this version, which makes the answer 304.
-    pub fn has(&self, tag: ETag) -> bool {
+    /// Whether the client already has what `tag` stands for, which makes the answer 304.
+    pub fn has(&self, tag: impl Display) -> bool {
         match &self.0 {
             None => false,
             Some(Tags::Any) => true,
-            Some(Tags::List(tags)) => tags.iter().any(|(_, version)| *version == Some(tag.0)),
+            Some(Tags::List(tags)) => {
+                let tag = tag.to_string();
+                tags.iter().any(|(_, opaque)| *opaque == tag)
+            }
         }
     }
 }
@@ -73,7 +109,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             Some(Tags::List(tags)) => Self::Versions(
                 tags.into_iter()
                     .filter(|(weak, _)| !weak)
-                    .filter_map(|(_, v)| v)
+                    .filter_map(|(_, opaque)| version(&opaque))
                     .collect(),
             ),
         })
@@ -91,8 +127,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Tags {
     Any,
-    /// Weak or not, and the version when the tag has our form.
-    List(Vec<(bool, Option<i64>)>),
+    /// Weak or not, and what stands between the quotes.
+    List(Vec<(bool, String)>),
 }
 
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Problem> {
@@ -117,7 +153,7 @@ pub(crate) fn malformed(name: &HeaderName) -> Problem {
 }
 
 /// Reads `W/"a", "b"` into `list`; `None` when it is anything else.
-fn parse_list(value: &str, list: &mut Vec<(bool, Option<i64>)>) -> Option<()> {
+fn parse_list(value: &str, list: &mut Vec<(bool, String)>) -> Option<()> {
     let mut rest = value;
     loop {
         rest = rest.trim_start();
@@ -126,7 +162,7 @@ fn parse_list(value: &str, list: &mut Vec<(bool, Option<i64>)>) -> Option<()> {
             None => (false, rest),
         };
         let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
-        list.push((weak, version(opaque)));
+        list.push((weak, opaque.to_owned()));
         rest = after.trim_start();
         if rest.is_empty() {
             return Some(());
@@ -184,15 +220,29 @@ mod tests {
         }
     }
 
+    fn if_none_match(value: &str) -> IfNoneMatch {
+        let mut parts = parts(IF_NONE_MATCH, value);
+        block_on(IfNoneMatch::from_request_parts(&mut parts, &())).unwrap()
+    }
+
     #[test]
     fn if_none_match_compares_weakly() {
-        let has = |value: &str| {
-            let mut parts = parts(IF_NONE_MATCH, value);
-            block_on(IfNoneMatch::from_request_parts(&mut parts, &()))
-                .unwrap()
-                .has(ETag(3))
-        };
+        let has = |value: &str| if_none_match(value).has(ETag(3));
         assert!(has("\"v3\"") && has("W/\"v3\"") && has("\"v1\", \"v3\"") && has("*"));
-        assert!(!has("\"v1\""));
+        assert!(!has("\"v1\"") && !has("\"v03\""));
+    }
+
+    #[test]
+    fn an_encoding_makes_another_tag() {
+        let (hash, encoding) = ("1a2b", Some("gzip"));
+        let plain = ContentTag {
+            hash,
+            encoding: None,
+        };
+        let zipped = ContentTag { hash, encoding };
+        assert_eq!(HeaderValue::from(plain), "\"1a2b\"");
+        assert_eq!(HeaderValue::from(zipped), "\"1a2b-gzip\"");
+        let sent = if_none_match("\"1a2b-gzip\"");
+        assert!(sent.has(zipped) && !sent.has(plain));
     }
 }
