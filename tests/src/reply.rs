@@ -23,7 +23,10 @@ const INTERNALS: [&str; 14] = [
 ];
 
 /// The paths that a component answers; the host answers all others.
-const COMPONENTS: [&str; 6] = [
+const COMPONENTS: [&str; 9] = [
+    "/api/docs",
+    "/api/openapi.json",
+    "/api/redoc",
     "/api/v1/users",
     "/api/v1/audit",
     "/api/v1/auth",

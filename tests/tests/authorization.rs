@@ -98,6 +98,9 @@ const fn expected(endpoint: Endpoint) -> Row {
         Endpoint::ResetPassword => anyone(422, "invalid"),
         Endpoint::Jwks | Endpoint::Metrics => anyone(200, ""),
         Endpoint::Health | Endpoint::Live | Endpoint::Ready => anyone(200, ""),
+        Endpoint::Docs | Endpoint::Redoc | Endpoint::OpenApi => anyone(200, ""),
+        // No file has that name.
+        Endpoint::DocsAsset => anyone(404, "not_found"),
     }
 }
 
@@ -133,6 +136,7 @@ fn request(
         Endpoint::ListUsers | Endpoint::GetUser | Endpoint::GetMe | Endpoint::ListAudit => request,
         Endpoint::ListSessions | Endpoint::Jwks | Endpoint::Metrics => request,
         Endpoint::Health | Endpoint::Live | Endpoint::Ready => request,
+        Endpoint::Docs | Endpoint::Redoc | Endpoint::OpenApi | Endpoint::DocsAsset => request,
         Endpoint::DeleteUser | Endpoint::EndUserSessions | Endpoint::EndSession => request,
         Endpoint::CreateResetToken | Endpoint::Logout | Endpoint::LogoutAll => request,
         Endpoint::CreateUser => request.json(&new_user()),

@@ -9,7 +9,7 @@ use crate::cargo::{WASM, cargo, check, ensure_wasm_target};
 use crate::workspace::{root, step, target_dir};
 
 /// Every component, by package.
-pub const COMPONENTS: [&str; 3] = ["health", "users", "auth"];
+pub const COMPONENTS: [&str; 4] = ["health", "users", "auth", "docs"];
 
 /// Builds the components for wasm32-wasip2 and prints their sizes.
 #[derive(clap::Args)]

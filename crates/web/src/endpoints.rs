@@ -35,6 +35,10 @@ pub enum Endpoint {
     Live,
     Ready,
     Metrics,
+    Docs,
+    Redoc,
+    OpenApi,
+    DocsAsset,
 }
 
 /// Who may call an endpoint. What a caller may not see is 404, what they may not do is 403.
@@ -54,7 +58,7 @@ pub enum Access {
 pub enum Limit {
     /// The general limit: per user when signed in, else per client address.
     General,
-    /// Probes and scrapes are never limited.
+    /// Probes, scrapes and the documentation, whose component has no store to count in.
     Unlimited,
 }
 
@@ -87,6 +91,10 @@ impl Endpoint {
         Self::Live,
         Self::Ready,
         Self::Metrics,
+        Self::Docs,
+        Self::Redoc,
+        Self::OpenApi,
+        Self::DocsAsset,
     ];
 
     /// Method, path template and who may call.
@@ -119,6 +127,10 @@ impl Endpoint {
             Self::Live => ("GET", "/api/v1/health/live", Anyone),
             Self::Ready => ("GET", "/api/v1/health/ready", Anyone),
             Self::Metrics => ("GET", "/metrics", Anyone),
+            Self::Docs => ("GET", "/api/docs", Anyone),
+            Self::Redoc => ("GET", "/api/redoc", Anyone),
+            Self::OpenApi => ("GET", "/api/openapi.json", Anyone),
+            Self::DocsAsset => ("GET", "/api/docs/assets/{file}", Anyone),
         }
     }
 
@@ -138,6 +150,7 @@ impl Endpoint {
     pub const fn limit(self) -> Limit {
         match self {
             Self::Health | Self::Live | Self::Ready | Self::Metrics => Limit::Unlimited,
+            Self::Docs | Self::Redoc | Self::OpenApi | Self::DocsAsset => Limit::Unlimited,
             _ => Limit::General,
         }
     }
@@ -171,7 +184,7 @@ mod tests {
             .collect();
         assert_eq!(rows.len(), Endpoint::ALL.len());
         // The last variant is the last of the list: one that was added is not left out.
-        assert_eq!(Endpoint::Metrics as usize + 1, Endpoint::ALL.len());
+        assert_eq!(Endpoint::DocsAsset as usize + 1, Endpoint::ALL.len());
     }
 
     #[test]
@@ -191,7 +204,11 @@ mod tests {
                 "/api/v1/auth/refresh",
                 "/api/v1/auth/reset",
                 "/.well-known/jwks.json",
-                "/metrics"
+                "/metrics",
+                "/api/docs",
+                "/api/redoc",
+                "/api/openapi.json",
+                "/api/docs/assets/{file}"
             ]
         );
     }

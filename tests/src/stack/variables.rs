@@ -48,6 +48,7 @@ impl Variables {
             ("cors_allowed_origins", ""),
             ("require_if_match", "false"),
             ("cache_ttl_seconds", "30"),
+            ("docs_enabled", "true"),
             ("log_level", "info"),
         ]);
         variables.set(&[

@@ -1,0 +1,121 @@
+//! The pages, the document, and the files that the pages load.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use web::Problem;
+use web::conditional::{ContentTag, IfNoneMatch};
+use web::endpoints::Endpoint;
+use web::gate::Routes;
+
+use crate::encoding::accepts_gzip;
+use crate::files::{ASSETS, File, OPENAPI, REDOC, SWAGGER_UI};
+
+/// For addresses whose content changes with the next release.
+const ASK_AGAIN: &str = "no-cache";
+/// For addresses with a hash in them.
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+
+/// Scripts and data from here only.
+const SWAGGER_UI_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; style-src 'self'; form-action 'none'; base-uri 'none'; \
+    frame-ancestors 'none'";
+/// The same, and the worker that searches.
+const REDOC_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; style-src 'self'; worker-src blob:; form-action 'none'; \
+    base-uri 'none'; frame-ancestors 'none'";
+
+/// Without routes when switched off: every path is then one where nothing is.
+pub fn router(enabled: bool) -> Router {
+    if !enabled {
+        return Router::new();
+    }
+    Routes::open()
+        .serve(Endpoint::Docs, swagger_ui)
+        .serve(Endpoint::Redoc, redoc)
+        .serve(Endpoint::OpenApi, openapi)
+        .serve(Endpoint::DocsAsset, asset)
+        .with_state(())
+}
+
+async fn swagger_ui(client: Client) -> Result<Response, Problem> {
+    page(&SWAGGER_UI, SWAGGER_UI_POLICY, &client)
+}
+
+async fn redoc(client: Client) -> Result<Response, Problem> {
+    page(&REDOC, REDOC_POLICY, &client)
+}
+
+async fn openapi(client: Client) -> Result<Response, Problem> {
+    answer(&OPENAPI, ASK_AGAIN, &client)
+}
+
+async fn asset(Path(name): Path<String>, client: Client) -> Result<Response, Problem> {
+    let file = ASSETS.iter().find(|file| file.name == name);
+    answer(file.ok_or_else(Problem::not_found)?, FOR_GOOD, &client)
+}
+
+/// What the client takes, and what it has already.
+struct Client {
+    gzip: bool,
+    has: IfNoneMatch,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self {
+            gzip: accepts_gzip(&parts.headers),
+            has: IfNoneMatch::from_request_parts(parts, state).await?,
+        })
+    }
+}
+
+/// The policy goes along with 304 too: a browser takes the headers of a 304 over to what it has.
+fn page(file: &'static File, policy: &'static str, client: &Client) -> Result<Response, Problem> {
+    let mut response = answer(file, ASK_AGAIN, client)?;
+    let policy = HeaderValue::from_static(policy);
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+fn answer(
+    file: &'static File,
+    caching: &'static str,
+    client: &Client,
+) -> Result<Response, Problem> {
+    let tag = ContentTag {
+        hash: file.hash,
+        encoding: client.gzip.then_some("gzip"),
+    };
+    let mut response = Response::default();
+    let headers = response.headers_mut();
+    headers.insert(ETAG, tag.into());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if client.has.has(tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response);
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+    *response.body_mut() = if client.gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        Body::from(file.gzip)
+    } else {
+        let content = file.inflate();
+        Body::from(content.ok_or_else(|| Problem::internal("a stored file is broken"))?)
+    };
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests;
