@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use devservices::{
-    Postgres, PostgresOptions, Redis, RedisOptions, Service, app_database, data_folder, install,
+    Postgres, PostgresOptions, Program, Redis, RedisOptions, app_database, data_folder, install,
     missing, persistent_secret,
 };
 
@@ -26,13 +26,13 @@ impl Servers {
     /// install. The error of the last says what to install.
     pub async fn provide(settings: &mut Settings, state: &Path) -> Result<Self> {
         let mut wanted = Vec::new();
-        for (service, key) in [
-            (Service::Postgres, "db_host"),
-            (Service::Redis, "redis_host"),
+        for (program, key) in [
+            (Program::Postgres, "db_host"),
+            (Program::Redis, "redis_host"),
         ] {
             match settings.get(key) {
-                Some(host) => step(&format!("using {service:?} at {host}")),
-                None => wanted.push(service),
+                Some(host) => step(&format!("using {program} at {host}")),
+                None => wanted.push(program),
             }
         }
         let lacking = missing(&wanted);
@@ -42,17 +42,16 @@ impl Servers {
                 let compose = Compose::start(&names(&lacking), state)?;
                 settings.extend(only(&lacking, compose.settings()?));
                 servers._compose = Some(compose);
-                wanted.retain(|service| !lacking.contains(service));
+                wanted.retain(|program| !lacking.contains(program));
             } else {
-                step(&format!("installing {}", names(&lacking).join(" and ")));
-                install(&lacking)?;
+                install_missing(&lacking)?;
             }
         }
         let data = data_folder(state)?;
-        if wanted.contains(&Service::Postgres) {
+        if wanted.contains(&Program::Postgres) {
             servers._postgres = Some(postgres(settings, &data, true).await?);
         }
-        if wanted.contains(&Service::Redis) {
+        if wanted.contains(&Program::Redis) {
             servers._redis = Some(redis(settings, &data)?);
         }
         Ok(servers)
@@ -60,17 +59,24 @@ impl Servers {
 
     /// Throwaway servers for tests, with their files in `dir`; installs what is missing.
     pub async fn throwaway(settings: &mut Settings, dir: &Path) -> Result<Self> {
-        let lacking = missing(&[Service::Postgres, Service::Redis]);
-        if !lacking.is_empty() {
-            step(&format!("installing {}", names(&lacking).join(" and ")));
-            install(&lacking)?;
-        }
+        install_missing(&[Program::Postgres, Program::Redis])?;
         Ok(Self {
             _postgres: Some(postgres(settings, dir, false).await?),
             _redis: Some(redis(settings, dir)?),
             _compose: None,
         })
     }
+}
+
+/// Installs those of `wanted` that are not on this machine.
+pub fn install_missing(wanted: &[Program]) -> Result<()> {
+    let lacking = missing(wanted);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = lacking.iter().map(ToString::to_string).collect();
+    step(&format!("installing {}", names.join(" and ")));
+    install(&lacking)
 }
 
 async fn postgres(settings: &mut Settings, dir: &Path, durable: bool) -> Result<Postgres> {
@@ -90,23 +96,25 @@ fn redis(settings: &mut Settings, dir: &Path) -> Result<Redis> {
     Ok(server)
 }
 
-/// The services' names in compose.yaml.
-fn names(services: &[Service]) -> Vec<&'static str> {
-    services
+/// The services of compose.yaml; a browser is none.
+fn names(programs: &[Program]) -> Vec<&'static str> {
+    programs
         .iter()
-        .map(|service| match service {
-            Service::Postgres => "postgres",
-            Service::Redis => "redis",
+        .filter_map(|program| match program {
+            Program::Postgres => Some("postgres"),
+            Program::Redis => Some("redis"),
+            Program::Browser => None,
         })
         .collect()
 }
 
-/// The settings that belong to `services`.
-fn only(services: &[Service], settings: Settings) -> Settings {
+/// The settings that belong to `programs`.
+fn only(programs: &[Program], settings: Settings) -> Settings {
     settings.retain(|name| {
-        services.iter().any(|service| match service {
-            Service::Postgres => name.starts_with("db_"),
-            Service::Redis => name.starts_with("redis_"),
+        programs.iter().any(|program| match program {
+            Program::Postgres => name.starts_with("db_"),
+            Program::Redis => name.starts_with("redis_"),
+            Program::Browser => false,
         })
     })
 }

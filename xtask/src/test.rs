@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cargo::{WASM, cargo, check};
 use crate::host::{Host, Program, devhost_path};
-use crate::servers::Servers;
+use crate::servers::{Servers, install_missing};
 use crate::settings::Settings;
 use crate::workspace::step;
 use crate::{build, migrate};
@@ -64,6 +64,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     // Nothing of the developer's own .env: tests write, and stop servers.
     let mut settings = Settings::default();
+    install_missing(&[devservices::Program::Browser])?;
     let _servers = Servers::throwaway(&mut settings, dir).await?;
     let database = settings.database_url()?.context("there is no database")?;
     let cache = settings.redis_url()?.context("there is no Redis")?;

@@ -1,4 +1,4 @@
-//! Where the servers' programs are.
+//! Where the servers' programs and the browser's are.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -61,13 +61,41 @@ pub(crate) fn postgres() -> Vec<PostgresBinaries> {
 
 /// `redis-server`, or `valkey-server`, which speaks the same protocol.
 pub(crate) fn redis() -> Option<PathBuf> {
+    find(&["redis-server", "valkey-server"], &[])
+}
+
+/// Chromium, or a browser made from it, and the driver that tests talk to.
+#[derive(Debug)]
+pub struct Browser {
+    pub chromium: PathBuf,
+    pub driver: PathBuf,
+}
+
+impl Browser {
+    const NAMES: [&str; 4] = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ];
+    /// Where some systems put the driver without a link on PATH.
+    const DRIVER_FOLDERS: [&str; 2] = ["/usr/lib/chromium", "/usr/lib64/chromium-browser"];
+
+    /// The browser of this machine; `None` when it or its driver is missing.
+    pub fn find() -> Option<Self> {
+        Some(Self {
+            chromium: find(&Self::NAMES, &[])?,
+            driver: find(&["chromedriver"], &Self::DRIVER_FOLDERS)?,
+        })
+    }
+}
+
+/// The first of `names` that is on PATH, in a usual folder, or in one of `others`.
+fn find(names: &[&str], others: &[&str]) -> Option<PathBuf> {
+    let usual = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"];
     let mut folders = path_folders();
-    folders.extend(
-        ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]
-            .iter()
-            .map(PathBuf::from),
-    );
-    ["redis-server", "valkey-server"]
+    folders.extend(usual.iter().chain(others).map(PathBuf::from));
+    names
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|program| program.is_file())

@@ -1,6 +1,7 @@
-//! Installs the servers' programs with the system's package manager.
+//! Installs the servers' programs and the browser's with the system's package manager.
 
 use std::env;
+use std::fmt::{self, Display, Formatter};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -8,13 +9,25 @@ use nix::unistd::geteuid;
 
 use crate::binaries;
 
-/// A server that the app needs.
+/// What the app or its tests need on the machine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Service {
+pub enum Program {
     /// The database.
     Postgres,
     /// The cache.
     Redis,
+    /// Chromium and its driver, for tests.
+    Browser,
+}
+
+impl Display for Program {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Postgres => "Postgres",
+            Self::Redis => "Redis",
+            Self::Browser => "Chromium with chromedriver",
+        })
+    }
 }
 
 /// A package manager: its program, what runs before an install, how it installs, and the packages.
@@ -22,8 +35,9 @@ struct PackageManager {
     program: &'static str,
     refresh: Option<&'static [&'static str]>,
     install: &'static [&'static str],
-    postgres: &'static str,
-    redis: &'static str,
+    postgres: &'static [&'static str],
+    redis: &'static [&'static str],
+    browser: &'static [&'static str],
 }
 
 const MANAGERS: [PackageManager; 3] = [
@@ -31,65 +45,69 @@ const MANAGERS: [PackageManager; 3] = [
         program: "apt-get",
         refresh: Some(&["update"]),
         install: &["install", "-y", "--no-install-recommends"],
-        postgres: "postgresql",
-        redis: "redis-server",
+        postgres: &["postgresql"],
+        redis: &["redis-server"],
+        browser: &["chromium", "chromium-driver"],
     },
     PackageManager {
         program: "dnf",
         refresh: None,
         install: &["install", "-y"],
-        postgres: "postgresql-server",
-        redis: "redis",
+        postgres: &["postgresql-server"],
+        redis: &["redis"],
+        browser: &["chromium", "chromedriver"],
     },
     PackageManager {
         program: "apk",
         refresh: None,
         install: &["add", "--no-cache"],
-        postgres: "postgresql",
-        redis: "redis",
+        postgres: &["postgresql"],
+        redis: &["redis"],
+        browser: &["chromium", "chromium-chromedriver"],
     },
 ];
 
-/// Which of `wanted` have no program on this machine.
-pub fn missing(wanted: &[Service]) -> Vec<Service> {
+/// Which of `wanted` are not on this machine.
+pub fn missing(wanted: &[Program]) -> Vec<Program> {
     wanted
         .iter()
         .copied()
-        .filter(|service| match service {
-            Service::Postgres => binaries::postgres().is_empty(),
-            Service::Redis => binaries::redis().is_none(),
+        .filter(|program| match program {
+            Program::Postgres => binaries::postgres().is_empty(),
+            Program::Redis => binaries::redis().is_none(),
+            Program::Browser => binaries::Browser::find().is_none(),
         })
         .collect()
 }
 
-/// Installs the programs of `services`, which takes root and apt-get, dnf or apk. The package
+/// Installs `programs`, which takes root and apt-get, dnf or apk. The package
 /// manager's output goes to standard error. Without either, the error says what to install.
-pub fn install(services: &[Service]) -> Result<()> {
+pub fn install(programs: &[Program]) -> Result<()> {
     let manager = MANAGERS.iter().find(|manager| is_on_path(manager.program));
     let Some(manager) = manager.filter(|_| geteuid().is_root()) else {
-        bail!("{}", instructions(services, manager));
+        bail!("{}", instructions(programs, manager));
     };
     if let Some(refresh) = manager.refresh {
         run(manager.program, refresh)?;
     }
-    let packages = packages(services, manager);
+    let packages = packages(programs, manager);
     let arguments: Vec<_> = manager.install.iter().copied().chain(packages).collect();
     run(manager.program, &arguments)?;
-    let left = missing(services);
+    let left = missing(programs);
     if !left.is_empty() {
-        bail!("{} installed no program for {left:?}", manager.program);
+        let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+        bail!("{} did not install {}", manager.program, left.join(" and "));
     }
     Ok(())
 }
 
-fn packages<'a>(
-    services: &'a [Service],
-    manager: &'a PackageManager,
-) -> impl Iterator<Item = &'static str> + 'a {
-    services.iter().map(|service| match service {
-        Service::Postgres => manager.postgres,
-        Service::Redis => manager.redis,
-    })
+fn packages(programs: &[Program], manager: &PackageManager) -> Vec<&'static str> {
+    let of = |program: &Program| match program {
+        Program::Postgres => manager.postgres,
+        Program::Redis => manager.redis,
+        Program::Browser => manager.browser,
+    };
+    programs.iter().flat_map(of).copied().collect()
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<()> {
@@ -108,26 +126,25 @@ fn run(program: &str, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn instructions(services: &[Service], manager: Option<&PackageManager>) -> String {
-    let names: Vec<_> = services
-        .iter()
-        .map(|service| format!("{service:?}"))
-        .collect();
+fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> String {
     let how = match manager {
-        Some(manager) => {
-            let packages: Vec<_> = packages(services, manager).collect();
-            let install = manager.install.join(" ");
-            format!(
-                "`sudo {} {install} {}`",
-                manager.program,
-                packages.join(" ")
-            )
-        }
-        None => "with Homebrew: `brew install postgresql@17 redis`".to_owned(),
+        Some(manager) => format!(
+            "`sudo {} {} {}`",
+            manager.program,
+            manager.install.join(" "),
+            packages(programs, manager).join(" ")
+        ),
+        None => "with Homebrew: `brew install postgresql@17 redis`, `brew install --cask chromium \
+                 chromedriver`"
+            .to_owned(),
     };
+    let instead = match programs {
+        [Program::Browser] => "",
+        _ => ", start Docker, or name running servers in .env (see .env.example)",
+    };
+    let names: Vec<_> = programs.iter().map(ToString::to_string).collect();
     format!(
-        "missing on this machine: {}. Install it ({how}), start Docker, or name running servers in \
-         .env (see .env.example)",
+        "missing on this machine: {}. Install it ({how}){instead}",
         names.join(" and ")
     )
 }

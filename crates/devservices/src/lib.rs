@@ -1,4 +1,5 @@
-//! Private Postgres and Redis servers for development and tests, and the runner of `migrations/`.
+//! Private Postgres and Redis servers for development and tests, the browser that tests drive, and the
+//! runner of `migrations/`.
 //!
 //! Servers come from binaries that are installed on the machine, listen on 127.0.0.1 only, and end
 //! with the value that owns them, or with the process that does if it is killed.
@@ -20,8 +21,9 @@ mod redis;
 mod secret;
 
 pub use account::data_folder;
+pub use binaries::Browser;
 pub use database::{app_database, create_database};
-pub use install::{Service, install, missing};
+pub use install::{Program, install, missing};
 pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::Process;
