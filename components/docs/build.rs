@@ -27,7 +27,8 @@ const REDOC_BUNDLE: &str = "c7f107f5259486ec29f726db25e31a46a563b09f5209fd90c037
 
 /// The one thing that ReDoc's bundle takes from another host, and the empty picture for it.
 const REMOTE_LOGO: &str = "https://cdn.redoc.ly/redoc/logo-mini.svg";
-const NO_LOGO: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E";
+const NO_LOGO: &str =
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/%3E";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";

@@ -26,10 +26,13 @@ const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 const SWAGGER_UI_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; style-src 'self'; form-action 'none'; base-uri 'none'; \
     frame-ancestors 'none'";
-/// The same, and the worker that searches.
+/// The same, the worker that searches, and two inline styles by their hashes: the empty one, which
+/// ReDoc fills through the object model, and one that it writes as it is.
 const REDOC_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
-    img-src 'self' data:; style-src 'self'; worker-src blob:; form-action 'none'; \
-    base-uri 'none'; frame-ancestors 'none'";
+    img-src 'self' data:; \
+    style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' \
+    'sha256-DLDPR1ic47WIdK2WyeLkblb/tm2mQH+Jt/NNhZWu1k0='; \
+    worker-src blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Without routes when switched off: every path is then one where nothing is.
 pub fn router(enabled: bool) -> Router {
