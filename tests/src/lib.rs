@@ -12,6 +12,7 @@
     clippy::unwrap_used
 )]
 
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod forge;
