@@ -16,7 +16,11 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
         | Endpoint::ListSessions
         | Endpoint::Jwks
         | Endpoint::Health
-        | Endpoint::Live => vec![],
+        | Endpoint::Live
+        | Endpoint::Docs
+        | Endpoint::Redoc
+        | Endpoint::OpenApi
+        | Endpoint::DocsAsset => vec![],
         Endpoint::CreateUser => vec![Error::EmailTaken, Error::Busy],
         Endpoint::GetUser
         | Endpoint::EndUserSessions

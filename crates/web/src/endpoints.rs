@@ -157,7 +157,10 @@ impl Endpoint {
 
     /// Whether the API's document describes it: all but what shows that document.
     pub const fn is_documented(self) -> bool {
-        true
+        !matches!(
+            self,
+            Self::Docs | Self::Redoc | Self::OpenApi | Self::DocsAsset
+        )
     }
 
     pub(crate) fn filter(self) -> MethodFilter {
