@@ -41,6 +41,13 @@ pub fn components() -> Result<Vec<PathBuf>> {
     COMPONENTS.iter().map(|name| place(name)).collect()
 }
 
+/// Builds the tests and the embedded host: all of the workspace at once, because a selection would
+/// build shared dependencies with other features.
+pub fn tests_and_host() -> Result<()> {
+    step("building the tests and the embedded host");
+    check(cargo().args(["build", "--workspace", "--bins", "--tests"]))
+}
+
 /// spin.toml names files under `target`: a target folder elsewhere is copied from.
 fn place(name: &str) -> Result<PathBuf> {
     let file = PathBuf::from(WASM)

@@ -12,11 +12,13 @@ mod cargo;
 mod compose;
 mod database;
 mod first_admin;
+mod fuzz;
 mod host;
 mod migrate;
 mod openapi;
 mod operator;
 mod running;
+mod schemathesis;
 mod secrets;
 mod servers;
 mod settings;
@@ -46,6 +48,7 @@ enum Command {
     Admin(admin::Arguments),
     Bench(bench::Arguments),
     Openapi(openapi::Arguments),
+    Fuzz(fuzz::Arguments),
 }
 
 #[tokio::main]
@@ -58,6 +61,7 @@ async fn main() -> ExitCode {
         Command::Admin(arguments) => admin::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

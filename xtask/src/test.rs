@@ -17,7 +17,7 @@ use crate::host::{Host, Program, devhost_path};
 use crate::servers::{Servers, install_missing};
 use crate::settings::Settings;
 use crate::workspace::step;
-use crate::{build, migrate};
+use crate::{build, migrate, schemathesis};
 
 /// Runs all tests: native, SQL and black-box, against private servers that it starts and stops.
 #[derive(clap::Args)]
@@ -42,9 +42,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         "strictness-guest",
     ];
     check(cargo().arg("build").args(guest))?;
-    // All of the workspace at once: a selection would build shared dependencies with other features.
-    step("building the tests and the embedded host");
-    check(cargo().args(["build", "--workspace", "--bins", "--tests"]))?;
+    build::tests_and_host()?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // Open to others, because the servers' account is not root's.
@@ -65,6 +63,7 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     // Nothing of the developer's own .env: tests write, and stop servers.
     let mut settings = Settings::default();
     install_missing(&[devservices::Program::Browser])?;
+    let schemathesis = schemathesis::provide()?;
     let _servers = Servers::throwaway(&mut settings, dir).await?;
     let database = settings.database_url()?.context("there is no database")?;
     let cache = settings.redis_url()?.context("there is no Redis")?;
@@ -81,7 +80,8 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
         .env("ROSTER_ADMIN_PASSWORD", &admin.password)
         .env("ROSTER_DATABASE_URL", &database)
         .env("ROSTER_REDIS_URL", &cache)
-        .env("ROSTER_DEVHOST", devhost_path());
+        .env("ROSTER_DEVHOST", devhost_path())
+        .env("ROSTER_SCHEMATHESIS", schemathesis);
     step("running the tests");
     Runner(command.spawn().context("cannot run cargo")?)
         .wait()

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -99,6 +99,16 @@ fn find(names: &[&str], others: &[&str]) -> Option<PathBuf> {
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|program| program.is_file())
+}
+
+/// Whether `python3` can make a virtual environment; Debian packs that apart.
+pub(crate) fn has_python() -> bool {
+    let check = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
+    Command::new("python3")
+        .args(["-c", check])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 fn path_folders() -> Vec<PathBuf> {

@@ -1,4 +1,4 @@
-//! Installs the servers' programs and the browser's with the system's package manager.
+//! Installs the programs of the servers and of the tests with the system's package manager.
 
 use std::env;
 use std::fmt::{self, Display, Formatter};
@@ -18,6 +18,8 @@ pub enum Program {
     Redis,
     /// Chromium and its driver, for tests.
     Browser,
+    /// Python with its `venv`, for tests.
+    Python,
 }
 
 impl Display for Program {
@@ -26,6 +28,7 @@ impl Display for Program {
             Self::Postgres => "Postgres",
             Self::Redis => "Redis",
             Self::Browser => "Chromium with chromedriver",
+            Self::Python => "Python 3.10 or later with venv",
         })
     }
 }
@@ -38,6 +41,7 @@ struct PackageManager {
     postgres: &'static [&'static str],
     redis: &'static [&'static str],
     browser: &'static [&'static str],
+    python: &'static [&'static str],
 }
 
 const MANAGERS: [PackageManager; 3] = [
@@ -48,6 +52,7 @@ const MANAGERS: [PackageManager; 3] = [
         postgres: &["postgresql"],
         redis: &["redis-server"],
         browser: &["chromium", "chromium-driver"],
+        python: &["python3-venv"],
     },
     PackageManager {
         program: "dnf",
@@ -56,6 +61,7 @@ const MANAGERS: [PackageManager; 3] = [
         postgres: &["postgresql-server"],
         redis: &["redis"],
         browser: &["chromium", "chromedriver"],
+        python: &["python3"],
     },
     PackageManager {
         program: "apk",
@@ -64,6 +70,7 @@ const MANAGERS: [PackageManager; 3] = [
         postgres: &["postgresql"],
         redis: &["redis"],
         browser: &["chromium", "chromium-chromedriver"],
+        python: &["python3"],
     },
 ];
 
@@ -76,6 +83,7 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
             Program::Postgres => binaries::postgres().is_empty(),
             Program::Redis => binaries::redis().is_none(),
             Program::Browser => binaries::Browser::find().is_none(),
+            Program::Python => !binaries::has_python(),
         })
         .collect()
 }
@@ -106,6 +114,7 @@ fn packages(programs: &[Program], manager: &PackageManager) -> Vec<&'static str>
         Program::Postgres => manager.postgres,
         Program::Redis => manager.redis,
         Program::Browser => manager.browser,
+        Program::Python => manager.python,
     };
     programs.iter().flat_map(of).copied().collect()
 }
@@ -134,12 +143,12 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             manager.install.join(" "),
             packages(programs, manager).join(" ")
         ),
-        None => "with Homebrew: `brew install postgresql@17 redis`, `brew install --cask chromium \
-                 chromedriver`"
+        None => "with Homebrew: `brew install postgresql@17 redis python`, `brew install --cask \
+                 chromium chromedriver`"
             .to_owned(),
     };
     let instead = match programs {
-        [Program::Browser] => "",
+        [Program::Browser | Program::Python] => "",
         _ => ", start Docker, or name running servers in .env (see .env.example)",
     };
     let names: Vec<_> = programs.iter().map(ToString::to_string).collect();

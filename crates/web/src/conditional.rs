@@ -156,18 +156,21 @@ pub(crate) fn malformed(name: &HeaderName) -> Problem {
 fn parse_list(value: &str, list: &mut Vec<(bool, String)>) -> Option<()> {
     let mut rest = value;
     loop {
-        rest = rest.trim_start();
+        // Empty elements count for nothing (section 5.6.1.2).
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(());
+        }
         let (weak, tag) = match rest.strip_prefix("W/") {
             Some(tag) => (true, tag),
             None => (false, rest),
         };
         let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
         list.push((weak, opaque.to_owned()));
-        rest = after.trim_start();
-        if rest.is_empty() {
-            return Some(());
+        rest = after.trim_start_matches([' ', '\t']);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
         }
-        rest = rest.strip_prefix(',')?;
     }
 }
 
@@ -215,7 +218,9 @@ mod tests {
             Ok(IfMatch::Versions(vec![]))
         );
         assert_eq!(if_match("*"), Ok(IfMatch::Any));
-        for bad in ["v3", "\"v3", "\"v3\" \"v4\"", "\"v3\",", ""] {
+        assert_eq!(if_match("\"v3\",, "), Ok(IfMatch::Versions(vec![3])));
+        assert_eq!(if_match(""), Ok(IfMatch::Versions(vec![])));
+        for bad in ["v3", "\"v3", "\"v3\" \"v4\"", "\"v3\", *"] {
             assert_eq!(if_match(bad), Err(400), "{bad}");
         }
     }
