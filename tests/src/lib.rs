@@ -15,6 +15,7 @@
 pub mod browser;
 pub mod client;
 pub mod database;
+mod document;
 pub mod forge;
 pub mod forged;
 pub mod forged_claims;

@@ -4,6 +4,8 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::document;
+
 /// What no answer may tell: the names of the machinery and of places on the server.
 const INTERNALS: [&str; 14] = [
     "postgres",
@@ -215,6 +217,7 @@ impl Reply {
             );
             assert_eq!(self.header("x-frame-options"), Some("DENY"), "{self}");
         }
+        document::check(self);
         assert!(
             self.header("server").is_none(),
             "names its software: {self}"

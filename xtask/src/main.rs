@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod answers;
 mod bench;
 mod build;
 mod cargo;

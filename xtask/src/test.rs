@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test, against private servers.
 
 use std::ffi::OsString;
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::host::{Host, Program, devhost_path};
 use crate::servers::{Servers, install_missing};
 use crate::settings::Settings;
 use crate::workspace::step;
-use crate::{build, migrate, schemathesis};
+use crate::{answers, build, migrate, schemathesis};
 
 /// Runs all tests: native, SQL and black-box, against private servers that it starts and stops.
 #[derive(clap::Args)]
@@ -82,10 +82,18 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
         .env("ROSTER_REDIS_URL", &cache)
         .env("ROSTER_DEVHOST", devhost_path())
         .env("ROSTER_SCHEMATHESIS", schemathesis);
+    let notes = dir.join("answers");
+    fs::create_dir(&notes)?;
+    command.env("ROSTER_ANSWERS", &notes);
     step("running the tests");
-    Runner(command.spawn().context("cannot run cargo")?)
+    let status = Runner(command.spawn().context("cannot run cargo")?)
         .wait()
-        .await
+        .await?;
+    // Of some of the tests nothing follows.
+    if status.success() && arguments.filter.is_none() && arguments.runner.is_empty() {
+        answers::check(&notes)?;
+    }
+    Ok(status)
 }
 
 /// Who the suites sign in as.
