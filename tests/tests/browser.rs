@@ -112,6 +112,8 @@ async fn swagger_ui_signs_in_and_calls_the_api() {
     );
     authorize(&browser, &email, &password).await;
 
+    save(&browser, "swagger-ui.png").await;
+
     let list = operation("get", "/api/v1/users");
     browser
         .click(&format!("{list}//button[@class='opblock-summary-control']"))
@@ -121,7 +123,7 @@ async fn swagger_ui_signs_in_and_calls_the_api() {
     assert!(body["items"].is_array(), "{body}");
     let button = format!("{list}//button[contains(@class, 'execute')]");
     browser.scroll_to(&button).await;
-    save(&browser, "swagger-ui.png").await;
+    save(&browser, "swagger-ui-answer.png").await;
 
     let user = new_user();
     let create = operation("post", "/api/v1/users");

@@ -35,13 +35,15 @@ impl<T: ToSchema> PartialSchema for List<T> {
             )
             .description(Some(
                 "The cursor of the next page, or `null` on the last one.",
-            ));
+            ))
+            .example(Some("bMZpGdS8OClTVhS6nDBbIvDt".into()));
         let total = ObjectBuilder::new()
             .schema_type(Type::Integer)
             .minimum(Some(0))
             .description(Some(
                 "How many there are on all pages, when `include_total` asks.",
-            ));
+            ))
+            .example(Some(57.into()));
         let list = ObjectBuilder::new()
             .description(Some("A page of a list."))
             .property(
