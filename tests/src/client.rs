@@ -59,8 +59,8 @@ impl Client {
 
     /// Nobody at the app at `base`, such as `http://127.0.0.1:3000`.
     pub fn new(base: &str) -> Self {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
+        let http = roster_client::http(base)
+            .expect("a URL")
             .no_proxy()
             .timeout(Duration::from_secs(30))
             .build()

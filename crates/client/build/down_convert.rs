@@ -1,0 +1,199 @@
+//! OpenAPI 3.1 to what the generator reads: 3.0, and of a request's rules only the types.
+//!
+//! The server judges values, so patterns and bounds are left out; a schema of nothing but a string
+//! stands where it is used, so that it becomes a `String`.
+
+use serde_json::{Map, Value, json};
+
+/// What says nothing about a type.
+const LEFT_OUT: [&str; 8] = [
+    "example",
+    "examples",
+    "headers",
+    "maxLength",
+    "maximum",
+    "minLength",
+    "minimum",
+    "pattern",
+];
+/// Formats that only the server checks.
+const JUDGED: [&str; 2] = ["email", "password"];
+/// Objects whose keys are names of the API and not words of OpenAPI.
+const NAMED: [&str; 4] = ["properties", "schemas", "responses", "parameters"];
+const PROBLEM: &str = "application/problem+json";
+const JSON: &str = "application/json";
+
+/// The document in 3.0.
+pub fn down_convert(mut document: Value) -> Value {
+    convert(&mut document);
+    let texts = take_plain_texts(&mut document);
+    replace_references(&mut document, &texts);
+    share_enums(&mut document);
+    if let Some(document) = document.as_object_mut() {
+        document.insert("openapi".into(), json!("3.0.3"));
+    }
+    if let Some(license) = document.pointer_mut("/info/license") {
+        remove(license, "identifier");
+    }
+    document
+}
+
+fn convert(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(convert),
+        Value::Object(object) => {
+            object.retain(|key, _| !LEFT_OUT.contains(&key.as_str()));
+            if object.get("format").is_some_and(is_judged) {
+                object.remove("format");
+            }
+            for (key, value) in object.iter_mut() {
+                match value {
+                    Value::Object(named) if NAMED.contains(&key.as_str()) => {
+                        named.values_mut().for_each(convert);
+                    }
+                    _ => convert(value),
+                }
+            }
+            plain_choice(object);
+            nullable_type(object);
+            nullable_choice(object);
+            one_content(object);
+        }
+        _ => {}
+    }
+}
+
+fn is_judged(format: &Value) -> bool {
+    format
+        .as_str()
+        .is_some_and(|format| JUDGED.contains(&format))
+}
+
+/// A choice of words that are no names (`-created_at`) stays text: its variants would be hard to read.
+fn plain_choice(schema: &mut Map<String, Value>) {
+    let Some(Value::Array(words)) = schema.get("enum") else {
+        return;
+    };
+    let name = |word: &Value| word.as_str().is_none_or(|word| !word.starts_with('-'));
+    if !words.iter().all(name) {
+        schema.remove("enum");
+    }
+}
+
+/// `type: [X, "null"]` is X that may be null.
+fn nullable_type(schema: &mut Map<String, Value>) {
+    let Some(Value::Array(types)) = schema.get_mut("type") else {
+        return;
+    };
+    types.retain(|name| name != "null");
+    if let [only] = types.as_slice() {
+        let only = only.clone();
+        schema.insert("type".into(), only);
+        schema.insert("nullable".into(), json!(true));
+    }
+}
+
+/// `oneOf: [X, null]` is X that may be null.
+fn nullable_choice(schema: &mut Map<String, Value>) {
+    let Some(Value::Array(choices)) = schema.get_mut("oneOf") else {
+        return;
+    };
+    let before = choices.len();
+    choices.retain(|choice| choice.get("type") != Some(&json!("null")));
+    if choices.len() < before {
+        // A reference may have no neighbours in 3.0, hence the list of one.
+        let choices = json!(choices);
+        schema.remove("oneOf");
+        schema.insert("allOf".into(), choices);
+        schema.insert("nullable".into(), json!(true));
+    }
+}
+
+/// A problem is JSON of one type, whatever its narrower schema says, and a body is sent as JSON
+/// where the API takes it.
+fn one_content(object: &mut Map<String, Value>) {
+    let Some(Value::Object(content)) = object.get_mut("content") else {
+        return;
+    };
+    if content.contains_key(PROBLEM) {
+        let schema = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
+        *content = Map::from_iter([(JSON.to_owned(), schema)]);
+    } else if content.contains_key(JSON) {
+        content.retain(|media_type, _| media_type == JSON);
+    }
+}
+
+/// Takes out the schemas that are a string and no more, and says how they are referred to.
+fn take_plain_texts(document: &mut Value) -> Vec<String> {
+    let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") else {
+        return Vec::new();
+    };
+    let mut texts = Vec::new();
+    schemas.retain(|name, schema| {
+        let plain = schema.get("type") == Some(&json!("string"))
+            && schema.get("enum").is_none()
+            && schema.get("format").is_none();
+        if plain {
+            texts.push(format!("#/components/schemas/{name}"));
+        }
+        !plain
+    });
+    texts
+}
+
+fn replace_references(value: &mut Value, texts: &[String]) {
+    let refers = value.get("$ref").and_then(Value::as_str);
+    if refers.is_some_and(|name| texts.iter().any(|text| text == name)) {
+        remove(value, "$ref");
+        if let Some(schema) = value.as_object_mut() {
+            schema.insert("type".into(), json!("string"));
+        }
+    }
+    match value {
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| replace_references(item, texts)),
+        Value::Object(object) => object
+            .values_mut()
+            .for_each(|value| replace_references(value, texts)),
+        _ => {}
+    }
+}
+
+/// A parameter with the choices of a named schema gets that schema's type.
+fn share_enums(document: &mut Value) {
+    let schemas = document.pointer("/components/schemas");
+    let schemas = schemas.and_then(Value::as_object).into_iter().flatten();
+    let named: Vec<(Value, String)> = schemas
+        .filter_map(|(name, schema)| {
+            let choices = schema.get("enum")?.clone();
+            Some((choices, format!("#/components/schemas/{name}")))
+        })
+        .collect();
+    if let Some(paths) = document.get_mut("paths") {
+        refer_to_enums(paths, &named);
+    }
+}
+
+fn refer_to_enums(value: &mut Value, named: &[(Value, String)]) {
+    if let Some(choices) = value.get("enum")
+        && let Some((_, name)) = named.iter().find(|(others, _)| others == choices)
+    {
+        *value = json!({ "$ref": name });
+    }
+    match value {
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| refer_to_enums(item, named)),
+        Value::Object(object) => object
+            .values_mut()
+            .for_each(|value| refer_to_enums(value, named)),
+        _ => {}
+    }
+}
+
+fn remove(value: &mut Value, key: &str) {
+    if let Some(object) = value.as_object_mut() {
+        object.remove(key);
+    }
+}

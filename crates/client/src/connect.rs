@@ -1,0 +1,130 @@
+//! Making a client: TLS by rustls with ring and the system's root certificates.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::Client;
+
+/// Longer than any answer of Roster takes.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a client could not be made.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// The base is no URL with `http` or `https`.
+    Base,
+    /// The token cannot stand in a header.
+    Token,
+    /// There is no TLS on this machine.
+    Tls(rustls::Error),
+    /// The HTTP client says what.
+    Http(reqwest::Error),
+}
+
+impl std::fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Base => f.write_str("the URL does not begin with http:// or https://"),
+            Self::Token => f.write_str("the token has characters that no token has"),
+            Self::Tls(error) => write!(f, "no TLS: {error}"),
+            Self::Http(error) => write!(f, "no HTTP client: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl Client {
+    /// Nobody at the app at `base`, such as `https://roster.example.com`.
+    ///
+    /// # Errors
+    /// When `base` is no such URL, or this machine has no TLS.
+    pub fn new(base: &str) -> Result<Self, ConnectError> {
+        Self::build(base, HeaderMap::new())
+    }
+
+    /// Whoever has this access token, at the app at `base`.
+    ///
+    /// # Errors
+    /// As [`Client::new`], and when the token cannot be sent.
+    pub fn signed_in(base: &str, token: &str) -> Result<Self, ConnectError> {
+        let bearer = HeaderValue::try_from(format!("Bearer {token}"));
+        let mut bearer = bearer.map_err(|_| ConnectError::Token)?;
+        bearer.set_sensitive(true);
+        Self::build(base, HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+    }
+
+    fn build(base: &str, headers: HeaderMap) -> Result<Self, ConnectError> {
+        let client = http(base)?.default_headers(headers).build();
+        let base = base.trim_end_matches('/');
+        Ok(Self::new_with_client(
+            base,
+            client.map_err(ConnectError::Http)?,
+        ))
+    }
+}
+
+/// The HTTP client that a [`Client`] of `base` uses, for one with settings of its own
+/// ([`Client::new_with_client`]).
+///
+/// # Errors
+/// As [`Client::new`].
+pub fn http(base: &str) -> Result<reqwest::ClientBuilder, ConnectError> {
+    let mut roots = RootCertStore::empty();
+    match base.split_once("://") {
+        // Hundreds of files are read for this.
+        Some(("https", _)) => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        Some(("http", _)) => {}
+        _ => return Err(ConnectError::Base),
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(ConnectError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // A redirect would take the token to another place.
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, ConnectError};
+    use crate::ClientInfo;
+
+    #[test]
+    fn a_base_is_an_http_url() {
+        assert_eq!(
+            Client::new("http://127.0.0.1:1/").unwrap().baseurl(),
+            "http://127.0.0.1:1"
+        );
+        Client::new("https://roster.example.com").unwrap();
+        for base in ["", "127.0.0.1:1", "ftp://127.0.0.1"] {
+            assert!(
+                matches!(Client::new(base), Err(ConnectError::Base)),
+                "{base}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_fits_a_header_and_is_not_shown() {
+        let base = "http://127.0.0.1:1";
+        assert!(matches!(
+            Client::signed_in(base, "a\nb"),
+            Err(ConnectError::Token)
+        ));
+        let client = Client::signed_in(base, "a.secret.token").unwrap();
+        assert!(!format!("{client:?}").contains("secret"));
+    }
+}
