@@ -1,0 +1,47 @@
+//! `roster audit`.
+
+use roster_client::types::{Event, EventList};
+
+use crate::arguments::{Audit, ListAudit};
+use crate::commands::pages::{self, paged, request};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::session::Session;
+
+paged!(EventList);
+
+/// Runs the command.
+pub async fn run(session: &Session, output: &Output, audit: Audit) -> Result<(), Failure> {
+    let Audit::List(options) = audit;
+    list(session, output, options).await
+}
+
+async fn list(session: &Session, output: &Output, options: ListAudit) -> Result<(), Failure> {
+    let page = &options.page;
+    let read = async |cursor: Option<String>| {
+        let call = async |client: roster_client::Client| {
+            let request = request!(client.list_audit(), page, cursor.clone();
+                action = options.action.clone(), actor_id = options.actor_id,
+                target_id = options.target_id);
+            request.send().await
+        };
+        Ok(session.call(call).await?.into_inner())
+    };
+    let list = pages::read(page, read).await?;
+    let titles = ["CREATED", "ACTION", "ACTOR", "TARGET", "REQUEST"];
+    output.print(&list, titles, list.items.iter().map(row))?;
+    output.more(list.next.as_deref());
+    Ok(())
+}
+
+fn row(event: &Event) -> [String; 5] {
+    let [actor, target] = [event.actor_id, event.target_id]
+        .map(|id| id.map_or_else(String::new, |id| id.to_string()));
+    [
+        event.created_at.format("%F %T").to_string(),
+        event.action.clone(),
+        actor,
+        target,
+        event.request_id.clone(),
+    ]
+}

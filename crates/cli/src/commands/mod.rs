@@ -1,0 +1,8 @@
+//! What each command does.
+
+pub mod audit;
+pub mod health;
+mod pages;
+pub mod sessions;
+pub mod sign_in;
+pub mod users;

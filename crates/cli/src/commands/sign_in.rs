@@ -1,0 +1,50 @@
+//! `roster login`, `logout` and `whoami`.
+
+use crate::arguments::Login;
+use crate::commands::users;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::prompt;
+use crate::session::Session;
+
+/// Signs in and keeps the tokens.
+pub async fn login(session: &Session, login: Login) -> Result<(), Failure> {
+    let email = match login.email {
+        Some(email) => email,
+        None => prompt::line("Email")?,
+    };
+    let password = prompt::password("Password", "ROSTER_PASSWORD")?;
+    let nobody = session.nobody()?;
+    let tokens = nobody
+        .login()
+        .body_map(|body| body.email(&email).password(password))
+        .send()
+        .await?;
+    session.keep(tokens.into_inner().into())?;
+    eprintln!("Signed in as {email}.");
+    Ok(())
+}
+
+/// Ends the session. Where there is none any more, its tokens are forgotten all the same.
+pub async fn logout(session: &Session) -> Result<(), Failure> {
+    match session
+        .call(async |client| client.logout().send().await)
+        .await
+    {
+        Err(Failure::SignedOut(_)) => {}
+        result => {
+            result?;
+        }
+    }
+    session.forget()?;
+    eprintln!("Signed out.");
+    Ok(())
+}
+
+/// Shows who is signed in.
+pub async fn whoami(session: &Session, output: &Output) -> Result<(), Failure> {
+    let me = session
+        .call(async |client| client.get_me().send().await)
+        .await?;
+    users::print(output, &me)
+}

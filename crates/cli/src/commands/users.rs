@@ -1,0 +1,122 @@
+//! `roster users`.
+
+use std::slice;
+
+use roster_client::types::{User, UserList};
+
+use crate::arguments::{CreateUser, ListUsers, UpdateUser, Users};
+use crate::commands::pages::{self, paged, request, set};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::prompt;
+use crate::session::Session;
+
+paged!(UserList);
+
+/// Runs the command.
+pub async fn run(session: &Session, output: &Output, users: Users) -> Result<(), Failure> {
+    match users {
+        Users::List(options) => list(session, output, options).await,
+        Users::Get { id } => {
+            let user = session
+                .call(async |client| client.get_user().id(id).send().await)
+                .await?;
+            print(output, &user)
+        }
+        Users::Create(options) => create(session, output, options).await,
+        Users::Update(options) => update(session, output, options).await,
+        Users::Delete { id, condition } => {
+            let delete = async |client: roster_client::Client| {
+                let mut request = client.delete_user().id(id);
+                set!(request; if_match = condition.etag());
+                request.send().await
+            };
+            session.call(delete).await?;
+            Ok(())
+        }
+        Users::ResetToken { id } => {
+            let token = session
+                .call(async |client| client.create_reset_token().id(id).send().await)
+                .await?;
+            let row = [token.reset_token.clone(), token.expires_at.to_rfc3339()];
+            output.print(&*token, ["RESET TOKEN", "EXPIRES"], [row])
+        }
+        Users::EndSessions { id } => {
+            session
+                .call(async |client| client.end_user_sessions().id(id).send().await)
+                .await?;
+            Ok(())
+        }
+    }
+}
+
+async fn list(session: &Session, output: &Output, options: ListUsers) -> Result<(), Failure> {
+    let page = &options.page;
+    let read = async |cursor: Option<String>| {
+        let call = async |client: roster_client::Client| {
+            let request = request!(client.list_users(), page, cursor.clone();
+                email = options.email.clone(), role = options.role,
+                is_active = options.is_active, q = options.q.clone());
+            request.send().await
+        };
+        Ok(session.call(call).await?.into_inner())
+    };
+    let list = pages::read(page, read).await?;
+    output.print(&list, TITLES, list.items.iter().map(row))?;
+    output.more(list.next.as_deref());
+    Ok(())
+}
+
+async fn create(session: &Session, output: &Output, options: CreateUser) -> Result<(), Failure> {
+    let password = match options.set_password {
+        true => Some(prompt::password("New password", "ROSTER_NEW_PASSWORD")?),
+        false => None,
+    };
+    let create = async |client: roster_client::Client| {
+        let mut request = client.create_user().body_map(|body| {
+            body.email(&options.email)
+                .full_name(&options.full_name)
+                .password(password.clone())
+                .role(options.role)
+                .is_active(options.is_active)
+        });
+        set!(request; idempotency_key = options.idempotency_key.clone());
+        request.send().await
+    };
+    print(output, &session.call(create).await?)
+}
+
+async fn update(session: &Session, output: &Output, options: UpdateUser) -> Result<(), Failure> {
+    let update = async |client: roster_client::Client| {
+        let mut request = client.update_user().id(options.id).body_map(|body| {
+            body.email(options.email.clone())
+                .full_name(options.full_name.clone())
+                .role(options.role)
+                .is_active(options.is_active)
+        });
+        set!(request; if_match = options.condition.etag());
+        request.send().await
+    };
+    print(output, &session.call(update).await?)
+}
+
+/// Prints one user.
+pub fn print(output: &Output, user: &User) -> Result<(), Failure> {
+    output.print(user, TITLES, slice::from_ref(user).iter().map(row))
+}
+
+const TITLES: [&str; 7] = [
+    "ID", "EMAIL", "NAME", "ROLE", "ACTIVE", "CREATED", "VERSION",
+];
+
+fn row(user: &User) -> [String; 7] {
+    [
+        user.id.to_string(),
+        user.email.clone(),
+        user.full_name.clone(),
+        user.role.to_string(),
+        if user.is_active { "yes" } else { "no" }.to_owned(),
+        user.created_at.format("%F %T").to_string(),
+        user.version.to_string(),
+    ]
+}

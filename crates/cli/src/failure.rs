@@ -1,0 +1,158 @@
+//! Why a command failed: what is said about it, and the exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use roster_client::types::Problem;
+use roster_client::{ConnectError, Error, ErrorExt};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// There is no token for this URL, or none that still is good.
+    SignedOut(&'static str),
+    /// The call failed.
+    Call(Box<Error<Problem>>),
+    /// The URL or the token makes no client.
+    Connect(ConnectError),
+    /// Something on this machine.
+    Local(String),
+}
+
+impl Failure {
+    /// A failure at something on this machine.
+    pub fn local(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::Local(format!("{what}: {error}"))
+    }
+
+    /// Says what happened on standard error.
+    pub fn tell(&self) {
+        eprintln!("error: {}", self.message());
+    }
+
+    /// As `--help` lists them.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Connect(ConnectError::Base) => 2,
+            Self::SignedOut(_) => 3,
+            Self::Call(error) => match error.status().map(|status| status.as_u16()) {
+                Some(401) => 3,
+                Some(404) => 4,
+                Some(429 | 502 | 503 | 504) => 5,
+                None if matches!(**error, Error::CommunicationError(_)) => 5,
+                _ => 1,
+            },
+            Self::Connect(_) | Self::Local(_) => 1,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::SignedOut(why) => format!("{why}; sign in with `roster login`"),
+            Self::Call(error) => call(error),
+            Self::Connect(error) => error.to_string(),
+            Self::Local(message) => message.clone(),
+        }
+    }
+}
+
+impl From<Error<Problem>> for Failure {
+    fn from(error: Error<Problem>) -> Self {
+        Self::Call(Box::new(error))
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Local(error.to_string())
+    }
+}
+
+fn call(error: &Error<Problem>) -> String {
+    match error {
+        Error::ErrorResponse(problem) => {
+            let errors = problem.errors.iter();
+            let errors = errors.map(|error| format!("\n  {}: {}", error.pointer, error.detail));
+            let wait = error.retry_after().map_or_else(String::new, |wait| {
+                format!("\n  try again in {} s", wait.as_secs())
+            });
+            format!(
+                "{} ({}, request {}){}{wait}",
+                problem.detail,
+                problem.code,
+                problem.request_id,
+                errors.collect::<String>(),
+            )
+        }
+        Error::CommunicationError(error) => {
+            let mut message = "the server cannot be reached".to_owned();
+            let mut cause: Option<&dyn std::error::Error> = Some(error);
+            while let Some(error) = cause {
+                message = format!("{message}: {error}");
+                cause = error.source();
+            }
+            message
+        }
+        Error::UnexpectedResponse(answer) => {
+            format!("the server answered {}", answer.status())
+        }
+        Error::InvalidResponsePayload(_, error) => {
+            format!("the answer is not one of Roster: {error}")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roster_client::types::{FieldError, Problem};
+    use roster_client::{ConnectError, Error};
+
+    use super::Failure;
+
+    fn refused(status: u16) -> Failure {
+        let problem = serde_json::json!({
+            "type": "about:blank", "title": "", "status": status, "detail": "No.", "instance": "/",
+            "code": "some_code", "request_id": "r1",
+        });
+        let mut problem: Problem = serde_json::from_value(problem).unwrap();
+        problem.errors.push(FieldError {
+            detail: "is taken".into(),
+            pointer: "#/email".into(),
+        });
+        let answer = roster_client::ResponseValue::new(
+            problem,
+            status.try_into().unwrap(),
+            Default::default(),
+        );
+        Error::ErrorResponse(answer).into()
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_the_help() {
+        for (status, code) in [(409, 1), (500, 1), (401, 3), (404, 4), (429, 5), (503, 5)] {
+            assert_eq!(refused(status).code(), code, "{status}");
+        }
+        assert_eq!(Failure::SignedOut("").code(), 3);
+        assert_eq!(Failure::Connect(ConnectError::Base).code(), 2);
+        assert_eq!(Failure::local("a", "b").code(), 1);
+    }
+
+    #[test]
+    fn a_problem_is_told_with_its_request_and_its_fields() {
+        assert_eq!(
+            refused(422).message(),
+            "No. (some_code, request r1)\n  #/email: is taken"
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! Calls as whoever is signed in; an access token that is over is exchanged once.
+
+use roster_client::types::Problem;
+use roster_client::{Client, Error};
+
+use crate::credentials::{Credentials, Tokens};
+use crate::failure::Failure;
+
+/// The server, and who is signed in there.
+pub struct Session {
+    url: String,
+    credentials: Credentials,
+    /// From `ROSTER_TOKEN`: there is nothing to exchange it with.
+    given: Option<String>,
+}
+
+type Called<T> = Result<T, Error<Problem>>;
+
+impl Session {
+    /// The session at this server.
+    pub fn new(url: String) -> Result<Self, Failure> {
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            credentials: Credentials::of_user()?,
+            given: std::env::var("ROSTER_TOKEN")
+                .ok()
+                .filter(|token| !token.is_empty()),
+        })
+    }
+
+    /// A client for nobody.
+    pub fn nobody(&self) -> Result<Client, Failure> {
+        Ok(Client::new(&self.url)?)
+    }
+
+    /// Keeps new tokens.
+    pub fn keep(&self, tokens: Tokens) -> Result<(), Failure> {
+        self.credentials.lock()?.set(&self.url, Some(tokens))
+    }
+
+    /// Forgets the tokens.
+    pub fn forget(&self) -> Result<(), Failure> {
+        self.credentials.lock()?.set(&self.url, None)
+    }
+
+    /// Makes a call as who is signed in, and again with a new token when the first was refused.
+    pub async fn call<T>(&self, call: impl AsyncFn(Client) -> Called<T>) -> Result<T, Failure> {
+        if let Some(token) = &self.given {
+            return Ok(call(Client::signed_in(&self.url, token)?).await?);
+        }
+        let tokens = self.credentials.get(&self.url)?;
+        let token = tokens
+            .ok_or(Failure::SignedOut("nobody is signed in here"))?
+            .access_token;
+        match call(Client::signed_in(&self.url, &token)?).await {
+            Err(error) if is_unauthorized(&error) => {
+                let token = self.refresh(&token).await?;
+                Ok(call(Client::signed_in(&self.url, &token)?).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// A token in place of one that was refused. A refresh token works once and a second use ends
+    /// the session: hence the lock, and the look at what another run may have got meanwhile.
+    async fn refresh(&self, refused: &str) -> Result<String, Failure> {
+        const OVER: Failure = Failure::SignedOut("the session is over");
+        let lock = self.credentials.lock()?;
+        let tokens = self.credentials.get(&self.url)?.ok_or(OVER)?;
+        if tokens.access_token != refused {
+            return Ok(tokens.access_token);
+        }
+        let refresh = self.nobody()?;
+        let refresh = refresh
+            .refresh()
+            .body_map(|body| body.refresh_token(tokens.refresh_token));
+        let fresh = match refresh.send().await {
+            Err(error) if is_unauthorized(&error) => {
+                lock.set(&self.url, None)?;
+                return Err(OVER);
+            }
+            other => other?.into_inner(),
+        };
+        let token = fresh.access_token.clone();
+        // Before its first use: the old refresh token is spent.
+        lock.set(&self.url, Some(fresh.into()))?;
+        Ok(token)
+    }
+}
+
+impl From<roster_client::types::Tokens> for Tokens {
+    fn from(tokens: roster_client::types::Tokens) -> Self {
+        Self {
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token,
+        }
+    }
+}
+
+fn is_unauthorized(error: &Error<Problem>) -> bool {
+    error.status().is_some_and(|status| status.as_u16() == 401)
+}
