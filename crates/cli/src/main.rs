@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let session = Session::new(arguments.url)?;
+    let session = Session::new(&arguments.url);
     let output = Output::new(arguments.output);
     match arguments.command {
         Command::Login(login) => commands::sign_in::login(&session, login).await,

@@ -9,7 +9,6 @@ use crate::failure::Failure;
 /// The server, and who is signed in there.
 pub struct Session {
     url: String,
-    credentials: Credentials,
     /// From `ROSTER_TOKEN`: there is nothing to exchange it with.
     given: Option<String>,
 }
@@ -18,14 +17,12 @@ type Called<T> = Result<T, Error<Problem>>;
 
 impl Session {
     /// The session at this server.
-    pub fn new(url: String) -> Result<Self, Failure> {
-        Ok(Self {
+    pub fn new(url: &str) -> Self {
+        let given = std::env::var("ROSTER_TOKEN").ok();
+        Self {
             url: url.trim_end_matches('/').to_owned(),
-            credentials: Credentials::of_user()?,
-            given: std::env::var("ROSTER_TOKEN")
-                .ok()
-                .filter(|token| !token.is_empty()),
-        })
+            given: given.filter(|token| !token.is_empty()),
+        }
     }
 
     /// A client for nobody.
@@ -35,12 +32,15 @@ impl Session {
 
     /// Keeps new tokens.
     pub fn keep(&self, tokens: Tokens) -> Result<(), Failure> {
-        self.credentials.lock()?.set(&self.url, Some(tokens))
+        Credentials::of_user()?.lock()?.set(&self.url, Some(tokens))
     }
 
-    /// Forgets the tokens.
+    /// Forgets the tokens, unless it was another that was used.
     pub fn forget(&self) -> Result<(), Failure> {
-        self.credentials.lock()?.set(&self.url, None)
+        match self.given {
+            Some(_) => Ok(()),
+            None => Credentials::of_user()?.lock()?.set(&self.url, None),
+        }
     }
 
     /// Makes a call as who is signed in, and again with a new token when the first was refused.
@@ -48,7 +48,7 @@ impl Session {
         if let Some(token) = &self.given {
             return Ok(call(Client::signed_in(&self.url, token)?).await?);
         }
-        let tokens = self.credentials.get(&self.url)?;
+        let tokens = Credentials::of_user()?.get(&self.url)?;
         let token = tokens
             .ok_or(Failure::SignedOut("nobody is signed in here"))?
             .access_token;
@@ -65,8 +65,9 @@ impl Session {
     /// the session: hence the lock, and the look at what another run may have got meanwhile.
     async fn refresh(&self, refused: &str) -> Result<String, Failure> {
         const OVER: Failure = Failure::SignedOut("the session is over");
-        let lock = self.credentials.lock()?;
-        let tokens = self.credentials.get(&self.url)?.ok_or(OVER)?;
+        let credentials = Credentials::of_user()?;
+        let lock = credentials.lock()?;
+        let tokens = credentials.get(&self.url)?.ok_or(OVER)?;
         if tokens.access_token != refused {
             return Ok(tokens.access_token);
         }

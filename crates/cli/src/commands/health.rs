@@ -4,9 +4,10 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Session;
 
-/// Shows whether the server and what it needs are up. A server that is not ready is unavailable.
+/// Shows whether the server and what it needs are up; fails when the server is not ready.
 pub async fn run(session: &Session, output: &Output) -> Result<(), Failure> {
-    let health = session.nobody()?.ready().send().await?.into_inner();
+    let nobody = session.nobody()?;
+    let health = nobody.health().send().await?.into_inner();
     let checks = health.checks.clone();
     let [postgres, redis] =
         checks.map_or_else(Default::default, |checks| [checks.postgres, checks.redis]);
@@ -16,5 +17,7 @@ pub async fn run(session: &Session, output: &Output) -> Result<(), Failure> {
         postgres,
         redis,
     ];
-    output.print(&health, ["STATUS", "VERSION", "POSTGRES", "REDIS"], [row])
+    output.print(&health, ["STATUS", "VERSION", "POSTGRES", "REDIS"], [row])?;
+    nobody.ready().send().await?;
+    Ok(())
 }

@@ -83,7 +83,8 @@ async fn create(session: &Session, output: &Output, options: CreateUser) -> Resu
         set!(request; idempotency_key = options.idempotency_key.clone());
         request.send().await
     };
-    print(output, &session.call(create).await?)
+    let user = session.call(create).await?;
+    print(output, &user)
 }
 
 async fn update(session: &Session, output: &Output, options: UpdateUser) -> Result<(), Failure> {
@@ -97,7 +98,8 @@ async fn update(session: &Session, output: &Output, options: UpdateUser) -> Resu
         set!(request; if_match = options.condition.etag());
         request.send().await
     };
-    print(output, &session.call(update).await?)
+    let user = session.call(update).await?;
+    print(output, &user)
 }
 
 /// Prints one user.
