@@ -50,6 +50,8 @@ pub enum Format {
 #[derive(Subcommand)]
 pub enum Command {
     /// Signs in and keeps the tokens.
+    ///
+    /// The password comes from ROSTER_PASSWORD, from a prompt, or from a line of standard input.
     Login(Login),
     /// Ends the session and forgets its tokens.
     Logout,
@@ -68,7 +70,6 @@ pub enum Command {
     Health,
 }
 
-/// The password comes from ROSTER_PASSWORD, from a prompt, or from a line of standard input.
 #[derive(Args)]
 pub struct Login {
     /// Asked for when it is not given.
@@ -150,12 +151,16 @@ pub struct ListUsers {
 /// Creates a user.
 #[derive(Args)]
 pub struct CreateUser {
+    /// What the user signs in with.
     #[arg(long)]
     pub email: String,
+    /// What the user is called.
     #[arg(long)]
     pub full_name: String,
+    /// What the user may do: user or admin.
     #[arg(long, value_parser = role)]
     pub role: Option<Role>,
+    /// Whether the user may sign in.
     #[arg(long)]
     pub is_active: Option<bool>,
     /// Gives the user a password: from ROSTER_NEW_PASSWORD, from a prompt, or from a line of standard
@@ -171,12 +176,16 @@ pub struct CreateUser {
 #[group(id = "changes", required = true, multiple = true, args = ["email", "full_name", "role", "is_active"])]
 pub struct UpdateUser {
     pub id: Uuid,
+    /// What the user signs in with.
     #[arg(long)]
     pub email: Option<String>,
+    /// What the user is called.
     #[arg(long)]
     pub full_name: Option<String>,
+    /// What the user may do: user or admin.
     #[arg(long, value_parser = role)]
     pub role: Option<Role>,
+    /// Whether the user may sign in.
     #[arg(long)]
     pub is_active: Option<bool>,
     #[command(flatten)]
