@@ -81,7 +81,7 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
         .env("ROSTER_DATABASE_URL", &database)
         .env("ROSTER_REDIS_URL", &cache)
         .env("ROSTER_DEVHOST", devhost_path())
-        .env("ROSTER_CLI", devhost_path().with_file_name("roster"));
+        .env("ROSTER_CLI", devhost_path().with_file_name("roster"))
         .env("ROSTER_SCHEMATHESIS", schemathesis);
     let notes = dir.join("answers");
     fs::create_dir(&notes)?;

@@ -36,14 +36,14 @@ impl<T: ToSchema> PartialSchema for List<T> {
             .description(Some(
                 "The cursor of the next page, or `null` on the last one.",
             ))
-            .example(Some("bMZpGdS8OClTVhS6nDBbIvDt".into()));
+            .examples(["bMZpGdS8OClTVhS6nDBbIvDt"]);
         let total = ObjectBuilder::new()
             .schema_type(Type::Integer)
             .minimum(Some(0))
             .description(Some(
                 "How many there are on all pages, when `include_total` asks.",
             ))
-            .example(Some(57.into()));
+            .examples([57]);
         let list = ObjectBuilder::new()
             .description(Some("A page of a list."))
             .property(
