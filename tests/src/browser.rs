@@ -60,7 +60,9 @@ impl Browser {
         command.env("TMPDIR", profile.path());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut browser = Self {
-            http: reqwest::Client::builder().no_proxy().build()?,
+            http: roster_client::http("http://127.0.0.1")?
+                .no_proxy()
+                .build()?,
             driver: format!("127.0.0.1:{port}"),
             session: String::new(),
             _process: Process::spawn(&mut command, STOP)?,

@@ -30,7 +30,8 @@ async fn check(caller: &str) {
     command
         .arg("--config-file")
         .arg(files.join("schemathesis.toml"))
-        .args(["run", "--continue-on-failure", "--max-examples", &examples])
+        .args(["run", "--checks", "all", "--continue-on-failure"])
+        .args(["--max-examples", &examples])
         .arg(format!("{url}/api/openapi.json"))
         .current_dir(own_files.path())
         .env("PYTHONPATH", &files)

@@ -19,7 +19,7 @@ pub fn text(url: &str, admin: &Admin) -> String {
     let bearer = "-H \"Authorization: Bearer $TOKEN\"";
     format!(
         "\nRoster serves at {url}\n  users   {api}/users\n  login   {api}/auth/login\n  \
-         health  {api}/health\n\n{password}\nLog in:\n  \
+         health  {api}/health\n  docs    {url}/api/docs\n\n{password}\nLog in:\n  \
          TOKEN=$(curl -s {api}/auth/login {json} \
          -d '{{\"email\":\"{email}\",\"password\":\"'\"$PASSWORD\"'\"}}' \
          | sed -n 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/p')\n\
