@@ -149,9 +149,12 @@ fn refusal(status: u16, problems: &[Problem]) -> Result<Response> {
     let content = ContentBuilder::new()
         .schema(Some(narrowed(status, problems)))
         .examples_from_iter(examples);
-    let codes: Vec<_> = problems.iter().map(|p| format!("`{}`", p.code())).collect();
+    let described = problems
+        .iter()
+        .map(|problem| format!("- `{}`: {}", problem.code(), problem.detail()));
+    let description = described.collect::<Vec<_>>().join("\n");
     let mut response = ResponseBuilder::new()
-        .description(codes.join(", "))
+        .description(description)
         .content("application/problem+json", content.build())
         .build();
     for (name, _) in problems.iter().flat_map(Problem::headers) {

@@ -169,6 +169,10 @@ impl Problem {
         self.code
     }
 
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The headers that go with it.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
