@@ -108,17 +108,19 @@ impl<'a> Schemas<'a> {
     fn properties(&self, at: &str, old: &'a Value, new: &'a Value, found: &mut Vec<String>) {
         for (name, property) in object(old, "/properties") {
             let at = format!("{at}.{name}");
-            match new
-                .get("properties")
-                .and_then(|properties| properties.get(name))
-            {
-                Some(now) => self.compare(&at, property, now, found),
-                None => found.push(format!("{at} was removed")),
-            }
-            let (before, now) = (is_required(old, name), is_required(new, name));
-            match self.direction {
-                Direction::Request if now && !before => found.push(format!("{at} is now required")),
-                Direction::Answer if before && !now => {
+            let now = new.get("properties").and_then(|all| all.get(name));
+            let Some(now) = now else {
+                found.push(format!("{at} was removed"));
+                continue;
+            };
+            self.compare(&at, property, now, found);
+            match (
+                self.direction,
+                is_required(old, name),
+                is_required(new, name),
+            ) {
+                (Direction::Request, false, true) => found.push(format!("{at} is now required")),
+                (Direction::Answer, true, false) => {
                     found.push(format!("{at} is not always there any more"));
                 }
                 _ => {}
