@@ -1,0 +1,33 @@
+#!/bin/sh
+# Writes PgBouncer's files from the environment and starts it.
+set -eu
+umask 077
+cd /run/pgbouncer
+printf '"%s" "%s"\n' "$PGUSER" "$PGPASSWORD" >userlist.txt
+
+case $SSLMODE in
+require) tls=verify-full ;; # what the app means by it
+*) tls=$SSLMODE ;;
+esac
+cat >pgbouncer.ini <<INI
+[databases]
+$PGDATABASE = host=$PGHOST port=$PGPORT dbname=$PGDATABASE
+
+[pgbouncer]
+listen_addr = 0.0.0.0
+listen_port = 5432
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = /run/pgbouncer/userlist.txt
+; Every use case is one statement, so a server connection is needed for that long only.
+pool_mode = transaction
+; Spin prepares each statement under a name.
+max_prepared_statements = 200
+default_pool_size = 40
+max_client_conn = 2000
+; Beyond the app's own deadline nobody waits any more.
+query_wait_timeout = 5
+server_tls_sslmode = $tls
+server_tls_ca_file = /etc/roots/ca-certificates.crt
+INI
+exec pgbouncer pgbouncer.ini
