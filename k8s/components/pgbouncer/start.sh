@@ -23,7 +23,7 @@ auth_file = /run/pgbouncer/userlist.txt
 pool_mode = transaction
 ; Spin prepares each statement under a name.
 max_prepared_statements = 200
-default_pool_size = 40
+default_pool_size = 30
 max_client_conn = 2000
 ; Beyond the app's own deadline nobody waits any more.
 query_wait_timeout = 5
