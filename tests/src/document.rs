@@ -20,20 +20,11 @@ static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::read);
 /// Panics when the document describes the operation but not this answer.
 #[track_caller]
 pub fn check(reply: &Reply) {
-    let Some((operation, responses)) = DOCUMENT.operation(reply) else {
-        return;
-    };
-    let status = reply.status.to_string();
-    let answer = DOCUMENT.resolve(&responses[&status]);
-    assert!(
-        answer.is_object(),
-        "{operation} documents no {status}: {reply}"
-    );
-    DOCUMENT.check_headers(operation, answer, reply);
-    DOCUMENT.check_body(operation, answer, reply);
-    let problem = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
-    let code = problem["code"].as_str().unwrap_or("-");
-    DOCUMENT.note(format!("{operation} {status} {code}"));
+    match DOCUMENT.describes(reply) {
+        Ok(Some(answer)) => DOCUMENT.note(answer),
+        Ok(None) => {}
+        Err(problem) => panic!("{problem}: {reply}"),
+    }
 }
 
 struct Document {
@@ -94,6 +85,25 @@ impl Document {
         Some((operation["operationId"].as_str()?, &operation["responses"]))
     }
 
+    /// `<operation> <status> <code or ->` for an answer that is described, `None` for one of no
+    /// operation, and else how it differs.
+    fn describes(&self, reply: &Reply) -> Result<Option<String>, String> {
+        let Some((operation, responses)) = self.operation(reply) else {
+            return Ok(None);
+        };
+        let status = reply.status.to_string();
+        let answer = self.resolve(&responses[&status]);
+        if !answer.is_object() {
+            return Err(format!("{operation} documents no {status}"));
+        }
+        self.describes_headers(answer, reply)
+            .and_then(|()| self.describes_body(operation, answer, reply))
+            .map_err(|problem| format!("{operation} {status}: {problem}"))?;
+        let body = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
+        let code = body["code"].as_str().unwrap_or("-");
+        Ok(Some(format!("{operation} {status} {code}")))
+    }
+
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         let reference = value["$ref"].as_str();
         reference
@@ -102,47 +112,35 @@ impl Document {
     }
 
     /// Of the headers that the document knows, an answer has only those that it names there.
-    #[track_caller]
-    fn check_headers(&self, operation: &str, answer: &Value, reply: &Reply) {
-        let known = self.json["components"]["headers"]
-            .as_object()
-            .expect("headers");
-        for name in known.keys().filter(|name| reply.header(name).is_some()) {
-            assert!(
-                answer["headers"].get(name).is_some(),
-                "{operation} does not document {name}: {reply}"
-            );
+    fn describes_headers(&self, answer: &Value, reply: &Reply) -> Result<(), String> {
+        let known = self.json["components"]["headers"].as_object();
+        let mut sent = known.into_iter().flat_map(|headers| headers.keys());
+        let named = |name: &&String| answer["headers"].get(name.as_str()).is_some();
+        match sent.find(|name| reply.header(name).is_some() && !named(name)) {
+            Some(name) => Err(format!("the header {name} is not documented")),
+            None => Ok(()),
         }
     }
 
-    #[track_caller]
-    fn check_body(&self, operation: &str, answer: &Value, reply: &Reply) {
+    fn describes_body(&self, operation: &str, answer: &Value, reply: &Reply) -> Result<(), String> {
         let contents = answer["content"].as_object();
         let Some((media_type, content)) = contents.and_then(|all| all.iter().next()) else {
-            assert!(
-                reply.body.is_empty(),
-                "{operation} documents no body: {reply}"
-            );
-            return;
+            let none = reply.body.is_empty();
+            return none.then_some(()).ok_or("no body is documented".into());
         };
-        assert_eq!(
-            reply.header("content-type"),
-            Some(media_type.as_str()),
-            "{reply}"
-        );
+        if reply.header("content-type") != Some(media_type) {
+            return Err(format!("{media_type} is documented"));
+        }
         if !media_type.ends_with("json") || reply.body.is_empty() {
-            return;
+            return Ok(());
         }
         let validator = self.validator(&format!("{operation} {}", reply.status), content);
-        let body = reply.json();
-        let errors: Vec<_> = validator
-            .iter_errors(&body)
+        let body = serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
+        let errors = validator.iter_errors(&body);
+        let errors: Vec<_> = errors
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
-        assert!(
-            errors.is_empty(),
-            "{operation} documents another body: {errors:#?}\n{reply}"
-        );
+        errors.is_empty().then_some(()).ok_or(errors.join("\n"))
     }
 
     fn validator(&self, name: &str, content: &Value) -> Arc<Validator> {
@@ -175,4 +173,61 @@ fn fits(template: &str, path: &str) -> bool {
         && template
             .zip(path)
             .all(|(part, given)| part == given || (part.starts_with('{') && !given.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DOCUMENT;
+    use crate::Reply;
+    use reqwest::Method;
+    use reqwest::header::{HeaderMap, HeaderName};
+    use serde_json::{Value, json};
+
+    fn said(path: &str, status: u16, headers: &[(&str, &str)], body: &Value) -> String {
+        let pairs = headers.iter().map(|(name, value)| {
+            let name: HeaderName = name.parse().unwrap();
+            (name, value.parse().unwrap())
+        });
+        let described = DOCUMENT.describes(&Reply {
+            method: Method::GET,
+            path: path.into(),
+            status,
+            headers: HeaderMap::from_iter(pairs),
+            body: if body.is_null() {
+                Vec::new()
+            } else {
+                body.to_string().into()
+            },
+        });
+        described.map_or_else(|problem| problem, |answer| format!("{answer:?}"))
+    }
+
+    #[test]
+    fn an_answer_is_described_to_the_last_member_and_header() {
+        let json = ("content-type", "application/json");
+        let health = json!({
+            "status": "alive", "service": "roster", "version": "1", "timestamp": "2026-01-01T00:00:00Z",
+        });
+        let live = "/api/v1/health/live";
+        assert_eq!(said(live, 200, &[json], &health), "Some(\"live 200 -\")");
+        let mut more = health.clone();
+        more["uptime"] = 5.into();
+        assert!(said(live, 200, &[json], &more).contains("uptime"));
+        let mut less = health.clone();
+        less.as_object_mut().unwrap().remove("version");
+        assert!(said(live, 200, &[json], &less).contains("\"version\" is a required property"));
+        let mut other = health.clone();
+        other["timestamp"] = "yesterday".into();
+        assert!(said(live, 200, &[json], &other).contains("date-time"));
+        let tag = ("etag", "\"v1\"");
+        assert!(said(live, 200, &[json, tag], &health).contains("the header ETag"));
+        assert!(said(live, 200, &[], &health).contains("application/json is documented"));
+        assert_eq!(said(live, 418, &[json], &health), "live documents no 418");
+        let me = "/api/v1/users/me";
+        assert_eq!(
+            said(me, 304, &[tag], &Value::Null),
+            "Some(\"get_me 304 -\")"
+        );
+        assert_eq!(said("/api/v1/teams", 200, &[json], &health), "None");
+    }
 }
