@@ -126,17 +126,21 @@ impl Passwords {
 
     /// Sets the password of the token's user, whose sessions all end.
     pub async fn reset(&self, token: &str, new: &Password, request_id: &str) -> Result<(), Error> {
-        let refused = || invalid("token", "is not a token that can be used (any more)");
-        let token = OpaqueToken::parse(token).ok_or_else(refused)?;
+        let token = OpaqueToken::parse(token).ok_or_else(unusable_token)?;
         // Before the hash, which is what a flood of made-up tokens would be after.
         if !store::is_usable(&*self.database, &token).await? {
-            return Err(refused());
+            return Err(unusable_token());
         }
         let new = self.new.hash("new_password", new).await?;
         let user = store::reset(&*self.database, &token, &new, request_id).await?;
-        self.cache.replace(&user.ok_or_else(refused)?).await;
+        self.cache.replace(&user.ok_or_else(unusable_token)?).await;
         Ok(())
     }
+}
+
+/// A reset token that was never one, is spent, replaced or over: it is not said which.
+pub fn unusable_token() -> Error {
+    invalid("token", "is not a token that can be used (any more)")
 }
 
 fn wrong(field: &str) -> Error {

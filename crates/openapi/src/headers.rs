@@ -1,5 +1,6 @@
 //! The headers that answers and requests share, each described once.
 
+use serde_json::Value;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Required, Type};
@@ -58,11 +59,9 @@ pub const REQUEST_ID_EXAMPLE: &str = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13";
 /// `components.headers`.
 pub fn components() -> impl Iterator<Item = (String, RefOr<Header>)> {
     ANSWERED.into_iter().map(|(name, description, example)| {
-        let number = name == "Retry-After";
-        let schema_type = if number { Type::Integer } else { Type::String };
-        let example = match example.parse::<u32>() {
-            Ok(value) if number => value.into(),
-            _ => example.into(),
+        let (schema_type, example): (_, Value) = match example.parse::<u32>() {
+            Ok(number) => (Type::Integer, number.into()),
+            Err(_) => (Type::String, example.into()),
         };
         let header = HeaderBuilder::new()
             .schema(Some(ObjectBuilder::new().schema_type(schema_type)))

@@ -1,6 +1,7 @@
 //! What each endpoint refuses by itself, beside what its gate and its extractors do.
 
-use accounts::{Error, FieldError};
+use accounts::Error;
+use accounts::passwords::unusable_token;
 use web::Problem;
 use web::endpoints::Endpoint;
 
@@ -51,14 +52,7 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
             unavailable(),
         ],
         Endpoint::Refresh => vec![Error::BadRefreshToken, unavailable()],
-        Endpoint::ResetPassword => vec![
-            Error::Invalid(vec![FieldError::new(
-                "token",
-                "is not a token that can be used (any more)",
-            )]),
-            Error::Busy,
-            unavailable(),
-        ],
+        Endpoint::ResetPassword => vec![unusable_token(), Error::Busy, unavailable()],
         Endpoint::Ready | Endpoint::Metrics => vec![unavailable()],
     };
     errors.into_iter().map(Problem::from).collect()

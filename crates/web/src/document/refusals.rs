@@ -1,7 +1,10 @@
 //! What the extractors and the gate answer when they refuse, for the documentation: the problem
 //! documents themselves, so that what is documented is what is sent.
 
-use accounts::FieldError;
+use accounts::email::Email;
+use accounts::idempotency::IdempotencyKey;
+use accounts::users::list::{ListParameters, ListQuery};
+use accounts::{Error, FieldError};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use serde::de::IgnoredAny;
 
@@ -32,21 +35,23 @@ impl Part {
                 body::incomplete(),
                 problem::too_large(),
                 body::not_a_form(),
-                invalid("username", "must have the form name@example.com"),
+                no_email("username"),
             ],
-            Self::Query => vec![invalid("limit", "must be a whole number of at least 1")],
+            Self::Query => no_limit().into_iter().collect(),
             Self::IfNoneMatch => entity_tags(&IF_NONE_MATCH),
             Self::IfMatch => {
                 let mut refusals = entity_tags(&IF_MATCH);
-                refusals.push(accounts::Error::Stale.into());
+                refusals.push(Error::Stale.into());
                 refusals.push(Problem::precondition_required());
                 refusals
             }
-            Self::IdempotencyKey => vec![
-                idempotency::malformed("Idempotency-Key must be 1 to 255 visible ASCII characters"),
-                accounts::Error::KeyInFlight.into(),
-                accounts::Error::KeyReused.into(),
-            ],
+            Self::IdempotencyKey => {
+                let malformed = IdempotencyKey::parse("").err();
+                let mut refusals: Vec<_> =
+                    malformed.map(idempotency::malformed).into_iter().collect();
+                refusals.extend([Error::KeyInFlight, Error::KeyReused].map(Problem::from));
+                refusals
+            }
         }
     }
 }
@@ -55,12 +60,24 @@ fn of_json(other_type: Problem) -> Vec<Problem> {
     let malformed = body::parse::<IgnoredAny>(b"{\"email\":").err();
     let mut refusals = vec![body::incomplete(), problem::too_large(), other_type];
     refusals.extend(malformed);
-    refusals.push(invalid("email", "must have the form name@example.com"));
+    refusals.push(no_email("email"));
     refusals
 }
 
-fn invalid(field: &str, detail: &'static str) -> Problem {
-    Problem::invalid(vec![FieldError::new(field, detail)])
+/// What is said of a value that is no email.
+fn no_email(field: &str) -> Problem {
+    let detail = Email::parse("ada").err();
+    let errors = detail.map(|detail| FieldError::new(field, detail));
+    Problem::invalid(errors.into_iter().collect())
+}
+
+/// What is said of a parameter that is no number.
+fn no_limit() -> Option<Problem> {
+    let parameters = ListParameters {
+        limit: Some("none".into()),
+        ..ListParameters::default()
+    };
+    ListQuery::parse(&parameters).err().map(Problem::from)
 }
 
 /// What the gate refuses, by the endpoint's row in the table, and what any handler may run into.
