@@ -3,7 +3,8 @@
 //! A call takes an idle connection for itself. Without one, another is opened while there is room,
 //! and when there is none the call shares. It never waits until a connection is given back: a
 //! request must not await what another one completes. Hence also the std `Mutex`, never held
-//! across an await.
+//! across an await. What a burst opened is let go of soon after it: the instances of a component
+//! share the connections that the host allows.
 
 use std::cmp::Reverse;
 use std::future::Future;
@@ -29,6 +30,8 @@ struct State<C> {
     slots: Vec<Slot<C>>,
     /// How many calls are opening one.
     opening: usize,
+    /// Whether somebody calls [`Held::release`] from time to time.
+    is_watched: bool,
 }
 
 struct Slot<C> {
@@ -73,8 +76,33 @@ impl<C> Held<C> {
                 generation: 0,
                 slots: Vec::new(),
                 opening: 0,
+                is_watched: false,
             }),
         }
+    }
+
+    /// Whether more than one is held and nobody watches over them: the caller has to, and calls
+    /// [`release`](Self::release) until that says that it is enough.
+    pub(crate) fn needs_watching(&self) -> bool {
+        let mut state = self.state();
+        let needed = !state.is_watched && state.slots.len() > 1;
+        state.is_watched |= needed;
+        needed
+    }
+
+    /// Lets go of the connections that were not used for `unused`, except the last one. False when
+    /// no more than one is held any more: nobody watches from then on.
+    pub(crate) fn release(&self, unused: Duration) -> bool {
+        let mut state = self.state();
+        let now = Instant::now();
+        while state.slots.len() > 1 {
+            let Some(index) = state.unused(now, unused) else {
+                break;
+            };
+            state.slots.swap_remove(index);
+        }
+        state.is_watched = state.slots.len() > 1;
+        state.is_watched
     }
 
     /// The connection for a call: an idle one, a new one, or one to share. `None` when `deadline`
@@ -154,6 +182,15 @@ impl<C> State<C> {
         self.slots
             .iter_mut()
             .min_by_key(|slot| (slot.has_stalled(now), slot.calls, Reverse(slot.moved)))
+    }
+
+    /// The one of no call that was used last the longest time ago, at least `unused`.
+    fn unused(&self, now: Instant, unused: Duration) -> Option<usize> {
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter(|(_, slot)| slot.calls == 0 && now.duration_since(slot.moved) >= unused)
+            .min_by_key(|(_, slot)| slot.moved)
+            .map(|(index, _)| index)
     }
 
     fn slot(&self, connection: &Arc<C>) -> Option<usize> {

@@ -169,3 +169,26 @@ async fn what_cannot_be_opened_is_done_without_where_there_is_one_to_share() {
     assert_eq!(number(&shared.unwrap().unwrap()), number(&first));
     assert_eq!(held.state().opening, 0);
 }
+
+#[tokio::test]
+async fn what_a_burst_opened_is_let_go_of_when_it_is_unused() {
+    let held = idle(4, 4).await;
+    assert!(held.needs_watching());
+    assert!(!held.needs_watching(), "one watches");
+    assert!(held.release(Duration::from_secs(60)), "used just now");
+    assert_eq!(held.state().slots.len(), 4);
+    assert!(!held.release(Duration::ZERO), "one is enough");
+    assert_eq!(number(&take(&held, 9).await), 4);
+    assert!(!held.needs_watching());
+}
+
+#[tokio::test]
+async fn what_is_in_use_is_not_let_go_of() {
+    let held = idle(4, 4).await;
+    let busy = [take(&held, 9).await, take(&held, 9).await];
+    assert!(held.release(Duration::ZERO));
+    assert_eq!(held.state().slots.len(), 2);
+    drop(busy);
+    assert!(!held.release(Duration::ZERO));
+    assert_eq!(held.state().slots.len(), 1);
+}

@@ -2,7 +2,8 @@
 //!
 //! The instance holds a few connections, opened when they are needed first. A statement has one to
 //! itself, so that it can wait for a lock without making others wait; only when all are busy does
-//! it share one. A connection is dropped when it is lost and when a deadline passes.
+//! it share one. A connection is dropped when it is lost and when a deadline passes; all but one
+//! are given back when they were not used for a moment.
 //!
 //! When is a statement sent a second time? The host prepares every statement and then executes it,
 //! and says "closed" for a connection that was lost during either, so the error alone does not
@@ -31,6 +32,10 @@ pub use stream::RowStream;
 /// instances, 256 requests. Beyond that, opening one waits until another is given back.
 const CONNECTIONS: usize = 4;
 
+/// How long all but one may be unused before they are given back. Bursts are served by many short-
+/// lived instances, and what each still held would keep the next ones from opening their first.
+const UNUSED: Duration = Duration::from_millis(50);
+
 /// How long an abandoned statement may still run: the role's `statement_timeout`.
 const ABANDONED: Duration = Duration::from_secs(5);
 
@@ -38,7 +43,7 @@ const ABANDONED: Duration = Duration::from_secs(5);
 pub struct HostPostgres {
     dsn: String,
     deadline: Duration,
-    held: Held<host::Connection>,
+    held: Arc<Held<host::Connection>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -55,7 +60,7 @@ impl HostPostgres {
         Self {
             dsn,
             deadline,
-            held: Held::new(CONNECTIONS),
+            held: Arc::new(Held::new(CONNECTIONS)),
         }
     }
 
@@ -104,7 +109,24 @@ impl HostPostgres {
     async fn connection(&self, timer: &mut Timer) -> Result<InUse<'_, host::Connection>, Error> {
         let patience = wait(self.deadline / 3);
         let found = self.held.connection(self.open(), patience, timer).await;
+        self.watch();
         found.ok_or(Error::Timeout(self.deadline))?
+    }
+
+    /// Gives back what a burst has opened, once it is over.
+    fn watch(&self) {
+        if !self.held.needs_watching() {
+            return;
+        }
+        let held = self.held.clone();
+        wit_bindgen::spawn(async move {
+            loop {
+                wait(UNUSED).await;
+                if !held.release(UNUSED) {
+                    return;
+                }
+            }
+        });
     }
 
     async fn run_on(
