@@ -1,7 +1,9 @@
 //! `cargo xtask build`: the components.
 
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -32,13 +34,44 @@ pub fn run(_: &Arguments) -> Result<()> {
 pub fn components() -> Result<Vec<PathBuf>> {
     ensure_wasm_target()?;
     step(&format!("building {}", COMPONENTS.join(", ")));
+    check(&mut wasm(&COMPONENTS, root(), &target_dir())?)?;
+    COMPONENTS.iter().map(|name| place(name)).collect()
+}
+
+/// The command that builds `packages` of the checkout at `root` for wasm32-wasip2.
+///
+/// No path of this machine gets into what it builds: panics' messages name the files of the code, and
+/// the same commit has to give the same bytes anywhere.
+pub fn wasm(packages: &[&str], root: &Path, target: &Path) -> Result<Command> {
+    let home = cargo_home()?;
+    // Of several that fit, the compiler takes the last.
+    let known = [
+        (home.as_path(), "/cargo"),
+        (root, "/roster"),
+        (target, "/target"),
+    ];
+    let flags = known.map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()));
     let mut command = cargo();
-    command.args(["build", "--release", "--target", WASM]);
-    for name in COMPONENTS {
+    command
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .args(["build", "--release", "--locked", "--target", WASM]);
+    for name in packages {
         command.args(["--package", name]);
     }
-    check(&mut command)?;
-    COMPONENTS.iter().map(|name| place(name)).collect()
+    Ok(command)
+}
+
+/// Where cargo keeps the sources of dependencies.
+fn cargo_home() -> Result<PathBuf> {
+    match env::var_os("CARGO_HOME") {
+        Some(folder) => Ok(root().join(folder)),
+        None => {
+            let home = env::home_dir().context("there is no home folder")?;
+            Ok(home.join(".cargo"))
+        }
+    }
 }
 
 /// Builds the tests and the embedded host: all of the workspace at once, because a selection would

@@ -7,23 +7,32 @@
 
 mod admin;
 mod answers;
+mod audit;
 mod bench;
 mod build;
 mod cargo;
+mod check;
+mod ci;
 mod compose;
+mod coverage;
 mod database;
 mod first_admin;
 mod fuzz;
 mod host;
+mod kubectl;
 mod migrate;
 mod openapi;
 mod operator;
+mod reproducible;
+mod runner;
 mod running;
+mod sbom;
 mod schemathesis;
 mod secrets;
 mod servers;
 mod settings;
 mod test;
+mod tools;
 mod up;
 mod welcome;
 mod workspace;
@@ -44,6 +53,12 @@ struct Cli {
 enum Command {
     Up(up::Arguments),
     Test(test::Arguments),
+    Check(check::Arguments),
+    Coverage(coverage::Arguments),
+    Reproducible(reproducible::Arguments),
+    Sbom(sbom::Arguments),
+    Audit(audit::Arguments),
+    Ci(ci::Arguments),
     Build(build::Arguments),
     Migrate(migrate::Arguments),
     Admin(admin::Arguments),
@@ -57,6 +72,12 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Coverage(arguments) => coverage::run(arguments).await,
+        Command::Reproducible(arguments) => reproducible::run(&arguments),
+        Command::Sbom(arguments) => sbom::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Ci(arguments) => ci::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Admin(arguments) => admin::run(arguments).await,

@@ -103,7 +103,7 @@ fn names(programs: &[Program]) -> Vec<&'static str> {
         .filter_map(|program| match program {
             Program::Postgres => Some("postgres"),
             Program::Redis => Some("redis"),
-            Program::Browser | Program::Python => None,
+            Program::Browser | Program::Python | Program::ShellCheck => None,
         })
         .collect()
 }
@@ -114,7 +114,7 @@ fn only(programs: &[Program], settings: Settings) -> Settings {
         programs.iter().any(|program| match program {
             Program::Postgres => name.starts_with("db_"),
             Program::Redis => name.starts_with("redis_"),
-            Program::Browser | Program::Python => false,
+            Program::Browser | Program::Python | Program::ShellCheck => false,
         })
     })
 }

@@ -5,19 +5,19 @@ use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 use devservices::random_hex;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cargo::{WASM, cargo, check};
+use crate::cargo::check;
 use crate::host::{Host, Program, devhost_path};
+use crate::runner::{Runner, Running};
 use crate::servers::{Servers, install_missing};
 use crate::settings::Settings;
-use crate::workspace::step;
-use crate::{answers, build, migrate, schemathesis};
+use crate::workspace::{root, step, target_dir};
+use crate::{answers, build, kubectl, migrate, schemathesis, tools};
 
 /// Runs all tests: native, SQL and black-box, against private servers that it starts and stops.
 #[derive(clap::Args)]
@@ -34,14 +34,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     build::components()?;
     // The host's tests build it themselves, but not within the time that a test has.
     step("building the guest of the host's tests");
-    let guest = [
-        "--release",
-        "--target",
-        WASM,
-        "--package",
-        "strictness-guest",
-    ];
-    check(cargo().arg("build").args(guest))?;
+    check(&mut build::wasm(
+        &["strictness-guest"],
+        root(),
+        &target_dir(),
+    )?)?;
     build::tests_and_host()?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -62,8 +59,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     // Nothing of the developer's own .env: tests write, and stop servers.
     let mut settings = Settings::default();
-    install_missing(&[devservices::Program::Browser])?;
+    install_missing(&[
+        devservices::Program::Browser,
+        devservices::Program::ShellCheck,
+    ])?;
     let schemathesis = schemathesis::provide()?;
+    let kubectl = kubectl::provide()?;
+    let delivery = tools::python("delivery-tools", "crates/delivery/requirements.txt")?;
     let _servers = Servers::throwaway(&mut settings, dir).await?;
     let database = settings.database_url()?.context("there is no database")?;
     let cache = settings.redis_url()?.context("there is no Redis")?;
@@ -73,8 +75,11 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut host = Host::start(&Program::embedded(), listen, &settings)?;
     host.ready().await?;
-    let mut command = runner(arguments);
+    let runner = Runner::provide()?;
+    let mut command = runner.command();
     command
+        .args(&arguments.filter)
+        .args(&arguments.runner)
         .env("ROSTER_URL", &host.url)
         .env("ROSTER_ADMIN_EMAIL", admin.email)
         .env("ROSTER_ADMIN_PASSWORD", &admin.password)
@@ -82,14 +87,15 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
         .env("ROSTER_REDIS_URL", &cache)
         .env("ROSTER_DEVHOST", devhost_path())
         .env("ROSTER_CLI", devhost_path().with_file_name("roster"))
-        .env("ROSTER_SCHEMATHESIS", schemathesis);
+        .env("ROSTER_SCHEMATHESIS", schemathesis)
+        .env("ROSTER_KUBECTL", kubectl)
+        .env("ROSTER_TOOLS", delivery);
     let notes = dir.join("answers");
     fs::create_dir(&notes)?;
     command.env("ROSTER_ANSWERS", &notes);
     step("running the tests");
-    let status = Runner(command.spawn().context("cannot run cargo")?)
-        .wait()
-        .await?;
+    let status = Running::start(&mut command)?.wait().await?;
+    runner.keep_report()?;
     // Of some of the tests nothing follows.
     if status.success() && arguments.filter.is_none() && arguments.runner.is_empty() {
         answers::check(&notes)?;
@@ -132,53 +138,4 @@ fn prepare(settings: &mut Settings, admin: &Administrator) -> Result<()> {
         settings.set(name, value);
     }
     Ok(())
-}
-
-/// The running test runner. Dropping it waits a little for it to end, as Ctrl-C tells it to, before
-/// it is killed.
-struct Runner(Child);
-
-impl Runner {
-    const POLL: Duration = Duration::from_millis(50);
-    const GRACE: Duration = Duration::from_secs(10);
-
-    async fn wait(mut self) -> Result<ExitStatus> {
-        loop {
-            match self.0.try_wait()? {
-                Some(status) => return Ok(status),
-                None => tokio::time::sleep(Self::POLL).await,
-            }
-        }
-    }
-}
-
-impl Drop for Runner {
-    fn drop(&mut self) {
-        let deadline = Instant::now() + Self::GRACE;
-        while let Ok(None) = self.0.try_wait() {
-            if Instant::now() >= deadline {
-                // It may have ended since; nothing is left to do about another error.
-                let _ = self.0.kill();
-            }
-            std::thread::sleep(Self::POLL);
-        }
-    }
-}
-
-/// cargo-nextest where it is installed: it runs all test binaries side by side, ends tests that hang
-/// and closes with one summary. `cargo test` is what every toolchain has.
-fn runner(arguments: &Arguments) -> Command {
-    let nextest = Command::new("cargo-nextest")
-        .args(["nextest", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    let mut command = cargo();
-    match nextest {
-        true => command.args(["nextest", "run", "--workspace"]),
-        false => command.args(["test", "--workspace"]),
-    };
-    command.args(&arguments.filter).args(&arguments.runner);
-    command
 }

@@ -1,7 +1,10 @@
 //! Paths of the project, and how a command tells what it does.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 
 /// The folder of spin.toml.
 pub fn root() -> &'static Path {
@@ -16,6 +19,13 @@ pub fn target_dir() -> PathBuf {
         Some(dir) => root().join(dir),
         None => root().join("target"),
     }
+}
+
+/// Where the quality gates leave their reports; made when it is missing.
+pub fn reports_dir() -> Result<PathBuf> {
+    let folder = target_dir().join("reports");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
 }
 
 /// What `up` keeps between starts; ignored by git.

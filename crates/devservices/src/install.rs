@@ -20,6 +20,8 @@ pub enum Program {
     Browser,
     /// Python with its `venv`, for tests.
     Python,
+    /// The linter of shell scripts.
+    ShellCheck,
 }
 
 impl Display for Program {
@@ -29,6 +31,7 @@ impl Display for Program {
             Self::Redis => "Redis",
             Self::Browser => "Chromium with chromedriver",
             Self::Python => "Python 3.10 or later with venv",
+            Self::ShellCheck => "ShellCheck",
         })
     }
 }
@@ -42,6 +45,7 @@ struct PackageManager {
     redis: &'static [&'static str],
     browser: &'static [&'static str],
     python: &'static [&'static str],
+    shellcheck: &'static [&'static str],
 }
 
 const MANAGERS: [PackageManager; 3] = [
@@ -53,6 +57,7 @@ const MANAGERS: [PackageManager; 3] = [
         redis: &["redis-server"],
         browser: &["chromium", "chromium-driver"],
         python: &["python3-venv"],
+        shellcheck: &["shellcheck"],
     },
     PackageManager {
         program: "dnf",
@@ -62,6 +67,7 @@ const MANAGERS: [PackageManager; 3] = [
         redis: &["redis"],
         browser: &["chromium", "chromedriver"],
         python: &["python3"],
+        shellcheck: &["ShellCheck"],
     },
     PackageManager {
         program: "apk",
@@ -71,6 +77,7 @@ const MANAGERS: [PackageManager; 3] = [
         redis: &["redis"],
         browser: &["chromium", "chromium-chromedriver"],
         python: &["python3"],
+        shellcheck: &["shellcheck"],
     },
 ];
 
@@ -84,6 +91,7 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
             Program::Redis => binaries::redis().is_none(),
             Program::Browser => binaries::Browser::find().is_none(),
             Program::Python => !binaries::has_python(),
+            Program::ShellCheck => !is_on_path("shellcheck"),
         })
         .collect()
 }
@@ -115,6 +123,7 @@ fn packages(programs: &[Program], manager: &PackageManager) -> Vec<&'static str>
         Program::Redis => manager.redis,
         Program::Browser => manager.browser,
         Program::Python => manager.python,
+        Program::ShellCheck => manager.shellcheck,
     };
     programs.iter().flat_map(of).copied().collect()
 }
@@ -143,12 +152,12 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             manager.install.join(" "),
             packages(programs, manager).join(" ")
         ),
-        None => "with Homebrew: `brew install postgresql@17 redis python`, `brew install --cask \
+        None => "with Homebrew: `brew install postgresql@17 redis python shellcheck`, `brew install --cask \
                  chromium chromedriver`"
             .to_owned(),
     };
     let instead = match programs {
-        [Program::Browser | Program::Python] => "",
+        [Program::Browser | Program::Python | Program::ShellCheck] => "",
         _ => ", start Docker, or name running servers in .env (see .env.example)",
     };
     let names: Vec<_> = programs.iter().map(ToString::to_string).collect();

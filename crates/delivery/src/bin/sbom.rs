@@ -1,0 +1,240 @@
+//! Prints the software bill of materials of the artifact: CycloneDX 1.5, JSON.
+//!
+//! It lists what is compiled into the components, as cargo resolves it for their target, with the
+//! checksums of Cargo.lock, and the pages' scripts that the docs component serves. What only runs
+//! while they are built (build scripts, macros) is left out. The same commit gives the same text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::{env, fs, io};
+
+use anyhow::{Context, Result, ensure};
+use cyclonedx_bom::external_models::normalized_string::NormalizedString;
+use cyclonedx_bom::external_models::spdx::SpdxExpression;
+use cyclonedx_bom::external_models::uri::Purl;
+use cyclonedx_bom::models::bom::{Bom, SpecVersion};
+use cyclonedx_bom::models::component::{Classification, Component, Components};
+use cyclonedx_bom::models::dependency::{Dependencies, Dependency};
+use cyclonedx_bom::models::hash::{Hash, HashAlgorithm, HashValue, Hashes};
+use cyclonedx_bom::models::license::{LicenseChoice, Licenses};
+use cyclonedx_bom::models::metadata::Metadata;
+use cyclonedx_bom::validation::Validate;
+use delivery::root;
+
+/// The components of the artifact, by package.
+const COMPONENTS: [&str; 4] = ["auth", "docs", "health", "users"];
+
+/// What the docs component serves, of npm: its build script takes these files out of crates and
+/// verifies them. Name, version, licence.
+const SCRIPTS: [(&str, &str, &str); 2] = [
+    ("redoc", "2.0.0", "MIT"),
+    ("swagger-ui-dist", "5.34.1", "Apache-2.0"),
+];
+
+/// A package of cargo's: name and version.
+type Package = (String, String);
+
+#[derive(Default)]
+struct Crate {
+    license: String,
+    dependencies: BTreeSet<Package>,
+}
+
+fn main() -> Result<()> {
+    let bom = bom(&tree()?, &checksums()?)?;
+    let result = bom.validate_version(SpecVersion::V1_5);
+    ensure!(result.passed(), "the bill is not valid: {result:?}");
+    bom.output_as_json_v1_5(&mut io::stdout().lock())?;
+    println!();
+    Ok(())
+}
+
+/// Every crate that is compiled into a component.
+fn tree() -> Result<BTreeMap<Package, Crate>> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()).args([
+        "tree",
+        "--locked",
+        "--target=wasm32-wasip2",
+        "--edges=normal",
+        "--prefix=depth",
+        "--no-dedupe",
+        "--format=|{p}|{l}",
+    ]);
+    for name in COMPONENTS {
+        command.args(["--package", name]);
+    }
+    let output = command.output().context("cannot run cargo tree")?;
+    ensure!(
+        output.status.success(),
+        "cargo tree failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    parse(&String::from_utf8(output.stdout)?)
+}
+
+/// Reads lines like `2|serde v1.0.229|MIT OR Apache-2.0`, each below the one that depends on it.
+fn parse(text: &str) -> Result<BTreeMap<Package, Crate>> {
+    let mut crates: BTreeMap<Package, Crate> = BTreeMap::new();
+    let mut path: Vec<Package> = Vec::new();
+    let mut macros = None;
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let mut fields = line.split('|');
+        let mut next = || {
+            fields
+                .next()
+                .with_context(|| format!("cannot read `{line}`"))
+        };
+        let (depth, package, license) = (next()?.parse::<usize>()?, next()?, next()?);
+        if macros.is_some_and(|above| depth > above) {
+            continue;
+        }
+        macros = package.contains("(proc-macro)").then_some(depth);
+        if macros.is_some() {
+            continue;
+        }
+        let mut words = package.split(' ');
+        let name = words.next().context("a package has a name")?.to_owned();
+        let version = words.next().and_then(|word| word.strip_prefix('v'));
+        let version = version.context("a package has a version")?.to_owned();
+        let package = (name, version);
+        path.truncate(depth);
+        if let Some(above) = path.last().and_then(|above| crates.get_mut(above)) {
+            above.dependencies.insert(package.clone());
+        }
+        crates.entry(package.clone()).or_default().license = license.to_owned();
+        path.push(package);
+    }
+    Ok(crates)
+}
+
+/// The SHA-256 of each package of a registry.
+fn checksums() -> Result<BTreeMap<Package, String>> {
+    let lock: toml::Table = fs::read_to_string(root().join("Cargo.lock"))?.parse()?;
+    let packages = lock.get("package").and_then(toml::Value::as_array);
+    let packages = packages.context("Cargo.lock has packages")?.iter();
+    let sums = packages.filter_map(|package| {
+        let text = |key| Some(package.get(key)?.as_str()?.to_owned());
+        Some(((text("name")?, text("version")?), text("checksum")?))
+    });
+    Ok(sums.collect())
+}
+
+fn bom(crates: &BTreeMap<Package, Crate>, checksums: &BTreeMap<Package, String>) -> Result<Bom> {
+    let artifact = component(
+        Classification::Application,
+        "cargo",
+        "roster",
+        version(),
+        "Apache-2.0",
+    )?;
+    let mut components = Vec::new();
+    let mut dependencies = vec![Dependency {
+        dependency_ref: reference(&artifact),
+        dependencies: crates
+            .keys()
+            .filter(|(name, _)| COMPONENTS.contains(&name.as_str()))
+            .map(|package| purl(package).map(|purl| purl.to_string()))
+            .collect::<Result<_>>()?,
+    }];
+    for (package, found) in crates {
+        let (name, version) = package;
+        let mut entry = component(
+            Classification::Library,
+            "cargo",
+            name,
+            version,
+            &found.license,
+        )?;
+        entry.hashes = checksums.get(package).map(|sum| {
+            Hashes(vec![Hash {
+                alg: HashAlgorithm::SHA_256,
+                content: HashValue(sum.clone()),
+            }])
+        });
+        let mut below = found
+            .dependencies
+            .iter()
+            .map(purl)
+            .collect::<Result<Vec<_>>>()?;
+        let mut below: Vec<String> = below.drain(..).map(|purl| purl.to_string()).collect();
+        if name == "docs" {
+            below.extend(SCRIPTS.map(|(name, version, _)| format!("pkg:npm/{name}@{version}")));
+        }
+        dependencies.push(Dependency {
+            dependency_ref: reference(&entry),
+            dependencies: below,
+        });
+        components.push(entry);
+    }
+    for (name, version, license) in SCRIPTS {
+        components.push(component(
+            Classification::Library,
+            "npm",
+            name,
+            version,
+            license,
+        )?);
+    }
+    Ok(Bom {
+        serial_number: None,
+        metadata: Some(Metadata {
+            component: Some(artifact),
+            ..Metadata::default()
+        }),
+        components: Some(Components(components)),
+        dependencies: Some(Dependencies(dependencies)),
+        ..Bom::default()
+    })
+}
+
+/// The version of the workspace, which all its packages have.
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+fn purl((name, version): &Package) -> Result<Purl> {
+    Purl::new("cargo", name, version).with_context(|| format!("{name} {version} has no URL"))
+}
+
+fn reference(component: &Component) -> String {
+    component.bom_ref.clone().unwrap_or_default()
+}
+
+fn component(
+    kind: Classification,
+    registry: &str,
+    name: &str,
+    version: &str,
+    license: &str,
+) -> Result<Component> {
+    let purl = Purl::new(registry, name, version)?;
+    let mut component = Component::new(kind, name, version, Some(purl.to_string()));
+    component.purl = Some(purl);
+    component.version = Some(NormalizedString::new(version));
+    // Some crates still write the old `MIT/Apache-2.0`.
+    let license = SpdxExpression::new(&license.replace('/', " OR "));
+    component.licenses = Some(Licenses(vec![LicenseChoice::Expression(license)]));
+    Ok(component)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn macros_and_what_they_need_are_left_out() {
+        let text = "0|users v1.0.0 (/x)|Apache-2.0\n1|serde v1.0.2|MIT\n\
+                    2|serde_derive v1.0.2 (proc-macro)|MIT\n3|syn v2.0.0|MIT\n1|http v1.5.0|MIT\n";
+        let crates = parse(text).unwrap();
+        let names: Vec<&str> = crates.keys().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["http", "serde", "users"]);
+        let users = &crates[&("users".to_owned(), "1.0.0".to_owned())];
+        let below: Vec<&str> = users
+            .dependencies
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(below, ["http", "serde"]);
+    }
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask coverage`: how much of the code that runs natively its tests run.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cargo::check;
+use crate::migrate;
+use crate::servers::Servers;
+use crate::settings::Settings;
+use crate::tools::CargoTool;
+use crate::workspace::{reports_dir, root, step};
+
+/// Measures the coverage of the crates that the components are made of, by their unit and SQL tests,
+/// in Cobertura's format. Fails when less than the gate is covered. What runs only inside the host is
+/// left out: no counter gets out of it.
+#[derive(clap::Args)]
+pub struct Arguments {}
+
+const LLVM_COV: CargoTool = CargoTool {
+    name: "cargo-llvm-cov",
+    version: "0.9.1",
+};
+
+/// What is measured.
+const PACKAGES: [&str; 8] = [
+    "accounts",
+    "auth",
+    "docs",
+    "health",
+    "openapi",
+    "spin-pg-bindings",
+    "users",
+    "web",
+];
+
+/// Lines that have to be covered, in percent.
+const GATE: &str = "80";
+
+/// Runs the command.
+pub async fn run(_: Arguments) -> Result<()> {
+    let program = LLVM_COV.provide()?;
+    let llvm_cov = || {
+        let mut command = Command::new(&program);
+        command.arg("llvm-cov").current_dir(root());
+        command
+    };
+    let mut component = Command::new("rustup");
+    check(
+        component
+            .args(["component", "add", "llvm-tools"])
+            .current_dir(root()),
+    )?;
+    let folder = tempfile::Builder::new()
+        .prefix("roster-coverage-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()?;
+    let mut settings = Settings::default();
+    let servers = Servers::throwaway(&mut settings, folder.path()).await?;
+    let database = settings.database_url()?.context("there is no database")?;
+    migrate::apply(&database).await?;
+    step("running the tests with counters");
+    let mut tests = llvm_cov();
+    tests.args(["--no-report", "--locked"]);
+    for package in PACKAGES {
+        tests.args(["--package", package]);
+    }
+    tests.env("ROSTER_DATABASE_URL", &database);
+    if let Some(cache) = settings.redis_url()? {
+        tests.env("ROSTER_REDIS_URL", cache);
+    }
+    check(&mut tests)?;
+    drop(servers);
+    let mut cobertura = llvm_cov();
+    cobertura.args(["report", "--cobertura", "--output-path"]);
+    check(cobertura.arg(reports_dir()?.join("coverage.xml")))?;
+    check(llvm_cov().args(["report", "--summary-only", "--fail-under-lines", GATE]))
+}
