@@ -1,0 +1,258 @@
+//! What the Jenkinsfile must not do: show a secret, deploy what is not main, or reach production unasked.
+
+use anyhow::{Context, Result};
+
+use crate::groovy::{Call, parse};
+use crate::{changed, named, none, read};
+
+/// The bindings that `withCredentials` takes here, and the arguments that name a variable.
+const BINDINGS: &[&str] = &["file", "sshUserPrivateKey", "string", "usernamePassword"];
+const VARIABLES: &[&str] = &[
+    "variable:",
+    "usernameVariable:",
+    "passwordVariable:",
+    "keyFileVariable:",
+];
+
+/// What is wrong with the way a Jenkinsfile treats secrets.
+fn secrets(text: &str) -> Result<Vec<String>> {
+    let calls = parse(text)?;
+    let all: Vec<&Call> = calls.iter().flat_map(Call::everywhere).collect();
+    let mut found = Vec::new();
+    let mut variables = Vec::new();
+    for call in all.iter().filter(|it| it.name == "withCredentials") {
+        for binding in &call.inner {
+            let (line, name) = (binding.line, &binding.name);
+            if !BINDINGS.contains(&name.as_str()) || !binding.arguments.contains("credentialsId:") {
+                found.push(format!(
+                    "line {line}: {name} is not bound by a credentialsId"
+                ));
+            }
+            variables.extend(bound(&binding.arguments));
+        }
+    }
+    for call in all.iter().filter(|it| it.name == "sh") {
+        let (line, said) = (call.line, &call.arguments);
+        // Groovy fills in what is between double quotes: the value would be on the shell's command line.
+        if said.contains('"') && call.text().is_none() {
+            found.push(format!(
+                "line {line}: Groovy fills in the text that sh gets"
+            ));
+        }
+        let leaks = |name: &&String| call.text().is_some_and(|it| shows(it, name));
+        for name in variables.iter().filter(leaks) {
+            found.push(format!(
+                "line {line}: sh prints {name}, or gives it to a program as an argument"
+            ));
+        }
+    }
+    found.extend(written_out(text));
+    Ok(found)
+}
+
+/// The variables that a binding's arguments name.
+fn bound(arguments: &str) -> Vec<String> {
+    let value = |(_, rest): (usize, &str)| {
+        let mut quoted = rest.split('\'');
+        quoted.nth(1).map(str::to_owned)
+    };
+    let starts = VARIABLES.iter().flat_map(|key| {
+        let places = arguments.match_indices(key);
+        places.filter_map(move |(at, _)| Some((at, arguments.get(at..)?)))
+    });
+    // `passwordVariable:` is none of `variable:`, whose letter is small.
+    starts.filter_map(value).collect()
+}
+
+/// Whether a shell's text has a secret where others can read it. Only what goes straight into another
+/// program's input is not, and what names a file.
+fn shows(script: &str, variable: &str) -> bool {
+    let secret = variable.ends_with("PASSWORD") || variable.ends_with("TOKEN");
+    let uses = |line: &&str| {
+        line.contains(&format!("${variable}")) || line.contains(&format!("${{{variable}"))
+    };
+    let piped = |line: &&str| line.trim().starts_with("printf '%s' ") && line.trim().ends_with('|');
+    secret && script.lines().filter(uses).any(|line| !piped(&line))
+}
+
+/// Values of secrets in the text itself.
+fn written_out(text: &str) -> Vec<String> {
+    let names = ["password", "secret", "token"];
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let Some((name, value)) = line.split_once([':', '=']) else {
+            continue;
+        };
+        let name = name.trim().to_lowercase();
+        let value = value.trim();
+        let literal = value.starts_with(['\'', '"']) && value.len() > 3;
+        if literal && names.iter().any(|it| name.ends_with(it)) {
+            found.push(format!("line {}: {name} is written out", number + 1));
+        }
+    }
+    found
+}
+
+/// A stage, with those around it.
+type Path<'a> = Vec<&'a Call>;
+
+/// What is deployed or published without what must be before it.
+fn guards(text: &str) -> Result<Vec<String>> {
+    let calls = parse(text)?;
+    let pipeline = calls.iter().find(|it| it.name == "pipeline");
+    let pipeline = pipeline.context("there is no pipeline")?;
+    let mut found = Vec::new();
+    for option in ["disableConcurrentBuilds", "timeout"] {
+        let mut options = pipeline.named("options").flat_map(|it| it.named(option));
+        if options.next().is_none() {
+            found.push(format!("the pipeline lacks the option {option}"));
+        }
+    }
+    let mut paths = Vec::new();
+    for stages in pipeline.named("stages") {
+        leaves(stages, &[], &mut paths);
+    }
+    for path in &paths {
+        guarded(path, &mut found);
+    }
+    Ok(found)
+}
+
+/// The stages that have steps.
+fn leaves<'a>(call: &'a Call, above: &[&'a Call], paths: &mut Vec<Path<'a>>) {
+    for stage in call.named("stage") {
+        let path: Path = above.iter().copied().chain([stage]).collect();
+        for part in stage.block.iter().flatten() {
+            match part.name.as_str() {
+                "steps" => paths.push(path.clone()),
+                "stages" | "parallel" => leaves(part, &path, paths),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn guarded(path: &Path, found: &mut Vec<String>) {
+    let Some(stage) = path.last() else { return };
+    let name = stage.text().unwrap_or_default();
+    let calls: Vec<&Call> = stage.named("steps").flat_map(Call::everywhere).collect();
+    let publishes = |it: &&&Call| {
+        it.text()
+            .is_some_and(|text| text.contains("scripts/build.sh"))
+    };
+    let published = calls.iter().find(publishes);
+    let deployed = calls.iter().find(|it| it.name == "deploy");
+    if published.or(deployed).is_none() {
+        return;
+    }
+    let only_main = path.iter().flat_map(|it| it.named("when")).any(|when| {
+        let mut branches = when.named("branch");
+        branches.any(|it| it.text() == Some("main"))
+    });
+    if !only_main {
+        found.push(format!("{name} is for every branch"));
+    }
+    // Anything but dev and staging, so a variable too, may be production.
+    let free = |it: &&Call| {
+        let first = it.arguments.trim_start_matches('(');
+        first.starts_with("'dev'") || first.starts_with("'staging'")
+    };
+    let mut submitters = stage.named("input").flat_map(|it| it.named("submitter"));
+    if deployed.is_some_and(|it| !free(it)) && submitters.next().is_none() {
+        found.push(format!(
+            "{name} may deploy to production without an approval"
+        ));
+    }
+}
+
+#[test]
+fn secrets_stay_secret() -> Result<()> {
+    none(&secrets(&read("Jenkinsfile")?)?)
+}
+
+#[test]
+fn deployments_are_guarded() -> Result<()> {
+    none(&guards(&read("Jenkinsfile")?)?)
+}
+
+#[test]
+fn the_artifact_has_one_name() -> Result<()> {
+    let calls = parse(&read("Jenkinsfile")?)?;
+    let mut all = calls.iter().flat_map(Call::everywhere);
+    let registry = all.find(|it| it.assigns && it.name == "REGISTRY");
+    let registry = registry.and_then(Call::text).context("no REGISTRY")?;
+    for environment in ["dev", "staging", "prod"] {
+        let path = format!("k8s/overlays/{environment}/kustomization.yaml");
+        let overlay: serde_json::Value = serde_yaml_ng::from_str(&read(&path)?)?;
+        let name = overlay.pointer("/images/0/newName");
+        assert_eq!(name, Some(&registry.into()), "{path}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_text_that_groovy_fills_in_is_named() -> Result<()> {
+    let [from, to] = ["sh 'scripts/deploy.sh", "sh \"kubectl --token $KUBECONFIG"];
+    let text = changed(&read("Jenkinsfile")?, from, to)?;
+    let text = changed(&text, "\"$ENVIRONMENT\" \"$WHAT\"'", "\"")?;
+    named(&secrets(&text)?, "Groovy fills in");
+    Ok(())
+}
+
+#[test]
+fn a_secret_on_a_command_line_is_named() -> Result<()> {
+    let [from, to] = ["--password-stdin", "--password \"$REGISTRY_PASSWORD\""];
+    let text = changed(&read("Jenkinsfile")?, from, to)?;
+    named(&secrets(&text)?, "sh prints REGISTRY_PASSWORD");
+    Ok(())
+}
+
+#[test]
+fn a_secret_that_is_written_out_is_named() -> Result<()> {
+    let [from, to] = ["NO_COLOR = '1'", "COSIGN_PASSWORD = 'hunter2'"];
+    let text = changed(&read("Jenkinsfile")?, from, to)?;
+    named(&secrets(&text)?, "cosign_password is written out");
+    Ok(())
+}
+
+#[test]
+fn a_credential_without_an_id_is_named() -> Result<()> {
+    let [from, to] = ["string(credentialsId: ", "string(id: "];
+    let text = changed(&read("Jenkinsfile")?, from, to)?;
+    named(&secrets(&text)?, "string is not bound by a credentialsId");
+    Ok(())
+}
+
+#[test]
+fn production_without_an_approval_is_named() -> Result<()> {
+    let input =
+        "                        ok 'Deploy'\n                        submitter 'roster-release'\n";
+    let text = changed(&read("Jenkinsfile")?, input, "")?;
+    named(
+        &guards(&text)?,
+        "Production may deploy to production without",
+    );
+    let rollback = "                ok 'Roll back'\n                submitter 'roster-release'\n";
+    let text = changed(&read("Jenkinsfile")?, rollback, "")?;
+    named(
+        &guards(&text)?,
+        "Roll back may deploy to production without",
+    );
+    Ok(())
+}
+
+#[test]
+fn publishing_a_branch_is_named() -> Result<()> {
+    let only = "                    when {\n                        branch 'main'\n";
+    let text = changed(&read("Jenkinsfile")?, only, "                    when {\n")?;
+    named(&guards(&text)?, "Publish is for every branch");
+    Ok(())
+}
+
+#[test]
+fn builds_at_the_same_time_are_named() -> Result<()> {
+    let option = "        disableConcurrentBuilds()\n";
+    let text = changed(&read("Jenkinsfile")?, option, "")?;
+    named(&guards(&text)?, "disableConcurrentBuilds");
+    Ok(())
+}

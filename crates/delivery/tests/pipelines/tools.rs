@@ -1,0 +1,103 @@
+//! What other programs say of the workflows: GitHub's schemas with check-jsonschema, security with zizmor.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::{changed, read, workflows};
+
+fn tool(name: &str) -> Result<Command> {
+    let folder = std::env::var_os("ROSTER_TOOLS");
+    let folder = folder.context("ROSTER_TOOLS is not set; cargo xtask test sets it")?;
+    let path = PathBuf::from(folder).join(name);
+    ensure!(path.is_file(), "ROSTER_TOOLS has no {name}");
+    Ok(Command::new(path))
+}
+
+/// Runs it to its end; what it printed is the error, if it fails.
+fn check(command: &mut Command) -> Result<()> {
+    let output = command
+        .output()
+        .with_context(|| format!("run {command:?}"))?;
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let all = said(&output.stdout) + &said(&output.stderr);
+    ensure!(output.status.success(), "{}: {all}", output.status);
+    Ok(())
+}
+
+fn schema(name: &str, files: &[PathBuf]) -> Result<()> {
+    let name = format!("vendor.{name}");
+    check(
+        tool("check-jsonschema")?
+            .args(["--builtin-schema", &name])
+            .args(files),
+    )
+}
+
+/// Everything but what needs the network: whether a commit is in its repository.
+fn security(folder: &Path) -> Result<()> {
+    let arguments = ["--offline", "--no-progress", "--strict-collection"];
+    check(tool("zizmor")?.args(arguments).arg(folder))
+}
+
+fn paths(part: &str) -> Result<Vec<PathBuf>> {
+    let root = delivery::root();
+    let files = workflows::files()?.into_iter().map(|(path, _)| path);
+    Ok(files
+        .filter(|it| it.contains(part))
+        .map(|it| root.join(it))
+        .collect())
+}
+
+#[test]
+fn the_forms_are_githubs() -> Result<()> {
+    schema("github-workflows", &paths("/workflows/")?)?;
+    schema("github-actions", &paths("/actions/")?)?;
+    schema(
+        "dependabot",
+        &[delivery::root().join(".github/dependabot.yml")],
+    )
+}
+
+#[test]
+fn zizmor_finds_nothing() -> Result<()> {
+    security(&delivery::root().join(".github"))
+}
+
+/// A folder with rollback.yml, broken in one place.
+fn broken(from: &str, to: &str) -> Result<(TempDir, PathBuf)> {
+    let text = changed(&read(".github/workflows/rollback.yml")?, from, to)?;
+    let folder = tempfile::tempdir()?;
+    let workflows = folder.path().join(".github/workflows");
+    fs::create_dir_all(&workflows)?;
+    let path = workflows.join("rollback.yml");
+    fs::write(&path, text)?;
+    Ok((folder, path))
+}
+
+#[track_caller]
+fn said(result: Result<()>, what: &str) {
+    let problem = result.err().map(|it| it.to_string()).unwrap_or_default();
+    assert!(problem.contains(what), "{what:?} is not in {problem:?}");
+}
+
+#[test]
+fn a_misspelt_key_is_named() -> Result<()> {
+    let (_folder, path) = broken("    runs-on:", "    run-on:")?;
+    said(schema("github-workflows", &[path]), "run-on");
+    Ok(())
+}
+
+#[test]
+fn an_injection_is_named() -> Result<()> {
+    let [from, to] = [
+        "    steps:\n",
+        "    steps:\n      - run: echo ${{ github.head_ref }}\n",
+    ];
+    let (folder, _) = broken(from, to)?;
+    said(security(folder.path()), "template-injection");
+    Ok(())
+}

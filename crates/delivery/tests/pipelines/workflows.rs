@@ -1,0 +1,183 @@
+//! The rules of the workflows that no other program has: pinned actions with their version, permissions,
+//! no expression within a script.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::{changed, named, none, read};
+
+/// The workflows and the actions of the project, by their path.
+pub fn files() -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(delivery::root().join(".github/workflows"))? {
+        let name = entry?.file_name();
+        let name = name.to_str().context("a name that is not UTF-8")?;
+        found.push(format!(".github/workflows/{name}"));
+    }
+    for entry in fs::read_dir(delivery::root().join(".github/actions"))? {
+        let name = entry?.file_name();
+        let name = name.to_str().context("a name that is not UTF-8")?;
+        found.push(format!(".github/actions/{name}/action.yml"));
+    }
+    found.sort();
+    let text = |path: String| Ok((path.clone(), read(&path)?));
+    found.into_iter().map(text).collect()
+}
+
+/// What is wrong with one of them.
+fn problems(path: &str, text: &str) -> Result<Vec<String>> {
+    let yaml: Value = serde_yaml_ng::from_str(text).with_context(|| path.to_owned())?;
+    let mut found = unpinned(text);
+    for step in steps(&yaml) {
+        found.extend(step_problems(step));
+    }
+    if let Some(jobs) = yaml.get("jobs").and_then(Value::as_object) {
+        if yaml.get("permissions") != Some(&json!({})) {
+            found.push("the workflow gives permissions to all of its jobs".to_owned());
+        }
+        for (name, job) in jobs {
+            if job.get("permissions").is_none() {
+                found.push(format!("{name} does not say its permissions"));
+            }
+            // What a called workflow's jobs may take is said there.
+            if job.get("uses").is_none() && job.get("timeout-minutes").is_none() {
+                found.push(format!("{name} has no timeout"));
+            }
+        }
+    }
+    Ok(found
+        .into_iter()
+        .map(|it| format!("{path}: {it}"))
+        .collect())
+}
+
+/// Every action is of this commit, or of one that is named in full with its version beside it.
+fn unpinned(text: &str) -> Vec<String> {
+    let uses = |line: &str| {
+        let line = line.trim().trim_start_matches("- ");
+        line.strip_prefix("uses:").map(|it| it.trim().to_owned())
+    };
+    text.lines()
+        .filter_map(uses)
+        .filter_map(|used| {
+            let pinned = used.split_once('@').is_some_and(|(_, version)| {
+                let (commit, comment) = version.split_once(" # v").unwrap_or_default();
+                let hex = commit
+                    .bytes()
+                    .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+                commit.len() == 40 && hex && comment.starts_with(|it: char| it.is_ascii_digit())
+            });
+            let ours = used.starts_with("$/.github/");
+            (!pinned && !ours).then(|| format!("{used} is not pinned by commit and version"))
+        })
+        .collect()
+}
+
+/// The steps of a workflow's jobs, or of an action.
+fn steps(yaml: &Value) -> Vec<&Value> {
+    let jobs = yaml.get("jobs").and_then(Value::as_object);
+    let jobs = jobs.into_iter().flat_map(|it| it.values());
+    let lists = jobs
+        .chain(yaml.get("runs"))
+        .filter_map(|it| it.get("steps")?.as_array());
+    lists.flatten().collect()
+}
+
+fn step_problems(step: &Value) -> Option<String> {
+    let run = step.get("run").and_then(Value::as_str).unwrap_or_default();
+    if run.contains("${{") {
+        return Some(format!("a script is put together of expressions: {run}"));
+    }
+    let used = step.get("uses").and_then(Value::as_str).unwrap_or_default();
+    let keeps = step.pointer("/with/persist-credentials") != Some(&json!(false));
+    (used.starts_with("actions/checkout@") && keeps)
+        .then(|| format!("{used} keeps its credentials"))
+}
+
+/// The scripts that the workflows run.
+pub fn scripts() -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (_, text) in files()? {
+        let yaml: Value = serde_yaml_ng::from_str(&text)?;
+        let runs = steps(&yaml)
+            .into_iter()
+            .filter_map(|it| it.get("run")?.as_str());
+        found.extend(runs.map(str::to_owned));
+    }
+    Ok(found)
+}
+
+#[test]
+fn workflows_and_actions_keep_the_rules() -> Result<()> {
+    let mut found = Vec::new();
+    for (path, text) in files()? {
+        found.extend(problems(&path, &text)?);
+    }
+    none(&found)
+}
+
+const RELEASE: &str = ".github/workflows/release.yml";
+
+/// Breaks one place of rollback.yml and expects to hear of it.
+fn breaks(from: &str, to: &str, what: &str) -> Result<()> {
+    let path = ".github/workflows/rollback.yml";
+    let text = changed(&read(path)?, from, to)?;
+    named(&problems(path, &text)?, what);
+    Ok(())
+}
+
+#[test]
+fn an_action_by_its_tag_is_named() -> Result<()> {
+    let pin = "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1";
+    breaks(pin, "v7", "actions/checkout@v7 is not pinned")?;
+    let alone = "3d3c42e5aac5ba805825da76410c181273ba90b1";
+    breaks(pin, alone, "is not pinned by commit and version")
+}
+
+#[test]
+fn permissions_for_all_jobs_are_named() -> Result<()> {
+    breaks(
+        "permissions: {}",
+        "permissions: read-all",
+        "all of its jobs",
+    )
+}
+
+#[test]
+fn a_job_without_permissions_or_timeout_is_named() -> Result<()> {
+    let own = "    permissions:\n      contents: read\n";
+    breaks(own, "", "rollback does not say its permissions")?;
+    breaks("    timeout-minutes: 45\n", "", "rollback has no timeout")
+}
+
+#[test]
+fn kept_credentials_are_named() -> Result<()> {
+    let without = "        with:\n          persist-credentials: false\n";
+    breaks(without, "", "keeps its credentials")
+}
+
+#[test]
+fn an_expression_in_a_script_is_named() -> Result<()> {
+    let [from, to] = ["${VERSION:-", "${{ inputs.version }}${VERSION:-"];
+    let text = changed(&read(RELEASE)?, from, to)?;
+    named(&problems(RELEASE, &text)?, "put together of expressions");
+    Ok(())
+}
+
+#[test]
+fn only_the_digest_moves_from_job_to_job() -> Result<()> {
+    let yaml: Value = serde_yaml_ng::from_str(&read(RELEASE)?)?;
+    let digest = json!("${{ needs.publish.outputs.digest }}");
+    for job in ["dev", "staging", "prod"] {
+        let job = yaml.pointer(&format!("/jobs/{job}")).context(job)?;
+        let what = job.pointer("/steps/1/with/what");
+        assert_eq!(what, Some(&digest));
+        assert_eq!(
+            job.get("environment"),
+            job.pointer("/steps/1/with/environment")
+        );
+    }
+    Ok(())
+}
