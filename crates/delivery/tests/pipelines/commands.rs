@@ -1,4 +1,8 @@
-//! Jenkins, GitHub Actions and .ci/run call the same commands, so that what passes in one passes in all.
+//! Jenkins, GitHub Actions and .ci/run call the same commands, so that what passes in one passes in all,
+//! and tell the scripts what they ask for.
+
+use std::collections::BTreeSet;
+use std::fs;
 
 use anyhow::Result;
 
@@ -14,6 +18,19 @@ const COMMANDS: &[&str] = &[
     "cargo xtask reproducible",
 ];
 const SCRIPTS: &[&str] = &["scripts/build.sh", "scripts/deploy.sh", "trivy sbom"];
+
+/// What the scripts are told by a variable: where to push, who has built, who signs and who verifies.
+const BY_KEY: &[&str] = &["REGISTRY", "BUILDER_ID", "COSIGN_KEY", "COSIGN_KEY_PUB"];
+const KEYLESS: &[&str] = &["REGISTRY", "BUILDER_ID", "COSIGN_IDENTITY", "COSIGN_ISSUER"];
+
+/// The variables that a text does not have, as a word.
+fn unsaid(place: &str, text: &str, variables: &[&str]) -> Vec<String> {
+    let words: BTreeSet<&str> = text
+        .split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
+        .collect();
+    let unsaid = variables.iter().filter(|it| !words.contains(**it));
+    unsaid.map(|it| format!("{place} has no {it}")).collect()
+}
 
 /// The commands that no script calls.
 fn missing(place: &str, scripts: &[String], commands: &[&str]) -> Vec<String> {
@@ -34,7 +51,7 @@ fn calls(script: &str, command: &str) -> bool {
 }
 
 /// The scripts that a Jenkinsfile runs.
-fn scripts(jenkinsfile: &str) -> Result<Vec<String>> {
+pub fn scripts(jenkinsfile: &str) -> Result<Vec<String>> {
     let calls = parse(jenkinsfile)?;
     let all = calls.iter().flat_map(Call::everywhere);
     let run = all.filter(|it| it.name == "sh").filter_map(Call::text);
@@ -58,6 +75,31 @@ fn actions_call_all() -> Result<()> {
 #[test]
 fn ci_run_calls_all_that_need_no_cluster() -> Result<()> {
     none(&missing(".ci/run", &[read(".ci/run")?], COMMANDS))
+}
+
+#[test]
+fn the_scripts_are_told_what_they_ask_for() -> Result<()> {
+    let mut scripts = String::new();
+    for entry in fs::read_dir(delivery::root().join("scripts"))? {
+        scripts += &fs::read_to_string(entry?.path())?;
+    }
+    let actions = workflows::files()?.into_iter().map(|(_, text)| text);
+    let actions: String = actions.collect();
+    none(&unsaid("scripts", &scripts, BY_KEY))?;
+    none(&unsaid("scripts", &scripts, KEYLESS))?;
+    none(&unsaid("Jenkinsfile", &read("Jenkinsfile")?, BY_KEY))?;
+    none(&unsaid(".github", &actions, KEYLESS))
+}
+
+#[test]
+fn a_variable_by_another_name_is_named() -> Result<()> {
+    let [from, to] = ["REGISTRY = ", "REGISTRY_NAME = "];
+    let text =
+        changed(&read("Jenkinsfile")?, from, to)?.replace("${REGISTRY%%", "${REGISTRY_NAME%%");
+    let text = text.replace("may push to REGISTRY", "may push");
+    let found = unsaid("Jenkinsfile", &text, BY_KEY);
+    named(&found, "Jenkinsfile has no REGISTRY");
+    Ok(())
 }
 
 #[test]

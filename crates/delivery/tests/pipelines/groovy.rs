@@ -90,12 +90,22 @@ fn calls(node: Node, text: &str) -> Vec<Call> {
             assigns: true,
             ..call(node, text, ["left", "right", "body"])
         }],
+        // `agent none` reads as a variable of the type agent.
+        "local_variable_declaration" if !has_value(node) => {
+            vec![call(node, text, ["type", "declarator", "body"])]
+        }
         _ => {
             let mut cursor = node.walk();
             let children = node.named_children(&mut cursor);
             children.flat_map(|it| calls(it, text)).collect()
         }
     }
+}
+
+/// Whether a declaration gives its variable a value.
+fn has_value(node: Node) -> bool {
+    let declarator = node.child_by_field_name("declarator");
+    declarator.is_some_and(|it| it.child_by_field_name("value").is_some())
 }
 
 fn call(node: Node, text: &str, [name, arguments, body]: [&str; 3]) -> Call {

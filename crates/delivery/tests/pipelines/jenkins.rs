@@ -60,12 +60,11 @@ fn bound(arguments: &str) -> Vec<String> {
         let places = arguments.match_indices(key);
         places.filter_map(move |(at, _)| Some((at, arguments.get(at..)?)))
     });
-    // `passwordVariable:` is none of `variable:`, whose letter is small.
     starts.filter_map(value).collect()
 }
 
-/// Whether a shell's text has a secret where others can read it. Only what goes straight into another
-/// program's input is not, and what names a file.
+/// Whether a shell's text uses a secret in any way but to write it into another program's input. What
+/// names a file may be used: a path is no secret.
 fn shows(script: &str, variable: &str) -> bool {
     let secret = variable.ends_with("PASSWORD") || variable.ends_with("TOKEN");
     let uses = |line: &&str| {
@@ -107,6 +106,15 @@ fn guards(text: &str) -> Result<Vec<String>> {
         if options.next().is_none() {
             found.push(format!("the pipeline lacks the option {option}"));
         }
+    }
+    let deploys = |it: &&Call| {
+        it.text()
+            .is_some_and(|text| text.contains("scripts/deploy.sh"))
+    };
+    let all = || calls.iter().flat_map(Call::everywhere);
+    let locks = all().filter(|it| it.name == "lock");
+    if all().filter(deploys).count() != locks.flat_map(Call::everywhere).filter(deploys).count() {
+        found.push("scripts/deploy.sh runs without a lock".to_owned());
     }
     let mut paths = Vec::new();
     for stages in pipeline.named("stages") {
@@ -246,6 +254,13 @@ fn publishing_a_branch_is_named() -> Result<()> {
     let only = "                    when {\n                        branch 'main'\n";
     let text = changed(&read("Jenkinsfile")?, only, "                    when {\n")?;
     named(&guards(&text)?, "Publish is for every branch");
+    Ok(())
+}
+
+#[test]
+fn a_deployment_without_a_lock_is_named() -> Result<()> {
+    let text = changed(&read("Jenkinsfile")?, "    lock(", "    echo(")?;
+    named(&guards(&text)?, "without a lock");
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! What other programs say of the workflows: GitHub's schemas with check-jsonschema, security with zizmor.
+//! What other programs say of the pipelines: GitHub's schemas with check-jsonschema, security with zizmor,
+//! the scripts in them with shellcheck.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::{changed, read, workflows};
+use crate::{changed, commands, read, workflows};
 
 fn tool(name: &str) -> Result<Command> {
     let folder = std::env::var_os("ROSTER_TOOLS");
@@ -43,6 +44,19 @@ fn security(folder: &Path) -> Result<()> {
     check(tool("zizmor")?.args(arguments).arg(folder))
 }
 
+/// The scripts of a pipeline, which are in no file of their own.
+fn shell(dialect: &str, scripts: &[String]) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new("shellcheck");
+    command.args(["--shell", dialect]);
+    for (number, script) in scripts.iter().enumerate() {
+        let path = folder.path().join(format!("{number}.sh"));
+        fs::write(&path, script)?;
+        command.arg(path);
+    }
+    check(&mut command)
+}
+
 fn paths(part: &str) -> Result<Vec<PathBuf>> {
     let root = delivery::root();
     let files = workflows::files()?.into_iter().map(|(path, _)| path);
@@ -65,6 +79,23 @@ fn the_forms_are_githubs() -> Result<()> {
 #[test]
 fn zizmor_finds_nothing() -> Result<()> {
     security(&delivery::root().join(".github"))
+}
+
+#[test]
+fn shellcheck_finds_nothing() -> Result<()> {
+    // GitHub ends a script with its first failure.
+    let mut scripts = workflows::scripts()?;
+    for script in &mut scripts {
+        script.insert_str(0, "set -e\n");
+    }
+    shell("bash", &scripts)?;
+    // Jenkins' own shell is not bash, but it gets single commands only.
+    shell("bash", &commands::scripts(&read("Jenkinsfile")?)?)
+}
+
+#[test]
+fn an_unquoted_variable_is_named() {
+    said(shell("bash", &["rm $HOME".to_owned()]), "SC2086");
 }
 
 /// A folder with rollback.yml, broken in one place.
