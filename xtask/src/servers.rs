@@ -96,14 +96,14 @@ fn redis(settings: &mut Settings, dir: &Path) -> Result<Redis> {
     Ok(server)
 }
 
-/// The services of compose.yaml; a browser is none.
+/// The services of compose.yaml: what the app needs.
 fn names(programs: &[Program]) -> Vec<&'static str> {
     programs
         .iter()
         .filter_map(|program| match program {
             Program::Postgres => Some("postgres"),
             Program::Redis => Some("redis"),
-            Program::Browser | Program::Python | Program::ShellCheck => None,
+            _ => None,
         })
         .collect()
 }
@@ -114,7 +114,7 @@ fn only(programs: &[Program], settings: Settings) -> Settings {
         programs.iter().any(|program| match program {
             Program::Postgres => name.starts_with("db_"),
             Program::Redis => name.starts_with("redis_"),
-            Program::Browser | Program::Python | Program::ShellCheck => false,
+            _ => false,
         })
     })
 }

@@ -7,12 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use devservices::random_hex;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cargo::check;
-use crate::host::{Host, Program, devhost_path};
+use crate::host::{Host, Kind, Program, devhost_path};
 use crate::runner::{Runner, Running};
 use crate::servers::{Servers, install_missing};
 use crate::settings::Settings;
@@ -90,6 +90,9 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
         .env("ROSTER_SCHEMATHESIS", schemathesis)
         .env("ROSTER_KUBECTL", kubectl)
         .env("ROSTER_TOOLS", delivery);
+    if let Err(error) = provide_registry() {
+        command.env("ROSTER_NO_REGISTRY", format!("{error:#}"));
+    }
     let notes = dir.join("answers");
     fs::create_dir(&notes)?;
     command.env("ROSTER_ANSWERS", &notes);
@@ -101,6 +104,14 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
         answers::check(&notes)?;
     }
     Ok(status)
+}
+
+/// What the test of the artifact in a registry needs; it is skipped without.
+fn provide_registry() -> Result<()> {
+    if !matches!(Kind::detect(), Kind::Spin) {
+        bail!("there is no Spin 4.1 or later on the PATH, which pushes the artifact");
+    }
+    install_missing(&[devservices::Program::Registry])
 }
 
 /// Who the suites sign in as.

@@ -22,6 +22,8 @@ pub enum Program {
     Python,
     /// The linter of shell scripts.
     ShellCheck,
+    /// A registry of OCI images, for a test.
+    Registry,
 }
 
 impl Display for Program {
@@ -32,6 +34,7 @@ impl Display for Program {
             Self::Browser => "Chromium with chromedriver",
             Self::Python => "Python 3.10 or later with venv",
             Self::ShellCheck => "ShellCheck",
+            Self::Registry => "docker-registry",
         })
     }
 }
@@ -46,6 +49,7 @@ struct PackageManager {
     browser: &'static [&'static str],
     python: &'static [&'static str],
     shellcheck: &'static [&'static str],
+    registry: &'static [&'static str],
 }
 
 const MANAGERS: [PackageManager; 3] = [
@@ -58,6 +62,7 @@ const MANAGERS: [PackageManager; 3] = [
         browser: &["chromium", "chromium-driver"],
         python: &["python3-venv"],
         shellcheck: &["shellcheck"],
+        registry: &["docker-registry"],
     },
     PackageManager {
         program: "dnf",
@@ -68,6 +73,7 @@ const MANAGERS: [PackageManager; 3] = [
         browser: &["chromium", "chromedriver"],
         python: &["python3"],
         shellcheck: &["ShellCheck"],
+        registry: &["docker-registry"],
     },
     PackageManager {
         program: "apk",
@@ -78,6 +84,7 @@ const MANAGERS: [PackageManager; 3] = [
         browser: &["chromium", "chromium-chromedriver"],
         python: &["python3"],
         shellcheck: &["shellcheck"],
+        registry: &["docker-registry"],
     },
 ];
 
@@ -92,6 +99,7 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
             Program::Browser => binaries::Browser::find().is_none(),
             Program::Python => !binaries::has_python(),
             Program::ShellCheck => !is_on_path("shellcheck"),
+            Program::Registry => !is_on_path("docker-registry"),
         })
         .collect()
 }
@@ -124,6 +132,7 @@ fn packages(programs: &[Program], manager: &PackageManager) -> Vec<&'static str>
         Program::Browser => manager.browser,
         Program::Python => manager.python,
         Program::ShellCheck => manager.shellcheck,
+        Program::Registry => manager.registry,
     };
     programs.iter().flat_map(of).copied().collect()
 }
@@ -157,7 +166,7 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             .to_owned(),
     };
     let instead = match programs {
-        [Program::Browser | Program::Python | Program::ShellCheck] => "",
+        [Program::Browser | Program::Python | Program::ShellCheck | Program::Registry] => "",
         _ => ", start Docker, or name running servers in .env (see .env.example)",
     };
     let names: Vec<_> = programs.iter().map(ToString::to_string).collect();
