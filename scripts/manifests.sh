@@ -1,0 +1,85 @@
+# The manifests of an environment: rendered with a digest, and what is read out of them. For deploy.sh.
+# shellcheck shell=bash disable=SC2034,SC2154 # Variables shared with deploy.sh, which is checked with this file.
+
+# Copies what kustomize reads, so that nothing tracked is written and nothing changes under a deploy.
+copy_manifests() {
+    mkdir "${work}/k8s"
+    cp -R k8s/base k8s/components k8s/overlays "${work}/k8s/"
+    cp -R migrations "${work}/"
+}
+
+# values KIND PATTERN: the last word of each line that matches in objects of that kind. What kustomize
+# writes has one form: keys sorted, two spaces a level; a block's text is never at the margin.
+values() {
+    awk -v kind="$1" -v pattern="$2" '
+        /^---$/ { current = "" }
+        /^kind: / { current = $2 }
+        current == kind && $0 ~ pattern { print $NF }
+    ' "${rendered}"
+}
+
+# names KIND
+names() {
+    values "$1" '^  name: '
+}
+
+# Renders the overlay as it is, and learns from it what the rest needs.
+read_overlay() {
+    kubectl kustomize "${work}/k8s/overlays/${environment}" >"${work}/overlay.yaml" ||
+        fail "k8s/overlays/${environment} does not render"
+    rendered=${work}/overlay.yaml
+    namespace=$(values SpinApp '^  namespace: ' | sort -u)
+    repository=$(values SpinApp '^  image: ' | sed 's/@.*//' | sort -u)
+    job=$(names Job)
+    mapfile -t apps < <(names SpinApp)
+    host=$(values Gateway '^ +(- )?hostname: ' | sort -u)
+    # With components/ingress there is no Gateway.
+    host=${host:-$(values Ingress '^ +(- )?host: ' | sort -u)}
+    local found
+    for found in "${namespace}" "${repository}" "${job}"; do
+        [[ ${found} =~ ^[^[:space:]]+$ ]] ||
+            fail "k8s/overlays/${environment}: expected one namespace, one artifact and one Job, got '${found}'"
+    done
+}
+
+# render DIGEST PREVIOUS: the overlay with this digest. SpinApps remember the digest before it; without
+# one (PREVIOUS is empty) they remember none.
+render() {
+    # The operator copies this to its Deployment, not to the pods: it tells when the operator has seen
+    # what was applied, which a SpinApp's status does not.
+    version=$(printf '%s' "$1" | cat - "${work}/overlay.yaml" | sha256sum | cut -c 1-16)
+    mkdir -p "${work}/k8s/deploy"
+    cat >"${work}/k8s/deploy/kustomization.yaml" <<YAML
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../overlays/${environment}]
+images:
+  - name: ${repository}
+    digest: $1
+patches:
+  - target: {kind: SpinApp}
+    patch: |-
+      apiVersion: core.spinkube.dev/v1alpha1
+      kind: SpinApp
+      metadata:
+        name: every
+        annotations: {${2:+roster/previous-digest: "$2"}}
+      spec:
+        deploymentAnnotations: {roster/version: "${version}"}
+YAML
+    rendered=${work}/rendered.yaml
+    kubectl kustomize "${work}/k8s/deploy" >"${rendered}" || fail 'the manifests do not render'
+    local images
+    images=$(values SpinApp '^  image: ' | sort -u)
+    [[ ${images} == "${repository}@$1" ]] || fail "the SpinApps would get ${images}, not ${repository}@$1"
+}
+
+# A digest of zeros is a placeholder: its pods would not start. Says which image it is and where.
+refuse_placeholders() {
+    local image files
+    while read -r image; do
+        files=$(cd "${work}" && grep -rlF "${image}" k8s/base k8s/components "k8s/overlays/${environment}" | xargs)
+        local message="the digest of ${image%@*} is a placeholder: set it in ${files:-k8s/}"
+        if "${dry_run}"; then warn "${message}"; else fail "${message}"; fi
+    done < <(grep -o "[^ ]*@${zeros}" "${rendered}" | sort -u)
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Asks a deployed API a few things from outside: health, users and auth answer, and what is only for
+# inside the cluster does not. It changes nothing and needs no account.
+#
+# scripts/smoke.sh BASE_URL [--dry-run]
+#
+# Exit status: 0, 1 when an answer is wrong, 2 when the call is.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/terminal.sh
+source scripts/terminal.sh
+
+# Shared by all questions, so that the whole takes a few minutes at most: a gateway needs a moment to
+# see new pods, and on a first deploy a certificate.
+retries=30
+
+# ask PATH STATUS [TYPE]
+ask() {
+    local path=$1 expected="$2${3:+ $3}" answer
+    local command=(curl --silent --show-error --max-time 10 --output /dev/null
+        --write-out '%{http_code} %{content_type}' "${url}${path}")
+    if "${dry_run}"; then
+        shown "${command[@]}"
+        say "    expects ${expected}"
+        return
+    fi
+    # A type is compared up to its parameters; without one only the status counts.
+    until answer=$("${command[@]}" 2>&1) && [[ "${answer%%;*} " == "${expected} "* ]]; do
+        if ((retries == 0)); then
+            warn "${path}: expected ${expected}, got: ${answer}"
+            return 1
+        fi
+        retries=$((retries - 1))
+        sleep 3
+    done
+    say "${path}: ${expected}"
+}
+
+url=
+for argument in "$@"; do
+    case ${argument} in
+    --help)
+        help_text
+        exit
+        ;;
+    --dry-run) dry_run=true ;;
+    *)
+        [[ -z ${url} ]] || misused "there is one thing too many: '${argument}'"
+        url=${argument%/}
+        ;;
+    esac
+done
+[[ ${url} =~ ^https?://[A-Za-z0-9.:-]+$ ]] || misused 'BASE_URL is scheme://host[:port]'
+
+failed=0
+ask /api/v1/health/live 200 || failed=1
+ask /api/v1/health/ready 200 || failed=1
+ask /api/v1/users 401 application/problem+json || failed=1
+ask /api/v1/auth/nothing 404 application/problem+json || failed=1
+# The gateway's own 404s: one for what nobody serves, and those for what it must not pass on.
+ask /nothing 404 || failed=1
+ask /metrics 404 || failed=1
+ask /.well-known/spin/health 404 || failed=1
+exit "${failed}"
