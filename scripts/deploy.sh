@@ -74,7 +74,6 @@ check_prerequisites() {
         client=$(kubectl version --client --output json | sed -n 's/.*"kustomizeVersion": "v\([0-9]*\).*/\1/p')
         ((${client:-0} >= 5)) || missing+=('a kubectl with kustomize 5')
     else
-        # Without it there is no plan either.
         missing+=('kubectl with kustomize 5')
     fi
     has cosign || missing+=('cosign')
@@ -85,6 +84,7 @@ check_prerequisites() {
         missing+=("a cluster that answers${KUBE_CONTEXT:+ as context ${KUBE_CONTEXT}}")
     fi
     require "${missing[@]}"
+    has kubectl || fail 'without kubectl there is no plan either'
 }
 
 # Whether this call may ask the cluster.

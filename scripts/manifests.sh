@@ -76,10 +76,11 @@ YAML
 
 # A digest of zeros is a placeholder: its pods would not start. Says which image it is and where.
 refuse_placeholders() {
-    local image files
+    local image message
+    local -a files
     while read -r image; do
-        files=$(cd "${work}" && grep -rlF "${image}" k8s/base k8s/components "k8s/overlays/${environment}" | xargs)
-        local message="the digest of ${image%@*} is a placeholder: set it in ${files:-k8s/}"
+        mapfile -t files < <(grep -rlF "${image}" k8s/base k8s/components "k8s/overlays/${environment}")
+        message="the digest of ${image%@*} is a placeholder: set it in ${files[*]:-k8s/}"
         if "${dry_run}"; then warn "${message}"; else fail "${message}"; fi
     done < <(grep -o "[^ ]*@${zeros}" "${rendered}" | sort -u)
 }

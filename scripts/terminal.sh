@@ -75,6 +75,7 @@ require() {
     fi
 }
 
+# Programs only: a function may have the name of one.
 has() {
-    command -v "$1" >/dev/null
+    type -P "$1" >/dev/null
 }

@@ -1,0 +1,270 @@
+//! What is built, said about it, pushed and signed.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::scene::{SECRET, Scene, assert_order, digest};
+
+const ARTIFACT: &str = "registry.example.com/roster/api";
+
+/// A committed tree and all that --push needs.
+fn scene() -> Scene {
+    let scene = Scene::new()
+        .with("REGISTRY", ARTIFACT)
+        .with("BUILDER_ID", "https://jenkins.example.com/job/roster")
+        .with("COSIGN_KEY", "env://SIGNING_KEY")
+        .with("SIGNING_KEY", SECRET)
+        .with("COSIGN_PASSWORD", SECRET)
+        .with("PUSHED", &digest('d'));
+    fs::write(scene.project().join(".gitignore"), "/target\n").unwrap();
+    git(&scene, &["init", "--quiet"]);
+    let remote = format!("https://robot:{SECRET}@git.example.com/team/roster.git");
+    git(&scene, &["remote", "add", "origin", &remote]);
+    git(&scene, &["add", "."]);
+    git(&scene, &["commit", "--quiet", "--message", "Begin"]);
+    scene
+}
+
+fn git(scene: &Scene, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
+        .args(arguments)
+        .current_dir(scene.project())
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_COMMITTER_DATE", "2026-11-24T12:00:00+01:00")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn report(scene: &Scene, name: &str) -> String {
+    fs::read_to_string(scene.project().join("target/reports").join(name)).unwrap()
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn a_build_says_what_it_has_built() {
+    let scene = scene();
+    let ran = scene.run("build.sh", &["1.2.3"]);
+    ran.ended(0);
+    assert_eq!(scene.calls(), ["cargo xtask build", "cargo xtask sbom"]);
+    assert_eq!(ran.stdout, "");
+    let sums = report(&scene, "wasm.sha256");
+    assert_eq!(sums.lines().count(), 4);
+    assert!(sums.contains("  target/wasm32-wasip2/release/health.wasm\n"));
+
+    let statement = json(&report(&scene, "provenance.json"));
+    assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
+    assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v1");
+    let names: Vec<_> = statement["subject"].as_array().unwrap().iter().collect();
+    assert_eq!(names.len(), 4);
+    for (subject, line) in names.iter().zip(sums.lines()) {
+        let (sum, file) = line.split_once("  ").unwrap();
+        assert_eq!(subject["digest"]["sha256"], sum);
+        assert!(file.ends_with(subject["name"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_push_signs_the_digest_and_never_the_tag() {
+    let scene = scene();
+    let ran = scene.run("build.sh", &["1.2.3-rc.1", "--push"]);
+    let output = ran.ended(0);
+    assert_eq!(ran.stdout, format!("{}\n", digest('d')));
+    assert_eq!(report(&scene, "digest"), ran.stdout);
+    let artifact = format!("{ARTIFACT}@{}", digest('d'));
+    let calls = scene.calls();
+    assert_order(
+        &calls,
+        &[
+            "spin --version",
+            "cargo xtask build",
+            "cargo xtask sbom",
+            "spin registry push --from spin.toml",
+            &format!("cosign sign --yes --key env://SIGNING_KEY {artifact}"),
+            "cosign attest --yes --key env://SIGNING_KEY --type cyclonedx --predicate target/reports/sbom.cdx.json",
+            "cosign attest --yes --key env://SIGNING_KEY --type slsaprovenance1",
+            &format!("cosign verify --key awskms:///alias/roster --output text {artifact}"),
+        ],
+    );
+    for call in &calls {
+        assert!(!call.contains(SECRET), "{call}");
+        assert!(
+            !call.starts_with("cosign") || call.ends_with(&artifact),
+            "{call}"
+        );
+    }
+    assert!(!output.contains(SECRET), "{output}");
+}
+
+#[test]
+fn the_artifact_says_where_it_comes_from() {
+    let scene = scene();
+    scene.run("build.sh", &["1.2.3", "--push"]).ended(0);
+    let commit = git(&scene, &["rev-parse", "HEAD"]);
+    let push = scene
+        .calls()
+        .into_iter()
+        .find(|call| call.contains("registry push"));
+    let push = push.unwrap();
+    for label in [
+        "source=https://git.example.com/team/roster",
+        &format!("revision={commit}"),
+        "version=1.2.3",
+        "created=2026-11-24T11:00:00Z",
+        "title=roster",
+        "licenses=Apache-2.0",
+    ] {
+        let option = format!("--annotation org.opencontainers.image.{label} ");
+        assert!(push.contains(&option), "{option}: {push}");
+    }
+    assert!(push.ends_with(" registry.example.com/roster/api:1.2.3"));
+
+    let statement = json(&report(&scene, "provenance.json"));
+    let subject = &statement["subject"][0];
+    assert_eq!(subject["name"], ARTIFACT);
+    assert_eq!(subject["digest"]["sha256"], "d".repeat(64));
+    let predicate = &statement["predicate"];
+    let builder = &predicate["runDetails"]["builder"];
+    assert_eq!(builder["id"], "https://jenkins.example.com/job/roster");
+    let definition = &predicate["buildDefinition"];
+    let materials = &definition["resolvedDependencies"];
+    let uri = format!("git+https://git.example.com/team/roster@{commit}");
+    assert_eq!(materials[0]["uri"], uri);
+    assert_eq!(materials[0]["digest"]["gitCommit"], commit);
+    assert_eq!(definition["externalParameters"]["version"], "1.2.3");
+    // What is attested is the statement's inside: cosign puts the digest around it.
+    let attested = fs::read_to_string(scene.path("attested-slsaprovenance1.json")).unwrap();
+    assert_eq!(json(&attested), *predicate);
+    assert!(!statement.to_string().contains(SECRET));
+}
+
+#[test]
+fn the_same_commit_gives_the_same_reports() {
+    let scene = scene();
+    scene.run("build.sh", &["1.2.3", "--push"]).ended(0);
+    let first = report(&scene, "provenance.json");
+    scene.run("build.sh", &["1.2.3", "--push"]).ended(0);
+    assert_eq!(report(&scene, "provenance.json"), first);
+}
+
+#[test]
+fn remotes_of_every_form_become_a_url() {
+    let scene = scene();
+    for remote in [
+        "git@git.example.com:team/roster.git",
+        "ssh://git@git.example.com:2222/team/roster.git",
+        "https://git.example.com/team/roster",
+    ] {
+        git(&scene, &["remote", "set-url", "origin", remote]);
+        scene.run("build.sh", &["1.2.3"]).ended(0);
+        let statement = json(&report(&scene, "provenance.json"));
+        let uri = &statement["predicate"]["buildDefinition"]["resolvedDependencies"][0]["uri"];
+        let uri = uri.as_str().unwrap();
+        assert!(
+            uri.starts_with("git+https://git.example.com/team/roster@"),
+            "{uri}"
+        );
+    }
+}
+
+#[test]
+fn versions_that_are_none_run_nothing() {
+    let scene = scene();
+    let versions = [
+        "latest", "v1.2.3", "1.2", "1.2.3+4", "01.2.3", "1.2.3-", "1.2.3 ", "",
+    ];
+    for version in versions {
+        let output = scene.run("build.sh", &[version, "--push"]).ended(2);
+        assert!(output.contains("VERSION is like 1.2.3"), "{output}");
+    }
+    scene.run("build.sh", &[]).ended(2);
+    scene.run("build.sh", &["1.2.3", "1.2.4"]).ended(2);
+    scene.run("build.sh", &["1.2.3", "--sign"]).ended(2);
+    assert_eq!(scene.calls(), [""; 0]);
+}
+
+#[test]
+fn changes_that_are_not_committed_are_not_pushed() {
+    let scene = scene();
+    fs::write(scene.project().join("new.rs"), "//! New.\n").unwrap();
+    let output = scene.run("build.sh", &["1.2.3", "--push"]).ended(1);
+    assert!(output.contains("not committed: nothing was built or pushed"));
+    assert_eq!(scene.calls(), ["spin --version"]);
+    scene.run("build.sh", &["1.2.3"]).ended(0);
+}
+
+#[test]
+fn everything_that_a_push_misses_is_named_at_once() {
+    let scene = scene()
+        .with("SPIN_VERSION", "4.0.2")
+        .with("REGISTRY", "https://registry.example.com/roster/api:1.0.0")
+        .with("BUILDER_ID", "")
+        .with("COSIGN_KEY", "")
+        .with("COSIGN_KEY_PUB", "")
+        .without("cosign");
+    let output = scene.run("build.sh", &["1.2.3", "--push"]).ended(1);
+    for part in [
+        "spin 4.1.0 or later",
+        "cosign",
+        "REGISTRY",
+        "BUILDER_ID",
+        "COSIGN_KEY_PUB",
+    ] {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+    assert_eq!(output.lines().count(), 1, "{output}");
+    assert_eq!(scene.calls(), ["spin --version"]);
+}
+
+#[test]
+fn a_key_itself_is_refused_and_not_repeated() {
+    let key = format!("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n{SECRET}");
+    let scene = scene().with("COSIGN_KEY", &key);
+    let output = scene.run("build.sh", &["1.2.3", "--push"]).ended(1);
+    assert!(output.contains("COSIGN_KEY as a reference to a key"));
+    assert!(!output.contains(SECRET), "{output}");
+}
+
+#[test]
+fn what_is_not_verified_has_no_digest() {
+    let untold = scene().with("PUSHED", "");
+    let ran = untold.run("build.sh", &["1.2.3", "--push"]);
+    assert!(ran.ended(1).contains("the registry told no digest"));
+    assert_eq!(ran.stdout, "");
+    assert!(!untold.calls().iter().any(|call| call.starts_with("cosign")));
+
+    let unverified = scene().with("SIGNATURE_FAILS_FOR", &digest('d'));
+    let ran = unverified.run("build.sh", &["1.2.3", "--push"]);
+    assert!(ran.ended(1).contains("does not verify"));
+    assert_eq!(ran.stdout, "");
+    assert!(!unverified.project().join("target/reports/digest").exists());
+}
+
+#[test]
+fn a_dry_run_shows_every_step_and_takes_none() {
+    let scene = scene();
+    let ran = scene.run("build.sh", &["1.2.3", "--push", "--dry-run"]);
+    let output = ran.ended(0);
+    let lines: Vec<_> = output.lines().map(str::to_owned).collect();
+    assert_order(
+        &lines,
+        &[
+            "cargo xtask build",
+            "cargo xtask sbom",
+            "spin registry push",
+            "cosign sign",
+            "cosign attest",
+            "cosign attest",
+            "cosign verify",
+        ],
+    );
+    assert_eq!(scene.calls(), ["spin --version"]);
+    assert!(!scene.project().join("target").exists());
+}

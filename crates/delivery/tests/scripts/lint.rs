@@ -1,0 +1,47 @@
+//! shellcheck over every shell script of the repository.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The files in a folder, by their ending.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(delivery::root().join(folder)).unwrap();
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().ends_with(ending))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{folder} has none");
+    files
+}
+
+fn check(options: &[&str], files: &[PathBuf]) {
+    let output = Command::new("shellcheck")
+        .arg("--external-sources")
+        .args(options)
+        .args(files)
+        .current_dir(delivery::root())
+        .output()
+        .expect("shellcheck is not on PATH");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// All rules but two, which forbid functions in conditions (SC2310) and in substitutions (SC2312).
+#[test]
+fn the_scripts_are_clean_by_every_rule() {
+    let mut all = files("scripts", ".sh");
+    all.extend(files("crates/delivery/tests/scripts/programs", ""));
+    check(&["--enable=all", "--exclude=SC2310,SC2312"], &all);
+}
+
+#[test]
+fn the_other_scripts_are_clean() {
+    let mut all = files(".ci", "run");
+    all.extend(files("k8s/base/migrate", ".sh"));
+    all.extend(files("k8s/components/pgbouncer", ".sh"));
+    check(&[], &all);
+}

@@ -1,0 +1,135 @@
+//! Calls that are refused before anything runs, and what is missing.
+
+use super::scene::{Scene, assert_order, digest};
+
+#[test]
+fn calls_that_are_wrong_run_nothing() {
+    let scene = Scene::new();
+    let (good, zeros) = (digest('a'), digest('0'));
+    let calls: [&[&str]; 14] = [
+        &[],
+        &["dev"],
+        &["production", &good],
+        &["../dev", &good],
+        &["dev", "latest"],
+        &["dev", "1.2.3"],
+        &["dev", "registry.example.com/roster/api:1.2.3"],
+        &["dev", "sha256:abc"],
+        &["dev", &good.to_uppercase()],
+        &["dev", &zeros],
+        &["dev", &good, &good],
+        &["dev", &good, "--rollback"],
+        &["--rollback"],
+        &["dev", &good, "--force"],
+    ];
+    for call in calls {
+        let output = scene.run("deploy.sh", call).ended(2);
+        assert!(output.starts_with("error: "), "{call:?}: {output}");
+        assert_eq!(scene.calls(), [""; 0], "{call:?}");
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_asked_changes_nothing() {
+    for address in [
+        "api.example.com",
+        "https://me:word@host",
+        "https://host/path",
+    ] {
+        let scene = Scene::new().with("BASE_URL", address);
+        let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(2);
+        assert!(output.contains("set BASE_URL"), "{output}");
+        assert_eq!(scene.writes(), [""; 0]);
+    }
+}
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    let scene = Scene::new()
+        .with("COSIGN_KEY_PUB", "")
+        .with("KUSTOMIZE", "v4.5.7")
+        .with("UNREACHABLE", "yes")
+        .without("cosign")
+        .without("curl");
+    let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    assert_eq!(output.lines().count(), 1, "{output}");
+    let parts = [
+        "a kubectl with kustomize 5",
+        "cosign",
+        "curl",
+        "COSIGN_KEY_PUB, or COSIGN_IDENTITY and COSIGN_ISSUER",
+        "a cluster that answers",
+    ];
+    for part in parts {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+    let bare = Scene::new().without("kubectl");
+    let output = bare.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    assert_eq!(output, "error: missing: kubectl with kustomize 5\n");
+}
+
+#[test]
+fn a_plan_needs_kubectl_only() {
+    let scene = Scene::new()
+        .with("COSIGN_KEY_PUB", "")
+        .with("UNREACHABLE", "yes")
+        .without("cosign")
+        .without("curl");
+    let output = scene
+        .run("deploy.sh", &["dev", &digest('a'), "--dry-run"])
+        .ended(0);
+    assert!(output.contains("warning: missing: cosign; curl; COSIGN_KEY_PUB"));
+
+    let scene = Scene::new().without("kubectl");
+    let output = scene
+        .run("deploy.sh", &["dev", &digest('a'), "--dry-run"])
+        .ended(1);
+    assert!(output.contains("kubectl with kustomize 5"), "{output}");
+}
+
+#[test]
+fn a_placeholder_for_an_image_is_refused_and_found() {
+    let scene = Scene::new();
+    scene.set_spin_image(&digest('0'));
+    let told = "the digest of ghcr.io/spinframework/spin:v4.1.0 is a placeholder: set it in k8s/base/executor.yaml";
+    let output = scene.run("deploy.sh", &["prod", &digest('a')]).ended(1);
+    assert!(output.contains(told), "{output}");
+    assert!(!scene.calls().iter().any(|call| call.contains("cosign")));
+    assert_eq!(scene.writes(), [""; 0]);
+    let output = scene
+        .run("deploy.sh", &["prod", &digest('a'), "--dry-run"])
+        .ended(0);
+    assert!(output.contains(&format!("warning: {told}")), "{output}");
+}
+
+#[test]
+fn missing_secrets_and_stores_stop_before_the_migrations() {
+    for environment in ["dev", "prod"] {
+        let scene = Scene::new().with("NO_SECRET", "yes");
+        let output = scene
+            .run("deploy.sh", &[environment, &digest('a')])
+            .ended(1);
+        assert!(output.contains("roster-secrets"), "{output}");
+        assert_eq!(scene.writes().len(), 1);
+        assert_order(&scene.writes(), &["notin (migrations, api)"]);
+
+        let scene = Scene::new().with("NO_STORES", "yes");
+        let output = scene
+            .run("deploy.sh", &[environment, &digest('a')])
+            .ended(1);
+        assert!(output.contains("is not ready; the migrations have not run"));
+        assert_eq!(scene.writes().len(), 1);
+    }
+}
+
+#[test]
+fn every_script_has_help() {
+    let scene = Scene::new();
+    for script in ["build.sh", "deploy.sh", "smoke.sh"] {
+        let ran = scene.run(script, &["--help"]);
+        ran.ended(0);
+        assert!(ran.stdout.contains(&format!("scripts/{script} ")));
+        assert!(!ran.stdout.contains("set -euo"), "{}", ran.stdout);
+        assert_eq!(ran.stderr, "");
+    }
+}

@@ -1,0 +1,65 @@
+//! No deploy reads a Secret's value, names one on a command line, or makes the Secret.
+
+use super::scene::{SECRET, Scene, digest};
+
+/// Everything that was said, called and applied is free of the value.
+fn assert_silent(scene: &Scene, output: &str) {
+    assert!(!output.contains(SECRET), "{output}");
+    for call in scene.calls() {
+        assert!(!call.contains(SECRET), "{call}");
+        assert!(
+            !call.contains("get secret")
+                || call.ends_with("get secret roster-secrets --output name"),
+            "{call}"
+        );
+        assert!(!call.contains("secret.example"), "{call}");
+    }
+    for yaml in scene.applied() {
+        assert!(
+            !yaml.contains("replace-me"),
+            "secret.example.yaml is applied"
+        );
+        assert!(!yaml.contains(SECRET));
+        for object in yaml.split("\n---\n") {
+            let made = object.contains("\nkind: Secret\n");
+            assert!(
+                !made || object.contains("\n  name: runtime-config"),
+                "{object}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_path_through_a_deploy_shows_a_secret() {
+    let cases = [
+        ("NOTHING_FAILS", String::new()),
+        ("JOB_FAILS", "yes".to_owned()),
+        ("ROLLOUT_FAILS_FOR", digest('b')),
+        ("SMOKE_FAILS_FOR", digest('b')),
+        ("NO_SECRET", "yes".to_owned()),
+        ("SIGNATURE_FAILS_FOR", digest('b')),
+    ];
+    for (setting, value) in cases {
+        let scene = Scene::new()
+            .running(&[("auth", digest('a'), None)])
+            .with("COSIGN_PASSWORD", SECRET)
+            .with(setting, &value);
+        let output = scene.run("deploy.sh", &["dev", &digest('b')]).output();
+        assert_silent(&scene, &output);
+    }
+}
+
+#[test]
+fn the_scripted_cluster_would_tell() {
+    let scene = Scene::new();
+    let text = std::fs::read_to_string(scene.path("programs/kubectl")).unwrap();
+    assert!(text.contains("SECRET_VALUE"));
+    let scene = scene.with("JOB_FAILS", "yes");
+    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+    assert!(
+        output.contains("postgres://roster:***@postgres"),
+        "{output}"
+    );
+    assert!(output.contains("password=***"), "{output}");
+}
