@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154 # deploy.sh sets what is not set here, and is checked with this file.
 
 # How often and how far apart: five minutes.
-readonly polls=150 pause=2
+readonly polls=60 pause=5
 
 kubectl() {
     command kubectl ${KUBE_CONTEXT:+--context "${KUBE_CONTEXT}"} "$@"

@@ -37,9 +37,10 @@ misused() {
     fail 2 "$1 (--help says how to call it)"
 }
 
-# The comment at the head of the script, which is its help.
+# The comment at the head of the script, which is its help. The script has changed to the project's
+# folder, so the path by which it was called may lead nowhere.
 help_text() {
-    sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"
+    sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "scripts/${0##*/}"
 }
 
 # Shows a command line, quoted where a shell needs it.

@@ -1,5 +1,8 @@
 //! Deploys that go well, what they leave behind, and what they show beforehand.
 
+use std::fs;
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
@@ -48,6 +51,9 @@ fn a_deploy_goes_from_the_signature_to_the_questions_in_order() {
         ],
     );
     assert_eq!(scene.writes().len(), 4, "{:#?}", scene.writes());
+    let overlay = "k8s/overlays/dev/kustomization.yaml";
+    let read = |folder: &Path| fs::read_to_string(folder.join(overlay)).unwrap();
+    assert_eq!(read(&scene.project()), read(&delivery::root()));
     let expected = APPS.map(|name| (name.to_owned(), digest('a'), None));
     assert_eq!(scene.apps(), expected);
 }

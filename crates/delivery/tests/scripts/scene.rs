@@ -57,8 +57,10 @@ impl Ran {
 
     /// Asserts the exit status, and returns what was said.
     pub fn ended(&self, status: i32) -> String {
-        assert_eq!(self.status, status, "{}", self.output());
-        self.output()
+        let output = self.output();
+        assert_eq!(self.status, status, "{output}");
+        assert!(!output.contains('\u{1b}'), "colours without a terminal");
+        output
     }
 }
 
@@ -76,7 +78,9 @@ impl Scene {
             settings: Vec::new(),
         };
         fs::create_dir_all(scene.project()).unwrap();
-        fs::create_dir_all(scene.path("tools")).unwrap();
+        for folder in ["tools", "tmp"] {
+            fs::create_dir_all(scene.path(folder)).unwrap();
+        }
         for name in ["scripts", "k8s", "migrations", "spin.toml", "Cargo.lock"] {
             copy(&delivery::root().join(name), &scene.project());
         }
@@ -151,11 +155,14 @@ impl Scene {
             .env_clear()
             .env("PATH", std::env::join_paths(path).unwrap())
             .env("HOME", self.folder.path())
+            .env("TMPDIR", self.path("tmp"))
             .env("SCENE", self.folder.path())
             .env("ROSTER_KUBECTL", kubectl)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .output()
             .unwrap();
+        let left: Vec<_> = fs::read_dir(self.path("tmp")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?} is left behind");
         Ran {
             status: output.status.code().expect("no signal"),
             stdout: String::from_utf8(output.stdout).unwrap(),
