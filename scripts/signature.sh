@@ -10,7 +10,7 @@ readonly zeros=sha256:0000000000000000000000000000000000000000000000000000000000
 # A reference names a key: a file, env://NAME or that of a key service. The key itself would be on
 # cosign's command line, for everyone on the machine to read.
 is_key_reference() {
-    [[ ! $1 =~ [[:space:]] && $1 != *-----BEGIN* ]]
+    [[ $1 != *$'\n'* && $1 != *-----BEGIN* ]]
 }
 
 # Prints what is missing to verify with, if anything.
