@@ -9,7 +9,7 @@ kubectl() {
 }
 
 say_where() {
-    say "namespace ${namespace}, context ${KUBE_CONTEXT:-$(kubectl config current-context 2>/dev/null || echo 'of the pod this runs in')}"
+    say "namespace ${namespace}, context ${KUBE_CONTEXT:-$(kubectl config current-context 2>/dev/null || echo none)}"
 }
 
 # apply SELECTOR: the objects of the rendering with these labels. Server-side, so that a field which the

@@ -45,7 +45,6 @@ fn a_rollout_that_fails_is_put_back() {
         .running(&dev('a', Some('c')))
         .with("ROLLOUT_FAILS_FOR", &digest('b'));
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(3);
-    println!("{output}");
     let told = format!(
         "{} does not work in dev; rolled back: {} runs again",
         digest('b'),
@@ -119,7 +118,6 @@ fn a_repeated_deploy_that_fails_undoes_nothing_that_it_did_not_do() {
 fn rollback_goes_to_the_digest_before_once() {
     let scene = Scene::new().running(&dev('b', Some('a')));
     let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
-    println!("{output}");
     assert!(output.contains(&format!("dev runs {}", digest('a'))));
     assert_apps(&scene, &dev('a', Some('a')));
     assert_order(&scene.calls(), &["cosign verify", "component=api", "curl"]);
