@@ -1,4 +1,20 @@
 //! What delivers Roster, held against its rules without a cluster: manifests, scripts, pipelines.
+//!
+//! The manifests of an environment are rendered as a deployment renders them, and what the Spin
+//! operator would make of them is added; `checks` has the rules, one concern a module.
+
+pub mod application;
+pub mod checks;
+pub mod environment;
+pub mod finding;
+pub mod kustomize;
+pub mod network;
+pub mod object;
+pub mod operator;
+pub mod pod;
+pub mod project;
+pub mod quantity;
+pub mod selector;
 
 use std::path::PathBuf;
 

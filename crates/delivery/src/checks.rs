@@ -1,0 +1,48 @@
+//! The rules, one concern a module. A check says what is wrong in one environment; none needs a
+//! cluster.
+
+pub mod admission;
+pub mod connections;
+pub mod core_kinds;
+pub mod dashboards;
+pub mod egress;
+pub mod identity;
+pub mod images;
+pub mod ingress;
+pub mod migrations;
+pub mod probes;
+pub mod references;
+pub mod resources;
+pub mod routes;
+pub mod scaling;
+pub mod schemas;
+pub mod secrets;
+pub mod selectors;
+pub mod variables;
+
+use crate::environment::Environment;
+use crate::finding::Finding;
+
+pub type Check = fn(&Environment) -> Vec<Finding>;
+
+/// Every check of a single environment. `core_kinds` is not among them: it runs a program, once for
+/// all environments.
+pub const ALL: [(&str, Check); 17] = [
+    ("admission", admission::check),
+    ("connections", connections::check),
+    ("dashboards", dashboards::check),
+    ("egress", egress::check),
+    ("identity", identity::check),
+    ("images", images::check),
+    ("ingress", ingress::check),
+    ("migrations", migrations::check),
+    ("probes", probes::check),
+    ("references", references::check),
+    ("resources", resources::check),
+    ("routes", routes::check),
+    ("scaling", scaling::check),
+    ("schemas", schemas::check),
+    ("secrets", secrets::check),
+    ("selectors", selectors::check),
+    ("variables", variables::check),
+];

@@ -1,0 +1,156 @@
+//! How many Postgres connections an environment opens at most, and that k8s/README.md says so: its
+//! table is computed anew from what is rendered.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::{Object, list, members, text, texts};
+use crate::pod::Pod;
+
+/// A pod's cap by group: a full instance has four connections, and eight of them serve 128 requests;
+/// where only the readiness probe asks Postgres, one is enough.
+const CAPS: [(&str, u64); 4] = [("users", 32), ("auth", 32), ("health", 4), ("docs", 4)];
+
+/// The table's columns of groups.
+const COLUMNS: [[&str; 2]; 2] = [["users", "auth"], ["health", "docs"]];
+
+const FILE: &str = "k8s/README.md";
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    let mut groups = BTreeMap::new();
+    let pods = environment.pods();
+    for app in environment.apps() {
+        let name = app.name();
+        match cap(environment, app) {
+            Ok(cap) => {
+                let expected = CAPS
+                    .iter()
+                    .find(|(group, _)| *group == name)
+                    .map(|(_, cap)| *cap);
+                let problem =
+                    format!("a pod may open {cap} connections to Postgres instead of {expected:?}");
+                found.expect(expected == Some(cap), app, problem);
+                let owner = app.to_string();
+                let pods = pods.iter().filter(|pod| pod.owner == owner);
+                groups.insert(
+                    name,
+                    (pods.map(|pod| pod.most + pod.surge).sum::<u64>(), cap),
+                );
+            }
+            Err(problem) => found.add(app, problem),
+        }
+    }
+    let total: u64 = groups.values().map(|(pods, cap)| pods * cap).sum();
+    let seen = match seen(environment, &pods, total) {
+        Ok(seen) => seen,
+        Err(problem) => {
+            found.add("the database", problem);
+            return found.into_vec();
+        }
+    };
+    // An optional component changes none of this, so the overlay's row is its row.
+    let overlay = environment.name.split(' ').next().unwrap_or_default();
+    let columns = COLUMNS.map(|names| column(&groups, &names));
+    let [first, second] = &columns;
+    let row = format!("| {overlay} | {first} | {second} | {total} | {seen} |");
+    let has_row = environment
+        .project
+        .description
+        .lines()
+        .any(|line| line == row);
+    found.expect(
+        has_row,
+        FILE,
+        format!("the table of connections has to have the row `{row}`"),
+    );
+    found.into_vec()
+}
+
+/// The cap of an app's runtime configuration.
+fn cap(environment: &Environment, app: &Object) -> Result<u64, String> {
+    let name = text(&app.spec()["runtimeConfig"]["loadFromSecret"]);
+    let secret = environment
+        .find("Secret", name)
+        .ok_or_else(|| format!("there is no Secret {name}"))?;
+    let data = members(&secret.value()["data"]).find(|(key, _)| *key == "runtime-config.toml");
+    let data = data.map(|(_, data)| text(data)).unwrap_or_default();
+    // Long ones are rendered as several lines.
+    let data: String = data.split_whitespace().collect();
+    let content = STANDARD
+        .decode(data)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let content = content.ok_or_else(|| format!("Secret {name} is not text"))?;
+    let table: toml::Table = content
+        .parse()
+        .map_err(|error| format!("Secret {name} is no TOML: {error}"))?;
+    let cap = table
+        .get("outbound_pg")
+        .and_then(|pg| pg.get("max_connections")?.as_integer());
+    let cap = cap.and_then(|cap| u64::try_from(cap).ok());
+    cap.ok_or_else(|| format!("Secret {name} has no outbound_pg.max_connections"))
+}
+
+/// `2 x 13 x 32` for two groups of 13 pods with 32 connections each; groups that differ are added.
+fn column(groups: &BTreeMap<&str, (u64, u64)>, names: &[&str]) -> String {
+    let mut counts: BTreeMap<_, u64> = BTreeMap::new();
+    for group in names.iter().filter_map(|name| groups.get(name)) {
+        *counts.entry(group).or_default() += 1;
+    }
+    let terms = counts
+        .into_iter()
+        .rev()
+        .map(|((pods, cap), count)| match count {
+            1 => format!("{pods} x {cap}"),
+            count => format!("{count} x {pods} x {cap}"),
+        });
+    terms.collect::<Vec<_>>().join(" + ")
+}
+
+/// What Postgres sees of them: PgBouncer's, or all, of which it has to take as many.
+fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, String> {
+    if let Some(pooler) = environment.find("Deployment", "pgbouncer") {
+        let replicas = pooler.spec()["replicas"].as_u64().unwrap_or(1);
+        let volumes = list(&pooler.spec()["template"]["spec"]["volumes"]).iter();
+        let maps =
+            volumes.filter_map(|volume| environment.config(text(&volume["configMap"]["name"])));
+        let scripts: String = maps.flat_map(BTreeMap::into_values).collect();
+        let size =
+            setting(&scripts, "default_pool_size").ok_or("PgBouncer has no default_pool_size")?;
+        let clients =
+            setting(&scripts, "max_client_conn").ok_or("PgBouncer has no max_client_conn")?;
+        // One of them alone has to take all, should the other be gone.
+        if clients < total {
+            return Err(format!("PgBouncer takes {clients} clients of {total}"));
+        }
+        return Ok(format!("{replicas} x {size} of PgBouncer, and the Job"));
+    }
+    let postgres = pods.iter().find(|pod| pod.owner == "StatefulSet postgres");
+    let postgres = postgres.ok_or("neither PgBouncer nor Postgres is rendered")?;
+    let mut arguments = postgres
+        .containers()
+        .flat_map(|container| texts(&container["args"]));
+    let most = arguments.find_map(|argument| argument.strip_prefix("max_connections="));
+    let most = most
+        .and_then(|most| most.parse::<u64>().ok())
+        .unwrap_or(100);
+    if most <= total {
+        return Err(format!(
+            "max_connections is {most}, and the pods may open {total}"
+        ));
+    }
+    Ok(format!("{total}; its `max_connections` is {most}"))
+}
+
+/// The number of `name = number`.
+fn setting(text: &str, name: &str) -> Option<u64> {
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.trim().strip_prefix('='));
+    value?.trim().parse().ok()
+}

@@ -1,0 +1,109 @@
+//! Kubernetes' own kinds, and what the Spin operator makes, by kubernetes-validate and without
+//! fields that a version of Kubernetes does not know. The program starts slowly, so it is called
+//! once; a kind that it does not know is a finding.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::schemas;
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::Object;
+
+/// The oldest version that is still supported; fields of later ones would be refused there.
+const KUBERNETES: &str = "1.34";
+
+/// An object as JSON, and who has it.
+type Known<'a> = BTreeMap<String, Vec<(&'a str, Object)>>;
+
+pub fn check<'a>(environments: impl Iterator<Item = &'a Environment>) -> Result<Vec<Finding>> {
+    let known = objects(environments);
+    let folder = tempfile::tempdir()?;
+    for (index, text) in known.keys().enumerate() {
+        fs::write(folder.path().join(index.to_string()), text)?;
+    }
+    let program = program()?;
+    let output = Command::new(&program)
+        .args(["--strict", "-k", KUBERNETES])
+        .args((0..known.len()).map(|index| index.to_string()))
+        .current_dir(folder.path())
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let verdicts = verdicts(&String::from_utf8(output.stdout)?)?;
+    if verdicts.len() != known.len() {
+        let problem = String::from_utf8_lossy(&output.stderr).into_owned();
+        bail!(
+            "{} judged {} of {} objects: {problem}",
+            program.display(),
+            verdicts.len(),
+            known.len()
+        );
+    }
+    let mut found = Vec::new();
+    for (index, holders) in known.into_values().enumerate() {
+        let Some(Some(problem)) = verdicts.get(&index) else {
+            continue;
+        };
+        for (environment, object) in holders {
+            let mut findings = Findings::of(environment);
+            findings.add(object, problem);
+            found.extend(findings.into_vec());
+        }
+    }
+    Ok(found)
+}
+
+fn program() -> Result<PathBuf> {
+    let folder = std::env::var_os("ROSTER_TOOLS");
+    let folder = folder.context("ROSTER_TOOLS has to be the folder of kubernetes-validate")?;
+    Ok(PathBuf::from(folder).join("kubernetes-validate"))
+}
+
+/// Each different object once: environments share many.
+fn objects<'a>(environments: impl Iterator<Item = &'a Environment>) -> Known<'a> {
+    let mut known = Known::new();
+    for environment in environments {
+        let rendered = environment
+            .objects
+            .iter()
+            .filter(|object| !schemas::knows(object));
+        for object in rendered.cloned().chain(environment.made()) {
+            let holders = known.entry(object.value().to_string()).or_default();
+            holders.push((environment.name.as_str(), object));
+        }
+    }
+    known
+}
+
+/// What the program prints, a line an object: `INFO <file> passed ...`, `ERROR <file> did not
+/// validate for resource <it> against version <it>: <path>: <problem>` or `WARN <file> <problem>`.
+fn verdicts(printed: &str) -> Result<BTreeMap<usize, Option<String>>> {
+    let mut verdicts = BTreeMap::new();
+    for line in printed.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (level, file, rest) = (words.next(), words.next(), words.next().unwrap_or_default());
+        let index = file.and_then(|file| file.parse().ok());
+        let problem = match level {
+            Some("INFO") => None,
+            Some("ERROR") => {
+                let problem = rest
+                    .split_once("against version ")
+                    .and_then(|(_, rest)| rest.split_once(": "));
+                Some(problem.map_or(rest, |(_, problem)| problem).to_owned())
+            }
+            Some("WARN") => Some(rest.to_owned()),
+            // The rest of a message of several lines.
+            _ if index.is_none() => continue,
+            _ => bail!("kubernetes-validate says: {line}"),
+        };
+        verdicts.insert(
+            index.with_context(|| format!("kubernetes-validate says: {line}"))?,
+            problem,
+        );
+    }
+    Ok(verdicts)
+}

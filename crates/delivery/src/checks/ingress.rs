@@ -1,0 +1,69 @@
+//! Who may reach pods: nobody, unless a network policy says so; the gateway the groups, and
+//! Prometheus what it scrapes.
+
+use serde_json::json;
+
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::network::{Peer, Port, is_open_to_a_namespace, lets_in, lets_out};
+use crate::object::{labels, list, text};
+use crate::operator::PORT;
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    for pod in environment.pods() {
+        // A port that nothing uses: only a policy that denies by default keeps it shut.
+        let nobody = Peer::Elsewhere {
+            namespace: "nobody",
+            labels: None,
+        };
+        let port = Port(1, "TCP");
+        let is_shut = !lets_in(environment, &pod, &nobody, port)
+            && !lets_out(environment, &pod, &nobody, port);
+        found.expect(
+            is_shut,
+            &pod.owner,
+            "no NetworkPolicy denies its pods what is not allowed",
+        );
+    }
+    let pods = environment.pods();
+    let port = Port(PORT, "TCP");
+    for pod in pods.iter().filter(|pod| pod.owner.starts_with("SpinApp ")) {
+        let problem = format!("no NetworkPolicy lets the gateway in on port {PORT}");
+        found.expect(
+            is_open_to_a_namespace(environment, pod, port),
+            &pod.owner,
+            problem,
+        );
+    }
+    for scrape in environment.of("ScrapeConfig") {
+        let prometheus = Peer::Elsewhere {
+            namespace: "monitoring",
+            labels: Some(labels(&json!({"app.kubernetes.io/name": "prometheus"}))),
+        };
+        for label in selectors(scrape.spec()) {
+            let scraped = environment.services().into_iter().filter(|service| {
+                let of = service.labels();
+                label
+                    .split_once('=')
+                    .is_some_and(|(name, value)| of.get(name).is_some_and(|own| own == value))
+            });
+            for pod in scraped.flat_map(|service| environment.behind(&service)) {
+                let problem = format!("no NetworkPolicy lets Prometheus in, which {scrape} needs");
+                found.expect(
+                    lets_in(environment, &pod, &prometheus, port),
+                    &pod.owner,
+                    problem,
+                );
+            }
+        }
+    }
+    found.into_vec()
+}
+
+fn selectors(spec: &serde_json::Value) -> impl Iterator<Item = &str> {
+    let discoveries = list(&spec["kubernetesSDConfigs"]).iter();
+    discoveries
+        .flat_map(|discovery| list(&discovery["selectors"]))
+        .map(|selector| text(&selector["label"]))
+}

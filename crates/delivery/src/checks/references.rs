@@ -1,0 +1,91 @@
+//! References of pods to ConfigMaps and Secrets: what is named has to exist, with its keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::{list, members, text};
+use crate::pod::Pod;
+
+/// Keys by the name of what has them.
+type Keys = BTreeMap<String, BTreeSet<String>>;
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    let secrets = environment.secrets();
+    let maps: Keys = environment
+        .of("ConfigMap")
+        .map(|map| {
+            let keys = members(&map.value()["data"]).map(|(key, _)| key.to_owned());
+            (map.name().to_owned(), keys.collect())
+        })
+        .collect();
+    for pod in environment.pods() {
+        for variable in pod
+            .containers()
+            .flat_map(|container| list(&container["env"]))
+        {
+            let name = text(&variable["name"]);
+            let from = &variable["valueFrom"];
+            for (kind, known, reference) in [
+                ("ConfigMap", &maps, &from["configMapKeyRef"]),
+                ("Secret", &secrets, &from["secretKeyRef"]),
+            ] {
+                if let Some(problem) = missing(environment, kind, known, reference) {
+                    found.add(&pod.owner, format!("{name}: {problem}"));
+                }
+            }
+        }
+        volumes(&pod, &maps, &secrets, &mut found);
+    }
+    found.into_vec()
+}
+
+/// What a reference to a key lacks. A key that is optional need not be there, but has to be one that
+/// somebody could provide.
+fn missing(
+    environment: &Environment,
+    kind: &str,
+    known: &Keys,
+    reference: &Value,
+) -> Option<String> {
+    if reference.is_null() {
+        return None;
+    }
+    let (name, key) = (text(&reference["name"]), text(&reference["key"]));
+    let Some(keys) = known.get(name) else {
+        return Some(format!("there is no {kind} {name}"));
+    };
+    let project = &environment.project;
+    let is_possible = name == project.secret_name() && project.secret_keys().contains(key);
+    let is_there = keys.contains(key) || (reference["optional"] == true && is_possible);
+    (!is_there).then(|| format!("{kind} {name} has no key {key}"))
+}
+
+fn volumes(pod: &Pod, maps: &Keys, secrets: &Keys, found: &mut Findings) {
+    let volumes = list(&pod.spec["volumes"]);
+    for volume in volumes {
+        for (kind, known, source, name) in [
+            ("ConfigMap", maps, &volume["configMap"], "name"),
+            ("Secret", secrets, &volume["secret"], "secretName"),
+        ] {
+            if source.is_null() {
+                continue;
+            }
+            let wanted = text(&source[name]);
+            let Some(keys) = known.get(wanted) else {
+                found.add(
+                    &pod.owner,
+                    format!("a volume's {kind} {wanted} does not exist"),
+                );
+                continue;
+            };
+            for key in list(&source["items"]).iter().map(|item| text(&item["key"])) {
+                let problem = format!("a volume's {kind} {wanted} has no key {key}");
+                found.expect(keys.contains(key), &pod.owner, problem);
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Requests and limits: every container has them, and all pods at their most, with those that a
+//! rollout adds, fit into the namespace's quota.
+
+use serde_json::Value;
+
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::{Object, list, members, text};
+use crate::pod::Pod;
+use crate::quantity::{shown, thousandths};
+
+const KINDS: [&str; 2] = ["requests", "limits"];
+const NAMES: [&str; 2] = ["cpu", "memory"];
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    let pods = environment.pods();
+    for pod in &pods {
+        for container in pod.containers() {
+            self::container(environment, pod, container, &mut found);
+        }
+    }
+    for range in environment.of("LimitRange") {
+        limit_range(range, &mut found);
+    }
+    let mut quotas = environment.of("ResourceQuota").peekable();
+    found.expect(quotas.peek().is_some(), "ResourceQuota", "there is none");
+    for quota in quotas {
+        self::quota(quota, &pods, &mut found);
+    }
+    found.into_vec()
+}
+
+fn container(environment: &Environment, pod: &Pod, container: &Value, found: &mut Findings) {
+    let (owner, resources) = (&pod.owner, &container["resources"]);
+    for name in NAMES {
+        for kind in KINDS {
+            let is_there = thousandths(&resources[kind][name]).is_some();
+            let problem = format!(
+                "container {} has no {kind} of {name}",
+                text(&container["name"])
+            );
+            found.expect(is_there, owner, problem);
+        }
+        let [request, limit] = KINDS.map(|kind| thousandths(&resources[kind][name]));
+        found.expect(
+            request <= limit,
+            owner,
+            format!("it requests more {name} than its limit"),
+        );
+        for range in environment
+            .of("LimitRange")
+            .flat_map(|range| list(&range.spec()["limits"]))
+        {
+            let most = thousandths(&range["max"][name]);
+            let fits = most.is_none() || limit <= most;
+            found.expect(
+                fits,
+                owner,
+                format!("its limit of {name} is more than the LimitRange allows"),
+            );
+        }
+    }
+}
+
+/// What a pod gets that says nothing has to be allowed.
+fn limit_range(range: &Object, found: &mut Findings) {
+    for limit in list(&range.spec()["limits"]) {
+        for name in NAMES {
+            let [least, most, max] =
+                ["defaultRequest", "default", "max"].map(|kind| thousandths(&limit[kind][name]));
+            let ordered = least.is_some() && least <= most && (max.is_none() || most <= max);
+            found.expect(
+                ordered,
+                range,
+                format!("defaultRequest, default and max of {name} are not in order"),
+            );
+        }
+    }
+}
+
+fn quota(quota: &Object, pods: &[Pod], found: &mut Findings) {
+    let hard = &quota.spec()["hard"];
+    for (name, allowed) in members(hard) {
+        let Some(allowed) = thousandths(allowed) else {
+            found.add(quota, format!("spec.hard.{name} is no quantity"));
+            continue;
+        };
+        let needed: u128 = pods
+            .iter()
+            .map(|pod| u128::from(pod.most + pod.surge) * share(pod, name))
+            .sum();
+        let problem = format!(
+            "spec.hard.{name} is {}, and all pods at their most need {}",
+            shown(allowed),
+            shown(needed)
+        );
+        found.expect(needed <= allowed, quota, problem);
+    }
+    for name in KINDS
+        .iter()
+        .flat_map(|kind| NAMES.map(|name| format!("{kind}.{name}")))
+        .chain(["pods".to_owned()])
+    {
+        found.expect(
+            !hard[&name].is_null(),
+            quota,
+            format!("spec.hard has no {name}"),
+        );
+    }
+}
+
+/// What one pod counts for, in thousandths.
+fn share(pod: &Pod, name: &str) -> u128 {
+    let Some((kind, name)) = name.split_once('.') else {
+        return if name == "pods" { 1000 } else { 0 };
+    };
+    let containers = list(&pod.spec["containers"]).iter();
+    containers
+        .filter_map(|container| thousandths(&container["resources"][kind][name]))
+        .sum()
+}

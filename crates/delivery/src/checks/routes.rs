@@ -1,0 +1,188 @@
+//! What the edge lets in: the paths of spin.toml, each to its group, and nothing that is for the
+//! inside only.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::{Object, list, text};
+
+/// Metrics, and what Spin tells about itself; a path that belongs to nobody stands for a route to
+/// everything.
+const INSIDE: [&str; 4] = [
+    "/metrics",
+    "/.well-known/spin/health",
+    "/.well-known/spin/info",
+    "/",
+];
+
+/// A path that the edge sends to a Service.
+struct Routed {
+    object: String,
+    is_prefix: bool,
+    path: String,
+    service: String,
+}
+
+impl Routed {
+    fn takes(&self, path: &str) -> bool {
+        let prefix = self.path.trim_end_matches('/');
+        let rest = path.strip_prefix(prefix);
+        match self.is_prefix {
+            true => rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            false => self.path == path,
+        }
+    }
+}
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    let mut routed = Vec::new();
+    for route in environment.of("HTTPRoute") {
+        parents(environment, route, &mut found);
+        routed.extend(http_route(environment, route, &mut found));
+    }
+    for ingress in environment.of("Ingress") {
+        routed.extend(self::ingress(environment, ingress, &mut found));
+    }
+    for policy in environment
+        .objects
+        .iter()
+        .filter(|object| object.group() == "gateway.envoyproxy.io")
+    {
+        for target in list(&policy.spec()["targetRefs"]) {
+            let (kind, name) = (text(&target["kind"]), text(&target["name"]));
+            let problem = format!("spec.targetRefs: there is no {kind} {name}");
+            found.expect(environment.find(kind, name).is_some(), policy, problem);
+        }
+    }
+    for path in INSIDE {
+        for route in routed.iter().filter(|route| route.takes(path)) {
+            found.add(&route.object, format!("{} exposes {path}", route.path));
+        }
+    }
+    triggers(environment, &routed, &mut found);
+    found.into_vec()
+}
+
+fn parents(environment: &Environment, route: &Object, found: &mut Findings) {
+    for parent in list(&route.spec()["parentRefs"]) {
+        let (name, section) = (text(&parent["name"]), &parent["sectionName"]);
+        let gateway = environment.find("Gateway", name);
+        let listeners = gateway
+            .into_iter()
+            .flat_map(|gateway| list(&gateway.spec()["listeners"]));
+        let problem = format!(
+            "spec.parentRefs: there is no listener {} of Gateway {name}",
+            text(section)
+        );
+        let exists = listeners
+            .into_iter()
+            .any(|listener| section.is_null() || listener["name"] == *section);
+        found.expect(exists, route, problem);
+    }
+}
+
+fn http_route(environment: &Environment, route: &Object, found: &mut Findings) -> Vec<Routed> {
+    let mut routed = Vec::new();
+    for rule in list(&route.spec()["rules"]) {
+        for backend in list(&rule["backendRefs"]) {
+            let service = text(&backend["name"]);
+            exists(environment, route, service, &backend["port"], found);
+            let add = |kind: &str, path: &str| Routed {
+                object: route.to_string(),
+                is_prefix: kind != "Exact",
+                path: path.to_owned(),
+                service: service.to_owned(),
+            };
+            let matches = list(&rule["matches"]);
+            if matches.is_empty() {
+                routed.push(add("PathPrefix", "/"));
+            }
+            for known in matches {
+                match text(&known["path"]["value"]) {
+                    "" => routed.push(add("PathPrefix", "/")),
+                    path => routed.push(add(text(&known["path"]["type"]), path)),
+                }
+            }
+        }
+    }
+    routed
+}
+
+fn ingress(environment: &Environment, ingress: &Object, found: &mut Findings) -> Vec<Routed> {
+    let mut routed = Vec::new();
+    for path in list(&ingress.spec()["rules"])
+        .iter()
+        .flat_map(|rule| list(&rule["http"]["paths"]))
+    {
+        let service = &path["backend"]["service"];
+        exists(
+            environment,
+            ingress,
+            text(&service["name"]),
+            &service["port"]["number"],
+            found,
+        );
+        routed.push(Routed {
+            object: ingress.to_string(),
+            is_prefix: path["pathType"] != "Exact",
+            path: text(&path["path"]).to_owned(),
+            service: text(&service["name"]).to_owned(),
+        });
+    }
+    let default = &ingress.spec()["defaultBackend"];
+    found.expect(
+        default.is_null(),
+        ingress,
+        "spec.defaultBackend exposes every path",
+    );
+    routed
+}
+
+fn exists(
+    environment: &Environment,
+    from: &Object,
+    service: &str,
+    port: &Value,
+    found: &mut Findings,
+) {
+    let services = environment.services();
+    let Some(backend) = services
+        .iter()
+        .find(|candidate| candidate.name() == service)
+    else {
+        found.add(from, format!("there will be no Service {service}"));
+        return;
+    };
+    let has = list(&backend.spec()["ports"])
+        .iter()
+        .any(|known| known["port"] == *port);
+    found.expect(has, from, format!("Service {service} has no port {port}"));
+}
+
+/// Every route of spin.toml whose component has a group here is one of the edge, to that group;
+/// metrics stay inside.
+fn triggers(environment: &Environment, routed: &[Routed], found: &mut Findings) {
+    let groups: BTreeSet<_> = environment.apps().map(Object::name).collect();
+    for route in environment.project.application.routes() {
+        let Some(component) = route.component.as_deref() else {
+            continue;
+        };
+        if !groups.contains(component) || route.route == "/metrics" {
+            continue;
+        }
+        // spin.toml says why it is a parameter.
+        let path = route.route.replace("/:directory/", "/.well-known/");
+        let inner = path.strip_suffix("/...");
+        let path = inner.unwrap_or(&path);
+        let takers = routed
+            .iter()
+            .filter(|known| known.takes(path) && (inner.is_none() || known.is_prefix));
+        let takers: Vec<_> = takers.map(|known| known.service.as_str()).collect();
+        let problem = format!("{} goes to {takers:?} instead of {component}", route.route);
+        found.expect(takers == [component], "the edge", problem);
+    }
+}

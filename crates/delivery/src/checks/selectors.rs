@@ -1,0 +1,169 @@
+//! Selectors and targets by label: each has to meet something that will exist, and each group's pods
+//! have to be met by what protects them.
+
+use serde_json::{Value, json};
+
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::{Object, labels, list, text};
+use crate::selector;
+
+/// Labels of pods that others start in the namespace: cert-manager's, to answer challenges.
+const PODS_OF_OTHERS: [(&str, &str); 1] = [("acme.cert-manager.io/http01-solver", "true")];
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    for object in &environment.objects {
+        for (path, selector) in selectors(object) {
+            let problem = format!("{path} matches no pod");
+            found.expect(meets(environment, &selector), object, problem);
+        }
+        workload(environment, object, &mut found);
+    }
+    for service in environment.services() {
+        self::service(environment, &service, &mut found);
+    }
+    for app in environment.apps() {
+        budgets(environment, app, &mut found);
+    }
+    for scrape in environment.of("ScrapeConfig") {
+        self::scrape(environment, scrape, &mut found);
+    }
+    found.into_vec()
+}
+
+/// The selectors of an object that pods of its own namespace have to meet, and where they stand.
+fn selectors(object: &Object) -> Vec<(String, Value)> {
+    let spec = object.spec();
+    match object.kind() {
+        "PodDisruptionBudget" => vec![("spec.selector".to_owned(), spec["selector"].clone())],
+        "NetworkPolicy" => policy(spec),
+        "Policy" => list(&spec["rules"]).iter().flat_map(kyverno).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn policy(spec: &Value) -> Vec<(String, Value)> {
+    let mut selectors = vec![("spec.podSelector".to_owned(), spec["podSelector"].clone())];
+    for (rules, peers) in [("ingress", "from"), ("egress", "to")] {
+        for (index, rule) in list(&spec[rules]).iter().enumerate() {
+            for peer in list(&rule[peers]) {
+                if peer["podSelector"].is_object() && peer["namespaceSelector"].is_null() {
+                    let path = format!("spec.{rules}.{index}.{peers}.podSelector");
+                    selectors.push((path, peer["podSelector"].clone()));
+                }
+            }
+        }
+    }
+    selectors
+}
+
+fn kyverno(rule: &Value) -> Vec<(String, Value)> {
+    let matches = list(&rule["match"]["any"]).iter();
+    matches
+        .map(|known| &known["resources"]["selector"])
+        .filter(|selector| selector.is_object())
+        .map(|selector| {
+            (
+                format!("the selector of rule {}", text(&rule["name"])),
+                selector.clone(),
+            )
+        })
+        .collect()
+}
+
+fn meets(environment: &Environment, selector: &Value) -> bool {
+    let others = PODS_OF_OTHERS
+        .iter()
+        .map(|(name, value)| labels(&json!({*name: value})));
+    !environment.selected(selector).is_empty()
+        || others
+            .into_iter()
+            .any(|labels| selector::selects(selector, &labels))
+}
+
+/// A workload selects its own pods, and so do its rules of where they run.
+fn workload(environment: &Environment, object: &Object, found: &mut Findings) {
+    if !["Deployment", "StatefulSet"].contains(&object.kind()) {
+        return;
+    }
+    let spec = object.spec();
+    let of = labels(&spec["template"]["metadata"]["labels"]);
+    let is_own = selector::selects(&spec["selector"], &of);
+    found.expect(
+        is_own,
+        object,
+        "spec.selector does not match the pods of its template",
+    );
+    for rule in list(&spec["template"]["spec"]["topologySpreadConstraints"]) {
+        let is_own = selector::selects(&rule["labelSelector"], &of);
+        found.expect(
+            is_own,
+            object,
+            "topologySpreadConstraints matches other pods than its own",
+        );
+    }
+    let service = text(&spec["serviceName"]);
+    if object.kind() == "StatefulSet" && environment.find("Service", service).is_none() {
+        found.add(
+            object,
+            format!("spec.serviceName: there is no Service {service}"),
+        );
+    }
+}
+
+fn service(environment: &Environment, service: &Object, found: &mut Findings) {
+    let pods = environment.behind(service);
+    found.expect(!pods.is_empty(), service, "spec.selector matches no pod");
+    for port in list(&service.spec()["ports"]) {
+        let target = match &port["targetPort"] {
+            Value::Null => &port["port"],
+            target => target,
+        };
+        let problem = format!("targetPort {target} is no port of the pods");
+        found.expect(
+            pods.iter().all(|pod| pod.port(target).is_some()),
+            service,
+            problem,
+        );
+    }
+}
+
+/// Exactly one budget for a group's pods: with two, no pod can be evicted.
+fn budgets(environment: &Environment, app: &Object, found: &mut Findings) {
+    let owner = app.to_string();
+    for pod in environment
+        .pods()
+        .into_iter()
+        .filter(|pod| pod.owner == owner)
+    {
+        let budgets = environment.of("PodDisruptionBudget");
+        let budgets =
+            budgets.filter(|budget| selector::selects(&budget.spec()["selector"], &pod.labels));
+        match budgets.count() {
+            1 => {}
+            0 => found.add(app, "no PodDisruptionBudget selects its pods"),
+            _ => found.add(app, "several PodDisruptionBudgets select its pods"),
+        }
+    }
+}
+
+/// A scrape configuration finds Services by a label, written as `name=value`.
+fn scrape(environment: &Environment, scrape: &Object, found: &mut Findings) {
+    for discovery in list(&scrape.spec()["kubernetesSDConfigs"]) {
+        for selector in list(&discovery["selectors"]) {
+            let wanted = text(&selector["label"]);
+            let meets = wanted.split_once('=').is_some_and(|(name, value)| {
+                let has = |service: &Object| {
+                    service.labels().get(name).map(String::as_str) == Some(value)
+                };
+                environment.services().iter().any(has)
+            });
+            found.expect(
+                meets,
+                scrape,
+                format!("the selector {wanted} matches no Service"),
+            );
+        }
+    }
+}

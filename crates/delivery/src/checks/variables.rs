@@ -1,0 +1,114 @@
+//! The app's variables: each SpinApp binds those that Spin asks for, and what spin.toml, the
+//! configuration and the Secret name are the same names.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::{Object, list, members, text, texts};
+
+/// What a variable is bound to that Spin asks for, though no component of the pod reads it.
+const UNUSED: &str = "unused";
+
+/// The name of the ConfigMap, before the hash of its content.
+const CONFIGURATION: &str = "roster-config-";
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    let configuration = environment
+        .of("ConfigMap")
+        .find(|map| map.name().starts_with(CONFIGURATION));
+    let Some(configuration) = configuration else {
+        found.add("ConfigMap roster-config", "it does not exist");
+        return found.into_vec();
+    };
+    let provided: BTreeSet<_> = members(&configuration.value()["data"])
+        .map(|(key, _)| key.to_owned())
+        .collect();
+    for app in environment.apps() {
+        bindings(environment, app, &provided, &mut found);
+    }
+    for key in provided.difference(&read(environment)) {
+        found.add(configuration, format!("nothing reads the key {key}"));
+    }
+    found.into_vec()
+}
+
+fn bindings(
+    environment: &Environment,
+    app: &Object,
+    provided: &BTreeSet<String>,
+    found: &mut Findings,
+) {
+    let application = &environment.project.application;
+    let used = application.used_by(texts(&app.spec()["components"]));
+    let mut bound = BTreeSet::new();
+    for binding in list(&app.spec()["variables"]) {
+        let name = text(&binding["name"]);
+        found.expect(
+            bound.insert(name),
+            app,
+            format!("the variable {name} is bound twice"),
+        );
+        let is_known = application.variables.contains_key(name);
+        found.expect(is_known, app, format!("spin.toml has no variable {name}"));
+        let is_used = used.contains(name);
+        let is_for_nothing = binding["value"] == UNUSED;
+        if is_used && binding["valueFrom"].is_null() {
+            let problem = format!("the variable {name} is a literal, though a component reads it");
+            found.add(app, problem);
+        } else if is_known && !is_used && !is_for_nothing {
+            found.add(
+                app,
+                format!("no component of the pods reads the variable {name}"),
+            );
+        }
+    }
+    for name in application.required().filter(|name| !bound.contains(name)) {
+        found.add(
+            app,
+            format!("the variable {name} is not bound, and spin.toml has no default for it"),
+        );
+    }
+    // With a default, but then what the environment says would not reach the pods.
+    let secrets = environment.project.secret_keys();
+    let provided = provided.union(&secrets).filter(|name| used.contains(*name));
+    for name in provided.filter(|name| !bound.contains(name.as_str())) {
+        let has_default = application
+            .variables
+            .get(name)
+            .is_some_and(|variable| variable.default.is_some());
+        if has_default {
+            found.add(
+                app,
+                format!("the variable {name} is not bound, though there is a value for it"),
+            );
+        }
+    }
+}
+
+/// Keys of the configuration that a pod reads, or one of a component that has no pods here.
+fn read(environment: &Environment) -> BTreeSet<String> {
+    let mut read = BTreeSet::new();
+    for pod in environment.pods() {
+        let variables = pod
+            .containers()
+            .flat_map(|container| list(&container["env"]));
+        let keys = variables.map(|variable: &Value| &variable["valueFrom"]["configMapKeyRef"]);
+        let keys = keys.filter(|reference| text(&reference["name"]).starts_with(CONFIGURATION));
+        read.extend(keys.map(|reference| text(&reference["key"]).to_owned()));
+    }
+    let application = &environment.project.application;
+    let deployed: BTreeSet<_> = environment
+        .apps()
+        .flat_map(|app| texts(&app.spec()["components"]))
+        .collect();
+    let others = application
+        .components
+        .keys()
+        .filter(|name| !deployed.contains(name.as_str()));
+    read.extend(application.used_by(others.map(String::as_str)));
+    read
+}

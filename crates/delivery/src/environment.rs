@@ -1,0 +1,145 @@
+//! An environment: everything that applying an overlay brings into its namespace.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::object::{Labels, Object, labels, members, text};
+use crate::pod::Pod;
+use crate::project::Project;
+use crate::{operator, selector};
+
+/// Kinds with pods of their own.
+const WORKLOADS: [&str; 4] = ["Deployment", "StatefulSet", "Job", "DaemonSet"];
+
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// `prod`, or `prod with keda`.
+    pub name: String,
+    pub objects: Vec<Object>,
+    pub project: Arc<Project>,
+}
+
+impl Environment {
+    pub fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
+        self.objects
+            .iter()
+            .filter(move |object| object.kind() == kind)
+    }
+
+    pub fn find(&self, kind: &str, name: &str) -> Option<&Object> {
+        self.objects.iter().find(|object| object.is(kind, name))
+    }
+
+    pub fn apps(&self) -> impl Iterator<Item = &Object> {
+        self.of("SpinApp")
+    }
+
+    pub fn executor(&self, app: &Object) -> Option<&Object> {
+        self.find("SpinAppExecutor", text(&app.spec()["executor"]))
+    }
+
+    /// What the operator makes. An app without an executor has none.
+    pub fn made(&self) -> Vec<Object> {
+        let apps = self.apps();
+        let made = apps.filter_map(|app| {
+            let executor = self.executor(app)?;
+            Some([operator::deployment(app, executor), operator::service(app)])
+        });
+        made.flatten().collect()
+    }
+
+    pub fn services(&self) -> Vec<Object> {
+        let made = self
+            .made()
+            .into_iter()
+            .filter(|object| object.kind() == "Service");
+        self.of("Service").cloned().chain(made).collect()
+    }
+
+    pub fn pods(&self) -> Vec<Pod> {
+        let rendered = self
+            .objects
+            .iter()
+            .filter(|object| WORKLOADS.contains(&object.kind()));
+        let mut pods: Vec<_> = rendered
+            .map(|workload| Pod::of(workload.to_string(), workload, self.most(workload.name())))
+            .collect();
+        for app in self.apps() {
+            if let Some(executor) = self.executor(app) {
+                let deployment = operator::deployment(app, executor);
+                pods.push(Pod::of(app.to_string(), &deployment, self.most(app.name())));
+            }
+        }
+        pods
+    }
+
+    /// Pods that a selector selects.
+    pub fn selected(&self, by: &Value) -> Vec<Pod> {
+        let pods = self.pods().into_iter();
+        pods.filter(|pod| selector::selects(by, &pod.labels))
+            .collect()
+    }
+
+    /// The pods behind a Service.
+    pub fn behind(&self, service: &Object) -> Vec<Pod> {
+        let wanted = labels(&service.spec()["selector"]);
+        let pods = self.pods().into_iter();
+        pods.filter(|pod| !wanted.is_empty() && selector::contains(&pod.labels, &wanted))
+            .collect()
+    }
+
+    /// Autoscalers, of either kind.
+    pub fn autoscalers(&self) -> impl Iterator<Item = &Object> {
+        self.of("HorizontalPodAutoscaler")
+            .chain(self.of("ScaledObject"))
+    }
+
+    /// How many pods an autoscaler allows a Deployment.
+    fn most(&self, deployment: &str) -> Option<u64> {
+        let mut scalers = self.autoscalers();
+        let scaler =
+            scalers.find(|scaler| scaler.spec()["scaleTargetRef"]["name"] == deployment)?;
+        let spec = scaler.spec();
+        spec["maxReplicas"]
+            .as_u64()
+            .or_else(|| spec["maxReplicaCount"].as_u64())
+    }
+
+    /// Values of a ConfigMap.
+    pub fn config(&self, name: &str) -> Option<Labels> {
+        let map = self.find("ConfigMap", name)?;
+        Some(labels(&map.value()["data"]))
+    }
+
+    /// Secrets that will exist, with their keys: those that are rendered, those that External Secrets
+    /// or the operator make, and the one that is made by hand where no other way is.
+    pub fn secrets(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut secrets = BTreeMap::new();
+        let example = self.project.secret_name().to_owned();
+        secrets.insert(example, self.project.secret_keys());
+        for secret in self.of("Secret") {
+            let keys = ["data", "stringData"].map(|field| &secret.value()[field]);
+            let keys = keys
+                .into_iter()
+                .flat_map(members)
+                .map(|(key, _)| key.to_owned());
+            secrets.insert(secret.name().to_owned(), keys.collect());
+        }
+        for external in self.of("ExternalSecret") {
+            let spec = external.spec();
+            let target = text(&spec["target"]["name"]).to_owned();
+            let keys = crate::object::list(&spec["data"]).iter();
+            let keys = keys.map(|entry| text(&entry["secretKey"]).to_owned());
+            secrets.insert(target, keys.collect());
+        }
+        for executor in self.of("SpinAppExecutor") {
+            if let Some(name) = operator::certificates(executor) {
+                let keys = BTreeSet::from(["ca-certificates.crt".to_owned()]);
+                secrets.insert(name.to_owned(), keys);
+            }
+        }
+        secrets
+    }
+}

@@ -1,0 +1,31 @@
+//! Prints what is wrong with an environment's manifests: `cargo run --package delivery -- prod`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use delivery::checks;
+use delivery::kustomize;
+use delivery::project::Project;
+
+fn main() -> Result<ExitCode> {
+    let overlay = std::env::args()
+        .nth(1)
+        .context("usage: delivery <overlay of k8s/overlays>")?;
+    let project = Arc::new(Project::read(&delivery::root())?);
+    let environment = kustomize::overlay(&project, &overlay)?;
+    let mut found = checks::core_kinds::check([&environment].into_iter())?;
+    found.extend(
+        checks::ALL
+            .iter()
+            .flat_map(|(_, check)| check(&environment)),
+    );
+    for finding in &found {
+        println!("{finding}");
+    }
+    Ok(if found.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

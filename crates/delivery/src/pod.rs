@@ -1,0 +1,73 @@
+//! The pods of an environment: those of what is rendered, and of what the operator makes.
+
+use serde_json::Value;
+
+use crate::object::{Labels, Object, labels, list, text};
+
+#[derive(Debug, Clone)]
+pub struct Pod {
+    /// Kind and name of what is rendered and has these pods.
+    pub owner: String,
+    pub labels: Labels,
+    pub spec: Value,
+    /// How many there are at most, and so many that a rollout adds.
+    pub most: u64,
+    pub surge: u64,
+}
+
+impl Pod {
+    /// The pods of a Deployment, StatefulSet or Job; `most` is what an autoscaler allows.
+    pub fn of(owner: String, workload: &Object, most: Option<u64>) -> Self {
+        let spec = workload.spec();
+        let replicas = match workload.kind() {
+            "Job" => &spec["parallelism"],
+            _ => &spec["replicas"],
+        };
+        let most = most.or_else(|| replicas.as_u64()).unwrap_or(1);
+        let surge = match workload.kind() {
+            "Deployment" => surge(&spec["strategy"], most),
+            _ => 0,
+        };
+        let template = &spec["template"];
+        let labels = labels(&template["metadata"]["labels"]);
+        Self {
+            owner,
+            labels,
+            spec: template["spec"].clone(),
+            most,
+            surge,
+        }
+    }
+
+    pub fn containers(&self) -> impl Iterator<Item = &Value> {
+        let first = list(&self.spec["initContainers"]).iter();
+        first.chain(list(&self.spec["containers"]))
+    }
+
+    /// The number of a port of this name, or the number that is given.
+    pub fn port(&self, port: &Value) -> Option<u16> {
+        if let Some(number) = port.as_u64() {
+            return u16::try_from(number).ok();
+        }
+        let mut ports = self
+            .containers()
+            .flat_map(|container| list(&container["ports"]));
+        let port = ports.find(|candidate| candidate["name"] == *port)?;
+        u16::try_from(port["containerPort"].as_u64()?).ok()
+    }
+}
+
+/// A quarter more, rounded up, unless the strategy says otherwise.
+fn surge(strategy: &Value, most: u64) -> u64 {
+    if strategy["type"] == "Recreate" {
+        return 0;
+    }
+    let surge = &strategy["rollingUpdate"]["maxSurge"];
+    let percent = text(surge)
+        .strip_suffix('%')
+        .and_then(|percent| percent.parse().ok());
+    match surge.as_u64() {
+        Some(pods) => pods,
+        None => (most * percent.unwrap_or(25)).div_ceil(100),
+    }
+}
