@@ -90,10 +90,7 @@ fn names(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The template with its variables' values, or the name of one that has none.
-pub fn expand<'a>(
-    template: &'a str,
-    value: impl Fn(&str) -> Option<String>,
-) -> Result<String, &'a str> {
+pub fn expand(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, &str> {
     let mut expanded = String::new();
     for (rest, name) in parts(template) {
         if let Some(name) = name {

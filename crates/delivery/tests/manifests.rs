@@ -4,6 +4,8 @@
 //! Needs ROSTER_KUBECTL, a kubectl with kustomize 5, and ROSTER_TOOLS, the folder of
 //! kubernetes-validate; `cargo xtask test` provides both.
 
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 #[path = "manifests/broken.rs"]
 mod broken;
 #[path = "manifests/files.rs"]
@@ -17,67 +19,116 @@ mod pods;
 #[path = "manifests/schemas.rs"]
 mod schemas;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use delivery::checks::{self, Check, core_kinds};
 use delivery::environment::Environment;
+use delivery::finding::Finding;
 use delivery::kustomize::{self, OVERLAYS, Optional};
 use delivery::project::Project;
 
 static PROJECT: LazyLock<Arc<Project>> =
     LazyLock::new(|| Arc::new(Project::read(&delivery::root()).unwrap()));
 
-static ENVIRONMENTS: LazyLock<Vec<Environment>> = LazyLock::new(|| {
-    let mut environments = Vec::new();
-    for overlay in OVERLAYS {
-        environments.push(kustomize::overlay(&PROJECT, overlay).unwrap());
-        for component in Optional::ALL {
-            environments.push(kustomize::with(&PROJECT, overlay, component).unwrap());
-        }
-    }
-    environments
-});
+/// What an overlay renders, with an optional component or without; once a process.
+fn rendered(overlay: &str, component: Option<Optional>) -> &'static Environment {
+    static RENDERED: [[OnceLock<Environment>; Optional::ALL.len() + 1]; OVERLAYS.len()] =
+        [const { [const { OnceLock::new() }; Optional::ALL.len() + 1] }; OVERLAYS.len()];
+    let row = OVERLAYS.iter().position(|other| *other == overlay).unwrap();
+    let column = Optional::ALL
+        .iter()
+        .position(|other| Some(*other) == component);
+    RENDERED[row][column.map_or(0, |column| column + 1)].get_or_init(|| {
+        let environment = match component {
+            Some(component) => kustomize::with(&PROJECT, overlay, component),
+            None => kustomize::overlay(&PROJECT, overlay),
+        };
+        environment.unwrap_or_else(|error| panic!("{error:#}"))
+    })
+}
 
-fn environment(name: &str) -> Environment {
-    let mut environments = ENVIRONMENTS.iter();
-    environments
-        .find(|environment| environment.name == name)
-        .unwrap()
-        .clone()
+fn overlays() -> impl Iterator<Item = &'static Environment> {
+    OVERLAYS.iter().map(|overlay| rendered(overlay, None))
+}
+
+fn overlays_with(component: Optional) -> impl Iterator<Item = &'static Environment> {
+    OVERLAYS
+        .iter()
+        .map(move |overlay| rendered(overlay, Some(component)))
 }
 
 #[track_caller]
-fn nothing_is_wrong(check: Check) {
-    let found = ENVIRONMENTS.iter().flat_map(check);
-    let lines: Vec<_> = found.map(|finding| finding.to_string()).collect();
+fn is_empty(found: impl IntoIterator<Item = Finding>) {
+    let lines: Vec<_> = found
+        .into_iter()
+        .map(|finding| finding.to_string())
+        .collect();
     assert!(lines.is_empty(), "\n{}", lines.join("\n"));
 }
 
 #[test]
-fn every_environment_renders_the_app() {
-    for environment in ENVIRONMENTS.iter() {
+fn every_environment_has_its_groups() {
+    for environment in overlays() {
         let apps: Vec<_> = environment.apps().map(|app| app.name()).collect();
-        let expected = match environment.name.starts_with("prod") {
-            true => vec!["auth", "health", "users"],
-            false => vec!["auth", "docs", "health", "users"],
+        let expected = match environment.name.as_str() {
+            "prod" => vec!["auth", "health", "users"],
+            _ => vec!["auth", "docs", "health", "users"],
         };
         assert_eq!(apps, expected, "{}", environment.name);
     }
 }
 
 #[test]
-fn an_optional_component_takes_the_place_of_another() {
-    let kinds = |name: &str, kind: &str| environment(name).of(kind).count();
-    for overlay in OVERLAYS {
-        let groups = environment(overlay).apps().count();
-        let with = |component: &str| format!("{overlay} with {component}");
-        assert_eq!(kinds(&with("keda"), "ScaledObject"), groups);
-        assert_eq!(kinds(&with("keda"), "HorizontalPodAutoscaler"), 0);
-        assert_eq!(kinds(&with("ingress"), "Ingress"), groups);
-        assert_eq!(kinds(&with("ingress"), "HTTPRoute"), 0);
-        assert_eq!(kinds(&with("kyverno"), "Policy"), 2);
-        let shim = environment(&with("shim"));
-        let executors: Vec<_> = shim
+fn core_kinds_have_the_fields_of_kubernetes() {
+    let others = Optional::ALL.into_iter().flat_map(overlays_with);
+    is_empty(core_kinds::check(overlays().chain(others)).unwrap());
+}
+
+/// With the component in it, every overlay passes every check.
+#[track_caller]
+fn fits_in(component: Optional) {
+    let found = overlays_with(component).flat_map(|environment| {
+        let checks = checks::ALL.iter();
+        checks.flat_map(move |(_, check)| check(environment))
+    });
+    is_empty(found);
+}
+
+#[test]
+fn keda_takes_the_place_of_the_autoscalers() {
+    fits_in(Optional::Keda);
+    for environment in overlays_with(Optional::Keda) {
+        assert_eq!(
+            environment.of("ScaledObject").count(),
+            environment.apps().count()
+        );
+        assert_eq!(environment.of("HorizontalPodAutoscaler").count(), 0);
+    }
+}
+
+#[test]
+fn ingress_takes_the_place_of_the_gateway() {
+    fits_in(Optional::Ingress);
+    for environment in overlays_with(Optional::Ingress) {
+        assert_eq!(
+            environment.of("Ingress").count(),
+            environment.apps().count()
+        );
+        assert_eq!(
+            environment
+                .of("HTTPRoute")
+                .chain(environment.of("Gateway"))
+                .count(),
+            0
+        );
+    }
+}
+
+#[test]
+fn the_shim_takes_the_place_of_spin_in_a_container() {
+    fits_in(Optional::Shim);
+    for environment in overlays_with(Optional::Shim) {
+        let executors: Vec<_> = environment
             .of("SpinAppExecutor")
             .map(|executor| executor.name())
             .collect();
@@ -86,10 +137,16 @@ fn an_optional_component_takes_the_place_of_another() {
 }
 
 #[test]
-fn core_kinds_have_the_fields_of_kubernetes() {
-    let found = core_kinds::check(ENVIRONMENTS.iter()).unwrap();
-    let lines: Vec<_> = found.iter().map(|finding| finding.to_string()).collect();
-    assert!(lines.is_empty(), "\n{}", lines.join("\n"));
+fn kyverno_adds_its_policies() {
+    fits_in(Optional::Kyverno);
+    for environment in overlays_with(Optional::Kyverno) {
+        assert_eq!(environment.of("Policy").count(), 2);
+    }
+}
+
+#[track_caller]
+fn holds(check: Check) {
+    is_empty(overlays().flat_map(check));
 }
 
 /// One test a check, so that a failure says by its name what is wrong.
@@ -97,7 +154,7 @@ macro_rules! checks {
     ($($name:ident: $check:ident,)*) => {
         $(#[test]
         fn $name() {
-            nothing_is_wrong(checks::$check::check);
+            holds(checks::$check::check);
         })*
 
         #[test]

@@ -40,7 +40,37 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         }
         volumes(&pod, &maps, &secrets, &mut found);
     }
+    example(environment, &secrets, &mut found);
     found.into_vec()
+}
+
+/// The example of the Secret has the keys that pods read, and no others are provided.
+fn example(environment: &Environment, secrets: &Keys, found: &mut Findings) {
+    let project = &environment.project;
+    let name = project.secret_name();
+    let pods = environment.pods();
+    let variables = pods
+        .iter()
+        .flat_map(Pod::containers)
+        .flat_map(|container| list(&container["env"]));
+    let references = variables.map(|variable| &variable["valueFrom"]["secretKeyRef"]);
+    let read: BTreeSet<_> = references
+        .filter(|reference| reference["name"] == name)
+        .map(|reference| text(&reference["key"]))
+        .collect();
+    let file = "k8s/base/secret.example.yaml";
+    let keys = project.secret_keys();
+    for key in keys.iter().filter(|key| !read.contains(key.as_str())) {
+        found.add(file, format!("nothing reads the key {key}"));
+    }
+    for key in secrets
+        .get(name)
+        .into_iter()
+        .flatten()
+        .filter(|key| !keys.contains(*key))
+    {
+        found.add(file, format!("it lacks the key {key}, which is provided"));
+    }
 }
 
 /// What a reference to a key lacks. A key that is optional need not be there, but has to be one that

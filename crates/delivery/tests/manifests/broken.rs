@@ -1,23 +1,31 @@
 //! Breaks rendered manifests and looks for the line that names it.
 
+use std::sync::Arc;
+
 use delivery::checks::Check;
 use delivery::environment::Environment;
 use delivery::finding::Finding;
+use delivery::kustomize::Optional;
 use delivery::object::Object;
+use delivery::project::Project;
 use serde_json::Value;
 
-use crate::environment;
+use crate::rendered;
 
 /// Prod, of which something is changed.
 pub struct Broken(Environment);
 
 impl Broken {
     pub fn prod() -> Self {
-        Self(environment("prod"))
+        Self(rendered("prod", None).clone())
     }
 
-    pub fn of(name: &str) -> Self {
-        Self(environment(name))
+    pub fn dev() -> Self {
+        Self(rendered("dev", None).clone())
+    }
+
+    pub fn with(component: Optional) -> Self {
+        Self(rendered("prod", Some(component)).clone())
     }
 
     pub fn environment(&self) -> &Environment {
@@ -87,6 +95,12 @@ impl Broken {
 
     pub fn add(mut self, value: Value) -> Self {
         self.0.objects.push(Object::new(value));
+        self
+    }
+
+    /// Changes a file that the manifests have to agree with.
+    pub fn project(mut self, change: impl FnOnce(&mut Project)) -> Self {
+        change(Arc::make_mut(&mut self.0.project));
         self
     }
 

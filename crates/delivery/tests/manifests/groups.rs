@@ -1,1 +1,328 @@
-//! x
+//! What a group needs: variables, references, an autoscaler, a route, probes, connections.
+
+use delivery::checks::{connections, probes, references, routes, scaling, variables};
+use delivery::kustomize::Optional;
+use serde_json::json;
+
+use crate::broken::Broken;
+
+const APP: (&str, &str) = ("SpinApp", "users");
+
+#[test]
+fn an_unbound_variable_is_named() {
+    Broken::prod().edit(APP, "/spec/variables", "cursor_key", |bound| bound["name"] = "cursor_keys".into()).is_found(
+        variables::check,
+        "prod: SpinApp users: the variable cursor_key is not bound, and spin.toml has no default for it",
+    );
+    // With a default, which the environment's value is to replace.
+    Broken::prod().edit(APP, "/spec/variables", "log_level", |bound| bound["name"] = "log_levels".into()).is_found(
+        variables::check,
+        "prod: SpinApp users: the variable log_level is not bound, though there is a value for it",
+    );
+}
+
+#[test]
+fn a_variable_that_is_none_or_that_nothing_reads_is_named() {
+    let add = |name: &str| {
+        let bound =
+            json!({"name": name, "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}});
+        Broken::prod().edit(APP, "/spec/variables", "db_host", |first| *first = bound)
+    };
+    add("db_hosts").is_found(
+        variables::check,
+        "prod: SpinApp users: spin.toml has no variable db_hosts",
+    );
+    add("docs_enabled").is_found(
+        variables::check,
+        "prod: SpinApp users: no component of the pods reads the variable docs_enabled",
+    );
+    add("db_port").is_found(
+        variables::check,
+        "prod: SpinApp users: the variable db_port is bound twice",
+    );
+}
+
+#[test]
+fn a_literal_for_a_variable_that_is_read_is_named() {
+    let literal = json!({"name": "cursor_key", "value": "unused"});
+    Broken::prod().edit(APP, "/spec/variables", "cursor_key", |bound| *bound = literal).is_found(
+        variables::check,
+        "prod: SpinApp users: the variable cursor_key is a literal, though a component reads it",
+    );
+}
+
+#[test]
+fn a_key_that_nothing_reads_is_named() {
+    let broken = Broken::prod();
+    let name = broken.hashed("ConfigMap", "roster-config");
+    broken
+        .set("ConfigMap", &name, "/data/log_levl", "info")
+        .is_found(
+            variables::check,
+            &format!("prod: ConfigMap {name}: nothing reads the key log_levl"),
+        );
+}
+
+#[test]
+fn a_key_that_does_not_exist_is_named() {
+    let broken = Broken::prod();
+    let name = broken.hashed("ConfigMap", "roster-config");
+    broken
+        .edit(APP, "/spec/variables", "db_host", |bound| {
+            bound["valueFrom"]["configMapKeyRef"]["key"] = "host".into()
+        })
+        .is_found(
+            references::check,
+            &format!(
+                "prod: SpinApp users: SPIN_VARIABLE_DB_HOST: ConfigMap {name} has no key host"
+            ),
+        );
+    let key = |key: &'static str| {
+        let change = move |bound: &mut serde_json::Value| {
+            bound["valueFrom"]["secretKeyRef"]["key"] = key.into()
+        };
+        Broken::prod().edit(APP, "/spec/variables", "jwt_public_key_previous", change)
+    };
+    // It is optional, but nobody could provide this one.
+    key("jwt_public_key_old").is_found(
+        references::check,
+        "prod: SpinApp users: SPIN_VARIABLE_JWT_PUBLIC_KEY_PREVIOUS: Secret roster-secrets has no key jwt_public_key_old",
+    );
+    Broken::prod()
+        .set(
+            "ExternalSecret",
+            "roster-secrets",
+            "/spec/data/0/secretKey",
+            "password",
+        )
+        .is_found(
+            references::check,
+            "prod: Job migrate-0003: PGPASSWORD: Secret roster-secrets has no key db_password",
+        );
+}
+
+#[test]
+fn a_configmap_or_secret_that_does_not_exist_is_named() {
+    let broken = Broken::prod();
+    let migrations = broken.hashed("ConfigMap", "migrations");
+    broken.without("ConfigMap", &migrations).is_found(
+        references::check,
+        &format!("prod: Job migrate-0003: a volume's ConfigMap {migrations} does not exist"),
+    );
+    let config = "/spec/deploymentConfig/installDefaultCACerts";
+    Broken::prod()
+        .set("SpinAppExecutor", "spintainer", config, false)
+        .is_found(
+            references::check,
+            "prod: Deployment pgbouncer: a volume's Secret spin-ca does not exist",
+        );
+}
+
+#[test]
+fn an_autoscaler_of_nothing_or_beside_another_is_named() {
+    let target = "/spec/scaleTargetRef/name";
+    let broken = Broken::prod().set("HorizontalPodAutoscaler", "users", target, "user");
+    broken.is_found(
+        scaling::check,
+        "prod: HorizontalPodAutoscaler users: spec.scaleTargetRef: there will be no Deployment user",
+    );
+    broken.is_found(
+        scaling::check,
+        "prod: SpinApp users: it has neither a HorizontalPodAutoscaler nor a ScaledObject",
+    );
+    Broken::with(Optional::Keda)
+        .set("ScaledObject", "users", target, "user")
+        .is_found(scaling::check, "prod with keda: ScaledObject users: spec.scaleTargetRef: there will be no Deployment user");
+    Broken::prod()
+        .copy("HorizontalPodAutoscaler", "users", "more-users")
+        .is_found(
+            scaling::check,
+            "prod: SpinApp users: several autoscalers scale it",
+        );
+    Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/minReplicas", 11).is_found(
+        scaling::check,
+        "prod: HorizontalPodAutoscaler users: it has to have a least and a most number of pods, in order",
+    );
+}
+
+#[test]
+fn a_route_to_nothing_is_named() {
+    let backend = "/spec/rules/0/backendRefs/0";
+    let broken = Broken::prod().set("HTTPRoute", "users", &format!("{backend}/name"), "user");
+    broken.is_found(
+        routes::check,
+        "prod: HTTPRoute users: there will be no Service user",
+    );
+    broken.is_found(
+        routes::check,
+        "prod: the edge: /api/v1/users/... goes to [\"user\"] instead of users",
+    );
+    Broken::prod()
+        .set("HTTPRoute", "users", &format!("{backend}/port"), 8080)
+        .is_found(
+            routes::check,
+            "prod: HTTPRoute users: Service users has no port 8080",
+        );
+    Broken::prod()
+        .set(
+            "HTTPRoute",
+            "users",
+            "/spec/parentRefs/0/sectionName",
+            "tls",
+        )
+        .is_found(
+            routes::check,
+            "prod: HTTPRoute users: spec.parentRefs: there is no listener tls of Gateway roster",
+        );
+    Broken::with(Optional::Ingress)
+        .set(
+            "Ingress",
+            "users",
+            "/spec/rules/0/http/paths/0/backend/service/name",
+            "user",
+        )
+        .is_found(
+            routes::check,
+            "prod with ingress: Ingress users: there will be no Service user",
+        );
+    Broken::prod()
+        .set(
+            "BackendTrafficPolicy",
+            "roster",
+            "/spec/targetRefs/0/name",
+            "edge",
+        )
+        .is_found(
+            routes::check,
+            "prod: BackendTrafficPolicy roster: spec.targetRefs: there is no Gateway edge",
+        );
+}
+
+#[test]
+fn a_route_to_what_is_inside_is_named() {
+    let path = "/spec/rules/0/matches/0/path";
+    let to = |kind: &str, value: &str| {
+        Broken::prod().set(
+            "HTTPRoute",
+            "health",
+            path,
+            json!({"type": kind, "value": value}),
+        )
+    };
+    to("Exact", "/metrics").is_found(
+        routes::check,
+        "prod: HTTPRoute health: /metrics exposes /metrics",
+    );
+    to("PathPrefix", "/.well-known").is_found(
+        routes::check,
+        "prod: HTTPRoute health: /.well-known exposes /.well-known/spin/info",
+    );
+    to("PathPrefix", "/").is_found(routes::check, "prod: HTTPRoute health: / exposes /metrics");
+    Broken::prod()
+        .unset("HTTPRoute", "health", "/spec/rules/0", "matches")
+        .is_found(routes::check, "prod: HTTPRoute health: / exposes /metrics");
+    Broken::with(Optional::Ingress)
+        .set("Ingress", "users", "/spec/rules/0/http/paths/0/path", "/")
+        .is_found(
+            routes::check,
+            "prod with ingress: Ingress users: / exposes /metrics",
+        );
+}
+
+#[test]
+fn a_path_that_the_edge_forgets_is_named() {
+    Broken::prod()
+        .set(
+            "HTTPRoute",
+            "users",
+            "/spec/rules/0/matches/1/path/value",
+            "/api/v1/audits",
+        )
+        .is_found(
+            routes::check,
+            "prod: the edge: /api/v1/audit goes to [] instead of users",
+        );
+}
+
+#[test]
+fn a_probe_of_nothing_or_in_a_hurry_is_named() {
+    let cases = [
+        (
+            "/spec/checks/readiness/httpGet/path",
+            json!("/ready"),
+            "spec.checks.readiness asks `/ready` instead of /api/v1/health/ready",
+        ),
+        (
+            "/spec/checks/liveness/initialDelaySeconds",
+            json!(5),
+            "spec.checks.liveness begins before 30 s have passed",
+        ),
+        (
+            "/spec/checks/liveness/timeoutSeconds",
+            json!(1),
+            "livenessProbe waits 1 s, less than 3",
+        ),
+        (
+            "/spec/components",
+            json!(["users"]),
+            "spec.components lacks health, which answers the readiness probe",
+        ),
+    ];
+    for (pointer, value, problem) in cases {
+        let line = format!("prod: SpinApp users: {problem}");
+        Broken::prod()
+            .set("SpinApp", "users", pointer, value)
+            .is_found(probes::check, &line);
+    }
+    Broken::prod()
+        .unset(
+            "Deployment",
+            "pgbouncer",
+            "/spec/template/spec/containers/0",
+            "readinessProbe",
+        )
+        .is_found(
+            probes::check,
+            "prod: Deployment pgbouncer: it has no readinessProbe",
+        );
+}
+
+#[test]
+fn connections_that_the_description_does_not_have_are_named() {
+    let file = "prod: k8s/README.md: the table of connections has to have the row";
+    Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/maxReplicas", 20).is_found(
+        connections::check,
+        &format!("{file} `| prod | 25 x 32 + 13 x 32 | 13 x 4 | 1268 | 2 x 30 of PgBouncer, and the Job |`"),
+    );
+    Broken::prod()
+        .set("Deployment", "pgbouncer", "/spec/replicas", 3)
+        .is_found(
+            connections::check,
+            &format!(
+                "{file} `| prod | 2 x 13 x 32 | 13 x 4 | 884 | 3 x 30 of PgBouncer, and the Job |`"
+            ),
+        );
+    Broken::dev()
+        .set(
+            "StatefulSet",
+            "postgres",
+            "/spec/template/spec/containers/0/args/1",
+            "max_connections=200",
+        )
+        .is_found(
+            connections::check,
+            "dev: the database: max_connections is 200, and the pods may open 216",
+        );
+    let small = Broken::prod().hashed("Secret", "runtime-config-small");
+    Broken::prod()
+        .set(
+            "SpinApp",
+            "users",
+            "/spec/runtimeConfig/loadFromSecret",
+            small,
+        )
+        .is_found(
+            connections::check,
+            "prod: SpinApp users: a pod may open 4 connections to Postgres instead of 32",
+        );
+}

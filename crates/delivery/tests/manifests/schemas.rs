@@ -1,1 +1,226 @@
-//! x
+//! Fields that a kind does not have, kinds that nothing knows, and what admission refuses.
+
+use delivery::checks::{admission, core_kinds, schemas};
+use delivery::kustomize::Optional;
+use serde_json::json;
+
+use crate::broken::{Broken, found};
+
+#[test]
+fn a_misspelt_field_of_a_core_kind_is_named() {
+    let broken = Broken::prod()
+        .set("PodDisruptionBudget", "users", "/spec/maxUnavailabel", 1)
+        .set("HorizontalPodAutoscaler", "auth", "/spec/behavior/scaleUp/policy", "Max")
+        .set("SpinApp", "health", "/spec/volumes", json!([{"name": "x", "emptyDirectory": {}}]))
+        .add(json!({"apiVersion": "example.com/v1", "kind": "Wish", "metadata": {"name": "one", "namespace": "roster-prod"}}));
+    let lines = core_kinds::check([broken.environment()].into_iter()).unwrap();
+    let unexpected =
+        |name: &str| format!("Additional properties are not allowed ('{name}' was unexpected)");
+    for line in [
+        format!("prod: PodDisruptionBudget users: spec: {}", unexpected("maxUnavailabel")),
+        format!("prod: HorizontalPodAutoscaler auth: spec.behavior.scaleUp: {}", unexpected("policy")),
+        // Where the operator puts what it does not look at.
+        format!("prod: Deployment health: spec.template.spec.volumes.0: {}", unexpected("emptyDirectory")),
+        "prod: Wish one: Couldn't find schema for kind Wish with api version example.com/v1 for kubernetes version 1.34".to_owned(),
+    ] {
+        found(lines.clone(), &line);
+    }
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn a_misspelt_field_of_a_custom_kind_is_named() {
+    let cases = [
+        (
+            Optional::Keda,
+            "SpinApp",
+            "users",
+            "/spec",
+            "serviceAccount",
+        ),
+        (
+            Optional::Keda,
+            "SpinApp",
+            "users",
+            "/spec/checks/liveness",
+            "timeout",
+        ),
+        (
+            Optional::Keda,
+            "SpinApp",
+            "users",
+            "/spec/variables/0/valueFrom/configMapKeyRef",
+            "keys",
+        ),
+        (
+            Optional::Keda,
+            "SpinAppExecutor",
+            "spintainer",
+            "/spec/deploymentConfig",
+            "image",
+        ),
+        (
+            Optional::Keda,
+            "Gateway",
+            "roster",
+            "/spec/listeners/1/tls",
+            "certificateRef",
+        ),
+        (
+            Optional::Keda,
+            "HTTPRoute",
+            "users",
+            "/spec/rules/0/backendRefs/0",
+            "namespaces",
+        ),
+        (
+            Optional::Keda,
+            "ScaledObject",
+            "users",
+            "/spec",
+            "maxReplicas",
+        ),
+        (
+            Optional::Keda,
+            "ExternalSecret",
+            "roster-secrets",
+            "/spec/data/0",
+            "remoteref",
+        ),
+        (Optional::Keda, "ScrapeConfig", "roster", "/spec", "path"),
+        (
+            Optional::Keda,
+            "ClientTrafficPolicy",
+            "roster",
+            "/spec/timeout/http",
+            "idle",
+        ),
+        (
+            Optional::Keda,
+            "BackendTrafficPolicy",
+            "roster",
+            "/spec/rateLimit/local/rules/0",
+            "limits",
+        ),
+        (
+            Optional::Kyverno,
+            "Policy",
+            "app-signature",
+            "/spec/rules/1/verifyImages/0",
+            "attestor",
+        ),
+    ];
+    for (component, kind, name, at, field) in cases {
+        let broken = Broken::with(component).set(kind, name, &format!("{at}/{field}"), "x");
+        let path = at.trim_start_matches('/').replace('/', ".");
+        let environment = &broken.environment().name;
+        broken.is_found(
+            schemas::check,
+            &format!(
+                "{environment}: {kind} {name}: {path}: Additional properties are not allowed \
+                 ('{field}' was unexpected)"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_value_of_another_kind_is_named() {
+    Broken::prod()
+        .set("SpinApp", "users", "/spec/enableAutoscaling", "yes")
+        .is_found(
+            schemas::check,
+            "prod: SpinApp users: spec.enableAutoscaling: \"yes\" is not of type \"boolean\"",
+        );
+    Broken::prod()
+        .unset("SpinApp", "users", "/spec", "image")
+        .is_found(
+            schemas::check,
+            "prod: SpinApp users: spec: \"image\" is a required property",
+        );
+}
+
+#[test]
+fn what_the_operator_refuses_is_named() {
+    let cases = [
+        (
+            Broken::prod().set("SpinApp", "users", "/spec/replicas", 2),
+            "SpinApp users: spec.replicas and spec.enableAutoscaling exclude each other",
+        ),
+        (
+            Broken::prod().set("SpinApp", "users", "/spec/enableAutoscaling", false),
+            "SpinApp users: spec.replicas has to be 1 or more without spec.enableAutoscaling",
+        ),
+        (
+            Broken::prod().set("SpinApp", "users", "/spec/executor", "shim"),
+            "SpinApp users: spec.executor: there is no SpinAppExecutor shim",
+        ),
+        (
+            Broken::prod().copy("SpinApp", "users", &"u".repeat(53)),
+            &format!(
+                "SpinApp {}: its name has to be a Service's, of 52 characters at most",
+                "u".repeat(53)
+            ),
+        ),
+        (
+            Broken::prod().unset("SpinApp", "users", "/spec/runtimeConfig", "loadFromSecret"),
+            "SpinApp users: spec.runtimeConfig.loadFromSecret is missing: Spin in a container needs it",
+        ),
+        (
+            Broken::prod().set(
+                "SpinApp",
+                "users",
+                "/spec/runtimeConfig/keyValueStores",
+                json!([]),
+            ),
+            "SpinApp users: spec.runtimeConfig.keyValueStores is ignored beside loadFromSecret",
+        ),
+        (
+            Broken::prod().set(
+                "SpinApp",
+                "users",
+                "/spec/runtimeConfig/loadFromSecret",
+                "roster-secrets",
+            ),
+            "SpinApp users: Secret roster-secrets has no key runtime-config.toml",
+        ),
+        (
+            Broken::prod().set("SpinApp", "users", "/spec/invocationLimits/memory", "1Gi"),
+            "SpinApp users: spec.invocationLimits.memory is more than the pod has, or no quantity",
+        ),
+        (
+            Broken::prod().set("SpinApp", "users", "/spec/components/0", "user"),
+            "SpinApp users: spec.components: spin.toml has no component user",
+        ),
+        (
+            Broken::prod().set(
+                "SpinAppExecutor",
+                "spintainer",
+                "/spec/deploymentConfig/runtimeClassName",
+                "x",
+            ),
+            "SpinAppExecutor spintainer: spec.deploymentConfig has to have one of runtimeClassName and spinImage",
+        ),
+        (
+            Broken::prod().unset(
+                "SpinAppExecutor",
+                "spintainer",
+                "/spec/deploymentConfig",
+                "spinImage",
+            ),
+            "SpinAppExecutor spintainer: spec.deploymentConfig has to have one of runtimeClassName and spinImage",
+        ),
+        (
+            Broken::prod().set(
+                "SpinAppExecutor",
+                "spintainer",
+                "/spec/createDeployment",
+                false,
+            ),
+            "SpinApp users: spec.podAnnotations needs an executor that creates a Deployment",
+        ),
+    ];
+    for (broken, line) in cases {
+        broken.is_found(admission::check, &format!("prod: {line}"));
+    }
+}
