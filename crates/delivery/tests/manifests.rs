@@ -16,6 +16,8 @@ mod groups;
 mod network;
 #[path = "manifests/pods.rs"]
 mod pods;
+#[path = "manifests/routes.rs"]
+mod routes;
 #[path = "manifests/schemas.rs"]
 mod schemas;
 

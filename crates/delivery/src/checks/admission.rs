@@ -11,6 +11,9 @@ use crate::quantity::thousandths;
 /// A name is also a Service's and part of a label (`app.<name>.status`).
 const LONGEST_NAME: usize = 52;
 
+/// The first Spin that knows WASI 0.3.0, which the components are built for.
+const FIRST_SPIN: (u32, u32) = (4, 1);
+
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
     for app in environment.apps() {
@@ -137,4 +140,16 @@ fn executor(executor: &Object, found: &mut Findings) {
         executor,
         "spec.createDeployment has to be true: nothing else makes pods",
     );
+    if let Some(image) = config["spinImage"].as_str() {
+        let (major, minor) = FIRST_SPIN;
+        let problem = format!("{image} does not say that it has Spin {major}.{minor} or later");
+        found.expect(spin_version(image) >= Some(FIRST_SPIN), executor, problem);
+    }
+}
+
+/// The version in an image's tag: `spin:v4.1.0@sha256:...`.
+fn spin_version(image: &str) -> Option<(u32, u32)> {
+    let (name, _) = image.split_once('@').unwrap_or((image, ""));
+    let mut numbers = name.rsplit_once(":v")?.1.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }

@@ -54,13 +54,19 @@ fn example(environment: &Environment, secrets: &Keys, found: &mut Findings) {
         .flat_map(Pod::containers)
         .flat_map(|container| list(&container["env"]));
     let references = variables.map(|variable| &variable["valueFrom"]["secretKeyRef"]);
-    let read: BTreeSet<_> = references
-        .filter(|reference| reference["name"] == name)
-        .map(|reference| text(&reference["key"]))
+    let references = references.filter(|reference| reference["name"] == name);
+    let read: BTreeMap<_, _> = references
+        .map(|reference| (text(&reference["key"]), reference["optional"] != true))
         .collect();
+    let needed = read.iter().filter(|(_, is_needed)| **is_needed);
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let described: BTreeSet<_> = project.description.split(|c| !is_word(c)).collect();
+    for (key, _) in needed.filter(|(key, _)| !described.contains(*key)) {
+        found.add("k8s/README.md", format!("the secrets of dev lack {key}"));
+    }
     let file = "k8s/base/secret.example.yaml";
     let keys = project.secret_keys();
-    for key in keys.iter().filter(|key| !read.contains(key.as_str())) {
+    for key in keys.iter().filter(|key| !read.contains_key(key.as_str())) {
         found.add(file, format!("nothing reads the key {key}"));
     }
     for key in secrets

@@ -94,3 +94,15 @@ fn a_key_of_the_example_that_is_none_is_named() {
             &format!("{file}: it lacks the key api_key, which is provided"),
         );
 }
+
+#[test]
+fn a_secret_that_nobody_is_told_to_make_is_named() {
+    Broken::prod()
+        .project(|project| {
+            project.description = project.description.replace("cursor_key", "cursor")
+        })
+        .is_found(
+            references::check,
+            "prod: k8s/README.md: the secrets of dev lack cursor_key",
+        );
+}

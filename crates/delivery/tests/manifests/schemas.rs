@@ -219,6 +219,15 @@ fn what_the_operator_refuses_is_named() {
             ),
             "SpinApp users: spec.podAnnotations needs an executor that creates a Deployment",
         ),
+        (
+            Broken::prod().set(
+                "SpinAppExecutor",
+                "spintainer",
+                "/spec/deploymentConfig/spinImage",
+                "spin:v4.0.1",
+            ),
+            "SpinAppExecutor spintainer: spin:v4.0.1 does not say that it has Spin 4.1 or later",
+        ),
     ];
     for (broken, line) in cases {
         broken.is_found(admission::check, &format!("prod: {line}"));

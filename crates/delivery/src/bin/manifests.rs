@@ -1,4 +1,5 @@
-//! Prints what is wrong with an environment's manifests: `cargo run --package delivery -- prod`.
+//! Prints what is wrong with an environment's manifests:
+//! `cargo run --package delivery --bin manifests -- prod`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use delivery::project::Project;
 fn main() -> Result<ExitCode> {
     let overlay = std::env::args()
         .nth(1)
-        .context("usage: delivery <overlay of k8s/overlays>")?;
+        .context("usage: manifests <overlay of k8s/overlays>")?;
     let project = Arc::new(Project::read(&delivery::root())?);
     let environment = kustomize::overlay(&project, &overlay)?;
     let mut found = checks::core_kinds::check([&environment].into_iter())?;

@@ -1,0 +1,106 @@
+//! Routes to nothing, and to what is not for the outside.
+
+use delivery::checks::routes;
+use delivery::kustomize::Optional;
+use serde_json::json;
+
+use crate::broken::Broken;
+
+#[test]
+fn a_route_to_nothing_is_named() {
+    let backend = "/spec/rules/0/backendRefs/0";
+    let broken = Broken::prod().set("HTTPRoute", "users", &format!("{backend}/name"), "user");
+    broken.is_found(
+        routes::check,
+        "prod: HTTPRoute users: there will be no Service user",
+    );
+    broken.is_found(
+        routes::check,
+        "prod: the edge: /api/v1/users/... goes to [\"user\"] instead of users",
+    );
+    Broken::prod()
+        .set("HTTPRoute", "users", &format!("{backend}/port"), 8080)
+        .is_found(
+            routes::check,
+            "prod: HTTPRoute users: Service users has no port 8080",
+        );
+    Broken::prod()
+        .set(
+            "HTTPRoute",
+            "users",
+            "/spec/parentRefs/0/sectionName",
+            "tls",
+        )
+        .is_found(
+            routes::check,
+            "prod: HTTPRoute users: spec.parentRefs: there is no listener tls of Gateway roster",
+        );
+    Broken::with(Optional::Ingress)
+        .set(
+            "Ingress",
+            "users",
+            "/spec/rules/0/http/paths/0/backend/service/name",
+            "user",
+        )
+        .is_found(
+            routes::check,
+            "prod with ingress: Ingress users: there will be no Service user",
+        );
+    Broken::prod()
+        .set(
+            "BackendTrafficPolicy",
+            "roster",
+            "/spec/targetRefs/0/name",
+            "edge",
+        )
+        .is_found(
+            routes::check,
+            "prod: BackendTrafficPolicy roster: spec.targetRefs: there is no Gateway edge",
+        );
+}
+
+#[test]
+fn a_route_to_what_is_inside_is_named() {
+    let path = "/spec/rules/0/matches/0/path";
+    let to = |kind: &str, value: &str| {
+        Broken::prod().set(
+            "HTTPRoute",
+            "health",
+            path,
+            json!({"type": kind, "value": value}),
+        )
+    };
+    to("Exact", "/metrics").is_found(
+        routes::check,
+        "prod: HTTPRoute health: /metrics exposes /metrics",
+    );
+    to("PathPrefix", "/.well-known").is_found(
+        routes::check,
+        "prod: HTTPRoute health: /.well-known exposes /.well-known/spin/info",
+    );
+    to("PathPrefix", "/").is_found(routes::check, "prod: HTTPRoute health: / exposes /metrics");
+    Broken::prod()
+        .unset("HTTPRoute", "health", "/spec/rules/0", "matches")
+        .is_found(routes::check, "prod: HTTPRoute health: / exposes /metrics");
+    Broken::with(Optional::Ingress)
+        .set("Ingress", "users", "/spec/rules/0/http/paths/0/path", "/")
+        .is_found(
+            routes::check,
+            "prod with ingress: Ingress users: / exposes /metrics",
+        );
+}
+
+#[test]
+fn a_path_that_the_edge_forgets_is_named() {
+    Broken::prod()
+        .set(
+            "HTTPRoute",
+            "users",
+            "/spec/rules/0/matches/1/path/value",
+            "/api/v1/audits",
+        )
+        .is_found(
+            routes::check,
+            "prod: the edge: /api/v1/audit goes to [] instead of users",
+        );
+}
