@@ -16,6 +16,7 @@ pub mod resources;
 pub mod routes;
 pub mod scaling;
 pub mod schemas;
+pub mod scripts;
 pub mod secrets;
 pub mod selectors;
 pub mod variables;
@@ -27,7 +28,7 @@ pub type Check = fn(&Environment) -> Vec<Finding>;
 
 /// Every check of a single environment. `core_kinds` is not among them: it runs a program, once for
 /// all environments.
-pub const ALL: [(&str, Check); 17] = [
+pub const ALL: [(&str, Check); 18] = [
     ("admission", admission::check),
     ("connections", connections::check),
     ("dashboards", dashboards::check),
@@ -42,6 +43,7 @@ pub const ALL: [(&str, Check); 17] = [
     ("routes", routes::check),
     ("scaling", scaling::check),
     ("schemas", schemas::check),
+    ("scripts", scripts::check),
     ("secrets", secrets::check),
     ("selectors", selectors::check),
     ("variables", variables::check),

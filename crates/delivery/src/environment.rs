@@ -117,8 +117,10 @@ impl Environment {
     /// or the operator make, and the one that is made by hand where no other way is.
     pub fn secrets(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut secrets = BTreeMap::new();
-        let example = self.project.secret_name().to_owned();
-        secrets.insert(example, self.project.secret_keys());
+        if self.of("ExternalSecret").next().is_none() {
+            let example = self.project.secret_name().to_owned();
+            secrets.insert(example, self.project.secret_keys());
+        }
         for secret in self.of("Secret") {
             let keys = ["data", "stringData"].map(|field| &secret.value()[field]);
             let keys = keys

@@ -10,6 +10,8 @@ pub struct Pod {
     pub owner: String,
     pub labels: Labels,
     pub spec: Value,
+    /// Names of its volumes, also of those that each pod claims for itself.
+    pub volumes: Vec<String>,
     /// How many there are at most, and so many that a rollout adds.
     pub most: u64,
     pub surge: u64,
@@ -30,10 +32,17 @@ impl Pod {
         };
         let template = &spec["template"];
         let labels = labels(&template["metadata"]["labels"]);
+        let claimed = list(&spec["volumeClaimTemplates"])
+            .iter()
+            .map(|claim| &claim["metadata"]);
+        let volumes = list(&template["spec"]["volumes"]).iter().chain(claimed);
         Self {
             owner,
             labels,
             spec: template["spec"].clone(),
+            volumes: volumes
+                .map(|volume| text(&volume["name"]).to_owned())
+                .collect(),
             most,
             surge,
         }

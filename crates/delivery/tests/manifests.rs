@@ -178,6 +178,7 @@ checks! {
     configuration_and_secrets_have_the_keys_that_pods_read: references,
     network_policies_let_out_what_pods_need: egress,
     network_policies_let_in_who_has_to: ingress,
+    scripts_are_mounted_and_read_their_variables: scripts,
     images_are_named_by_digest: images,
     no_secret_is_rendered: secrets,
     requests_and_limits_fit_into_the_quota: resources,

@@ -25,7 +25,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     }
     let pods = environment.pods();
     for pod in pods.iter().filter(|pod| !pod.owner.starts_with("Job ")) {
-        timeouts(pod, &mut found);
+        probes(pod, &mut found);
     }
     found.into_vec()
 }
@@ -64,11 +64,16 @@ fn app(environment: &Environment, app: &Object, found: &mut Findings) {
     );
 }
 
-fn timeouts(pod: &Pod, found: &mut Findings) {
+fn probes(pod: &Pod, found: &mut Findings) {
     for container in pod.containers() {
         for name in ["livenessProbe", "readinessProbe"] {
             let probe: &Value = &container[name];
             found.expect(probe.is_object(), &pod.owner, format!("it has no {name}"));
+            let handlers = ["tcpSocket", "httpGet"].map(|handler| &probe[handler]["port"]);
+            for port in handlers.into_iter().filter(|port| !port.is_null()) {
+                let problem = format!("{name} asks port {port}, which its pods do not have");
+                found.expect(pod.port(port).is_some(), &pod.owner, problem);
+            }
             let timeout = probe["timeoutSeconds"].as_u64().unwrap_or(1);
             let problem = format!("{name} waits {timeout} s, less than {LEAST_TIMEOUT}");
             found.expect(timeout >= LEAST_TIMEOUT, &pod.owner, problem);

@@ -150,6 +150,10 @@ fn budgets(environment: &Environment, app: &Object, found: &mut Findings) {
 
 /// A scrape configuration finds Services by a label, written as `name=value`.
 fn scrape(environment: &Environment, scrape: &Object, found: &mut Findings) {
+    let path = text(&scrape.spec()["metricsPath"]);
+    let mut routes = environment.project.application.routes().iter();
+    let problem = format!("spec.metricsPath: spin.toml has no route {path}");
+    found.expect(routes.any(|route| route.route == path), scrape, problem);
     for discovery in list(&scrape.spec()["kubernetesSDConfigs"]) {
         for selector in list(&discovery["selectors"]) {
             let wanted = text(&selector["label"]);

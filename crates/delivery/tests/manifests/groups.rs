@@ -119,6 +119,21 @@ fn a_configmap_or_secret_that_does_not_exist_is_named() {
 }
 
 #[test]
+fn a_secret_that_comes_under_another_name_is_named() {
+    Broken::prod()
+        .set(
+            "ExternalSecret",
+            "roster-secrets",
+            "/spec/target/name",
+            "roster-secret",
+        )
+        .is_found(
+            references::check,
+            "prod: SpinApp users: SPIN_VARIABLE_DB_PASSWORD: there is no Secret roster-secrets",
+        );
+}
+
+#[test]
 fn an_autoscaler_of_nothing_or_beside_another_is_named() {
     let target = "/spec/scaleTargetRef/name";
     let broken = Broken::prod().set("HorizontalPodAutoscaler", "users", target, "user");

@@ -65,6 +65,10 @@ fn a_selector_that_matches_nothing_is_named() {
             "prod with kyverno: Policy app-security-context: the selector of rule not-root matches no pod",
         ),
         (
+            Broken::prod().set("ScrapeConfig", "roster", "/spec/metricsPath", "/metric"),
+            "prod: ScrapeConfig roster: spec.metricsPath: spin.toml has no route /metric",
+        ),
+        (
             Broken::prod().copy("PodDisruptionBudget", "users", "more-users"),
             "prod: SpinApp users: several PodDisruptionBudgets select its pods",
         ),

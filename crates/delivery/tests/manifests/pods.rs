@@ -1,6 +1,6 @@
 //! What pods run, need and may.
 
-use delivery::checks::{identity, images, resources, secrets};
+use delivery::checks::{identity, images, probes, resources, scripts, secrets};
 use serde_json::json;
 
 use crate::broken::Broken;
@@ -195,5 +195,50 @@ fn a_secret_that_is_rendered_is_named() {
         .is_found(
             secrets::check,
             "prod: SpinApp users: SPIN_VARIABLE_DB_PASSWORD looks like a secret and has a value",
+        );
+}
+
+#[test]
+fn a_script_that_is_not_there_or_reads_another_variable_is_named() {
+    let cases = [
+        (
+            "command/1",
+            "/scripts/migration.sh",
+            "nothing mounts /scripts/migration.sh",
+        ),
+        (
+            "volumeMounts/1/mountPath",
+            "/script",
+            "nothing mounts /scripts/migrate.sh",
+        ),
+        (
+            "volumeMounts/0/name",
+            "migration",
+            "there is no volume migration to mount",
+        ),
+        ("env/1/name", "PG_HOST", "migrate.sh does not read PG_HOST"),
+    ];
+    for (pointer, value, problem) in cases {
+        Broken::prod()
+            .set(
+                "Job",
+                "migrate-0003",
+                &format!("{CONTAINER}/{pointer}"),
+                value,
+            )
+            .is_found(
+                scripts::check,
+                &format!("prod: Job migrate-0003: {problem}"),
+            );
+    }
+}
+
+#[test]
+fn a_probe_of_a_port_that_is_not_there_is_named() {
+    Broken::prod()
+        .set("Deployment", "pgbouncer", &format!("{CONTAINER}/livenessProbe/tcpSocket/port"), "sql")
+        .is_found(
+            probes::check,
+            "prod: Deployment pgbouncer: livenessProbe asks port \"sql\", which its pods do not have",
         );
 }
