@@ -12,6 +12,7 @@
     clippy::unwrap_used
 )]
 
+pub mod artifact;
 pub mod browser;
 pub mod client;
 pub mod database;

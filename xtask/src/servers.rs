@@ -1,5 +1,7 @@
 //! Which Postgres and Redis the app gets.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::Result;
@@ -7,6 +9,7 @@ use devservices::{
     Postgres, PostgresOptions, Program, Redis, RedisOptions, app_database, data_folder, install,
     missing, persistent_secret,
 };
+use tempfile::TempDir;
 
 use crate::compose::{self, Compose};
 use crate::settings::Settings;
@@ -66,6 +69,15 @@ impl Servers {
             _compose: None,
         })
     }
+}
+
+/// A temporary folder for throwaway servers: open to others, because their account is not root's.
+pub fn throwaway_folder() -> Result<TempDir> {
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("roster-servers-");
+    Ok(folder
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()?)
 }
 
 /// Installs those of `wanted` that are not on this machine.

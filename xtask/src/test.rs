@@ -1,9 +1,8 @@
 //! `cargo xtask test`: every test, against private servers.
 
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
@@ -14,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cargo::check;
 use crate::host::{Host, Kind, Program, devhost_path};
 use crate::runner::{Runner, Running};
-use crate::servers::{Servers, install_missing};
+use crate::servers::{Servers, install_missing, throwaway_folder};
 use crate::settings::Settings;
 use crate::workspace::{root, step, target_dir};
 use crate::{answers, build, kubectl, migrate, schemathesis, tools};
@@ -42,11 +41,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     build::tests_and_host()?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // Open to others, because the servers' account is not root's.
-    let folder = tempfile::Builder::new()
-        .prefix("roster-test-")
-        .permissions(Permissions::from_mode(0o755))
-        .tempdir()?;
+    let folder = throwaway_folder()?;
     let status = tokio::select! {
         status = run_tests(&arguments, folder.path()) => status?.code(),
         _ = interrupt.recv() => None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::object::{Labels, Object, labels, members, text};
+use crate::object::{Labels, Object, labels, list, members, text};
 use crate::pod::Pod;
 use crate::project::Project;
 use crate::{operator, selector};
@@ -75,6 +75,28 @@ impl Environment {
         pods
     }
 
+    /// The pods of one workload or SpinApp.
+    pub fn pods_of(&self, owner: &Object) -> Vec<Pod> {
+        let owner = owner.to_string();
+        let pods = self.pods().into_iter();
+        pods.filter(|pod| pod.owner == owner).collect()
+    }
+
+    /// The Services that a ScrapeConfig finds, by each of its selectors: `name=value`.
+    pub fn scraped<'a>(&self, scrape: &'a Object) -> Vec<(&'a str, Vec<Object>)> {
+        let discoveries = list(&scrape.spec()["kubernetesSDConfigs"]).iter();
+        let selectors = discoveries.flat_map(|discovery| list(&discovery["selectors"]));
+        let found = selectors.map(|selector| {
+            let label = text(&selector["label"]);
+            let services = self.services().into_iter().filter(|service| {
+                let (name, value) = label.split_once('=').unwrap_or_default();
+                service.labels().get(name).is_some_and(|own| own == value)
+            });
+            (label, services.collect())
+        });
+        found.collect()
+    }
+
     /// Pods that a selector selects.
     pub fn selected(&self, by: &Value) -> Vec<Pod> {
         let pods = self.pods().into_iter();
@@ -132,7 +154,7 @@ impl Environment {
         for external in self.of("ExternalSecret") {
             let spec = external.spec();
             let target = text(&spec["target"]["name"]).to_owned();
-            let keys = crate::object::list(&spec["data"]).iter();
+            let keys = list(&spec["data"]).iter();
             let keys = keys.map(|entry| text(&entry["secretKey"]).to_owned());
             secrets.insert(target, keys.collect());
         }

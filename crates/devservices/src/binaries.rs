@@ -101,6 +101,12 @@ fn find(names: &[&str], others: &[&str]) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
+/// A program that is on PATH, with its folder.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let mut candidates = path_folders().into_iter().map(|folder| folder.join(name));
+    candidates.find(|program| program.is_file())
+}
+
 /// Whether `python3` can make a virtual environment; Debian packs that apart.
 pub(crate) fn has_python() -> bool {
     let check = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";

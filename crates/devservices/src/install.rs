@@ -1,6 +1,5 @@
 //! Installs the programs of the servers and of the tests with the system's package manager.
 
-use std::env;
 use std::fmt::{self, Display, Formatter};
 use std::process::{Command, Stdio};
 
@@ -98,8 +97,8 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
             Program::Redis => binaries::redis().is_none(),
             Program::Browser => binaries::Browser::find().is_none(),
             Program::Python => !binaries::has_python(),
-            Program::ShellCheck => !is_on_path("shellcheck"),
-            Program::Registry => !is_on_path("docker-registry"),
+            Program::ShellCheck => binaries::on_path("shellcheck").is_none(),
+            Program::Registry => binaries::on_path("docker-registry").is_none(),
         })
         .collect()
 }
@@ -107,7 +106,9 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
 /// Installs `programs`, which takes root and apt-get, dnf or apk. The package
 /// manager's output goes to standard error. Without either, the error says what to install.
 pub fn install(programs: &[Program]) -> Result<()> {
-    let manager = MANAGERS.iter().find(|manager| is_on_path(manager.program));
+    let manager = MANAGERS
+        .iter()
+        .find(|manager| binaries::on_path(manager.program).is_some());
     let Some(manager) = manager.filter(|_| geteuid().is_root()) else {
         bail!("{}", instructions(programs, manager));
     };
@@ -174,9 +175,4 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
         "missing on this machine: {}. Install it ({how}){instead}",
         names.join(" and ")
     )
-}
-
-fn is_on_path(program: &str) -> bool {
-    env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }

@@ -21,7 +21,7 @@ mod redis;
 mod secret;
 
 pub use account::data_folder;
-pub use binaries::Browser;
+pub use binaries::{Browser, on_path};
 pub use database::{app_database, create_database};
 pub use install::{Program, install, missing};
 pub use port::free_port;

@@ -134,7 +134,7 @@ fn bom(crates: &BTreeMap<Package, Crate>, checksums: &BTreeMap<Package, String>)
         dependencies: crates
             .keys()
             .filter(|(name, _)| COMPONENTS.contains(&name.as_str()))
-            .map(|package| purl(package).map(|purl| purl.to_string()))
+            .map(purl)
             .collect::<Result<_>>()?,
     }];
     for (package, found) in crates {
@@ -152,12 +152,8 @@ fn bom(crates: &BTreeMap<Package, Crate>, checksums: &BTreeMap<Package, String>)
                 content: HashValue(sum.clone()),
             }])
         });
-        let mut below = found
-            .dependencies
-            .iter()
-            .map(purl)
-            .collect::<Result<Vec<_>>>()?;
-        let mut below: Vec<String> = below.drain(..).map(|purl| purl.to_string()).collect();
+        let below = found.dependencies.iter().map(purl);
+        let mut below = below.collect::<Result<Vec<_>>>()?;
         if name == "docs" {
             below.extend(SCRIPTS.map(|(name, version, _)| format!("pkg:npm/{name}@{version}")));
         }
@@ -193,8 +189,9 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-fn purl((name, version): &Package) -> Result<Purl> {
-    Purl::new("cargo", name, version).with_context(|| format!("{name} {version} has no URL"))
+/// A package's URL, by which the others refer to it.
+fn purl((name, version): &Package) -> Result<String> {
+    Ok(Purl::new("cargo", name, version)?.to_string())
 }
 
 fn reference(component: &Component) -> String {

@@ -33,12 +33,8 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
                 let problem =
                     format!("a pod may open {cap} connections to Postgres instead of {expected}");
                 found.expect(expected == cap, app, problem);
-                let owner = app.to_string();
-                let pods = pods.iter().filter(|pod| pod.owner == owner);
-                groups.insert(
-                    name,
-                    (pods.map(|pod| pod.most + pod.surge).sum::<u64>(), cap),
-                );
+                let pods = environment.pods_of(app).into_iter();
+                groups.insert(name, (pods.map(|pod| pod.most + pod.surge).sum(), cap));
             }
             Err(problem) => found.add(app, problem),
         }

@@ -48,12 +48,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         }
     }
     for app in environment.apps() {
-        let owner = app.to_string();
-        for pod in environment
-            .pods()
-            .into_iter()
-            .filter(|pod| pod.owner == owner)
-        {
+        for pod in environment.pods_of(app) {
             self::app(environment, app, &pod, &mut found);
         }
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::network::{Peer, Port, is_open_to_a_namespace, lets_in, lets_out};
-use crate::object::{labels, list, text};
+use crate::object::labels;
 use crate::operator::PORT;
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -41,14 +41,11 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
             namespace: "monitoring",
             labels: Some(labels(&json!({"app.kubernetes.io/name": "prometheus"}))),
         };
-        for label in selectors(scrape.spec()) {
-            let scraped = environment.services().into_iter().filter(|service| {
-                let of = service.labels();
-                label
-                    .split_once('=')
-                    .is_some_and(|(name, value)| of.get(name).is_some_and(|own| own == value))
-            });
-            for pod in scraped.flat_map(|service| environment.behind(&service)) {
+        for (_, services) in environment.scraped(scrape) {
+            let pods = services
+                .iter()
+                .flat_map(|service| environment.behind(service));
+            for pod in pods {
                 let problem = format!("no NetworkPolicy lets Prometheus in, which {scrape} needs");
                 found.expect(
                     lets_in(environment, &pod, &prometheus, port),
@@ -59,11 +56,4 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         }
     }
     found.into_vec()
-}
-
-fn selectors(spec: &serde_json::Value) -> impl Iterator<Item = &str> {
-    let discoveries = list(&spec["kubernetesSDConfigs"]).iter();
-    discoveries
-        .flat_map(|discovery| list(&discovery["selectors"]))
-        .map(|selector| text(&selector["label"]))
 }

@@ -131,12 +131,7 @@ fn service(environment: &Environment, service: &Object, found: &mut Findings) {
 
 /// Exactly one budget for a group's pods: with two, no pod can be evicted.
 fn budgets(environment: &Environment, app: &Object, found: &mut Findings) {
-    let owner = app.to_string();
-    for pod in environment
-        .pods()
-        .into_iter()
-        .filter(|pod| pod.owner == owner)
-    {
+    for pod in environment.pods_of(app) {
         let budgets = environment.of("PodDisruptionBudget");
         let budgets =
             budgets.filter(|budget| selector::selects(&budget.spec()["selector"], &pod.labels));
@@ -148,26 +143,14 @@ fn budgets(environment: &Environment, app: &Object, found: &mut Findings) {
     }
 }
 
-/// A scrape configuration finds Services by a label, written as `name=value`.
+/// A scrape configuration asks a path of the app, of Services that exist.
 fn scrape(environment: &Environment, scrape: &Object, found: &mut Findings) {
     let path = text(&scrape.spec()["metricsPath"]);
     let mut routes = environment.project.application.routes().iter();
     let problem = format!("spec.metricsPath: spin.toml has no route {path}");
     found.expect(routes.any(|route| route.route == path), scrape, problem);
-    for discovery in list(&scrape.spec()["kubernetesSDConfigs"]) {
-        for selector in list(&discovery["selectors"]) {
-            let wanted = text(&selector["label"]);
-            let meets = wanted.split_once('=').is_some_and(|(name, value)| {
-                let has = |service: &Object| {
-                    service.labels().get(name).map(String::as_str) == Some(value)
-                };
-                environment.services().iter().any(has)
-            });
-            found.expect(
-                meets,
-                scrape,
-                format!("the selector {wanted} matches no Service"),
-            );
-        }
+    for (label, services) in environment.scraped(scrape) {
+        let problem = format!("the selector {label} matches no Service");
+        found.expect(!services.is_empty(), scrape, problem);
     }
 }

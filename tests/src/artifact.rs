@@ -1,0 +1,34 @@
+//! What is built: the files that spin.toml names.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The folder of spin.toml.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The components of `spin.toml`: name and file. The manifest names files under `target/`, which
+/// `CARGO_TARGET_DIR` moves.
+pub fn components() -> Result<Vec<(String, PathBuf)>> {
+    let manifest: toml::Table = fs::read_to_string(root().join("spin.toml"))?.parse()?;
+    let table = manifest.get("component").and_then(toml::Value::as_table);
+    let table = table.context("spin.toml has no components")?;
+    table
+        .iter()
+        .map(|(name, component)| Ok((name.clone(), file(name, component)?)))
+        .collect()
+}
+
+fn file(name: &str, component: &toml::Value) -> Result<PathBuf> {
+    let source = component.get("source").and_then(toml::Value::as_str);
+    let source = Path::new(source.with_context(|| format!("{name} has no file as source"))?);
+    let target = env::var_os("CARGO_TARGET_DIR");
+    Ok(match (target, source.strip_prefix("target")) {
+        (Some(target), Ok(inside)) => root().join(target).join(inside),
+        _ => root().join(source),
+    })
+}
