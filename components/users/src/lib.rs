@@ -22,7 +22,7 @@ mod component {
     static APP: Instance = Instance::new();
 
     async fn build() -> Result<App, ConfigError> {
-        let own: &[&str] = &["cursor_key", "require_if_match"];
+        let own: &[&str] = &["require_if_match"];
         let lists = [COMMON, services::VARIABLES, tokens::VARIABLES, own];
         let variables = Variables::load(lists.concat()).await?;
         let stores = stores(&variables)?;

@@ -7,8 +7,8 @@ use accounts::admission::RateLimit;
 use accounts::breached::BreachedPasswords;
 use accounts::credentials::AttemptLimits;
 use accounts::{
-    Admission, Bootstrap, Cache, Credentials, Deferred, Hasher, NewPasswords, Passwords, Sessions,
-    Users,
+    Admission, Bootstrap, Cache, Credentials, Deferred, Hasher, NewPasswords, Passwords, RootKey,
+    Sessions, Users,
 };
 use spin_pg_bindings::postgres::Database;
 use spin_pg_bindings::redis::Redis;
@@ -38,6 +38,7 @@ impl Stores {
 pub const VARIABLES: &[&str] = &[
     "breach_check_url",
     "cache_ttl_seconds",
+    "cursor_key",
     "hash_slots",
     "host_id",
     "login_attempts_per_account",
@@ -55,6 +56,8 @@ pub struct Services {
     pub users: Users,
     pub passwords: Passwords,
     pub hasher: Hasher,
+    /// What all keys but those of the tokens are derived from.
+    pub root_key: RootKey,
     stores: Stores,
     cache: Cache,
     credentials: Credentials,
@@ -69,6 +72,7 @@ impl Services {
         tokens: Verifier,
     ) -> Result<Self, ConfigError> {
         let seconds = |name, range| variables.number(name, range).map(Duration::from_secs);
+        let root_key = RootKey::new(&variables.secret("cursor_key")?);
         let Stores {
             database,
             redis,
@@ -99,6 +103,7 @@ impl Services {
             users: Users::new(database.clone(), cache.clone(), new_passwords.clone()),
             passwords: Passwords::new(database, cache.clone(), credentials.clone(), new_passwords),
             hasher,
+            root_key,
             stores,
             cache,
             credentials,

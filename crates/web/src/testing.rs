@@ -92,6 +92,7 @@ pub fn stores(database: Arc<Scripted>, caller: Option<User>) -> Stores {
 pub fn variables() -> Variables {
     Variables::from_pairs([
         ("cache_ttl_seconds", "30"),
+        ("cursor_key", "5a3f0c9be1d24786a0f3c8e75b1d9264"),
         ("hash_slots", "1"),
         ("host_id", "test"),
         ("login_attempts_per_account", "5"),

@@ -1,0 +1,201 @@
+//! Keys for what leaves the `users` table: fingerprints of addresses and requests, and sealed values.
+//!
+//! One configured secret is the root; each purpose has a key of its own by HKDF-SHA-256 (RFC 5869), so
+//! that a value made for one purpose means nothing to another. A new root makes every stored
+//! fingerprint and sealed value void: counters start anew, cached users are read from Postgres again,
+//! cursors and idempotency keys that are in flight are refused.
+
+use std::fmt;
+
+use chacha20poly1305::aead::{Aead, KeyInit as _, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::Error;
+
+const KEY_BYTES: usize = 32;
+/// XChaCha20's nonce is long enough to be drawn at random for every message.
+const NONCE_BYTES: usize = 24;
+
+/// The purposes that keys are derived for. A name is part of what is stored: it never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Client addresses, as counters and audit rows name them.
+    Address,
+    /// Emails that somebody signs in with, as counters name them.
+    LoginEmail,
+    /// Requests under an idempotency key.
+    Idempotency,
+    /// Users in Redis.
+    CachedUser,
+    /// Pagination cursors.
+    Cursor,
+}
+
+impl Purpose {
+    fn info(self) -> &'static [u8] {
+        match self {
+            Self::Address => b"roster address v1",
+            Self::LoginEmail => b"roster login email v1",
+            Self::Idempotency => b"roster idempotency v1",
+            Self::CachedUser => b"roster cached user v1",
+            Self::Cursor => b"roster cursor v1",
+        }
+    }
+}
+
+/// The configured secret that all other keys are derived from.
+#[derive(Clone)]
+pub struct RootKey(Hkdf<Sha256>);
+
+impl RootKey {
+    /// `secret` has at least 256 bits of entropy; its form does not matter.
+    pub fn new(secret: &[u8]) -> Self {
+        Self(Hkdf::new(None, secret))
+    }
+
+    /// The key that fingerprints values of `purpose`.
+    pub fn fingerprint_key(&self, purpose: Purpose) -> FingerprintKey {
+        FingerprintKey(self.derive(purpose))
+    }
+
+    /// The key that seals values of `purpose`.
+    pub fn seal_key(&self, purpose: Purpose) -> SealKey {
+        SealKey(XChaCha20Poly1305::new(&Key::from(self.derive(purpose))))
+    }
+
+    fn derive(&self, purpose: Purpose) -> [u8; KEY_BYTES] {
+        let mut key = [0; KEY_BYTES];
+        // Only lengths over 255 hashes are refused.
+        let derived = self.0.expand(purpose.info(), &mut key);
+        debug_assert!(derived.is_ok());
+        key
+    }
+}
+
+impl fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootKey(..)")
+    }
+}
+
+/// Names values without containing them: HMAC-SHA-256 (RFC 2104), which only a holder of the key can
+/// compute. A plain hash of an address or an email is found by trying them all.
+#[derive(Clone)]
+pub struct FingerprintKey([u8; KEY_BYTES]);
+
+impl FingerprintKey {
+    /// 32 bytes. The boundaries between `parts` count: `["ab", "c"]` is not `["a", "bc"]`.
+    pub fn fingerprint(&self, parts: &[&[u8]]) -> Vec<u8> {
+        // HMAC takes keys of every length.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
+            debug_assert!(false);
+            return Vec::new();
+        };
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().to_vec()
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FingerprintKey(..)")
+    }
+}
+
+/// Encrypts and authenticates: XChaCha20-Poly1305.
+#[derive(Clone)]
+pub struct SealKey(XChaCha20Poly1305);
+
+impl SealKey {
+    /// The nonce, the ciphertext and its tag. Opens only with the same `context`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the host has no random numbers.
+    pub fn seal(&self, plaintext: &[u8], context: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|error| Error::Internal(error.to_string()))?;
+        let payload = Payload {
+            msg: plaintext,
+            aad: context,
+        };
+        let ciphertext = self
+            .0
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        Ok([nonce.as_slice(), ciphertext.as_slice()].concat())
+    }
+
+    /// The plaintext, or `None` when `sealed` was not made by this key in this `context`.
+    pub fn open(&self, sealed: &[u8], context: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+        let payload = Payload {
+            msg: ciphertext,
+            aad: context,
+        };
+        self.0.decrypt(&XNonce::from(*nonce), payload).ok()
+    }
+}
+
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> RootKey {
+        RootKey::new(&[7; 32])
+    }
+
+    #[test]
+    fn each_purpose_and_each_root_has_keys_of_its_own() {
+        let address = root().fingerprint_key(Purpose::Address);
+        let email = root().fingerprint_key(Purpose::LoginEmail);
+        let other = RootKey::new(&[8; 32]).fingerprint_key(Purpose::Address);
+        let value = address.fingerprint(&[b"192.0.2.1"]);
+        assert_eq!(value, address.fingerprint(&[b"192.0.2.1"]));
+        assert_eq!(value.len(), 32);
+        assert_ne!(value, email.fingerprint(&[b"192.0.2.1"]));
+        assert_ne!(value, other.fingerprint(&[b"192.0.2.1"]));
+        assert_ne!(
+            address.fingerprint(&[b"ab", b"c"]),
+            address.fingerprint(&[b"a", b"bc"])
+        );
+    }
+
+    #[test]
+    fn a_sealed_value_opens_only_whole_and_in_its_own_context() {
+        let key = root().seal_key(Purpose::Cursor);
+        let sealed = key.seal(b"ada@example.com", b"one").unwrap();
+        assert_eq!(
+            key.open(&sealed, b"one").as_deref(),
+            Some(b"ada@example.com".as_slice())
+        );
+        assert_eq!(key.open(&sealed, b"two"), None);
+        let other = root().seal_key(Purpose::CachedUser);
+        assert_eq!(other.open(&sealed, b"one"), None);
+        assert_ne!(sealed, key.seal(b"ada@example.com", b"one").unwrap());
+        for at in 0..sealed.len() {
+            let mut bent = sealed.clone();
+            bent[at] ^= 1;
+            assert_eq!(key.open(&bent, b"one"), None, "{at}");
+            assert_eq!(key.open(&sealed[..at], b"one"), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn keys_do_not_show_themselves() {
+        assert_eq!(format!("{:?}", root()), "RootKey(..)");
+        let key = root().seal_key(Purpose::Cursor);
+        assert_eq!(format!("{key:?}"), "SealKey(..)");
+    }
+}
