@@ -133,6 +133,9 @@ async fn each_event_is_one_row_with_who_did_it_to_whom() {
     for (row, (action, actor, request_id)) in rows.iter().zip(&expected) {
         assert_eq!(row["request_id"], *request_id, "{row}");
         assert_eq!(row["target_id"], user["id"], "{row}");
+        // One address sent all of it, and the trail does not show it.
+        assert_eq!(row["client"], rows[0]["client"], "{row}");
+        assert_eq!(row["client"].as_str().map(str::len), Some(22), "{row}");
         // Whoever holds a reset token, or guesses, need not be who the account belongs to.
         if !matches!(*action, "password_reset" | "login_failed") {
             assert_eq!(row["actor_id"], *actor, "{row}");

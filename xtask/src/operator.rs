@@ -61,7 +61,7 @@ impl Operator {
     pub async fn create_first_admin(&self, email: &Email, password: &str) -> Result<bool, Error> {
         let bootstrap = Bootstrap::new(email.clone(), password, self.hasher.clone())
             .map_err(|problem| Error::Internal(format!("the password {problem}")))?;
-        let created = bootstrap.create(&*self.database, &self.run).await?;
+        let created = bootstrap.create(&*self.database, &self.actor()).await?;
         Ok(created.is_some())
     }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use accounts::sessions::SignedIn;
-use accounts::{Actor, Error, Passwords, SessionId, Sessions, Users};
+use accounts::{Error, Passwords, SessionId, Sessions, Users};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -13,10 +13,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa::OpenApi;
 use web::answer::UserView;
 use web::body::{Form, Json};
-use web::context::RequestContext;
 use web::document::IdempotencyKeyHeader;
 use web::endpoints::Endpoint;
-use web::gate::{Caller, Client, Gate, Routes};
+use web::gate::{Anonymous, Caller, Client, Gate, Routes};
 use web::tokens::{JwkSet, Signer, Verifier};
 use web::{Problem, answer, idempotency};
 
@@ -87,7 +86,7 @@ pub fn router(gate: Gate, state: AuthState) -> Router {
 async fn register(
     State(state): State<AuthState>,
     Client(address): Client,
-    context: RequestContext,
+    Anonymous(actor): Anonymous,
     headers: HeaderMap,
     body: Result<Json<Register>, Problem>,
 ) -> Result<Response, Problem> {
@@ -97,7 +96,6 @@ async fn register(
     let Json { value, bytes } = body?;
     let caller = format!("address {}", address.fingerprint());
     let request = idempotency::request(&headers, &caller, "POST /api/v1/auth/register", &bytes)?;
-    let actor = Actor::anonymous(context.request_id);
     let new = value.parse()?;
     let user = state.users.register_user(new, request, &actor);
     answer::created_user(state.or_later(user.await).await?)
@@ -114,12 +112,11 @@ async fn register(
 async fn login(
     State(state): State<AuthState>,
     Client(address): Client,
-    context: RequestContext,
+    Anonymous(actor): Anonymous,
     Json { value, .. }: Json<Login>,
 ) -> Result<Response, Problem> {
     let (email, guess) = value.parse()?;
-    let request_id = &context.request_id;
-    let sign_in = state.sessions.sign_in(&email, &guess, &address, request_id);
+    let sign_in = state.sessions.sign_in(&email, &guess, &address, &actor);
     let signed_in = state.or_later(sign_in.await).await?;
     state.tokens(&signed_in)
 }
@@ -136,15 +133,14 @@ async fn login(
 async fn token_form(
     State(state): State<AuthState>,
     Client(address): Client,
-    context: RequestContext,
+    Anonymous(actor): Anonymous,
     form: Result<Form<TokenForm>, Problem>,
 ) -> Result<Response, Problem> {
     if !state.token_form_enabled {
         return Err(Problem::not_found());
     }
     let (email, guess) = form?.0.parse()?;
-    let request_id = &context.request_id;
-    let sign_in = state.sessions.sign_in(&email, &guess, &address, request_id);
+    let sign_in = state.sessions.sign_in(&email, &guess, &address, &actor);
     let signed_in = state.or_later(sign_in.await).await?;
     state.tokens(&signed_in)
 }
@@ -159,11 +155,11 @@ async fn token_form(
 )]
 async fn refresh(
     State(state): State<AuthState>,
-    context: RequestContext,
+    Anonymous(actor): Anonymous,
     Json { value, .. }: Json<Refresh>,
 ) -> Result<Response, Problem> {
     let spent = value.parse()?;
-    let refreshed = state.sessions.refresh(&spent, &context.request_id);
+    let refreshed = state.sessions.refresh(&spent, &actor);
     state.tokens(&refreshed.await?)
 }
 
@@ -176,7 +172,7 @@ async fn refresh(
 )]
 async fn logout(State(state): State<AuthState>, caller: Caller) -> Result<StatusCode, Problem> {
     let (user, session) = (caller.user.id, caller.session);
-    match state.sessions.end(user, session, &caller.request_id).await {
+    match state.sessions.end(user, session, &caller.actor()).await {
         // Another request ended it meanwhile, which is what was asked for.
         Ok(()) | Err(Error::NotFound) => Ok(StatusCode::NO_CONTENT),
         Err(error) => Err(error.into()),
@@ -230,10 +226,7 @@ async fn end_session(
 ) -> Result<StatusCode, Problem> {
     let session = SessionId::parse(&id).ok_or_else(Problem::not_found)?;
     let user = caller.user.id;
-    state
-        .sessions
-        .end(user, session, &caller.request_id)
-        .await?;
+    state.sessions.end(user, session, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -247,13 +240,11 @@ async fn end_session(
 )]
 async fn reset_password(
     State(state): State<AuthState>,
-    context: RequestContext,
+    Anonymous(actor): Anonymous,
     Json { value, .. }: Json<Reset>,
 ) -> Result<StatusCode, Problem> {
     let (token, password) = value.parse()?;
-    let reset = state
-        .passwords
-        .reset(&token, &password, &context.request_id);
+    let reset = state.passwords.reset(&token, &password, &actor);
     state.or_later(reset.await).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -19,6 +19,8 @@ pub struct Actor {
     /// Unknown before somebody has signed in.
     pub user: Option<UserId>,
     pub request_id: String,
+    /// Fingerprint of the client's address; none for commands of an operator.
+    pub client: Option<String>,
 }
 
 impl Actor {
@@ -26,6 +28,7 @@ impl Actor {
         Self {
             user: None,
             request_id: request_id.into(),
+            client: None,
         }
     }
 
@@ -33,11 +36,23 @@ impl Actor {
         Self {
             user: Some(user),
             request_id: request_id.into(),
+            client: None,
         }
+    }
+
+    /// The same, with the fingerprint of the client's address.
+    #[must_use]
+    pub fn from_client(mut self, client: impl Into<String>) -> Self {
+        self.client = Some(client.into());
+        self
     }
 
     pub(crate) fn id(&self) -> Option<Uuid> {
         self.user.map(|user| user.0)
+    }
+
+    pub(crate) fn client(&self) -> Option<&str> {
+        self.client.as_deref()
     }
 }
 
@@ -73,6 +88,8 @@ pub struct Event {
     /// To whom, when it is about somebody.
     pub target_id: Option<Uuid>,
     pub request_id: String,
+    /// Fingerprint of the address that the request came from, when it came from a client.
+    pub client: Option<String>,
 }
 
 /// The parameters of a list as they were sent, all optional.

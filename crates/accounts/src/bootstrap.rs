@@ -2,6 +2,7 @@
 
 use spin_pg_bindings::postgres::Database;
 
+use crate::audit::Actor;
 use crate::email::Email;
 use crate::hashing::Hasher;
 use crate::password::{Guess, Password};
@@ -27,8 +28,8 @@ const CREATE: &str = "WITH first AS (
         INSERT INTO users (id, email, full_name, role, is_active, password_hash)
         SELECT $1::uuid, $2::text, $3::text, 'admin', true, $4::text FROM first RETURNING id
      ), audited AS (
-        INSERT INTO audit (action, target_id, request_id)
-        SELECT 'admin_bootstrapped', id, $5 FROM created
+        INSERT INTO audit (action, target_id, request_id, client)
+        SELECT 'admin_bootstrapped', id, $5, $6 FROM created
      )
      SELECT id FROM created";
 
@@ -58,7 +59,7 @@ impl Bootstrap {
     pub async fn create(
         &self,
         database: &dyn Database,
-        request_id: &str,
+        actor: &Actor,
     ) -> Result<Option<UserId>, Error> {
         if !Self::is_due(database).await? {
             return Ok(None);
@@ -69,7 +70,8 @@ impl Bootstrap {
             self.email.as_str().into(),
             FULL_NAME.into(),
             hash.as_str().into(),
-            request_id.into(),
+            actor.request_id.as_str().into(),
+            actor.client().into(),
         ];
         let rows = database.write(CREATE, params).await?;
         let id = rows.first().map(|row| row.get("id")).transpose()?;
@@ -85,12 +87,12 @@ impl Bootstrap {
         database: &dyn Database,
         email: &Email,
         guess: &Guess,
-        request_id: &str,
+        actor: &Actor,
     ) -> Result<bool, Error> {
         if *email != self.email || !guess.is_text(self.password.as_str()) {
             return Ok(false);
         }
-        match self.create(database, request_id).await {
+        match self.create(database, actor).await {
             // Somebody without a role has this email: the operator must choose.
             Err(Error::EmailTaken) => Ok(false),
             other => other.map(|_| true),

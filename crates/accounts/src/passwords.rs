@@ -84,14 +84,13 @@ impl Passwords {
         old: &Guess,
         new: &Password,
         address: &ClientAddress,
-        request_id: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
-        let actor = Actor::user(user, request_id);
         let old = self
-            .confirm(user, old, "old_password", address, &actor)
+            .confirm(user, old, "old_password", address, actor)
             .await?;
         let new = self.new.hash("new_password", new).await?;
-        let changed = store::change(&*self.database, user, kept, &old, &new, request_id).await?;
+        let changed = store::change(&*self.database, user, kept, &old, &new, actor).await?;
         // Another change came first: what was given as the old password is no longer it.
         let user = changed.ok_or_else(|| wrong("old_password"))?;
         self.cache.replace(&user).await;
@@ -125,14 +124,14 @@ impl Passwords {
     }
 
     /// Sets the password of the token's user, whose sessions all end.
-    pub async fn reset(&self, token: &str, new: &Password, request_id: &str) -> Result<(), Error> {
+    pub async fn reset(&self, token: &str, new: &Password, actor: &Actor) -> Result<(), Error> {
         let token = OpaqueToken::parse(token).ok_or_else(unusable_token)?;
         // Before the hash, which is what a flood of made-up tokens would be after.
         if !store::is_usable(&*self.database, &token).await? {
             return Err(unusable_token());
         }
         let new = self.new.hash("new_password", new).await?;
-        let user = store::reset(&*self.database, &token, &new, request_id).await?;
+        let user = store::reset(&*self.database, &token, &new, actor).await?;
         self.cache.replace(&user.ok_or_else(unusable_token)?).await;
         Ok(())
     }

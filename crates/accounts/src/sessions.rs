@@ -58,18 +58,12 @@ impl Sessions {
         email: &Email,
         guess: &Guess,
         address: &ClientAddress,
-        request_id: &str,
+        actor: &Actor,
     ) -> Result<SignedIn, Error> {
-        let verified = self.verify(email, guess, address, request_id).await?;
+        let verified = self.verify(email, guess, address, actor).await?;
         let (session, refresh_token) = (SessionId::generate(), OpaqueToken::generate()?);
-        let opened = store::open(
-            &*self.database,
-            &verified,
-            session,
-            &refresh_token,
-            request_id,
-        )
-        .await?;
+        let opened =
+            store::open(&*self.database, &verified, session, &refresh_token, actor).await?;
         // The password or the user changed since the comparison.
         let user = opened.ok_or(Error::WrongPassword)?;
         metrics::count(Event::LoginSucceeded);
@@ -87,29 +81,29 @@ impl Sessions {
         email: &Email,
         guess: &Guess,
         address: &ClientAddress,
-        request_id: &str,
+        actor: &Actor,
     ) -> Result<Verified, Error> {
-        let (whose, actor) = (Whose::Account(email), Actor::anonymous(request_id));
+        let whose = Whose::Account(email);
         let attempt = match self.credentials.compare(&whose, guess, address).await? {
             Ok(verified) => return Ok(verified),
             Err(attempt) => attempt,
         };
         if let (None, Some(bootstrap)) = (attempt.user, &self.bootstrap)
             && bootstrap
-                .create_if_first(&*self.database, email, guess, request_id)
+                .create_if_first(&*self.database, email, guess, actor)
                 .await?
         {
             self.credentials.forget(&attempt).await?;
-            return self.credentials.check(whose, guess, address, &actor).await;
+            return self.credentials.check(whose, guess, address, actor).await;
         }
-        Err(self.credentials.refuse(&attempt, &actor).await?)
+        Err(self.credentials.refuse(&attempt, actor).await?)
     }
 
     /// Spends a refresh token and gives the next one. A token that was spent before ends its
     /// session: either its holder or whoever used it first is a thief.
-    pub async fn refresh(&self, spent: &OpaqueToken, request_id: &str) -> Result<SignedIn, Error> {
+    pub async fn refresh(&self, spent: &OpaqueToken, actor: &Actor) -> Result<SignedIn, Error> {
         let next = OpaqueToken::generate()?;
-        match store::rotate(&*self.database, spent, &next, request_id).await? {
+        match store::rotate(&*self.database, spent, &next, actor).await? {
             store::Rotated::To(user, session) => {
                 self.cache.keep(&user, Some(session));
                 Ok(SignedIn {
@@ -133,13 +127,8 @@ impl Sessions {
     }
 
     /// Ends one session of the user; [`Error::NotFound`] when they have no such.
-    pub async fn end(
-        &self,
-        user: UserId,
-        session: SessionId,
-        request_id: &str,
-    ) -> Result<(), Error> {
-        store::end(&*self.database, user, session, request_id).await?;
+    pub async fn end(&self, user: UserId, session: SessionId, actor: &Actor) -> Result<(), Error> {
+        store::end(&*self.database, user, session, actor).await?;
         self.cache.end(session).await;
         Ok(())
     }

@@ -9,6 +9,7 @@ mod limits;
 use std::sync::Arc;
 
 use accounts::admission::{Admitted, Question};
+use accounts::keys::FingerprintKey;
 use accounts::{Actor, Admission, ClientAddress, Role, SessionId, User, UserId};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::handler::Handler;
@@ -16,6 +17,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use axum::{RequestExt, Router};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 
 use crate::Problem;
@@ -26,6 +29,9 @@ use bearer::Bearer;
 pub use limits::ProxyHops;
 pub(crate) use limits::rate_limited;
 
+/// Bytes of an address's fingerprint that the audit trail shows: 128 bits.
+const CLIENT_BYTES: usize = 16;
+
 /// What the gate asks.
 #[derive(Clone)]
 pub struct Gate(Arc<Inner>);
@@ -34,15 +40,23 @@ struct Inner {
     tokens: Verifier,
     admission: Admission,
     hops: ProxyHops,
+    addresses: FingerprintKey,
 }
 
 impl Gate {
-    /// `hops` is how many trusted proxies stand before the host.
-    pub fn new(tokens: Verifier, admission: Admission, hops: ProxyHops) -> Self {
+    /// `hops` is how many trusted proxies stand before the host; `addresses` fingerprints clients for
+    /// the audit trail.
+    pub fn new(
+        tokens: Verifier,
+        admission: Admission,
+        hops: ProxyHops,
+        addresses: FingerprintKey,
+    ) -> Self {
         Self(Arc::new(Inner {
             tokens,
             admission,
             hops,
+            addresses,
         }))
     }
 }
@@ -93,6 +107,8 @@ pub struct Caller {
     pub user: User,
     pub session: SessionId,
     pub request_id: String,
+    /// Fingerprint of the client's address.
+    pub client: String,
 }
 
 impl Caller {
@@ -102,9 +118,13 @@ impl Caller {
 
     /// As the audit trail names them.
     pub fn actor(&self) -> Actor {
-        Actor::user(self.user.id, self.request_id.clone())
+        Actor::user(self.user.id, self.request_id.clone()).from_client(self.client.clone())
     }
 }
+
+/// The actor of a request that needs no access token.
+#[derive(Debug, Clone)]
+pub struct Anonymous(pub Actor);
 
 /// The user whom the path names, when the gate came across them.
 #[derive(Debug, Clone)]
@@ -133,8 +153,18 @@ async fn enforce(
 }
 
 impl Gate {
+    fn anonymous(&self, address: &ClientAddress, request: &Request) -> Actor {
+        let context = request.extensions().get::<RequestContext>();
+        let request_id = context.map(|context| context.request_id.as_str());
+        let mut client = self.0.addresses.fingerprint(&[address.0.as_bytes()]);
+        client.truncate(CLIENT_BYTES);
+        Actor::anonymous(request_id.unwrap_or_default()).from_client(URL_SAFE_NO_PAD.encode(client))
+    }
+
     async fn admit(&self, endpoint: Endpoint, mut request: Request, next: Next) -> Response {
         let address = self.0.hops.client_address(request.headers());
+        let actor = self.anonymous(&address, &request);
+        request.extensions_mut().insert(Anonymous(actor));
         let token = match endpoint.access() {
             Access::Anyone => Bearer::Absent,
             _ => Bearer::read(request.headers(), &self.0.tokens),
@@ -206,11 +236,14 @@ fn allow(
         Some(about) if about == user.id => Some(user.clone()),
         _ => admitted.about.take(),
     };
-    let request_id = request.extensions().get::<RequestContext>();
+    let Some(Anonymous(actor)) = request.extensions().get().cloned() else {
+        return Err(Problem::internal("the gate named no client"));
+    };
     let caller = Caller {
         user,
         session: claims.session,
-        request_id: request_id.map(|c| c.request_id.clone()).unwrap_or_default(),
+        request_id: actor.request_id,
+        client: actor.client.unwrap_or_default(),
     };
     request.extensions_mut().insert(AboutUser(seen));
     request.extensions_mut().insert(caller);
@@ -238,7 +271,7 @@ macro_rules! from_gate {
     )*};
 }
 
-from_gate!(Caller, AboutUser, RequestContext);
+from_gate!(Caller, Anonymous, AboutUser, RequestContext);
 
 /// The address of a client who need not be signed in.
 #[derive(Debug, Clone)]

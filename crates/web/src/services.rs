@@ -6,6 +6,7 @@ use std::time::Duration;
 use accounts::admission::RateLimit;
 use accounts::breached::BreachedPasswords;
 use accounts::credentials::AttemptLimits;
+use accounts::keys::Purpose;
 use accounts::{
     Admission, Bootstrap, Cache, Credentials, Deferred, Hasher, NewPasswords, Passwords, RootKey,
     Sessions, Users,
@@ -98,8 +99,9 @@ impl Services {
         let limit = Some(limit).filter(|limit| limit.requests > 0);
         let admission = Admission::new(database.clone(), cache.clone(), limit);
         let hops = ProxyHops(variables.number("trusted_proxy_hops", 0..=16)?);
+        let addresses = root_key.fingerprint_key(Purpose::Address);
         Ok(Self {
-            gate: Gate::new(tokens, admission, hops),
+            gate: Gate::new(tokens, admission, hops, addresses),
             users: Users::new(database.clone(), cache.clone(), new_passwords.clone()),
             passwords: Passwords::new(database, cache.clone(), credentials.clone(), new_passwords),
             hasher,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use accounts::credentials::AttemptLimits;
 use accounts::email::Email;
 use accounts::password::Guess;
-use accounts::{ClientAddress, Credentials, Error, NewUser, Role, Sessions};
+use accounts::{Actor, ClientAddress, Credentials, Error, NewUser, Role, Sessions};
 
 use super::*;
 use crate::first_admin::FirstAdmin;
@@ -45,7 +45,9 @@ async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<Use
         Guess::parse(password.into()).unwrap(),
     );
     let address = ClientAddress("127.0.0.1".into());
-    let signed_in = sessions.sign_in(&email, &guess, &address, "test").await?;
+    let signed_in = sessions
+        .sign_in(&email, &guess, &address, &Actor::anonymous("test"))
+        .await?;
     Ok(signed_in.user)
 }
 
@@ -172,11 +174,21 @@ async fn a_reset_token_changes_nothing_until_it_is_used() {
         .unwrap();
     let new = accounts::password::Password::parse("battery staple".into()).unwrap();
     let token = reset.token.reveal();
-    operator.passwords.reset(token, &new, "test").await.unwrap();
+    operator
+        .passwords
+        .reset(token, &new, &Actor::anonymous("test"))
+        .await
+        .unwrap();
     sign_in(&operator, "a@example.com", "battery staple")
         .await
         .unwrap();
-    assert!(operator.passwords.reset(token, &new, "test").await.is_err());
+    assert!(
+        operator
+            .passwords
+            .reset(token, &new, &Actor::anonymous("test"))
+            .await
+            .is_err()
+    );
     assert_eq!(
         actions(&operator).await,
         ["user_created", "reset_token_created"]

@@ -100,10 +100,10 @@ pub(super) async fn change_password(
     Json { value, .. }: Json<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
     let (old, new) = value.parse()?;
-    let (id, kept, request_id) = (caller.user.id, caller.session, &caller.request_id);
+    let (id, kept, actor) = (caller.user.id, caller.session, caller.actor());
     state
         .passwords
-        .change(id, kept, &old, &new, &address, request_id)
+        .change(id, kept, &old, &new, &address, &actor)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

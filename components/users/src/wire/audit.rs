@@ -91,6 +91,10 @@ pub struct EventView {
     /// The request that did it, as in its X-Request-ID.
     #[schema(example = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13")]
     request_id: String,
+    /// Fingerprint of the client's address: equal for equal addresses (IPv6: networks of 64 bits), until
+    /// the key changes; `null` for an operator's commands.
+    #[schema(required = true, example = "q83Vr8v0m0zS0Tq2c1uXyA")]
+    client: Option<String>,
 }
 
 /// A page of events.
@@ -105,6 +109,7 @@ impl From<Event> for EventView {
             actor_id: event.actor_id,
             target_id: event.target_id,
             request_id: event.request_id,
+            client: event.client,
         }
     }
 }

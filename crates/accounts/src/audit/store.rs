@@ -23,7 +23,7 @@ pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<P
     );
     let order = Order {
         table: "audit",
-        columns: "id, at AT TIME ZONE 'UTC' AS at, action, actor_id, target_id, request_id",
+        columns: "id, at AT TIME ZONE 'UTC' AS at, action, actor_id, target_id, request_id, client",
         column: "at",
         cast: "$?::text::timestamptz",
         descending: query.descending,
@@ -60,5 +60,6 @@ fn read_event(row: &Row, id: Uuid) -> Result<Event, postgres::Error> {
         actor_id: row.get("actor_id")?,
         target_id: row.get("target_id")?,
         request_id: row.get("request_id")?,
+        client: row.get("client")?,
     })
 }

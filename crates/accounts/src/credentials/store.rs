@@ -152,8 +152,8 @@ pub(super) async fn forget(database: &dyn Database, attempt: &Attempt) -> Result
     Ok(())
 }
 
-const AUDIT_FAILURE: &str = "INSERT INTO audit (action, actor_id, target_id, request_id) \
-     VALUES ('login_failed', $1, $2, $3)";
+const AUDIT_FAILURE: &str = "INSERT INTO audit (action, actor_id, target_id, request_id, client) \
+     VALUES ('login_failed', $1, $2, $3, $4)";
 
 pub(super) async fn audit_failure(
     database: &dyn Database,
@@ -164,6 +164,7 @@ pub(super) async fn audit_failure(
         actor.id().into(),
         attempt.user.map(|user| user.0).into(),
         actor.request_id.as_str().into(),
+        actor.client().into(),
     ];
     database.write(AUDIT_FAILURE, params).await?;
     Ok(())

@@ -24,8 +24,8 @@ const CHANGE: &str = concat!(
      ), voided AS (
         DELETE FROM reset_tokens USING changed WHERE user_id = changed.id
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT 'password_changed', id, id, $5 FROM changed
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'password_changed', id, id, $5, $6 FROM changed
      )
      SELECT ",
     columns!(),
@@ -38,14 +38,15 @@ pub(super) async fn change(
     kept: SessionId,
     old: &PasswordHash,
     new: &PasswordHash,
-    request_id: &str,
+    actor: &Actor,
 ) -> Result<Option<User>, Error> {
     let params = vec![
         user.0.into(),
         old.as_str().into(),
         new.as_str().into(),
         kept.0.into(),
-        request_id.into(),
+        actor.request_id.as_str().into(),
+        actor.client().into(),
     ];
     Ok(database.write_opt(CHANGE, params).await?)
 }
@@ -59,8 +60,8 @@ const CREATE_RESET_TOKEN: &str = "WITH owner AS MATERIALIZED (
         SELECT $2, id, now() + make_interval(hours => $3::integer) FROM owner
         RETURNING user_id, expires_at
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT 'reset_token_created', $4::uuid, user_id, $5 FROM created
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'reset_token_created', $4::uuid, user_id, $5, $6 FROM created
      )
      SELECT expires_at AT TIME ZONE 'UTC' AS expires_at FROM created";
 
@@ -84,6 +85,7 @@ pub(super) async fn create_reset_token(
         RESET_HOURS.into(),
         actor.id().into(),
         actor.request_id.as_str().into(),
+        actor.client().into(),
     ];
     let created = database.write_opt(CREATE_RESET_TOKEN, params).await?;
     created.map(|ExpiresAt(time)| time).ok_or(Error::NotFound)
@@ -110,8 +112,8 @@ const RESET: &str = concat!(
         DELETE FROM login_attempts USING changed
         WHERE key = sha256(convert_to('account ' || changed.email, 'UTF8'))
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT 'password_reset', id, id, $3 FROM changed
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'password_reset', id, id, $3, $4 FROM changed
      )
      SELECT ",
     columns!(),
@@ -122,8 +124,13 @@ pub(super) async fn reset(
     database: &dyn Database,
     token: &OpaqueToken,
     new: &PasswordHash,
-    request_id: &str,
+    actor: &Actor,
 ) -> Result<Option<User>, Error> {
-    let params = vec![token.hash().into(), new.as_str().into(), request_id.into()];
+    let params = vec![
+        token.hash().into(),
+        new.as_str().into(),
+        actor.request_id.as_str().into(),
+        actor.client().into(),
+    ];
     Ok(database.write_opt(RESET, params).await?)
 }

@@ -26,8 +26,8 @@ const OPEN: &str = concat!(
      ), issued AS (
         INSERT INTO refresh_tokens (hash, session_id) SELECT $7::bytea, id FROM opened
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT 'login_succeeded', id, id, $8 FROM owner
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'login_succeeded', id, id, $8, $11 FROM owner
      ), swept AS (
         DELETE FROM sessions WHERE id IN (
             SELECT id FROM sessions WHERE idle_expires_at < now()
@@ -44,7 +44,7 @@ pub(super) async fn open(
     verified: &Verified,
     session: SessionId,
     refresh_token: &OpaqueToken,
-    request_id: &str,
+    actor: &Actor,
 ) -> Result<Option<User>, Error> {
     let rehashed = verified.rehashed.as_ref().map(PasswordHash::as_str);
     let params = vec![
@@ -55,9 +55,10 @@ pub(super) async fn open(
         IDLE_DAYS.into(),
         ABSOLUTE_DAYS.into(),
         refresh_token.hash().into(),
-        request_id.into(),
+        actor.request_id.as_str().into(),
         verified.attempt.address_key.clone().into(),
         verified.attempt.account_key.clone().into(),
+        actor.client().into(),
     ];
     Ok(database.write_opt(OPEN, params).await?)
 }
@@ -97,8 +98,8 @@ const ROTATE: &str = concat!(
         WHERE id = presented.session_id AND presented.alive AND NOT EXISTS (SELECT FROM spent)
         RETURNING id, presented.user_id
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT 'refresh_replayed', NULL::uuid, user_id, $4 FROM ended
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'refresh_replayed', NULL::uuid, user_id, $4, $5 FROM ended
      )
      SELECT (SELECT session_id FROM spent) AS session_id, (SELECT id FROM ended) AS ended_id, ",
     columns!(),
@@ -126,13 +127,14 @@ pub(super) async fn rotate(
     database: &dyn Database,
     spent: &OpaqueToken,
     next: &OpaqueToken,
-    request_id: &str,
+    actor: &Actor,
 ) -> Result<Rotated, Error> {
     let params = vec![
         spent.hash().into(),
         next.hash().into(),
         IDLE_DAYS.into(),
-        request_id.into(),
+        actor.request_id.as_str().into(),
+        actor.client().into(),
     ];
     Ok(match database.write_opt(ROTATE, params).await? {
         Some(RotatedRow {
@@ -164,8 +166,8 @@ const END: &str = "WITH ended AS (
         WHERE sessions.id = $1 AND user_id = $2 AND users.id = $2 AND epoch = session_epoch
         RETURNING sessions.id
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT 'session_ended', $2, $2, $3 FROM ended
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'session_ended', $2, $2, $3, $4 FROM ended
      )
      SELECT id FROM ended";
 
@@ -173,9 +175,14 @@ pub(super) async fn end(
     database: &dyn Database,
     user: UserId,
     session: SessionId,
-    request_id: &str,
+    actor: &Actor,
 ) -> Result<(), Error> {
-    let params = vec![session.0.into(), user.0.into(), request_id.into()];
+    let params = vec![
+        session.0.into(),
+        user.0.into(),
+        actor.request_id.as_str().into(),
+        actor.client().into(),
+    ];
     match database.write(END, params).await?.is_empty() {
         true => Err(Error::NotFound),
         false => Ok(()),
@@ -188,8 +195,8 @@ const END_ALL: &str = concat!(
      ), ended AS (
         DELETE FROM sessions USING owner WHERE user_id = owner.id
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT 'sessions_ended', $2::uuid, id, $3 FROM owner
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'sessions_ended', $2::uuid, id, $3, $4 FROM owner
      )
      SELECT ",
     columns!(),
@@ -205,6 +212,7 @@ pub(super) async fn end_all(
         user.0.into(),
         actor.id().into(),
         actor.request_id.as_str().into(),
+        actor.client().into(),
     ];
     let user = database.write_opt(END_ALL, params).await?;
     user.ok_or(Error::NotFound)

@@ -14,7 +14,7 @@ use crate::password::PasswordHash;
 use crate::{Error, NewUser, User, UserId, UserPatch};
 
 /// The migration that these statements need, by its number.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 9;
 
 /// The columns of a user as [`User`] reads them.
 macro_rules! columns {
@@ -42,8 +42,8 @@ const INSERT: &str = concat!(
         INSERT INTO users (id, email, full_name, role, is_active, password_hash)
         VALUES ($1, $2, $3, $4, $5, $6) RETURNING *
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT $7, $8::uuid, id, $9 FROM created
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT $7, $8::uuid, id, $9, $10 FROM created
      )
      SELECT ",
     columns!(),
@@ -72,6 +72,7 @@ impl Insert<'_> {
             self.action.into(),
             self.actor.id().into(),
             self.actor.request_id.as_str().into(),
+            self.actor.client().into(),
         ]
     }
 }
@@ -96,8 +97,8 @@ const UPDATE: &str = concat!(
         WHERE id = $1 AND ($6::bigint[] IS NULL OR version = ANY ($6))
         RETURNING *
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT event.action, $7::uuid, $1, $8
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT event.action, $7::uuid, $1, $8, $9
         FROM before AS b, changed AS c, LATERAL (VALUES
             ('email_changed', b.email <> c.email),
             ('name_changed', b.full_name <> c.full_name),
@@ -143,6 +144,7 @@ pub(super) async fn update(
         expected.into(),
         actor.id().into(),
         actor.request_id.as_str().into(),
+        actor.client().into(),
     ];
     match database.write_opt::<Changed>(UPDATE, params).await? {
         Some(Changed {
@@ -157,8 +159,8 @@ const DELETE: &str = "WITH gone AS (
         DELETE FROM users WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2))
         RETURNING id
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT 'user_deleted', $3::uuid, id, $4 FROM gone
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'user_deleted', $3::uuid, id, $4, $5 FROM gone
      )
      SELECT EXISTS (SELECT FROM users WHERE id = $1) AS found, EXISTS (SELECT FROM gone) AS gone";
 
@@ -188,6 +190,7 @@ pub(super) async fn delete(
         expected.into(),
         actor.id().into(),
         actor.request_id.as_str().into(),
+        actor.client().into(),
     ];
     match database.write_opt(DELETE, params).await? {
         Some(Gone { gone: true, .. }) => Ok(()),

@@ -30,7 +30,7 @@ async fn a_change_needs_the_old_password_and_ends_the_other_sessions() {
         let session = kept.session;
         world
             .passwords
-            .change(ada.id, session, &old, &new, &address, "r")
+            .change(ada.id, session, &old, &new, &address, actor())
             .await
     };
     assert!(matches!(change("wrong").await, Err(Error::Invalid(_))));
@@ -40,7 +40,7 @@ async fn a_change_needs_the_old_password_and_ends_the_other_sessions() {
     assert!(
         world
             .sessions
-            .refresh(&kept.refresh_token, "r")
+            .refresh(&kept.refresh_token, actor())
             .await
             .is_ok()
     );
@@ -64,7 +64,7 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
         .create_reset_token(ada.id, actor())
         .await
         .unwrap();
-    let reset = async |token: &str| world.passwords.reset(token, &new(), "r").await;
+    let reset = async |token: &str| world.passwords.reset(token, &new(), actor()).await;
     assert!(
         reset(void.token.reveal()).await.is_err(),
         "the newer one voids it"

@@ -33,16 +33,16 @@ async fn a_refresh_token_is_spent_once_and_a_replay_ends_its_session() {
     let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
     let second = world
         .sessions
-        .refresh(&first.refresh_token, "r")
+        .refresh(&first.refresh_token, actor())
         .await
         .unwrap();
     assert_eq!(second.session, first.session);
     assert!(world.is_alive(&second).await);
 
-    let replay = world.sessions.refresh(&first.refresh_token, "r").await;
+    let replay = world.sessions.refresh(&first.refresh_token, actor()).await;
     assert_eq!(replay.unwrap_err(), Error::BadRefreshToken);
     assert!(!world.is_alive(&second).await);
-    let successor = world.sessions.refresh(&second.refresh_token, "r").await;
+    let successor = world.sessions.refresh(&second.refresh_token, actor()).await;
     assert_eq!(successor.unwrap_err(), Error::BadRefreshToken);
     assert_eq!(world.actions().await.last().unwrap(), "refresh_replayed");
 }
@@ -52,7 +52,7 @@ async fn of_twenty_refreshes_at_once_one_succeeds() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let all = (0..20).map(|_| world.sessions.refresh(&first.refresh_token, "r"));
+    let all = (0..20).map(|_| world.sessions.refresh(&first.refresh_token, actor()));
     let results = futures::future::join_all(all).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
 }
@@ -66,7 +66,7 @@ async fn sessions_expire_and_a_deactivated_user_has_none() {
         .execute("UPDATE sessions SET idle_expires_at = now() - interval '1 s'")
         .await;
     assert!(!world.is_alive(&one).await);
-    let expired = world.sessions.refresh(&one.refresh_token, "r").await;
+    let expired = world.sessions.refresh(&one.refresh_token, actor()).await;
     assert_eq!(expired.unwrap_err(), Error::BadRefreshToken);
 
     let two = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
@@ -75,7 +75,7 @@ async fn sessions_expire_and_a_deactivated_user_has_none() {
         let changed = world.users.update_user(ada.id, &patch, None, actor());
         changed.await.unwrap();
         assert_eq!(world.is_alive(&two).await, alive, "active: {active}");
-        let refreshed = world.sessions.refresh(&two.refresh_token, "r").await;
+        let refreshed = world.sessions.refresh(&two.refresh_token, actor()).await;
         assert_eq!(refreshed.unwrap_err(), Error::BadRefreshToken);
     }
     assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
@@ -90,9 +90,13 @@ async fn one_session_or_all_of_them_end() {
     let two = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
     assert_eq!(world.sessions.list(ada.id).await.unwrap().len(), 2);
 
-    let not_theirs = world.sessions.end(bob.id, one.session, "r").await;
+    let not_theirs = world.sessions.end(bob.id, one.session, actor()).await;
     assert_eq!(not_theirs, Err(Error::NotFound));
-    world.sessions.end(ada.id, one.session, "r").await.unwrap();
+    world
+        .sessions
+        .end(ada.id, one.session, actor())
+        .await
+        .unwrap();
     assert!(!world.is_alive(&one).await && world.is_alive(&two).await);
 
     let three = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
@@ -100,7 +104,7 @@ async fn one_session_or_all_of_them_end() {
     world.sessions.end_all(ada.id, &by_admin).await.unwrap();
     assert!(!world.is_alive(&two).await && !world.is_alive(&three).await);
     assert!(world.sessions.list(ada.id).await.unwrap().is_empty());
-    let refreshed = world.sessions.refresh(&three.refresh_token, "r").await;
+    let refreshed = world.sessions.refresh(&three.refresh_token, actor()).await;
     assert_eq!(refreshed.unwrap_err(), Error::BadRefreshToken);
 }
 

@@ -116,7 +116,7 @@ impl World {
         loop {
             let signed_in = self
                 .sessions
-                .sign_in(&email, &guess(password), &address, "r1")
+                .sign_in(&email, &guess(password), &address, actor())
                 .await;
             // Machines differ in how long a slot is taken; what is tested here is not that.
             if !matches!(signed_in, Err(Error::Busy)) {
@@ -159,7 +159,7 @@ impl World {
 }
 
 pub fn actor() -> &'static Actor {
-    static ACTOR: LazyLock<Actor> = LazyLock::new(|| Actor::anonymous("r0"));
+    static ACTOR: LazyLock<Actor> = LazyLock::new(|| Actor::anonymous("r0").from_client("c0"));
     &ACTOR
 }
 

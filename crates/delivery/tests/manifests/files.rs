@@ -16,11 +16,11 @@ fn a_migration_that_the_job_does_not_get_is_named() {
     );
     broken.is_found(
         migrations::check,
-        "prod: Job migrate-0003: its name has to be migrate-0004",
+        "prod: Job migrate-0009: its name has to be migrate-0004",
     );
     broken.is_found(
         migrations::check,
-        "prod: Job migrate-0003: its pod does not get 0004_teams.sql",
+        "prod: Job migrate-0009: its pod does not get 0004_teams.sql",
     );
     Broken::prod()
         .project(|project| {

@@ -106,7 +106,7 @@ fn a_connection_that_no_policy_lets_out_is_named() {
             .is_found(egress::check, &line);
     }
     let broken = Broken::prod().without("NetworkPolicy", "to-postgres");
-    for owner in ["Job migrate-0003", "Deployment pgbouncer"] {
+    for owner in ["Job migrate-0009", "Deployment pgbouncer"] {
         let url = "postgres://postgres.prod.example.internal:5432";
         broken.is_found(
             egress::check,
@@ -158,7 +158,7 @@ fn what_is_not_denied_and_who_is_not_let_in_is_named() {
         )
         .is_found(
             ingress::check,
-            "prod: Job migrate-0003: no NetworkPolicy denies its pods what is not allowed",
+            "prod: Job migrate-0009: no NetworkPolicy denies its pods what is not allowed",
         );
     Broken::prod()
         .without("NetworkPolicy", "from-gateway")

@@ -22,14 +22,14 @@ pub(in crate::users) enum Once {
 const INSERT_ONCE: &str = concat!(
     "WITH lock AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(
-            hashtextextended($10::text || ' ' || $11::text || ' ' || $12::text, 0)) AS held
+            hashtextextended($11::text || ' ' || $12::text || ' ' || $13::text, 0)) AS held
      ), seen AS MATERIALIZED (
         SELECT FROM idempotency_keys
-        WHERE caller = $10 AND route = $11 AND key = $12 AND expires_at > now()
+        WHERE caller = $11 AND route = $12 AND key = $13 AND expires_at > now()
      ), swept AS (
         DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
             SELECT caller, route, key FROM idempotency_keys
-            WHERE expires_at <= now() AND (caller, route, key) <> ($10, $11, $12)
+            WHERE expires_at <= now() AND (caller, route, key) <> ($11, $12, $13)
             ORDER BY expires_at LIMIT 10 FOR UPDATE SKIP LOCKED)
      ), created AS (
         INSERT INTO users (id, email, full_name, role, is_active, password_hash)
@@ -37,16 +37,16 @@ const INSERT_ONCE: &str = concat!(
         FROM lock WHERE held AND NOT EXISTS (SELECT FROM seen)
         RETURNING *
      ), audited AS (
-        INSERT INTO audit (action, actor_id, target_id, request_id)
-        SELECT $7, $8::uuid, id, $9 FROM created
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT $7, $8::uuid, id, $9, $10 FROM created
      ), kept AS (
         INSERT INTO idempotency_keys (caller, route, key, body_sha256, response, expires_at)
-        SELECT $10, $11, $12, $13::bytea, jsonb_build_object(
+        SELECT $11, $12, $13, $14::bytea, jsonb_build_object(
             'id', id, 'email', email, 'full_name', full_name, 'role', role,
             'is_active', is_active, 'version', version,
             'created_at', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
             'updated_at', to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')),
-            now() + make_interval(hours => $14)
+            now() + make_interval(hours => $15)
         FROM created
         ON CONFLICT (caller, route, key) DO UPDATE
             SET body_sha256 = EXCLUDED.body_sha256, response = EXCLUDED.response,
