@@ -57,6 +57,7 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     install_missing(&[
         devservices::Program::Browser,
         devservices::Program::ShellCheck,
+        devservices::Program::Promtool,
     ])?;
     let schemathesis = schemathesis::provide()?;
     let kubectl = kubectl::provide()?;

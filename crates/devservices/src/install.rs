@@ -23,6 +23,8 @@ pub enum Program {
     ShellCheck,
     /// A registry of OCI images, for a test.
     Registry,
+    /// Prometheus' linter of rules, for tests.
+    Promtool,
 }
 
 impl Display for Program {
@@ -34,6 +36,7 @@ impl Display for Program {
             Self::Python => "Python 3.10 or later with venv",
             Self::ShellCheck => "ShellCheck",
             Self::Registry => "docker-registry",
+            Self::Promtool => "promtool",
         })
     }
 }
@@ -49,6 +52,7 @@ struct PackageManager {
     python: &'static [&'static str],
     shellcheck: &'static [&'static str],
     registry: &'static [&'static str],
+    promtool: &'static [&'static str],
 }
 
 const MANAGERS: [PackageManager; 3] = [
@@ -62,6 +66,7 @@ const MANAGERS: [PackageManager; 3] = [
         python: &["python3-venv"],
         shellcheck: &["shellcheck"],
         registry: &["docker-registry"],
+        promtool: &["prometheus"],
     },
     PackageManager {
         program: "dnf",
@@ -73,6 +78,7 @@ const MANAGERS: [PackageManager; 3] = [
         python: &["python3"],
         shellcheck: &["ShellCheck"],
         registry: &["docker-registry"],
+        promtool: &["golang-github-prometheus"],
     },
     PackageManager {
         program: "apk",
@@ -84,6 +90,7 @@ const MANAGERS: [PackageManager; 3] = [
         python: &["python3"],
         shellcheck: &["shellcheck"],
         registry: &["docker-registry"],
+        promtool: &["prometheus"],
     },
 ];
 
@@ -99,6 +106,7 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
             Program::Python => !binaries::has_python(),
             Program::ShellCheck => binaries::on_path("shellcheck").is_none(),
             Program::Registry => binaries::on_path("docker-registry").is_none(),
+            Program::Promtool => binaries::on_path("promtool").is_none(),
         })
         .collect()
 }
@@ -134,6 +142,7 @@ fn packages(programs: &[Program], manager: &PackageManager) -> Vec<&'static str>
         Program::Python => manager.python,
         Program::ShellCheck => manager.shellcheck,
         Program::Registry => manager.registry,
+        Program::Promtool => manager.promtool,
     };
     programs.iter().flat_map(of).copied().collect()
 }
@@ -167,7 +176,13 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             .to_owned(),
     };
     let instead = match programs {
-        [Program::Browser | Program::Python | Program::ShellCheck | Program::Registry] => "",
+        [
+            Program::Browser
+            | Program::Python
+            | Program::ShellCheck
+            | Program::Registry
+            | Program::Promtool,
+        ] => "",
         _ => ", start Docker, or name running servers in .env (see .env.example)",
     };
     let names: Vec<_> = programs.iter().map(ToString::to_string).collect();
