@@ -44,7 +44,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.into_vec()
 }
 
-fn is_known(known: &BTreeSet<String>, metric: &str) -> bool {
+pub(super) fn is_known(known: &BTreeSet<String>, metric: &str) -> bool {
     let family = SERIES.iter().find_map(|ending| metric.strip_suffix(ending));
     known.contains(metric) || family.is_some_and(|family| known.contains(family))
 }
@@ -64,7 +64,7 @@ fn collect<'a>(value: &'a Value, expressions: &mut Vec<&'a str>) {
 
 /// The metrics of an expression: names with an underscore that are no functions and stand in no
 /// label matchers.
-fn metrics(expression: &str) -> Vec<String> {
+pub(super) fn metrics(expression: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut name = String::new();
     let mut depth = 0_usize;
