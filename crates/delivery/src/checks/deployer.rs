@@ -1,0 +1,85 @@
+//! The roles of who deploys: they allow applying every kind that an environment has, and of the kinds
+//! that belong to the cluster only the objects of this environment.
+
+use crate::admission::{BINDING, POLICY};
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::{Object, list, texts};
+
+/// Kinds that belong to no namespace. An administrator makes them once.
+const CLUSTER: [&str; 3] = ["Namespace", POLICY, BINDING];
+
+/// What server-side apply asks for.
+const VERBS: [&str; 3] = ["get", "create", "patch"];
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    let overlay = environment.name.split(' ').next().unwrap_or_default();
+    let file = format!("k8s/deployer/{overlay}");
+    let Some(roles) = environment.project.deployers.get(overlay) else {
+        found.add(file, "it does not exist");
+        return found.into_vec();
+    };
+    for object in &environment.objects {
+        let is_of_cluster = CLUSTER.contains(&object.kind());
+        let role = if is_of_cluster { "ClusterRole" } else { "Role" };
+        let verbs = VERBS
+            .iter()
+            .filter(|verb| !is_of_cluster || **verb != "create");
+        for verb in verbs {
+            let is_allowed = roles
+                .iter()
+                .filter(|known| known.kind() == role)
+                .any(|known| allows(known, verb, object));
+            let problem = format!("the {role} does not allow `{verb}` of {object}");
+            found.expect(is_allowed, &file, problem);
+        }
+    }
+    for rule in roles
+        .iter()
+        .filter(|role| role.kind() == "ClusterRole")
+        .flat_map(|role| list(&role.value()["rules"]))
+    {
+        let problem = "a rule of the ClusterRole names no objects, so it is for every environment";
+        found.expect(!list(&rule["resourceNames"]).is_empty(), &file, problem);
+    }
+    found.into_vec()
+}
+
+fn allows(role: &Object, verb: &str, object: &Object) -> bool {
+    let resource = plural(object.kind());
+    list(&role.value()["rules"]).iter().any(|rule| {
+        let mut names = texts(&rule["resourceNames"]).peekable();
+        texts(&rule["apiGroups"]).any(|group| group == object.group())
+            && texts(&rule["resources"]).any(|name| name == resource)
+            && texts(&rule["verbs"]).any(|known| known == verb)
+            && (names.peek().is_none() || names.any(|name| name == object.name()))
+    })
+}
+
+/// The name of a kind's resource.
+fn plural(kind: &str) -> String {
+    let name = kind.to_lowercase();
+    match name.strip_suffix('y') {
+        Some(stem) if !name.ends_with("ay") => format!("{stem}ies"),
+        _ if name.ends_with('s') => format!("{name}es"),
+        _ => format!("{name}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_plurals_of_kinds() {
+        for (kind, resource) in [
+            ("NetworkPolicy", "networkpolicies"),
+            ("Gateway", "gateways"),
+            ("Ingress", "ingresses"),
+            ("SpinApp", "spinapps"),
+        ] {
+            assert_eq!(plural(kind), resource);
+        }
+    }
+}
