@@ -1,7 +1,7 @@
-//! Requests and limits: every container has them, and all pods at their most, with those that a
-//! rollout adds, fit into the namespace's quota.
+//! Requests and limits: every container has them, and all pods at their most fit into the namespace's
+//! quota, with those that a rollout adds and those that it ends.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
@@ -11,6 +11,14 @@ use crate::quantity::{shown, thousandths};
 
 const KINDS: [&str; 2] = ["requests", "limits"];
 const NAMES: [&str; 2] = ["cpu", "memory"];
+
+/// A rollout of a SpinApp at its most has a quarter more pods, and as many that end, each for as long as
+/// its preStop and its last requests take. A quota counts them all, and a ReplicaSet that it refuses
+/// backs off for so long that a healthy digest would be rolled back.
+const ROLLOUT_PERCENT: u64 = 225;
+
+/// Pods that others start, such as cert-manager's, with the defaults of the LimitRange.
+const OTHERS: u64 = 5;
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
@@ -26,7 +34,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut quotas = environment.of("ResourceQuota").peekable();
     found.expect(quotas.peek().is_some(), "ResourceQuota", "there is none");
     for quota in quotas {
-        self::quota(quota, &pods, &mut found);
+        self::quota(environment, quota, &pods, &mut found);
     }
     found.into_vec()
 }
@@ -79,8 +87,15 @@ fn limit_range(range: &Object, found: &mut Findings) {
     }
 }
 
-fn quota(quota: &Object, pods: &[Pod], found: &mut Findings) {
+fn quota(environment: &Environment, quota: &Object, pods: &[Pod], found: &mut Findings) {
     let hard = &quota.spec()["hard"];
+    let defaults = environment
+        .of("LimitRange")
+        .flat_map(|range| list(&range.spec()["limits"]));
+    let others = defaults.map(|limit| {
+        json!({"resources": {"requests": limit["defaultRequest"], "limits": limit["default"]}})
+    });
+    let others = json!({"containers": others.collect::<Vec<_>>()});
     for (name, allowed) in members(hard) {
         let Some(allowed) = thousandths(allowed) else {
             found.add(quota, format!("spec.hard.{name} is no quantity"));
@@ -88,10 +103,11 @@ fn quota(quota: &Object, pods: &[Pod], found: &mut Findings) {
         };
         let needed: u128 = pods
             .iter()
-            .map(|pod| u128::from(pod.most + pod.surge) * share(pod, name))
+            .map(|pod| u128::from(most(pod)) * share(&pod.spec, name))
+            .chain([u128::from(OTHERS) * share(&others, name)])
             .sum();
         let problem = format!(
-            "spec.hard.{name} is {}, and all pods at their most need {}",
+            "spec.hard.{name} is {}, and all pods during a rollout at their most need {}",
             shown(allowed),
             shown(needed)
         );
@@ -110,12 +126,20 @@ fn quota(quota: &Object, pods: &[Pod], found: &mut Findings) {
     }
 }
 
+/// How many of them there are at once.
+fn most(pod: &Pod) -> u64 {
+    match pod.owner.starts_with("SpinApp ") {
+        true => (pod.most * ROLLOUT_PERCENT).div_ceil(100),
+        false => pod.most + pod.surge,
+    }
+}
+
 /// What one pod counts for, in thousandths.
-fn share(pod: &Pod, name: &str) -> u128 {
+fn share(spec: &Value, name: &str) -> u128 {
     let Some((kind, name)) = name.split_once('.') else {
         return if name == "pods" { 1000 } else { 0 };
     };
-    let containers = list(&pod.spec["containers"]).iter();
+    let containers = list(&spec["containers"]).iter();
     containers
         .filter_map(|container| thousandths(&container["resources"][kind][name]))
         .sum()

@@ -1,4 +1,4 @@
-//! Autoscalers: one a group, of a Deployment that will exist.
+//! Autoscalers: one of each group whose number of pods is not fixed, of a Deployment that will exist.
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
@@ -32,24 +32,32 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
             scaler,
             "it has to have a least and a most number of pods, in order",
         );
-        let metrics = [&spec["metrics"], &spec["triggers"]]
-            .into_iter()
-            .flat_map(list)
-            .count();
-        found.expect(metrics > 0, scaler, "it scales by nothing");
+        let metrics = [&spec["metrics"], &spec["triggers"]];
+        let metrics: Vec<_> = metrics.into_iter().flat_map(list).collect();
+        found.expect(!metrics.is_empty(), scaler, "it scales by nothing");
+        // What a pod has taken for connections it keeps, so the number would only ever grow.
+        let by_memory = metrics
+            .iter()
+            .any(|metric| metric["type"] == "memory" || metric["resource"]["name"] == "memory");
+        found.expect(!by_memory, scaler, "it scales by memory");
     }
     for app in environment.apps() {
         let scalers = environment.autoscalers();
         let count = scalers
             .filter(|scaler| scaler.spec()["scaleTargetRef"]["name"] == app.name())
             .count();
-        match count {
-            1 => {}
-            0 => found.add(
+        let is_fixed = app.spec()["enableAutoscaling"] != true;
+        match (is_fixed, count) {
+            (false, 1) | (true, 0) => {}
+            (false, 0) => found.add(
                 app,
                 "it has neither a HorizontalPodAutoscaler nor a ScaledObject",
             ),
-            _ => found.add(app, "several autoscalers scale it"),
+            (false, _) => found.add(app, "several autoscalers scale it"),
+            (true, _) => found.add(
+                app,
+                "an autoscaler scales it, though its spec.replicas are fixed",
+            ),
         }
     }
     found.into_vec()
