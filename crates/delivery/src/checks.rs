@@ -2,17 +2,22 @@
 //! cluster.
 
 pub mod admission;
+pub mod alerts;
 pub mod connections;
 pub mod core_kinds;
 pub mod dashboards;
+pub mod deployer;
+pub mod edge;
 pub mod egress;
 pub mod identity;
 pub mod images;
 pub mod ingress;
 pub mod migrations;
+pub mod policies;
 pub mod probes;
 pub mod references;
 pub mod resources;
+pub mod rotation;
 pub mod routes;
 pub mod scaling;
 pub mod schemas;
@@ -28,18 +33,23 @@ pub type Check = fn(&Environment) -> Vec<Finding>;
 
 /// Every check of a single environment. `core_kinds` is not among them: it runs a program, once for
 /// all environments.
-pub const ALL: [(&str, Check); 18] = [
+pub const ALL: [(&str, Check); 23] = [
     ("admission", admission::check),
+    ("alerts", alerts::check),
     ("connections", connections::check),
     ("dashboards", dashboards::check),
+    ("deployer", deployer::check),
+    ("edge", edge::check),
     ("egress", egress::check),
     ("identity", identity::check),
     ("images", images::check),
     ("ingress", ingress::check),
     ("migrations", migrations::check),
+    ("policies", policies::check),
     ("probes", probes::check),
     ("references", references::check),
     ("resources", resources::check),
+    ("rotation", rotation::check),
     ("routes", routes::check),
     ("scaling", scaling::check),
     ("schemas", schemas::check),

@@ -8,10 +8,16 @@ use serde_json::Value;
 use crate::object::{Labels, Object, labels, list, members, text};
 use crate::pod::Pod;
 use crate::project::Project;
-use crate::{operator, selector};
+use crate::{admission, operator, selector};
 
 /// Kinds with pods of their own.
 const WORKLOADS: [&str; 4] = ["Deployment", "StatefulSet", "Job", "DaemonSet"];
+
+/// Secrets that optional components need and that are made by hand, with their key.
+pub const BY_HAND: [(&str, &str); 2] = [
+    ("roster-roots", "ca-certificates.crt"),
+    ("roster-registry", ".dockerconfigjson"),
+];
 
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -40,14 +46,34 @@ impl Environment {
         self.find("SpinAppExecutor", text(&app.spec()["executor"]))
     }
 
-    /// What the operator makes. An app without an executor has none.
+    /// What the operator makes, as it is admitted. An app without an executor has none.
     pub fn made(&self) -> Vec<Object> {
         let apps = self.apps();
-        let made = apps.filter_map(|app| {
-            let executor = self.executor(app)?;
-            Some([operator::deployment(app, executor), operator::service(app)])
-        });
+        let made = apps.filter_map(|app| Some([self.deployment(app)?, operator::service(app)]));
         made.flatten().collect()
+    }
+
+    /// The Deployment that an app gets, as it is admitted.
+    fn deployment(&self, app: &Object) -> Option<Object> {
+        let mut deployment = operator::deployment(app, self.executor(app)?);
+        // The check of the policies says what is wrong with them.
+        let _ = admission::admit(self, "deployments", deployment.value_mut());
+        Some(deployment)
+    }
+
+    /// A pod of an app, as it is admitted, and what is wrong with the policies.
+    pub fn admitted(&self, app: &Object) -> Option<(Object, Vec<String>)> {
+        let deployment = self.deployment(app)?;
+        let template = &deployment.spec()["template"];
+        let mut pod = template.clone();
+        pod["apiVersion"] = "v1".into();
+        pod["kind"] = "Pod".into();
+        pod["metadata"]["name"] = app.name().into();
+        pod["metadata"]["namespace"] = app.value()["metadata"]["namespace"].clone();
+        // Of the ReplicaSet that makes the pod.
+        pod["metadata"]["labels"]["pod-template-hash"] = "0".into();
+        let problems = admission::admit(self, "pods", &mut pod);
+        Some((Object::new(pod), problems))
     }
 
     pub fn services(&self) -> Vec<Object> {
@@ -67,9 +93,10 @@ impl Environment {
             .map(|workload| Pod::of(workload.to_string(), workload, self.most(workload.name())))
             .collect();
         for app in self.apps() {
-            if let Some(executor) = self.executor(app) {
-                let deployment = operator::deployment(app, executor);
-                pods.push(Pod::of(app.to_string(), &deployment, self.most(app.name())));
+            if let Some((deployment, (admitted, _))) = self.deployment(app).zip(self.admitted(app))
+            {
+                let pod = Pod::of(app.to_string(), &deployment, self.most(app.name()));
+                pods.push(pod.admitted(&admitted));
             }
         }
         pods
@@ -136,7 +163,7 @@ impl Environment {
     }
 
     /// Secrets that will exist, with their keys: those that are rendered, those that External Secrets
-    /// or the operator make, and the one that is made by hand where no other way is.
+    /// or the operator make, and those that are made by hand.
     pub fn secrets(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut secrets = BTreeMap::new();
         if self.of("ExternalSecret").next().is_none() {
@@ -157,6 +184,9 @@ impl Environment {
             let keys = list(&spec["data"]).iter();
             let keys = keys.map(|entry| text(&entry["secretKey"]).to_owned());
             secrets.insert(target, keys.collect());
+        }
+        for (name, key) in BY_HAND {
+            secrets.insert(name.to_owned(), BTreeSet::from([key.to_owned()]));
         }
         for executor in self.of("SpinAppExecutor") {
             if let Some(name) = operator::certificates(executor) {

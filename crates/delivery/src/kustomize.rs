@@ -22,10 +22,21 @@ pub enum Optional {
     Ingress,
     Keda,
     Kyverno,
+    Otlp,
+    PrivateCa,
+    RegistryLogin,
 }
 
 impl Optional {
-    pub const ALL: [Self; 4] = [Self::Shim, Self::Ingress, Self::Keda, Self::Kyverno];
+    pub const ALL: [Self; 7] = [
+        Self::Shim,
+        Self::Ingress,
+        Self::Keda,
+        Self::Kyverno,
+        Self::Otlp,
+        Self::PrivateCa,
+        Self::RegistryLogin,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -33,20 +44,15 @@ impl Optional {
             Self::Ingress => "ingress",
             Self::Keda => "keda",
             Self::Kyverno => "kyverno",
+            Self::Otlp => "otlp",
+            Self::PrivateCa => "private-ca",
+            Self::RegistryLogin => "registry-login",
         }
     }
 
     /// The overlay's kustomization, changed as the component's own says that it has to be.
     fn put_into(self, kustomization: &str) -> Result<String> {
-        let text = match self {
-            // The numbers are the ScaledObjects' then.
-            Self::Keda => kustomization
-                .replace("HorizontalPodAutoscaler", "ScaledObject")
-                .replace("/minReplicas", "/minReplicaCount")
-                .replace("/maxReplicas", "/maxReplicaCount"),
-            _ => kustomization.to_owned(),
-        };
-        let mut value: Value = serde_yaml_ng::from_str(&text)?;
+        let mut value: Value = serde_yaml_ng::from_str(kustomization)?;
         let components = value["components"]
             .as_array_mut()
             .context("it lists no components")?;
@@ -98,7 +104,8 @@ pub fn with(project: &Arc<Project>, overlay: &str, component: Optional) -> Resul
     })
 }
 
-fn render(folder: &Path) -> Result<Vec<Object>> {
+/// The objects that a folder's kustomization renders.
+pub fn render(folder: &Path) -> Result<Vec<Object>> {
     let kubectl = kubectl()?;
     let output = Command::new(&kubectl)
         .arg("kustomize")

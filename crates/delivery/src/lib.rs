@@ -1,14 +1,16 @@
 //! What delivers Roster, held against its rules without a cluster: manifests, scripts, pipelines.
 //!
 //! The manifests of an environment are rendered as a deployment renders them, and what the Spin
-//! operator would make of them is added; `checks` has the rules, one concern a module.
+//! operator and the admission policies would make of them is added; `checks` has the rules, one concern a module.
 
 #![allow(
     clippy::indexing_slicing,
     reason = "JSON that is read by index is null where nothing is; nothing else is indexed"
 )]
 
+pub mod admission;
 pub mod application;
+pub mod cel;
 pub mod checks;
 pub mod environment;
 pub mod finding;

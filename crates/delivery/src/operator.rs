@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::object::{Object, labels, list, text, texts};
+use crate::quantity::thousandths;
 
 /// The port of pods and Services, and the name that it has in the pods.
 pub const PORT: u16 = 80;
@@ -79,7 +80,8 @@ pub fn service(app: &Object) -> Object {
     Object::new(without_null(made))
 }
 
-/// The Secret that the operator fills with root certificates, if the executor wants one.
+/// The Secret that the operator fills with root certificates, if the executor has it do so. It does not
+/// exist before the first SpinApp.
 pub fn certificates(executor: &Object) -> Option<&str> {
     let config = &executor.spec()["deploymentConfig"];
     let name = text(&config["caCertSecret"]);
@@ -137,6 +139,10 @@ fn environment(spec: &Value, config: &Value) -> Vec<Value> {
             let name = format!("OTEL_{}", name.to_uppercase());
             variables.push(json!({"name": name, "value": endpoint}));
         }
+    }
+    if let Some(limit) = thousandths(&spec["invocationLimits"]["memory"]) {
+        let bytes = (limit / 1000).to_string();
+        variables.push(json!({"name": "SPIN_MAX_INSTANCE_MEMORY", "value": bytes}));
     }
     let components = texts(&spec["components"]).collect::<Vec<_>>().join(",");
     if !components.is_empty() {

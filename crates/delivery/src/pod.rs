@@ -9,6 +9,7 @@ pub struct Pod {
     /// Kind and name of what is rendered and has these pods.
     pub owner: String,
     pub labels: Labels,
+    pub annotations: Labels,
     pub spec: Value,
     /// Names of its volumes, also of those that each pod claims for itself.
     pub volumes: Vec<String>,
@@ -31,14 +32,15 @@ impl Pod {
             _ => 0,
         };
         let template = &spec["template"];
-        let labels = labels(&template["metadata"]["labels"]);
+        let own = labels(&template["metadata"]["labels"]);
         let claimed = list(&spec["volumeClaimTemplates"])
             .iter()
             .map(|claim| &claim["metadata"]);
         let volumes = list(&template["spec"]["volumes"]).iter().chain(claimed);
         Self {
             owner,
-            labels,
+            labels: own,
+            annotations: labels(&template["metadata"]["annotations"]),
             spec: template["spec"].clone(),
             volumes: volumes
                 .map(|volume| text(&volume["name"]).to_owned())
@@ -46,6 +48,16 @@ impl Pod {
             most,
             surge,
         }
+    }
+
+    /// The same pods with the spec that admission left one of them with.
+    pub fn admitted(mut self, pod: &Object) -> Self {
+        self.spec = pod.spec().clone();
+        let volumes = list(&self.spec["volumes"]).iter();
+        self.volumes = volumes
+            .map(|volume| text(&volume["name"]).to_owned())
+            .collect();
+        self
     }
 
     pub fn containers(&self) -> impl Iterator<Item = &Value> {

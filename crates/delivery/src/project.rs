@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::application::Application;
-use crate::object::{labels, members};
+use crate::kustomize::{self, OVERLAYS};
+use crate::object::{Object, labels, members};
 
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -19,6 +20,10 @@ pub struct Project {
     pub example: Value,
     /// k8s/README.md.
     pub description: String,
+    /// docs/runbook.md.
+    pub runbook: String,
+    /// What k8s/deployer has for each overlay, as it renders.
+    pub deployers: BTreeMap<String, Vec<Object>>,
     /// Names of the files in migrations/ that are SQL, in order.
     pub migrations: BTreeSet<String>,
     /// migrations/kustomization.yaml.
@@ -48,11 +53,18 @@ impl Project {
             "crates/accounts/src/metrics.rs",
         ];
         let sources = sources.map(text).into_iter().collect::<Result<Vec<_>>>()?;
+        let deployers = OVERLAYS.iter().map(|overlay| {
+            let folder = root.join("k8s/deployer").join(overlay);
+            Ok(((*overlay).to_owned(), kustomize::render(&folder)?))
+        });
+        let deployers = deployers.collect::<Result<_>>()?;
         Ok(Self {
             root: root.to_owned(),
             application: Application::parse(&text("spin.toml")?)?,
             example: serde_yaml_ng::from_str(&text("k8s/base/secret.example.yaml")?)?,
             description: text("k8s/README.md")?,
+            runbook: text("docs/runbook.md")?,
+            deployers,
             migrations: names.filter(|name| name.ends_with(".sql")).collect(),
             migrations_list: serde_yaml_ng::from_str(&text("migrations/kustomization.yaml")?)?,
             kustomizations,

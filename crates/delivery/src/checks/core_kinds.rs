@@ -1,4 +1,5 @@
-//! Kubernetes' own kinds, and what the Spin operator makes, by kubernetes-validate and without
+//! Kubernetes' own kinds, what the Spin operator makes, and the app's pods as they are admitted, by
+//! kubernetes-validate and without
 //! fields that a version of Kubernetes does not know. The program starts slowly, so it is called
 //! once; a kind that it does not know is a finding.
 
@@ -71,7 +72,10 @@ fn objects<'a>(environments: impl Iterator<Item = &'a Environment>) -> Known<'a>
             .objects
             .iter()
             .filter(|object| !schemas::knows(object));
-        for object in rendered.cloned().chain(environment.made()) {
+        let pods = environment
+            .apps()
+            .filter_map(|app| Some(environment.admitted(app)?.0));
+        for object in rendered.cloned().chain(environment.made()).chain(pods) {
             let holders = known.entry(object.value().to_string()).or_default();
             holders.push((environment.name.as_str(), object));
         }

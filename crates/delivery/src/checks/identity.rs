@@ -1,25 +1,23 @@
 //! Who pods are and what they may: the namespace's Pod Security labels, no token of the Kubernetes
-//! API, and, where a kind has fields for it, no root and no capabilities.
+//! API, no root and no capabilities; of the app's pods as admission leaves them.
 
 use serde_json::Value;
 
+use crate::admission::{BINDING, POLICY};
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::text;
 use crate::pod::Pod;
 
 /// Kinds that belong to no namespace.
-const CLUSTER: [&str; 1] = ["Namespace"];
+const CLUSTER: [&str; 3] = ["Namespace", POLICY, BINDING];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
     namespace(environment, &mut found);
     for pod in environment.pods() {
         token(environment, &pod, &mut found);
-        // A SpinApp has no fields for these; components/kyverno sets them.
-        if !pod.owner.starts_with("SpinApp ") {
-            privileges(&pod, &mut found);
-        }
+        privileges(&pod, &mut found);
     }
     found.into_vec()
 }
@@ -31,20 +29,11 @@ fn namespace(environment: &Environment, found: &mut Findings) {
         return;
     };
     let labels = namespace.labels();
-    let is_one_of = |name: &str, levels: &[&str]| {
+    // The operator alone would see what is only warned of.
+    for name in ["enforce", "warn", "audit"] {
         let label = labels.get(&format!("pod-security.kubernetes.io/{name}"));
-        label.is_some_and(|level| levels.contains(&level.as_str()))
-    };
-    let is_enforced = is_one_of("enforce", &["baseline", "restricted"]);
-    found.expect(
-        is_enforced,
-        namespace,
-        "Pod Security enforces neither `baseline` nor `restricted`",
-    );
-    for name in ["warn", "audit"] {
-        let is_restricted = is_one_of(name, &["restricted"]);
         found.expect(
-            is_restricted,
+            label.is_some_and(|level| level == "restricted"),
             namespace,
             format!("Pod Security's `{name}` is not `restricted`"),
         );

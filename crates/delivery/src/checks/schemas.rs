@@ -13,7 +13,7 @@ use crate::finding::{Finding, Findings};
 use crate::object::Object;
 
 /// The API's version and the kind, and the schema of an object.
-const SCHEMAS: [(&str, &str, &str); 10] = [
+const SCHEMAS: [(&str, &str, &str); 13] = [
     (
         "core.spinkube.dev/v1alpha1",
         "SpinApp",
@@ -60,9 +60,24 @@ const SCHEMAS: [(&str, &str, &str); 10] = [
         include_str!("../../schemas/scrape-config.yaml"),
     ),
     (
-        "kyverno.io/v1",
-        "Policy",
-        include_str!("../../schemas/kyverno-policy.yaml"),
+        "monitoring.coreos.com/v1",
+        "PrometheusRule",
+        include_str!("../../schemas/prometheus-rule.yaml"),
+    ),
+    (
+        "policies.kyverno.io/v1",
+        "NamespacedImageValidatingPolicy",
+        include_str!("../../schemas/image-validating-policy.yaml"),
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "MutatingAdmissionPolicy",
+        include_str!("../../schemas/mutating-admission-policy.yaml"),
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "MutatingAdmissionPolicyBinding",
+        include_str!("../../schemas/mutating-admission-policy-binding.yaml"),
     ),
 ];
 

@@ -1,0 +1,147 @@
+//! What admission has to add to the app's pods and Deployments, since a SpinApp has no fields for it:
+//! time to leave the Service, places to write, spreading over nodes, a rollout without a pod less, and
+//! spans without personal data. And that its policies stay apart from those of other environments.
+
+use serde_json::{Value, json};
+
+use crate::admission::{BINDING, POLICY};
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::{Object, list, text};
+use crate::pod::Pod;
+
+/// Until every gateway has taken the pod out: then it may end.
+const LEAST_PRE_STOP: u64 = 5;
+
+/// The gateway's time limit for a request.
+const LONGEST_REQUEST: u64 = 15;
+
+/// The variable that filters Spin's spans, and the modules of those that have personal data.
+const TRACING: &str = "SPIN_OTEL_TRACING_LEVEL";
+const PERSONAL: [&str; 3] = [
+    "spin_factor_outbound_redis=off",
+    "spin_factor_outbound_http=off",
+    "spin_trigger_http=off",
+];
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    names(environment, &mut found);
+    for app in environment.apps() {
+        let problems = environment.admitted(app).map(|(_, problems)| problems);
+        for problem in problems.into_iter().flatten() {
+            found.add(app, format!("its pods are not admitted: {problem}"));
+        }
+    }
+    for pod in environment.pods() {
+        if pod.owner.starts_with("SpinApp ") {
+            app_pod(&pod, &mut found);
+        }
+        if ["SpinApp ", "Deployment "]
+            .iter()
+            .any(|kind| pod.owner.starts_with(kind))
+        {
+            pre_stop(&pod, &mut found);
+            spread(&pod, &mut found);
+        }
+    }
+    for deployment in environment
+        .made()
+        .iter()
+        .filter(|made| made.kind() == "Deployment")
+    {
+        let strategy = &deployment.spec()["strategy"];
+        let keeps =
+            strategy["type"] == "RollingUpdate" && strategy["rollingUpdate"]["maxUnavailable"] == 0;
+        found.expect(
+            keeps,
+            deployment,
+            "a rollout may end pods before others are ready",
+        );
+    }
+    found.into_vec()
+}
+
+/// Policies belong to the cluster: each has its environment's name in its own.
+fn names(environment: &Environment, found: &mut Findings) {
+    let namespace = environment.of("Namespace").map(Object::name).next();
+    let ending = format!(".{}", namespace.unwrap_or_default());
+    for object in environment.of(POLICY).chain(environment.of(BINDING)) {
+        let problem = format!("its name does not end with {ending}, as another environment's may");
+        found.expect(object.name().ends_with(&ending), object, problem);
+    }
+    for binding in environment.of(BINDING) {
+        let selector = &binding.spec()["matchResources"]["namespaceSelector"]["matchLabels"];
+        let is_own = *selector == json!({"kubernetes.io/metadata.name": namespace});
+        found.expect(
+            is_own,
+            binding,
+            "it holds in other namespaces than the environment's",
+        );
+        let name = text(&binding.spec()["policyName"]);
+        let problem = format!("spec.policyName: there is no {POLICY} {name}");
+        found.expect(environment.find(POLICY, name).is_some(), binding, problem);
+    }
+}
+
+fn pre_stop(pod: &Pod, found: &mut Findings) {
+    let grace = pod.spec["terminationGracePeriodSeconds"]
+        .as_u64()
+        .unwrap_or(30);
+    for container in list(&pod.spec["containers"]) {
+        let sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64();
+        let sleep = sleep.unwrap_or_default();
+        let problem = format!("its pods end within {sleep} s, while they still get requests");
+        found.expect(sleep >= LEAST_PRE_STOP, &pod.owner, problem);
+        let problem = format!("its pods are ended {grace} s after they were told to");
+        found.expect(grace >= sleep + LONGEST_REQUEST, &pod.owner, problem);
+    }
+}
+
+fn spread(pod: &Pod, found: &mut Findings) {
+    let rules = list(&pod.spec["topologySpreadConstraints"]).iter();
+    let by_node = rules
+        .filter(|rule| rule["topologyKey"] == "kubernetes.io/hostname")
+        .count();
+    found.expect(by_node == 1, &pod.owner, "its pods may all run on one node");
+}
+
+fn app_pod(pod: &Pod, found: &mut Findings) {
+    let sysctls = list(&pod.spec["securityContext"]["sysctls"]);
+    let port = json!({"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"});
+    found.expect(
+        sysctls.contains(&port),
+        &pod.owner,
+        "its pods may not listen on port 80",
+    );
+    for container in pod.containers() {
+        for name in ["HOME", "TMPDIR"] {
+            let path = variable(container, name);
+            let is_writable = !path.is_empty() && mounts_scratch(pod, container, path);
+            let problem = format!("its pods cannot write to {name}, where Spin has its cache");
+            found.expect(is_writable, &pod.owner, problem);
+        }
+        let filter = variable(container, TRACING);
+        let is_clean = PERSONAL
+            .iter()
+            .all(|part| filter.split(',').any(|own| own == *part));
+        let problem = format!("{TRACING} lets through spans with personal data");
+        found.expect(is_clean, &pod.owner, problem);
+    }
+}
+
+fn variable<'a>(container: &'a Value, name: &str) -> &'a str {
+    let mut variables = list(&container["env"]).iter();
+    let variable = variables.find(|variable| variable["name"] == name);
+    variable.map_or("", |variable| text(&variable["value"]))
+}
+
+fn mounts_scratch(pod: &Pod, container: &Value, path: &str) -> bool {
+    let mut mounts = list(&container["volumeMounts"]).iter();
+    let mut volumes = list(&pod.spec["volumes"]).iter();
+    mounts.any(|mount| {
+        mount["mountPath"] == path
+            && volumes
+                .any(|volume| volume["name"] == mount["name"] && volume["emptyDir"].is_object())
+    })
+}
