@@ -16,17 +16,21 @@ mod groups;
 mod network;
 #[path = "manifests/pods.rs"]
 mod pods;
+#[path = "manifests/policies.rs"]
+mod policies;
 #[path = "manifests/routes.rs"]
 mod routes;
 #[path = "manifests/schemas.rs"]
 mod schemas;
 
+use std::process::Command;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use delivery::checks::{self, Check, core_kinds};
 use delivery::environment::Environment;
 use delivery::finding::Finding;
 use delivery::kustomize::{self, OVERLAYS, Optional};
+use delivery::object::list;
 use delivery::project::Project;
 
 static PROJECT: LazyLock<Arc<Project>> =
@@ -100,11 +104,35 @@ fn fits_in(component: Optional) {
 fn keda_takes_the_place_of_the_autoscalers() {
     fits_in(Optional::Keda);
     for environment in overlays_with(Optional::Keda) {
-        assert_eq!(
-            environment.of("ScaledObject").count(),
-            environment.apps().count()
-        );
         assert_eq!(environment.of("HorizontalPodAutoscaler").count(), 0);
+        let overlay = environment.name.split(' ').next().unwrap();
+        let limits = |environment: &Environment, [least, most]: [&str; 2]| -> Vec<_> {
+            let scalers = environment.autoscalers();
+            let limits = scalers.map(|scaler| {
+                let spec = scaler.spec();
+                (
+                    scaler.name().to_owned(),
+                    spec[least].clone(),
+                    spec[most].clone(),
+                )
+            });
+            limits.collect()
+        };
+        assert_eq!(
+            limits(environment, ["minReplicaCount", "maxReplicaCount"]),
+            limits(rendered(overlay, None), ["minReplicas", "maxReplicas"]),
+            "{overlay}"
+        );
+        // KEDA takes over what an earlier deploy has left in the cluster.
+        for scaler in environment.of("ScaledObject") {
+            let annotations = &scaler.value()["metadata"]["annotations"];
+            assert_eq!(
+                annotations["scaledobject.keda.sh/transfer-hpa-ownership"],
+                "true"
+            );
+            let taken = &scaler.spec()["advanced"]["horizontalPodAutoscalerConfig"]["name"];
+            assert_eq!(*taken, scaler.name());
+        }
     }
 }
 
@@ -139,10 +167,75 @@ fn the_shim_takes_the_place_of_spin_in_a_container() {
 }
 
 #[test]
-fn kyverno_adds_its_policies() {
+fn the_other_components_fit_in() {
     fits_in(Optional::Kyverno);
-    for environment in overlays_with(Optional::Kyverno) {
-        assert_eq!(environment.of("Policy").count(), 2);
+    fits_in(Optional::Otlp);
+    fits_in(Optional::PrivateCa);
+    fits_in(Optional::RegistryLogin);
+}
+
+#[test]
+fn a_private_bundle_of_certificates_reaches_every_client_of_tls() {
+    for environment in overlays_with(Optional::PrivateCa) {
+        for pod in environment.pods() {
+            let is_store = pod.owner.starts_with("StatefulSet ");
+            let mut mounts = pod
+                .containers()
+                .flat_map(|container| list(&container["volumeMounts"]));
+            let has_roots =
+                mounts.any(|mount| mount["mountPath"] == "/etc/ssl/certs/ca-certificates.crt");
+            assert_eq!(has_roots, !is_store, "{}: {}", environment.name, pod.owner);
+        }
+    }
+}
+
+#[test]
+fn credentials_are_where_spin_looks_for_them() {
+    for environment in overlays_with(Optional::RegistryLogin) {
+        for pod in environment.pods() {
+            if !pod.owner.starts_with("SpinApp ") {
+                continue;
+            }
+            for container in pod.containers() {
+                let mut variables = list(&container["env"]).iter();
+                let home = variables
+                    .find(|variable| variable["name"] == "HOME")
+                    .unwrap();
+                let folder = format!("{}/.docker", home["value"].as_str().unwrap());
+                let mut mounts = list(&container["volumeMounts"]).iter();
+                assert!(
+                    mounts.any(|mount| mount["mountPath"] == *folder),
+                    "{}",
+                    pod.owner
+                );
+            }
+        }
+    }
+}
+
+/// promtool reads the rules, and runs them against made-up series.
+#[test]
+fn alerts_fire_when_they_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rendered("prod", None)
+        .find("PrometheusRule", "roster")
+        .unwrap();
+    let rules = serde_yaml_ng::to_string(rules.spec()).unwrap();
+    std::fs::write(folder.path().join("rules.yaml"), rules).unwrap();
+    let tests = delivery::root().join("crates/delivery/tests/alerts.yaml");
+    std::fs::copy(tests, folder.path().join("alerts.yaml")).unwrap();
+    for (command, file) in [("check", "rules.yaml"), ("test", "alerts.yaml")] {
+        let output = Command::new("promtool")
+            .args([command, "rules", file])
+            .current_dir(folder.path())
+            .output()
+            .expect("promtool of Debian's package prometheus, which `cargo xtask test` installs");
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&printed)
+        );
     }
 }
 
@@ -172,7 +265,12 @@ checks! {
     custom_kinds_have_the_fields_of_their_schemas: schemas,
     the_spin_operator_admits_apps_and_executors: admission,
     selectors_meet_what_will_exist: selectors,
-    every_group_has_one_autoscaler: scaling,
+    every_group_has_one_autoscaler_or_a_fixed_number: scaling,
+    admission_gives_pods_what_a_spin_app_cannot: policies,
+    a_rotated_secret_rolls_every_pod_that_reads_it: rotation,
+    the_deployer_may_apply_every_kind: deployer,
+    alerts_ask_for_exported_metrics_and_have_a_place_in_the_runbook: alerts,
+    the_edge_keeps_passwords_off_http: edge,
     the_edge_routes_the_paths_of_the_app: routes,
     every_variable_is_bound: variables,
     configuration_and_secrets_have_the_keys_that_pods_read: references,

@@ -28,6 +28,7 @@ max_client_conn = 2000
 ; Beyond the app's own deadline nobody waits any more.
 query_wait_timeout = 5
 server_tls_sslmode = $tls
-server_tls_ca_file = /etc/roots/ca-certificates.crt
+; The image's own bundle, or that of components/private-ca.
+server_tls_ca_file = /etc/ssl/certs/ca-certificates.crt
 INI
 exec pgbouncer pgbouncer.ini

@@ -140,6 +140,11 @@ fn executor(executor: &Object, found: &mut Findings) {
         executor,
         "spec.createDeployment has to be true: nothing else makes pods",
     );
+    found.expect(
+        config["installDefaultCACerts"] != true,
+        executor,
+        "the operator's root certificates would hide the newer ones of the image",
+    );
     if let Some(image) = config["spinImage"].as_str() {
         let (major, minor) = FIRST_SPIN;
         let problem = format!("{image} does not say that it has Spin {major}.{minor} or later");

@@ -18,6 +18,10 @@ const LEAST_TIMEOUT: u64 = 3;
 /// What stands in for a startup probe, which a SpinApp cannot have.
 const LEAST_DELAY: u64 = 30;
 
+/// A failover of Postgres. All pods ask the same one: if they were not ready for as long, the gateway
+/// would answer instead of the app.
+const LONGEST_FAILOVER: u64 = 90;
+
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
     for app in environment.apps() {
@@ -45,6 +49,13 @@ fn app(environment: &Environment, app: &Object, found: &mut Findings) {
         .unwrap_or_default();
     let problem = format!("spec.checks.liveness begins before {LEAST_DELAY} s have passed");
     found.expect(delay >= LEAST_DELAY, app, problem);
+    let [period, failures] = ["periodSeconds", "failureThreshold"]
+        .map(|field| checks["readiness"][field].as_u64().unwrap_or_default());
+    let problem = format!(
+        "spec.checks.readiness fails after {} s, before a failover of {LONGEST_FAILOVER} s has ended",
+        period * failures
+    );
+    found.expect(period * failures >= LONGEST_FAILOVER, app, problem);
     let components = &app.spec()["components"];
     let answers =
         crate::object::texts(components).any(|component| component == READINESS_COMPONENT);

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::environment::Environment;
+use crate::environment::{BY_HAND, Environment};
 use crate::finding::{Finding, Findings};
 use crate::object::{list, members, text};
+use crate::operator;
 use crate::pod::Pod;
 
 /// Keys by the name of what has them.
@@ -39,6 +40,12 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
             }
         }
         volumes(&pod, &maps, &secrets, &mut found);
+        before_apps(environment, &pod, &mut found);
+    }
+    for (name, _) in BY_HAND {
+        let is_described = environment.project.description.contains(name);
+        let problem = format!("it does not say how to make the Secret {name}");
+        found.expect(is_described, "k8s/README.md", problem);
     }
     example(environment, &secrets, &mut found);
     found.into_vec()
@@ -123,5 +130,19 @@ fn volumes(pod: &Pod, maps: &Keys, secrets: &Keys, found: &mut Findings) {
                 found.expect(keys.contains(key), &pod.owner, problem);
             }
         }
+    }
+}
+
+/// What has to run before the SpinApps do needs nothing that the operator makes for one.
+fn before_apps(environment: &Environment, pod: &Pod, found: &mut Findings) {
+    if pod.owner.starts_with("SpinApp ") {
+        return;
+    }
+    let executors = environment.of("SpinAppExecutor");
+    for made in executors.filter_map(operator::certificates) {
+        let volumes = list(&pod.spec["volumes"]).iter();
+        let mut needed = volumes.map(|volume| text(&volume["secret"]["secretName"]));
+        let problem = format!("it needs the Secret {made}, which does not exist before a SpinApp");
+        found.expect(needed.all(|name| name != made), &pod.owner, problem);
     }
 }

@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
+use crate::admission::POLICY;
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
-use crate::object::{Object, labels, list, text};
+use crate::object::{Object, labels, list, text, texts};
 use crate::selector;
 
 /// Labels of pods that others start in the namespace: cert-manager's, to answer challenges.
@@ -38,7 +39,10 @@ fn selectors(object: &Object) -> Vec<(String, Value)> {
     match object.kind() {
         "PodDisruptionBudget" => vec![("spec.selector".to_owned(), spec["selector"].clone())],
         "NetworkPolicy" => policy(spec),
-        "Policy" => list(&spec["rules"]).iter().flat_map(kyverno).collect(),
+        POLICY => {
+            let path = "spec.matchConstraints.objectSelector".to_owned();
+            vec![(path, spec["matchConstraints"]["objectSelector"].clone())]
+        }
         _ => Vec::new(),
     }
 }
@@ -56,20 +60,6 @@ fn policy(spec: &Value) -> Vec<(String, Value)> {
         }
     }
     selectors
-}
-
-fn kyverno(rule: &Value) -> Vec<(String, Value)> {
-    let matches = list(&rule["match"]["any"]).iter();
-    matches
-        .map(|known| &known["resources"]["selector"])
-        .filter(|selector| selector.is_object())
-        .map(|selector| {
-            (
-                format!("the selector of rule {}", text(&rule["name"])),
-                selector.clone(),
-            )
-        })
-        .collect()
 }
 
 fn meets(environment: &Environment, selector: &Value) -> bool {
@@ -149,6 +139,15 @@ fn scrape(environment: &Environment, scrape: &Object, found: &mut Findings) {
     let mut routes = environment.project.application.routes().iter();
     let problem = format!("spec.metricsPath: spin.toml has no route {path}");
     found.expect(routes.any(|route| route.route == path), scrape, problem);
+    let own = environment.of("Namespace").map(Object::name).next();
+    for discovery in list(&scrape.spec()["kubernetesSDConfigs"]) {
+        let names: Vec<_> = texts(&discovery["namespaces"]["names"]).collect();
+        // `ownNamespace` is the one that Prometheus runs in.
+        let is_own = own.is_some_and(|own| names == [own])
+            && discovery["namespaces"]["ownNamespace"] != true;
+        let problem = format!("it looks for targets in {names:?} instead of its namespace");
+        found.expect(is_own, scrape, problem);
+    }
     for (label, services) in environment.scraped(scrape) {
         let problem = format!("the selector {label} matches no Service");
         found.expect(!services.is_empty(), scrape, problem);

@@ -109,12 +109,25 @@ fn a_configmap_or_secret_that_does_not_exist_is_named() {
         references::check,
         &format!("prod: Job migrate-0009: a volume's ConfigMap {migrations} does not exist"),
     );
+    let volume = json!([{"name": "roots", "secret": {"secretName": "spin-ca"}}]);
+    let pgbouncer = "/spec/template/spec/volumes";
+    let broken = Broken::prod().set("Deployment", "pgbouncer", pgbouncer, volume);
+    broken.is_found(
+        references::check,
+        "prod: Deployment pgbouncer: a volume's Secret spin-ca does not exist",
+    );
     let config = "/spec/deploymentConfig/installDefaultCACerts";
-    Broken::prod()
-        .set("SpinAppExecutor", "spintainer", config, false)
+    broken
+        .set("SpinAppExecutor", "spintainer", config, true)
         .is_found(
             references::check,
-            "prod: Deployment pgbouncer: a volume's Secret spin-ca does not exist",
+            "prod: Deployment pgbouncer: it needs the Secret spin-ca, which does not exist before a SpinApp",
+        );
+    Broken::prod()
+        .project(|project| project.description = project.description.replace("roster-roots", "x"))
+        .is_found(
+            references::check,
+            "prod: k8s/README.md: it does not say how to make the Secret roster-roots",
         );
 }
 
@@ -154,6 +167,23 @@ fn an_autoscaler_of_nothing_or_beside_another_is_named() {
             scaling::check,
             "prod: SpinApp users: several autoscalers scale it",
         );
+    Broken::prod()
+        .set("HorizontalPodAutoscaler", "users", target, "health")
+        .is_found(
+            scaling::check,
+            "prod: SpinApp health: an autoscaler scales it, though its spec.replicas are fixed",
+        );
+    Broken::prod()
+        .set(
+            "HorizontalPodAutoscaler",
+            "users",
+            "/spec/metrics/0/resource/name",
+            "memory",
+        )
+        .is_found(
+            scaling::check,
+            "prod: HorizontalPodAutoscaler users: it scales by memory",
+        );
     Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/minReplicas", 11).is_found(
         scaling::check,
         "prod: HorizontalPodAutoscaler users: it has to have a least and a most number of pods, in order",
@@ -172,6 +202,11 @@ fn a_probe_of_nothing_or_in_a_hurry_is_named() {
             "/spec/checks/liveness/initialDelaySeconds",
             json!(5),
             "spec.checks.liveness begins before 30 s have passed",
+        ),
+        (
+            "/spec/checks/readiness/failureThreshold",
+            json!(3),
+            "spec.checks.readiness fails after 15 s, before a failover of 90 s has ended",
         ),
         (
             "/spec/checks/liveness/timeoutSeconds",
@@ -208,14 +243,14 @@ fn connections_that_the_description_does_not_have_are_named() {
     let file = "prod: k8s/README.md: the table of connections has to have the row";
     Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/maxReplicas", 20).is_found(
         connections::check,
-        &format!("{file} `| prod | 25 x 32 + 13 x 32 | 13 x 4 | 1268 | 2 x 30 of PgBouncer, and the Job |`"),
+        &format!("{file} `| prod | 25 x 32 + 13 x 32 | 3 x 4 | 1228 | 2 x 30 of PgBouncer, and the Job |`"),
     );
     Broken::prod()
         .set("Deployment", "pgbouncer", "/spec/replicas", 3)
         .is_found(
             connections::check,
             &format!(
-                "{file} `| prod | 2 x 13 x 32 | 13 x 4 | 884 | 3 x 30 of PgBouncer, and the Job |`"
+                "{file} `| prod | 2 x 13 x 32 | 3 x 4 | 844 | 3 x 30 of PgBouncer, and the Job |`"
             ),
         );
     Broken::dev()
@@ -227,7 +262,7 @@ fn connections_that_the_description_does_not_have_are_named() {
         )
         .is_found(
             connections::check,
-            "dev: the database: max_connections is 200, and the pods may open 216",
+            "dev: the database: max_connections is 200, and the pods may open 208",
         );
     let small = Broken::prod().hashed("Secret", "runtime-config-small");
     Broken::prod()

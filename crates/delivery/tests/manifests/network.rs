@@ -23,15 +23,30 @@ fn a_selector_that_matches_nothing_is_named() {
     let label = "/matchLabels/app.kubernetes.io~1name";
     let cases = [
         (
-            Broken::prod().set("NetworkPolicy", "from-prometheus", &format!("/spec/podSelector{APP_NAME}"), "metrics"),
+            Broken::prod().set(
+                "NetworkPolicy",
+                "from-prometheus",
+                &format!("/spec/podSelector{APP_NAME}"),
+                "metrics",
+            ),
             "prod: NetworkPolicy from-prometheus: spec.podSelector matches no pod",
         ),
         (
-            Broken::prod().set("NetworkPolicy", "to-pgbouncer", &format!("/spec/egress/0/to/0/podSelector{label}"), "pooler"),
+            Broken::prod().set(
+                "NetworkPolicy",
+                "to-pgbouncer",
+                &format!("/spec/egress/0/to/0/podSelector{label}"),
+                "pooler",
+            ),
             "prod: NetworkPolicy to-pgbouncer: spec.egress.0.to.podSelector matches no pod",
         ),
         (
-            Broken::prod().set("Service", "pgbouncer", "/spec/selector/app.kubernetes.io~1name", "pooler"),
+            Broken::prod().set(
+                "Service",
+                "pgbouncer",
+                "/spec/selector/app.kubernetes.io~1name",
+                "pooler",
+            ),
             "prod: Service pgbouncer: spec.selector matches no pod",
         ),
         (
@@ -39,7 +54,12 @@ fn a_selector_that_matches_nothing_is_named() {
             "prod: Service pgbouncer: targetPort \"sql\" is no port of the pods",
         ),
         (
-            Broken::prod().set("Deployment", "pgbouncer", &format!("/spec/selector{label}"), "pooler"),
+            Broken::prod().set(
+                "Deployment",
+                "pgbouncer",
+                &format!("/spec/selector{label}"),
+                "pooler",
+            ),
             "prod: Deployment pgbouncer: spec.selector does not match the pods of its template",
         ),
         (
@@ -56,13 +76,22 @@ fn a_selector_that_matches_nothing_is_named() {
             "prod: ScrapeConfig roster: the selector app.kubernetes.io/name=health matches no Service",
         ),
         (
-            Broken::with(Optional::Kyverno).set(
-                "Policy",
-                "app-security-context",
-                "/spec/rules/0/match/any/0/resources/selector/matchLabels/app.kubernetes.io~1component",
+            Broken::prod().set(
+                "ScrapeConfig",
+                "roster",
+                "/spec/kubernetesSDConfigs/0/namespaces",
+                json!({"ownNamespace": true}),
+            ),
+            "prod: ScrapeConfig roster: it looks for targets in [] instead of its namespace",
+        ),
+        (
+            Broken::prod().set(
+                "MutatingAdmissionPolicy",
+                "roster-app-pods.roster-prod",
+                "/spec/matchConstraints/objectSelector/matchLabels/app.kubernetes.io~1component",
                 "app",
             ),
-            "prod with kyverno: Policy app-security-context: the selector of rule not-root matches no pod",
+            "prod: MutatingAdmissionPolicy roster-app-pods.roster-prod: spec.matchConstraints.objectSelector matches no pod",
         ),
         (
             Broken::prod().set("ScrapeConfig", "roster", "/spec/metricsPath", "/metric"),
@@ -91,10 +120,6 @@ fn a_connection_that_no_policy_lets_out_is_named() {
             "no NetworkPolicy lets its pods out to rediss://redis.prod.example.internal:6379",
         ),
         (
-            "to-otlp",
-            "no NetworkPolicy lets its pods out to http://otel-collector.observability:4318",
-        ),
-        (
             "to-https",
             "no NetworkPolicy lets its pods out to https://registry.example.com",
         ),
@@ -105,6 +130,10 @@ fn a_connection_that_no_policy_lets_out_is_named() {
             .without("NetworkPolicy", policy)
             .is_found(egress::check, &line);
     }
+    Broken::with(Optional::Otlp).without("NetworkPolicy", "to-otlp").is_found(
+        egress::check,
+        "prod with otlp: SpinApp users: no NetworkPolicy lets its pods out to http://otel-collector.observability:4318",
+    );
     let broken = Broken::prod().without("NetworkPolicy", "to-postgres");
     for owner in ["Job migrate-0009", "Deployment pgbouncer"] {
         let url = "postgres://postgres.prod.example.internal:5432";

@@ -85,26 +85,28 @@ fn missing_requests_and_limits_are_named() {
 
 #[test]
 fn pods_that_do_not_fit_into_the_quota_are_named() {
-    // 13 of three groups, three of PgBouncer, the Job.
+    // 23 of two groups, 5 of health, three of PgBouncer, the Job, five of others.
     Broken::prod()
-        .set("ResourceQuota", "roster", "/spec/hard/pods", "42")
+        .set("ResourceQuota", "roster", "/spec/hard/pods", "59")
         .is_found(
             resources::check,
-            "prod: ResourceQuota roster: spec.hard.pods is 42, and all pods at their most need 43",
+            "prod: ResourceQuota roster: spec.hard.pods is 59, and all pods during a rollout at their most need 60",
         );
-    Broken::prod().set("ResourceQuota", "roster", "/spec/hard/limits.cpu", "61").is_found(
+    Broken::prod().set("ResourceQuota", "roster", "/spec/hard/limits.cpu", "64").is_found(
         resources::check,
-        "prod: ResourceQuota roster: spec.hard.limits.cpu is 61, and all pods at their most need 62",
+        "prod: ResourceQuota roster: spec.hard.limits.cpu is 64, and all pods during a rollout at their most need 98500m",
     );
 }
 
 #[test]
 fn what_pods_may_is_named() {
     let label = "/metadata/labels/pod-security.kubernetes.io~1enforce";
-    Broken::prod().set("Namespace", "roster-prod", label, "privileged").is_found(
-        identity::check,
-        "prod: Namespace roster-prod: Pod Security enforces neither `baseline` nor `restricted`",
-    );
+    Broken::prod()
+        .set("Namespace", "roster-prod", label, "baseline")
+        .is_found(
+            identity::check,
+            "prod: Namespace roster-prod: Pod Security's `enforce` is not `restricted`",
+        );
     Broken::prod()
         .set(
             "ServiceAccount",

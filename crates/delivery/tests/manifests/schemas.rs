@@ -21,11 +21,12 @@ fn a_misspelt_field_of_a_core_kind_is_named() {
         format!("prod: HorizontalPodAutoscaler auth: spec.behavior.scaleUp: {}", unexpected("policy")),
         // Where the operator puts what it does not look at.
         format!("prod: Deployment health: spec.template.spec.volumes.0: {}", unexpected("emptyDirectory")),
+        format!("prod: Pod health: spec.volumes.0: {}", unexpected("emptyDirectory")),
         "prod: Wish one: Couldn't find schema for kind Wish with api version example.com/v1 for kubernetes version 1.34".to_owned(),
     ] {
         found(lines.clone(), &line);
     }
-    assert_eq!(lines.len(), 4);
+    assert_eq!(lines.len(), 5);
 }
 
 #[test]
@@ -104,10 +105,31 @@ fn a_misspelt_field_of_a_custom_kind_is_named() {
         ),
         (
             Optional::Kyverno,
-            "Policy",
+            "NamespacedImageValidatingPolicy",
             "app-signature",
-            "/spec/rules/1/verifyImages/0",
-            "attestor",
+            "/spec/attestors/0/cosign",
+            "keyles",
+        ),
+        (
+            Optional::Keda,
+            "PrometheusRule",
+            "roster",
+            "/spec/groups/0/rules/0",
+            "expression",
+        ),
+        (
+            Optional::Keda,
+            "MutatingAdmissionPolicy",
+            "roster-app-pods.roster-prod",
+            "/spec/mutations/0",
+            "jsonpatch",
+        ),
+        (
+            Optional::Keda,
+            "MutatingAdmissionPolicyBinding",
+            "roster-app-pods.roster-prod",
+            "/spec/matchResources",
+            "namespaces",
         ),
     ];
     for (component, kind, name, at, field) in cases {
@@ -218,6 +240,15 @@ fn what_the_operator_refuses_is_named() {
                 false,
             ),
             "SpinApp users: spec.podAnnotations needs an executor that creates a Deployment",
+        ),
+        (
+            Broken::prod().set(
+                "SpinAppExecutor",
+                "spintainer",
+                "/spec/deploymentConfig/installDefaultCACerts",
+                true,
+            ),
+            "SpinAppExecutor spintainer: the operator's root certificates would hide the newer ones of the image",
         ),
         (
             Broken::prod().set(

@@ -1,0 +1,45 @@
+//! A Secret that rotates: no pod notices by itself, so all that read it have one annotation, whose change
+//! rolls them, and it has the same value everywhere.
+
+use std::collections::BTreeSet;
+
+use crate::environment::Environment;
+use crate::finding::{Finding, Findings};
+use crate::object::list;
+use crate::pod::Pod;
+
+const ANNOTATION: &str = "roster/secrets";
+
+pub fn check(environment: &Environment) -> Vec<Finding> {
+    let mut found = Findings::of(&environment.name);
+    let mut values = BTreeSet::new();
+    for pod in environment.pods() {
+        // A Job is made anew, and a store keeps the password that it has.
+        let is_rolled = ["SpinApp ", "Deployment "]
+            .iter()
+            .any(|kind| pod.owner.starts_with(kind));
+        if !is_rolled || !reads(&pod, environment.project.secret_name()) {
+            continue;
+        }
+        match pod.annotations.get(ANNOTATION) {
+            Some(value) => {
+                values.insert(value.clone());
+            }
+            None => {
+                let problem =
+                    format!("its pods lack the annotation {ANNOTATION}, which rolls them");
+                found.add(&pod.owner, problem);
+            }
+        }
+    }
+    let problem = format!("pods have different values of the annotation {ANNOTATION}");
+    found.expect(values.len() <= 1, "the overlay", problem);
+    found.into_vec()
+}
+
+fn reads(pod: &Pod, secret: &str) -> bool {
+    let mut variables = pod
+        .containers()
+        .flat_map(|container| list(&container["env"]));
+    variables.any(|variable| variable["valueFrom"]["secretKeyRef"]["name"] == secret)
+}

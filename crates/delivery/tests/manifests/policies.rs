@@ -1,0 +1,305 @@
+//! Admission, the deployer's roles, rotation, alerts and the edge: a rule broken once each.
+
+use delivery::checks::{Check, alerts, core_kinds, deployer, edge, identity, policies, rotation};
+use delivery::kustomize::Optional;
+use serde_json::{Value, json};
+
+use crate::broken::{Broken, found};
+
+const POLICY: (&str, &str) = ("MutatingAdmissionPolicy", "roster-app-pods.roster-prod");
+const BINDING: (&str, &str) = (
+    "MutatingAdmissionPolicyBinding",
+    "roster-app-pods.roster-prod",
+);
+const CONFIGURATION: &str = "/spec/mutations/0/applyConfiguration/expression";
+const PATCH: &str = "/spec/mutations/1/jsonPatch/expression";
+
+/// Prod with a policy for pods of which a part says something else.
+#[track_caller]
+fn rewritten(pointer: &str, part: &str, other: &str) -> Broken {
+    let broken = Broken::prod();
+    let policy = broken.environment().find(POLICY.0, POLICY.1).unwrap();
+    let expression = policy
+        .value()
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap();
+    assert!(expression.contains(part), "{part}");
+    let changed = expression.replace(part, other);
+    broken.set(POLICY.0, POLICY.1, pointer, changed)
+}
+
+#[test]
+fn what_admission_leaves_out_is_named() {
+    let root = "its pods may run as root or without a seccomp profile";
+    let keeps = "container users keeps privileges or a writable root";
+    let cases: [(&str, &str, &str, Check, &str); 12] = [
+        (
+            CONFIGURATION,
+            "runAsNonRoot: true",
+            "runAsNonRoot: false",
+            identity::check,
+            root,
+        ),
+        (
+            CONFIGURATION,
+            "\"RuntimeDefault\"",
+            "\"Unconfined\"",
+            identity::check,
+            root,
+        ),
+        (
+            CONFIGURATION,
+            "readOnlyRootFilesystem: true",
+            "readOnlyRootFilesystem: false",
+            identity::check,
+            keeps,
+        ),
+        (
+            PATCH,
+            "{\"drop\": [\"ALL\"]}",
+            "{\"drop\": []}",
+            identity::check,
+            keeps,
+        ),
+        (
+            CONFIGURATION,
+            "seconds: 10",
+            "seconds: 1",
+            policies::check,
+            "its pods end within 1 s, while they still get requests",
+        ),
+        (
+            CONFIGURATION,
+            "Seconds: 45",
+            "Seconds: 20",
+            policies::check,
+            "its pods are ended 20 s after they were told to",
+        ),
+        (
+            CONFIGURATION,
+            "mountPath: \"/scratch\"",
+            "mountPath: \"/tmp\"",
+            policies::check,
+            "its pods cannot write to HOME, where Spin has its cache",
+        ),
+        (
+            CONFIGURATION,
+            "spin_factor_outbound_redis=off,",
+            "",
+            policies::check,
+            "SPIN_OTEL_TRACING_LEVEL lets through spans with personal data",
+        ),
+        (
+            PATCH,
+            "ip_unprivileged_port_start",
+            "ip_forward",
+            policies::check,
+            "its pods may not listen on port 80",
+        ),
+        (
+            PATCH,
+            "\"kubernetes.io/hostname\", ",
+            "",
+            policies::check,
+            "its pods may all run on one node",
+        ),
+        (
+            PATCH,
+            "op: \"add\"",
+            "op: \"remove\"",
+            policies::check,
+            "its pods are not admitted: MutatingAdmissionPolicy roster-app-pods.roster-prod: the operation \"remove\" is not known here",
+        ),
+        (
+            PATCH,
+            "variables.app",
+            "variables.apps",
+            policies::check,
+            "its pods are not admitted: MutatingAdmissionPolicy roster-app-pods.roster-prod: there is no member apps",
+        ),
+    ];
+    for (pointer, part, other, check, problem) in cases {
+        let line = format!("prod: SpinApp users: {problem}");
+        rewritten(pointer, part, other).is_found(check, &line);
+    }
+}
+
+#[test]
+fn a_field_that_a_pod_does_not_have_is_named() {
+    let broken = rewritten(CONFIGURATION, "runAsUser:", "runAs:");
+    found(
+        core_kinds::check([broken.environment()].into_iter()).unwrap(),
+        "prod: Pod users: spec.securityContext: Additional properties are not allowed ('runAs' was unexpected)",
+    );
+}
+
+#[test]
+fn policies_that_do_not_hold_or_hold_elsewhere_are_named() {
+    let other = "/spec/matchResources/namespaceSelector/matchLabels/kubernetes.io~1metadata.name";
+    let broken = Broken::prod().set(BINDING.0, BINDING.1, other, "roster-dev");
+    let root = "prod: SpinApp users: its pods may run as root or without a seccomp profile";
+    broken.is_found(identity::check, root);
+    broken.is_found(
+        policies::check,
+        &format!(
+            "prod: {} {}: it holds in other namespaces than the environment's",
+            BINDING.0, BINDING.1
+        ),
+    );
+    let broken = Broken::prod().without(BINDING.0, BINDING.1);
+    broken.is_found(identity::check, root);
+    Broken::prod()
+        .set(BINDING.0, BINDING.1, "/spec/policyName", "roster")
+        .is_found(
+            policies::check,
+            &format!(
+                "prod: {} {}: spec.policyName: there is no {} roster",
+                BINDING.0, BINDING.1, POLICY.0
+            ),
+        );
+    Broken::prod().copy(POLICY.0, POLICY.1, "roster-app-pods").is_found(
+        policies::check,
+        &format!("prod: {} roster-app-pods: its name does not end with .roster-prod, as another environment's may", POLICY.0),
+    );
+    Broken::prod()
+        .without(POLICY.0, "roster-app-deployments.roster-prod")
+        .is_found(
+            policies::check,
+            "prod: Deployment users: a rollout may end pods before others are ready",
+        );
+}
+
+#[test]
+fn pgbouncer_without_time_to_end_is_named() {
+    let container = "/spec/template/spec/containers/0";
+    Broken::prod()
+        .unset("Deployment", "pgbouncer", container, "lifecycle")
+        .is_found(
+            policies::check,
+            "prod: Deployment pgbouncer: its pods end within 0 s, while they still get requests",
+        );
+}
+
+#[test]
+fn a_kind_that_the_deployer_may_not_apply_is_named() {
+    let kind = json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "x"}});
+    Broken::prod().add(kind).is_found(
+        deployer::check,
+        "prod: k8s/deployer/prod: the Role does not allow `create` of Certificate x",
+    );
+    Broken::prod()
+        .copy("Namespace", "roster-prod", "roster")
+        .is_found(
+            deployer::check,
+            "prod: k8s/deployer/prod: the ClusterRole does not allow `patch` of Namespace roster",
+        );
+    let everywhere = |role: &mut delivery::object::Object| {
+        if role.kind() == "ClusterRole" {
+            role.value_mut()["rules"][0]["resourceNames"] = json!([]);
+        }
+    };
+    Broken::prod()
+        .project(|project| project.deployers.get_mut("prod").unwrap().iter_mut().for_each(everywhere))
+        .is_found(
+            deployer::check,
+            "prod: k8s/deployer/prod: a rule of the ClusterRole names no objects, so it is for every environment",
+        );
+}
+
+#[test]
+fn pods_that_a_rotated_secret_does_not_roll_are_named() {
+    Broken::prod()
+        .unset("Deployment", "pgbouncer", "/spec/template/metadata", "annotations")
+        .is_found(
+            rotation::check,
+            "prod: Deployment pgbouncer: its pods lack the annotation roster/secrets, which rolls them",
+        );
+    Broken::prod()
+        .set(
+            "SpinApp",
+            "auth",
+            "/spec/podAnnotations/roster~1secrets",
+            "2",
+        )
+        .is_found(
+            rotation::check,
+            "prod: the overlay: pods have different values of the annotation roster/secrets",
+        );
+}
+
+#[test]
+fn an_alert_of_no_metric_or_without_a_runbook_is_named() {
+    let rule = "/spec/groups/0/rules/0";
+    Broken::prod()
+        .set("PrometheusRule", "roster", &format!("{rule}/expr"), "roster_x_total > 0")
+        .is_found(
+            alerts::check,
+            "prod: PrometheusRule roster: RosterDown asks for roster_x_total, which the app does not export",
+        );
+    for broken in [
+        Broken::prod().set(
+            "PrometheusRule",
+            "roster",
+            &format!("{rule}/annotations/runbook"),
+            "docs/x.md",
+        ),
+        Broken::prod()
+            .project(|project| project.runbook = project.runbook.replace("## RosterDown", "##")),
+    ] {
+        broken.is_found(
+            alerts::check,
+            "prod: PrometheusRule roster: RosterDown has no section in docs/runbook.md, or does not name it",
+        );
+    }
+}
+
+#[test]
+fn an_edge_that_is_open_or_repeats_too_much_is_named() {
+    let answers = "it answers more than pages over http://, where passwords would be sent in clear";
+    Broken::dev()
+        .set(
+            "HTTPRoute",
+            "docs-over-http",
+            "/spec/rules/0/matches/0/path/value",
+            "/api",
+        )
+        .is_found(
+            edge::check,
+            &format!("dev: HTTPRoute docs-over-http: {answers}"),
+        );
+    Broken::dev()
+        .unset("HTTPRoute", "docs-over-http", "/spec/rules/0", "matches")
+        .is_found(
+            edge::check,
+            &format!("dev: HTTPRoute docs-over-http: {answers}"),
+        );
+    Broken::prod()
+        .set(
+            "HTTPRoute",
+            "users",
+            "/spec/parentRefs/0/sectionName",
+            "http",
+        )
+        .is_found(
+            edge::check,
+            "prod: HTTPRoute users: it serves more than a redirect over http://",
+        );
+    Broken::with(Optional::Ingress)
+        .unset("Ingress", "users", "/metadata", "annotations")
+        .is_found(
+            edge::check,
+            "prod with ingress: Ingress users: it answers over http:// too",
+        );
+    let policy = |pointer: &str, value: Value| {
+        Broken::prod().set("BackendTrafficPolicy", "roster", pointer, value)
+    };
+    policy("/spec/retry/retryOn/triggers", json!(["5xx"])).is_found(
+        edge::check,
+        "prod: BackendTrafficPolicy roster: it retries on [\"5xx\"] instead of [\"connect-failure\", \"refused-stream\"]",
+    );
+    policy("/spec/rateLimit/local/rules/1/clientSelectors/0/sourceCIDR/type", json!("Distinct")).is_found(
+        edge::check,
+        "prod: BackendTrafficPolicy roster: it counts IPv6 by whole addresses, of which a client has 2^64",
+    );
+}
