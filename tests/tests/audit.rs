@@ -220,6 +220,7 @@ async fn rows_hold_ids_and_times_and_nothing_else() {
     let fields = BTreeSet::from([
         "action",
         "actor_id",
+        "client",
         "created_at",
         "id",
         "request_id",
