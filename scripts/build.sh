@@ -1,23 +1,31 @@
 #!/usr/bin/env bash
-# Builds the artifact's parts and what is said about them, and with --push publishes it, signed.
+# Builds the components, or publishes components that were built elsewhere as a signed artifact.
 #
-# scripts/build.sh VERSION [--push] [--dry-run]
+# scripts/build.sh build VERSION [--dry-run]
+# scripts/build.sh publish VERSION REBUILT [--dry-run]
 #
 # VERSION is a semantic version: 1.2.3 or 1.2.3-rc.1. Not v1.2.3, which is the name of a tag in git; not
-# 1.2.3+4, since a registry's tags have no plus; not latest, which says nothing. In target/reports:
+# 1.2.3+4, since a registry's tags have no plus; not latest, which names no version.
+#
+# `build` compiles, which runs code of others (build scripts, macros), so it is for a job without secrets
+# and without an identity. It leaves in target/reports:
 #   sbom.cdx.json    what is compiled into the components (CycloneDX)
 #   wasm.sha256      the components' hashes
-#   provenance.json  from which commit, by whom (in-toto statement, SLSA provenance v1); about the
-#                    components, and after --push about the artifact
-#   digest           the artifact's digest, after --push
-# --push wants a clean tree, signs the digest, attaches bill of materials and provenance, verifies the
-# signature, and prints the digest: stdout has nothing else. --dry-run shows all of it and does nothing.
+#   provenance.json  from which commit, by whom (in-toto statement, SLSA provenance v1)
 #
-# Environment, for --push:
+# `publish` compiles nothing and runs no cargo. It takes target/reports and the components of one build,
+# and REBUILT, the wasm.sha256 of a second build of the same commit on another machine. When all hashes
+# agree it pushes, signs the digest, attaches bill of materials and provenance, verifies the signature,
+# and prints the digest: stdout has nothing else. It wants a clean tree. target/reports/digest has the
+# digest, provenance.json is about the artifact then.
+#
+# --dry-run shows every step and takes none.
+#
+# Environment, for publish:
 #   REGISTRY                        where to, as registry.example.com/roster/api
 #   BUILDER_ID                      URI of what builds, for the provenance
 #   COSIGN_KEY, COSIGN_KEY_PUB      references to the key and its public half (Jenkins), or
-#   COSIGN_IDENTITY, COSIGN_ISSUER  what the signature without a key has to say (Actions)
+#   COSIGN_IDENTITY, COSIGN_ISSUER  what the signature without a key has to be of (Actions)
 # spin and cosign have to be logged in to the registry.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,34 +42,40 @@ readonly reports=target/reports
 
 parse() {
     local argument number='(0|[1-9][0-9]*)' label='[0-9A-Za-z-]+'
-    version='' push=false
+    local -a words=()
     for argument in "$@"; do
         case ${argument} in
         --help)
             help_text >&3
             exit
             ;;
-        --push) push=true ;;
         --dry-run) dry_run=true ;;
         -*) misused "there is no ${argument}" ;;
-        *)
-            [[ -z ${version} ]] || misused "there is one thing too many: '${argument}'"
-            version=${argument}
-            ;;
+        *) words+=("${argument}") ;;
         esac
     done
+    task=${words[0]:-} version=${words[1]:-} rebuilt=${words[2]:-}
+    [[ ${task} =~ ^(build|publish)$ ]] || misused "the first word is build or publish, not '${task}'"
+    ((${#words[@]} <= 3)) || misused "there is one thing too many: '${words[3]}'"
     [[ ${version} =~ ^${number}\.${number}\.${number}(-${label}(\.${label})*)?$ ]] ||
         misused "VERSION is like 1.2.3 or 1.2.3-rc.1, not '${version}'"
+    if [[ ${task} == publish ]]; then
+        [[ -n ${rebuilt} ]] || misused 'publish takes the wasm.sha256 of a second build'
+    else
+        [[ -z ${rebuilt} ]] || misused "there is one thing too many: '${rebuilt}'"
+    fi
 }
 
 check_prerequisites() {
     local program
     local -a missing=()
-    for program in cargo git sha256sum; do
+    for program in git sha256sum; do
         has "${program}" || missing+=("${program}")
     done
-    if "${push}"; then
+    if [[ ${task} == publish ]]; then
         check_publishing
+    else
+        has cargo || missing+=(cargo)
     fi
     require "${missing[@]}"
 }
@@ -97,7 +111,13 @@ spin_is_new_enough() {
 refuse_changes() {
     [[ -n $(git status --porcelain) ]] || return 0
     local message='the tree has changes that are not committed'
-    if "${dry_run}"; then warn "${message}"; else fail "${message}: nothing was built or pushed"; fi
+    if "${dry_run}"; then warn "${message}"; else fail "${message}: nothing was pushed"; fi
+}
+
+# Sets `files` to the components of spin.toml.
+components() {
+    mapfile -t files < <(sed -n 's/^source = "\(.*\.wasm\)"$/\1/p' spin.toml)
+    ((${#files[@]} > 0)) || fail 'spin.toml names no component'
 }
 
 build() {
@@ -105,13 +125,41 @@ build() {
     run cargo xtask build
     run cargo xtask sbom
     ! "${dry_run}" || return 0
-    local -a files
-    mapfile -t files < <(sed -n 's/^source = "\(.*\.wasm\)"$/\1/p' spin.toml)
-    ((${#files[@]} > 0)) || fail 'spin.toml names no component'
+    components
     mkdir -p "${reports}"
     sha256sum "${files[@]}" >"${reports}/wasm.sha256" || fail 'a component was not built'
     statement '' >"${reports}/provenance.json"
     say "${reports} has wasm.sha256, sbom.cdx.json and provenance.json"
+    say_size
+}
+
+# One line for the pipeline's log: how large, and of which commit.
+say_size() {
+    local bytes
+    bytes=$(cat "${files[@]}" | wc -c)
+    step "artifact: $((bytes / 1024)) KiB in ${#files[@]} components, version ${version}, commit $(git log -1 --format='%h %s')"
+}
+
+# What is pushed was built twice, by machines that know nothing of each other, with the same result.
+compare() {
+    step 'hashes of both builds'
+    if "${dry_run}"; then
+        say "compares ${reports}/wasm.sha256 with ${rebuilt}"
+        return
+    fi
+    components
+    [[ -s ${reports}/wasm.sha256 && -s ${reports}/sbom.cdx.json ]] ||
+        fail "${reports} has no wasm.sha256 and sbom.cdx.json: build first"
+    [[ -s ${rebuilt} ]] || fail "there is no ${rebuilt}, so nothing confirms the build; nothing was pushed"
+    [[ ! ${reports}/wasm.sha256 -ef ${rebuilt} ]] ||
+        fail "${rebuilt} is of the same build, not of a second one; nothing was pushed"
+    local found
+    found=$(sha256sum "${files[@]}") || fail 'a component is missing; nothing was pushed'
+    [[ ${found} == "$(<"${reports}/wasm.sha256")" ]] ||
+        fail 'the components are not those of wasm.sha256; nothing was pushed'
+    [[ ${found} == "$(<"${rebuilt}")" ]] ||
+        fail "the second build has other hashes (${rebuilt}); nothing was pushed"
+    say_size
 }
 
 # Sets `digest` from what spin says. The labels are annotations of the artifact's manifest; spin adds
@@ -163,14 +211,16 @@ export SOURCE_DATE_EPOCH
 check_prerequisites
 builder=${BUILDER_ID:-urn:roster:local-build}
 source=${source:-urn:roster:no-remote}
-if "${push}"; then refuse_changes; fi
 work=$(mktemp -d)
 trap 'rm -rf "${work}"' EXIT
-build
-if "${push}"; then
-    push
-    sign
-    if ! "${dry_run}"; then
-        printf '%s\n' "${digest}" | tee "${reports}/digest" >&3
-    fi
+if [[ ${task} == build ]]; then
+    build
+    exit
+fi
+refuse_changes
+compare
+push
+sign
+if ! "${dry_run}"; then
+    printf '%s\n' "${digest}" | tee "${reports}/digest" >&3
 fi

@@ -17,7 +17,12 @@ const COMMANDS: &[&str] = &[
     "cargo xtask audit",
     "cargo xtask reproducible",
 ];
-const SCRIPTS: &[&str] = &["scripts/build.sh", "scripts/deploy.sh", "trivy sbom"];
+const SCRIPTS: &[&str] = &[
+    "scripts/build.sh build",
+    "scripts/build.sh publish",
+    "scripts/deploy.sh",
+    "trivy sbom",
+];
 
 /// What the scripts are told by a variable: where to push, who has built, who signs and who verifies.
 const BY_KEY: &[&str] = &["REGISTRY", "BUILDER_ID", "COSIGN_KEY", "COSIGN_KEY_PUB"];
@@ -45,7 +50,11 @@ fn missing(place: &str, scripts: &[String], commands: &[&str]) -> Vec<String> {
 fn calls(script: &str, command: &str) -> bool {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with([' ', '\t']);
     script.lines().any(|line| {
-        let rest = line.trim().strip_prefix(command);
+        let line = line.trim();
+        let rest = line
+            .strip_prefix("exec ")
+            .unwrap_or(line)
+            .strip_prefix(command);
         rest.is_some_and(ends)
     })
 }

@@ -202,8 +202,8 @@ fn a_misspelt_section_is_named() -> Result<()> {
 #[test]
 fn a_misspelt_condition_is_named() -> Result<()> {
     breaks(
-        "            post {\n                always {\n                    archive",
-        "            post {\n                finally {\n                    archive",
+        "            post {\n                always {\n                    archiveArtifacts(\n",
+        "            post {\n                finally {\n                    archiveArtifacts(\n",
         "post has no finally",
     )
 }

@@ -101,21 +101,21 @@ fn guards(text: &str) -> Result<Vec<String>> {
     let pipeline = calls.iter().find(|it| it.name == "pipeline");
     let pipeline = pipeline.context("there is no pipeline")?;
     let mut found = Vec::new();
-    for option in ["disableConcurrentBuilds", "timeout"] {
-        let mut options = pipeline.named("options").flat_map(|it| it.named(option));
-        if options.next().is_none() {
-            found.push(format!("the pipeline lacks the option {option}"));
-        }
+    let mut limits = pipeline.named("options").flat_map(|it| it.named("timeout"));
+    if limits.next().is_none() {
+        found.push("the pipeline lacks the option timeout".to_owned());
     }
-    let deploys = |it: &&Call| {
-        it.text()
-            .is_some_and(|text| text.contains("scripts/deploy.sh"))
-    };
+    let deploys = |it: &&Call| it.name == "deployNow";
     let all = || calls.iter().flat_map(Call::everywhere);
-    let locks = all().filter(|it| it.name == "lock");
-    if all().filter(deploys).count() != locks.flat_map(Call::everywhere).filter(deploys).count() {
+    let locks = || all().filter(|it| it.name == "lock");
+    if all().filter(deploys).count() != locks().flat_map(Call::everywhere).filter(deploys).count() {
         found.push("scripts/deploy.sh runs without a lock".to_owned());
     }
+    // Builds run side by side, since one may wait for its approval for hours.
+    if locks().any(|it| it.named("milestone").next().is_none()) {
+        found.push("an older build may overtake a newer one behind a lock".to_owned());
+    }
+    identities(pipeline, &mut found);
     let mut paths = Vec::new();
     for stages in pipeline.named("stages") {
         leaves(stages, &[], &mut paths);
@@ -124,6 +124,26 @@ fn guards(text: &str) -> Result<Vec<String>> {
         guarded(path, &mut found);
     }
     Ok(found)
+}
+
+/// On an agent that compiles code of others there is no credential.
+fn identities(pipeline: &Call, found: &mut Vec<String>) {
+    let stages = pipeline.everywhere().into_iter();
+    for stage in stages.filter(|it| it.name == "stage" && it.named("agent").next().is_some()) {
+        let calls = stage.everywhere();
+        let compiles = |text: &str| {
+            ["cargo ", "rustup ", "build.sh build"]
+                .iter()
+                .any(|it| text.contains(it))
+        };
+        let has_code = calls
+            .iter()
+            .any(|it| it.name == "sh" && it.text().is_some_and(compiles));
+        if has_code && calls.iter().any(|it| it.name == "withCredentials") {
+            let name = stage.arguments.as_str();
+            found.push(format!("stage{name} compiles where credentials are"));
+        }
+    }
 }
 
 /// The stages that have steps.
@@ -225,7 +245,10 @@ fn a_secret_that_is_written_out_is_named() -> Result<()> {
 
 #[test]
 fn a_credential_without_an_id_is_named() -> Result<()> {
-    let [from, to] = ["string(credentialsId: ", "string(id: "];
+    let [from, to] = [
+        "string(credentialsId: 'roster-cosign-password'",
+        "string(id: 'roster-cosign-password'",
+    ];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     named(&secrets(&text)?, "string is not bound by a credentialsId");
     Ok(())
@@ -240,12 +263,6 @@ fn production_without_an_approval_is_named() -> Result<()> {
         &guards(&text)?,
         "Production may deploy to production without",
     );
-    let rollback = "                ok 'Roll back'\n                submitter 'roster-release'\n";
-    let text = changed(&read("Jenkinsfile")?, rollback, "")?;
-    named(
-        &guards(&text)?,
-        "Roll back may deploy to production without",
-    );
     Ok(())
 }
 
@@ -253,7 +270,7 @@ fn production_without_an_approval_is_named() -> Result<()> {
 fn publishing_a_branch_is_named() -> Result<()> {
     let only = "                    when {\n                        branch 'main'\n";
     let text = changed(&read("Jenkinsfile")?, only, "                    when {\n")?;
-    named(&guards(&text)?, "Publish is for every branch");
+    named(&guards(&text)?, "Components is for every branch");
     Ok(())
 }
 
@@ -265,9 +282,53 @@ fn a_deployment_without_a_lock_is_named() -> Result<()> {
 }
 
 #[test]
-fn builds_at_the_same_time_are_named() -> Result<()> {
-    let option = "        disableConcurrentBuilds()\n";
-    let text = changed(&read("Jenkinsfile")?, option, "")?;
-    named(&guards(&text)?, "disableConcurrentBuilds");
+fn a_lock_without_a_milestone_is_named() -> Result<()> {
+    let within = "        milestone(ordinal: order + 1, label: environment)\n";
+    let text = changed(&read("Jenkinsfile")?, within, "")?;
+    named(&guards(&text)?, "may overtake a newer one");
+    Ok(())
+}
+
+#[test]
+fn a_credential_beside_a_compiler_is_named() -> Result<()> {
+    let [from, to] = [
+        "                unstash 'second'\n",
+        "                sh 'scripts/build.sh build 1.0.0'\n",
+    ];
+    let text = changed(&read("Jenkinsfile")?, from, to)?;
+    named(&guards(&text)?, "stage('Publish') compiles");
+    Ok(())
+}
+
+/// What could keep a rollback waiting, or make it more than a rollback.
+fn waits(text: &str) -> Result<Vec<String>> {
+    let calls = parse(text)?;
+    let all: Vec<&Call> = calls.iter().flat_map(Call::everywhere).collect();
+    let mut found: Vec<String> = ["input", "lock", "milestone", "build"]
+        .iter()
+        .filter(|name| all.iter().any(|it| it.name == **name))
+        .map(|name| format!("a rollback waits for {name}"))
+        .collect();
+    for script in all.iter().filter(|it| it.name == "sh") {
+        if !script.text().is_some_and(|it| it.ends_with(" --rollback")) {
+            found.push(format!("line {}: this is no rollback", script.line));
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn a_rollback_waits_for_no_build_and_no_approval() -> Result<()> {
+    let text = read("Jenkinsfile.rollback")?;
+    none(&secrets(&text)?)?;
+    none(&crate::declarative::problems(&text)?)?;
+    none(&waits(&text)?)?;
+    let from = "            steps {\n";
+    let text = changed(
+        &text,
+        from,
+        "            input {\n                message 'Sure?'\n            }\n            steps {\n",
+    )?;
+    named(&waits(&text)?, "waits for input");
     Ok(())
 }

@@ -41,6 +41,7 @@ fn problems(path: &str, text: &str) -> Result<Vec<String>> {
             if job.get("permissions").is_none() {
                 found.push(format!("{name} does not say its permissions"));
             }
+            found.extend(identity_beside_code(name, job));
             // What a called workflow's jobs may take is said there.
             if job.get("uses").is_none() && job.get("timeout-minutes").is_none() {
                 found.push(format!("{name} has no timeout"));
@@ -51,6 +52,26 @@ fn problems(path: &str, text: &str) -> Result<Vec<String>> {
         .into_iter()
         .map(|it| format!("{path}: {it}"))
         .collect())
+}
+
+/// A job that compiles code of others has no secret and no identity to sign with.
+fn identity_beside_code(name: &str, job: &Value) -> Option<String> {
+    let steps = job.get("steps").and_then(Value::as_array)?;
+    let compiles = steps.iter().any(|step| {
+        let run = step.get("run").and_then(Value::as_str).unwrap_or_default();
+        ["cargo ", "rustup ", "build.sh build"]
+            .iter()
+            .any(|it| run.contains(it))
+    });
+    let permissions = job.get("permissions").and_then(Value::as_object)?;
+    let signs = ["id-token", "packages"]
+        .iter()
+        .any(|it| permissions.contains_key(*it));
+    let text = job.to_string();
+    let secret = text.contains("secrets.") || text.contains("github.token");
+    let environment = job.get("environment").is_some();
+    (compiles && (signs || secret || environment))
+        .then(|| format!("{name} compiles where secrets or an identity are"))
 }
 
 /// Every action is of this commit, or of one that is named in full with its version beside it.
@@ -149,7 +170,7 @@ fn permissions_for_all_jobs_are_named() -> Result<()> {
 fn a_job_without_permissions_or_timeout_is_named() -> Result<()> {
     let own = "    permissions:\n      contents: read\n";
     breaks(own, "", "rollback does not say its permissions")?;
-    breaks("    timeout-minutes: 45\n", "", "rollback has no timeout")
+    breaks("    timeout-minutes: 75\n", "", "rollback has no timeout")
 }
 
 #[test]
@@ -160,7 +181,10 @@ fn kept_credentials_are_named() -> Result<()> {
 
 #[test]
 fn an_expression_in_a_script_is_named() -> Result<()> {
-    let [from, to] = ["${VERSION:-", "${{ inputs.version }}${VERSION:-"];
+    let [from, to] = [
+        "publish \"${VERSION:-",
+        "publish \"${{ inputs.version }}${VERSION:-",
+    ];
     let text = changed(&read(RELEASE)?, from, to)?;
     named(&problems(RELEASE, &text)?, "put together of expressions");
     Ok(())
@@ -179,5 +203,49 @@ fn only_the_digest_moves_from_job_to_job() -> Result<()> {
             job.pointer("/steps/1/with/environment")
         );
     }
+    Ok(())
+}
+
+#[test]
+fn an_identity_beside_a_compiler_is_named() -> Result<()> {
+    let [from, to] = [
+        "          scripts/build.sh publish",
+        "          scripts/build.sh build 1.0.0\n          scripts/build.sh publish",
+    ];
+    let text = changed(&read(RELEASE)?, from, to)?;
+    named(&problems(RELEASE, &text)?, "publish compiles where");
+    Ok(())
+}
+
+#[test]
+fn a_rollback_waits_for_no_run_and_no_approval() -> Result<()> {
+    let release: Value = serde_yaml_ng::from_str(&read(RELEASE)?)?;
+    let rollback: Value = serde_yaml_ng::from_str(&read(".github/workflows/rollback.yml")?)?;
+    let group = rollback.pointer("/jobs/rollback/concurrency/group");
+    let group = group.and_then(Value::as_str).context("no group")?;
+    assert_eq!(group, "rollback-${{ inputs.environment }}");
+    let jobs = release
+        .get("jobs")
+        .and_then(Value::as_object)
+        .context("no jobs")?;
+    for (name, job) in jobs {
+        let other = job.pointer("/concurrency/group").and_then(Value::as_str);
+        assert!(
+            !other.unwrap_or_default().starts_with("rollback-"),
+            "{name}"
+        );
+        // Nothing that was started is cancelled: it may be half done.
+        assert_eq!(
+            job.pointer("/concurrency/cancel-in-progress"),
+            None,
+            "{name}"
+        );
+    }
+    // The approval is outside of the lock, and of the Environment that a rollback uses.
+    let approval = jobs.get("approve").context("no approval")?;
+    assert_eq!(approval.get("environment"), Some(&json!("prod-approval")));
+    assert_eq!(approval.get("concurrency"), None);
+    let needs = release.pointer("/jobs/prod/needs");
+    assert_eq!(needs, Some(&json!(["publish", "approve"])));
     Ok(())
 }

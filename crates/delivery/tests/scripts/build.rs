@@ -9,7 +9,10 @@ use super::scene::{SECRET, Scene, assert_order, digest};
 
 const ARTIFACT: &str = "registry.example.com/roster/api";
 
-/// A committed tree and all that --push needs.
+/// The sums of the second build, a file of the scene.
+const REBUILT: &str = "target/rebuilt.sha256";
+
+/// A committed tree and all that publishing needs.
 fn scene() -> Scene {
     let scene = Scene::new()
         .with("REGISTRY", ARTIFACT)
@@ -40,6 +43,18 @@ fn git(scene: &Scene, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// Builds in the scene, and takes the sums of a second build over.
+fn built(scene: &Scene, version: &str) {
+    scene.run("build.sh", &["build", version]).ended(0);
+    let target = scene.project().join("target");
+    fs::copy(
+        target.join("reports/wasm.sha256"),
+        scene.project().join(REBUILT),
+    )
+    .unwrap();
+    fs::remove_file(scene.path("calls")).unwrap();
+}
+
 fn report(scene: &Scene, name: &str) -> String {
     fs::read_to_string(scene.project().join("target/reports").join(name)).unwrap()
 }
@@ -51,7 +66,7 @@ fn json(text: &str) -> Value {
 #[test]
 fn a_build_says_what_it_has_built() {
     let scene = scene();
-    let ran = scene.run("build.sh", &["1.2.3"]);
+    let ran = scene.run("build.sh", &["build", "1.2.3"]);
     ran.ended(0);
     assert_eq!(scene.calls(), ["cargo xtask build", "cargo xtask sbom"]);
     assert_eq!(ran.stdout, "");
@@ -74,7 +89,8 @@ fn a_build_says_what_it_has_built() {
 #[test]
 fn a_push_signs_the_digest_and_never_the_tag() {
     let scene = scene();
-    let ran = scene.run("build.sh", &["1.2.3-rc.1", "--push"]);
+    built(&scene, "1.2.3-rc.1");
+    let ran = scene.run("build.sh", &["publish", "1.2.3-rc.1", REBUILT]);
     let output = ran.ended(0);
     assert_eq!(ran.stdout, format!("{}\n", digest('d')));
     assert_eq!(report(&scene, "digest"), ran.stdout);
@@ -84,8 +100,6 @@ fn a_push_signs_the_digest_and_never_the_tag() {
         &calls,
         &[
             "spin --version",
-            "cargo xtask build",
-            "cargo xtask sbom",
             "spin registry push --from spin.toml",
             &format!("cosign sign --yes --key env://SIGNING_KEY {artifact}"),
             "cosign attest --yes --key env://SIGNING_KEY --type cyclonedx --predicate target/reports/sbom.cdx.json",
@@ -95,6 +109,7 @@ fn a_push_signs_the_digest_and_never_the_tag() {
     );
     for call in &calls {
         assert!(!call.contains(SECRET), "{call}");
+        assert!(!call.starts_with("cargo"), "{call}");
         assert!(
             !call.starts_with("cosign") || call.ends_with(&artifact),
             "{call}"
@@ -106,7 +121,10 @@ fn a_push_signs_the_digest_and_never_the_tag() {
 #[test]
 fn the_artifact_says_where_it_comes_from() {
     let scene = scene();
-    scene.run("build.sh", &["1.2.3", "--push"]).ended(0);
+    built(&scene, "1.2.3");
+    scene
+        .run("build.sh", &["publish", "1.2.3", REBUILT])
+        .ended(0);
     let commit = git(&scene, &["rev-parse", "HEAD"]);
     let push = scene
         .calls()
@@ -146,11 +164,55 @@ fn the_artifact_says_where_it_comes_from() {
 }
 
 #[test]
+fn components_that_a_second_build_does_not_confirm_are_not_pushed() {
+    let scene = scene();
+    let publish = |told: &str| {
+        let output = scene
+            .run("build.sh", &["publish", "1.2.3", REBUILT])
+            .ended(1);
+        assert!(output.contains(told), "{output}");
+        assert_eq!(scene.calls(), ["spin --version"]);
+        fs::remove_file(scene.path("calls")).unwrap();
+    };
+    publish("build first");
+    built(&scene, "1.2.3");
+    let rebuilt = scene.project().join(REBUILT);
+    let sums = fs::read_to_string(&rebuilt).unwrap();
+    fs::remove_file(&rebuilt).unwrap();
+    publish("nothing confirms the build");
+    fs::hard_link(scene.project().join("target/reports/wasm.sha256"), &rebuilt).unwrap();
+    publish("of the same build");
+    fs::remove_file(&rebuilt).unwrap();
+    fs::write(&rebuilt, format!("0{sums}")).unwrap();
+    publish("the second build has other hashes");
+    fs::write(&rebuilt, sums).unwrap();
+    let component = "target/wasm32-wasip2/release/users.wasm";
+    fs::write(scene.project().join(component), "other").unwrap();
+    publish("the components are not those of wasm.sha256");
+}
+
+#[test]
+fn the_log_has_size_and_commit() {
+    let output = scene().run("build.sh", &["build", "1.2.3"]).ended(0);
+    assert!(
+        output.contains("KiB in 4 components, version 1.2.3, commit "),
+        "{output}"
+    );
+    assert!(output.contains(" Begin\n"), "{output}");
+}
+
+#[test]
 fn the_same_commit_gives_the_same_reports() {
     let scene = scene();
-    scene.run("build.sh", &["1.2.3", "--push"]).ended(0);
+    built(&scene, "1.2.3");
+    scene
+        .run("build.sh", &["publish", "1.2.3", REBUILT])
+        .ended(0);
     let first = report(&scene, "provenance.json");
-    scene.run("build.sh", &["1.2.3", "--push"]).ended(0);
+    built(&scene, "1.2.3");
+    scene
+        .run("build.sh", &["publish", "1.2.3", REBUILT])
+        .ended(0);
     assert_eq!(report(&scene, "provenance.json"), first);
 }
 
@@ -163,7 +225,7 @@ fn remotes_of_every_form_become_a_url() {
         "https://git.example.com/team/roster",
     ] {
         git(&scene, &["remote", "set-url", "origin", remote]);
-        scene.run("build.sh", &["1.2.3"]).ended(0);
+        scene.run("build.sh", &["build", "1.2.3"]).ended(0);
         let statement = json(&report(&scene, "provenance.json"));
         let uri = &statement["predicate"]["buildDefinition"]["resolvedDependencies"][0]["uri"];
         let uri = uri.as_str().unwrap();
@@ -181,23 +243,30 @@ fn versions_that_are_none_run_nothing() {
         "latest", "v1.2.3", "1.2", "1.2.3+4", "01.2.3", "1.2.3-", "1.2.3 ", "",
     ];
     for version in versions {
-        let output = scene.run("build.sh", &[version, "--push"]).ended(2);
+        let output = scene.run("build.sh", &["build", version]).ended(2);
         assert!(output.contains("VERSION is like 1.2.3"), "{output}");
     }
     scene.run("build.sh", &[]).ended(2);
-    scene.run("build.sh", &["1.2.3", "1.2.4"]).ended(2);
-    scene.run("build.sh", &["1.2.3", "--sign"]).ended(2);
+    scene.run("build.sh", &["1.2.3"]).ended(2);
+    scene.run("build.sh", &["publish", "1.2.3"]).ended(2);
+    scene.run("build.sh", &["build", "1.2.3", "1.2.4"]).ended(2);
+    scene
+        .run("build.sh", &["build", "1.2.3", "--sign"])
+        .ended(2);
     assert_eq!(scene.calls(), [""; 0]);
 }
 
 #[test]
 fn changes_that_are_not_committed_are_not_pushed() {
     let scene = scene();
+    built(&scene, "1.2.3");
     fs::write(scene.project().join("new.rs"), "//! New.\n").unwrap();
-    let output = scene.run("build.sh", &["1.2.3", "--push"]).ended(1);
-    assert!(output.contains("not committed: nothing was built or pushed"));
+    let output = scene
+        .run("build.sh", &["publish", "1.2.3", REBUILT])
+        .ended(1);
+    assert!(output.contains("not committed: nothing was pushed"));
     assert_eq!(scene.calls(), ["spin --version"]);
-    scene.run("build.sh", &["1.2.3"]).ended(0);
+    scene.run("build.sh", &["build", "1.2.3"]).ended(0);
 }
 
 #[test]
@@ -209,7 +278,9 @@ fn everything_that_a_push_misses_is_named_at_once() {
         .with("COSIGN_KEY", "")
         .with("COSIGN_KEY_PUB", "")
         .without("cosign");
-    let output = scene.run("build.sh", &["1.2.3", "--push"]).ended(1);
+    let output = scene
+        .run("build.sh", &["publish", "1.2.3", REBUILT])
+        .ended(1);
     for part in [
         "spin 4.1.0 or later",
         "cosign",
@@ -227,7 +298,9 @@ fn everything_that_a_push_misses_is_named_at_once() {
 fn a_key_itself_is_refused_and_not_repeated() {
     let key = format!("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n{SECRET}");
     let scene = scene().with("COSIGN_KEY", &key);
-    let output = scene.run("build.sh", &["1.2.3", "--push"]).ended(1);
+    let output = scene
+        .run("build.sh", &["publish", "1.2.3", REBUILT])
+        .ended(1);
     assert!(output.contains("COSIGN_KEY as a reference to a key"));
     assert!(!output.contains(SECRET), "{output}");
 }
@@ -235,13 +308,15 @@ fn a_key_itself_is_refused_and_not_repeated() {
 #[test]
 fn what_is_not_verified_has_no_digest() {
     let untold = scene().with("PUSHED", "");
-    let ran = untold.run("build.sh", &["1.2.3", "--push"]);
+    built(&untold, "1.2.3");
+    let ran = untold.run("build.sh", &["publish", "1.2.3", REBUILT]);
     assert!(ran.ended(1).contains("the registry told no digest"));
     assert_eq!(ran.stdout, "");
     assert!(!untold.calls().iter().any(|call| call.starts_with("cosign")));
 
     let unverified = scene().with("SIGNATURE_FAILS_FOR", &digest('d'));
-    let ran = unverified.run("build.sh", &["1.2.3", "--push"]);
+    built(&unverified, "1.2.3");
+    let ran = unverified.run("build.sh", &["publish", "1.2.3", REBUILT]);
     assert!(ran.ended(1).contains("does not verify"));
     assert_eq!(ran.stdout, "");
     assert!(!unverified.project().join("target/reports/digest").exists());
@@ -250,14 +325,13 @@ fn what_is_not_verified_has_no_digest() {
 #[test]
 fn a_dry_run_shows_every_step_and_takes_none() {
     let scene = scene();
-    let ran = scene.run("build.sh", &["1.2.3", "--push", "--dry-run"]);
+    let ran = scene.run("build.sh", &["publish", "1.2.3", REBUILT, "--dry-run"]);
     let output = ran.ended(0);
     let lines: Vec<_> = output.lines().map(str::to_owned).collect();
     assert_order(
         &lines,
         &[
-            "cargo xtask build",
-            "cargo xtask sbom",
+            "compares target/reports/wasm.sha256",
             "spin registry push",
             "cosign sign",
             "cosign attest",
