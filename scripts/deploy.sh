@@ -1,17 +1,26 @@
 #!/usr/bin/env bash
-# Deploys a digest of the artifact, or goes back to the digest before.
+# Deploys a digest of the artifact, or goes back to the release before.
 #
-# scripts/deploy.sh ENV DIGEST [--dry-run]
+# scripts/deploy.sh ENV DIGEST [--migrate-only] [--dry-run]
 # scripts/deploy.sh ENV --rollback [--dry-run]
 #
 # ENV is dev, staging or prod, DIGEST is sha256:<64 hex digits>. Nothing reaches the cluster before the
-# signature is verified; then come what the app needs, the migrations, the SpinApps, and questions from
-# outside (scripts/smoke.sh). When the SpinApps do not come up or an answer is wrong, the digest before
-# is put back; migrations only add, so they stay. The same call twice ends the same way, so a call that
-# was interrupted can be repeated.
+# signature is verified, and nothing is read before the Lease roster-deploy is held: a second deploy waits
+# three minutes for it, then refuses. Then come what the app needs, the migrations, the SpinApps, and
+# requests from outside (scripts/smoke.sh). A release that passes is recorded with what was applied; the
+# last three are kept. When a release does not come up or a response is wrong, the last one that worked is
+# applied again: its configuration, limits and policies, and the image of Spin. Migrations only add, so
+# they stay, and so do objects that only the newer release has. The same call twice ends the same way, so
+# a call that was interrupted can be repeated.
 #
-# --dry-run shows every step and changes nothing. It asks no cluster and no registry, except that
-# --rollback reads from the cluster which digest was before.
+# --rollback goes from the last release that worked to the one before it, or, after a deploy that was
+# interrupted, to the last one that worked. It needs no build and no configuration of this checkout.
+#
+# --migrate-only ends after the migrations, for those that take longer than the 5 minutes of a deploy: it
+# waits up to 4 hours (MIGRATION_MINUTES). A deploy of the same digest after it finds them applied.
+#
+# --dry-run shows every step and changes nothing. It reads from no cluster and no registry, except that
+# --rollback reads the record of releases.
 #
 # Environment:
 #   COSIGN_KEY_PUB                  reference to the public key of who signed (Jenkins), or
@@ -19,28 +28,42 @@
 #                                   expression for all of it
 #   BASE_URL                        where smoke.sh asks; else the Gateway's host name, with https
 #   KUBE_CONTEXT                    kubectl's context, when it is not the current one
+#   RELEASE_ORDER                   a number that grows with each release, as a pipeline's run has: a
+#                                   release is refused when one with a higher number works already
 #
 # Exit status:
-#   0  the digest runs and answers
-#   1  refused or failed before the SpinApps were changed
-#   2  the call is wrong
-#   3  failed, and the digest before runs and answers again
-#   4  failed, and the SpinApps are not as they were: somebody has to look
+#   0    the release works: it is rolled out, and all responses are right
+#   1    refused or failed; the SpinApps are as they were
+#   2    the call is wrong
+#   3    failed, and the release before works again
+#   4    failed, and the SpinApps are not as they were: somebody has to look
+#   130  interrupted; the message says what is there and how to go on or back
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/terminal.sh
 source scripts/terminal.sh
 # shellcheck source=scripts/signature.sh
 source scripts/signature.sh
+# shellcheck source=scripts/calls.sh
+source scripts/calls.sh
+# shellcheck source=scripts/lease.sh
+source scripts/lease.sh
+# shellcheck source=scripts/waits.sh
+source scripts/waits.sh
 # shellcheck source=scripts/manifests.sh
 source scripts/manifests.sh
 # shellcheck source=scripts/cluster.sh
 source scripts/cluster.sh
+# shellcheck source=scripts/releases.sh
+source scripts/releases.sh
+
+# How far the call has come, for the message of an interruption: nothing, prepared or switched.
+phase=nothing
 
 parse() {
     local argument
     local -a words=()
-    rollback=false
+    rollback=false migrate_only=false
     for argument in "$@"; do
         case ${argument} in
         --help)
@@ -49,6 +72,7 @@ parse() {
             ;;
         --dry-run) dry_run=true ;;
         --rollback) rollback=true ;;
+        --migrate-only) migrate_only=true ;;
         -*) misused "there is no ${argument}" ;;
         *) words+=("${argument}") ;;
         esac
@@ -58,10 +82,14 @@ parse() {
     [[ ${environment} =~ ^(dev|staging|prod)$ ]] ||
         misused "ENV is dev, staging or prod, not '${environment}'"
     ((${#words[@]} <= 2)) || misused "there is one thing too many: '${words[2]}'"
+    [[ ${RELEASE_ORDER:-0} =~ ^(0|[1-9][0-9]{0,14})$ ]] || misused 'RELEASE_ORDER is a number'
+    [[ ${MIGRATION_MINUTES:-240} =~ ^[1-9][0-9]{0,3}$ ]] || misused 'MIGRATION_MINUTES is a number of minutes'
     if "${rollback}"; then
         [[ -z ${digest} ]] || misused '--rollback finds its digest itself'
+        ! "${migrate_only}" || misused '--rollback runs no migrations'
         return
     fi
+    ! "${migrate_only}" || migration_limit=$((${MIGRATION_MINUTES:-240} * 60))
     # A tag may be moved after it was signed.
     [[ ${digest} =~ ${digest_pattern} ]] || misused "DIGEST is sha256:<64 hex digits>, not '${digest}'"
     [[ ${digest} != "${zeros}" ]] || misused 'DIGEST is the placeholder of zeros'
@@ -69,15 +97,16 @@ parse() {
 
 check_prerequisites() {
     local -a missing=()
-    local client verifier
+    local client verifier program
     if has kubectl; then
         client=$(kubectl version --client --output json | sed -n 's/.*"kustomizeVersion": "v\([0-9]*\).*/\1/p')
         ((${client:-0} >= 5)) || missing+=('a kubectl with kustomize 5')
     else
         missing+=('kubectl with kustomize 5')
     fi
-    has cosign || missing+=('cosign')
-    has curl || missing+=('curl')
+    for program in cosign curl gzip base64; do
+        has "${program}" || missing+=("${program}")
+    done
     verifier=$(missing_verifier)
     [[ -z ${verifier} ]] || missing+=("${verifier}")
     if has kubectl && reads_cluster && ! kubectl --request-timeout=10s get --raw /version >/dev/null 2>&1; then
@@ -87,7 +116,7 @@ check_prerequisites() {
     has kubectl || fail 'without kubectl there is no plan either'
 }
 
-# Whether this call may ask the cluster.
+# Whether this call may read from the cluster.
 reads_cluster() {
     ! "${dry_run}" || "${rollback}"
 }
@@ -95,101 +124,189 @@ reads_cluster() {
 # Before the SpinApps change. Each of it may be applied again at any time, and the pods that run now go
 # on with what is there: names of configuration have a hash, and nothing is deleted. So old hashes stay
 # behind, as do objects that an overlay no longer has; `kubectl apply --prune` would take those away, and
-# with a wrong label everything else. They are for a person to delete.
+# with a wrong label everything else. They are for a person to delete. Sets `reason` when it fails.
 prepare() {
+    local -a stores
     step 'what the app needs'
-    apply 'app.kubernetes.io/component notin (migrations, api)' ||
-        fail 'not applied whole; the migrations and the SpinApps are as they were'
-    require_secret
-    wait_for_workloads
+    if ! apply "${needs}"; then
+        reason='what the app needs was not applied whole'
+        return 1
+    fi
+    require_secret || return 1
+    mapfile -t stores < <(names StatefulSet && names Deployment)
+    if ! wait_ready "${store_limit}" "${stores[@]}"; then
+        reason="${waiting% } is not ready; the migrations have not run"
+        return 1
+    fi
+    # The executor is there now, so the operator's webhook can judge the SpinApps.
+    if ! apply "${api}" --dry-run=server; then
+        reason='the cluster refuses the SpinApps; the migrations have not run'
+        return 1
+    fi
     step 'migrations'
     migrate
 }
 
-# Puts the SpinApps of the last rendering in place and sees whether they do. Fails without a message of
-# its own: what follows from it is for the caller to say.
+# Puts the rendering in place and waits until it works. Fails without a message of its own: what follows
+# from it is for the caller to say.
 switch_over() {
-    apply app.kubernetes.io/component=api && wait_for_apps && smoke
+    local -a stores
+    mapfile -t stores < <(names StatefulSet && names Deployment)
+    apply "${api}" && wait_ready "${rollout_limit}" "${stores[@]}" "${apps[@]}" && smoke
 }
 
 smoke() {
-    step "questions to ${url}"
+    step "requests to ${url}"
     if "${dry_run}"; then
         scripts/smoke.sh "${url}" --dry-run
     else
-        scripts/smoke.sh "${url}"
+        stoppable scripts/smoke.sh "${url}"
     fi
 }
 
-# Only the SpinApps: the Job of the older version would refuse the newer database. Configuration is that
-# of this checkout. The signature is not asked for again: until a moment ago this digest ran.
+# The SpinApps are as they were: what else was applied is put back to the last release that worked.
+undo_preparation() {
+    local back='configuration is that of the release that failed'
+    step "${reason}"
+    if ((${#releases[@]} > 0)); then
+        if restore 0 && apply "${needs}"; then
+            back='configuration is that of the last release that worked'
+            clear_pending || true
+        fi
+    fi
+    phase=nothing
+    show_state
+    fail "${reason}; the SpinApps are as they were, ${back}"
+}
+
+# The release in `version` does not work. Goes back to the last one that did, unless that is the same.
 put_back() {
-    if [[ -z ${before} ]]; then
-        fail 4 "${digest} was applied and does not work; there is nothing to roll back to, since no one digest ran before it"
-    elif [[ ${before} == "${digest}" ]]; then
-        fail 4 "${digest} was there already and does not work; scripts/deploy.sh ${environment} --rollback goes back to the digest before"
+    local refused=${version} now_running
+    now_running=$(read_running) || now_running=unknown
+    if [[ ${now_running} == "${running}" && " ${running} " != *" ${refused} "* ]]; then
+        reason='the SpinApps were refused'
+        undo_preparation
     fi
-    step "${digest} does not work: back to ${before}"
-    show_pods
-    render "${before}" "${before_that}"
-    if switch_over; then
-        fail 3 "${digest} does not work in ${environment}; rolled back: ${before} runs again"
+    show_state
+    if ((${#releases[@]} == 0)); then
+        fail 4 "${digest} was applied and does not work; there is nothing to roll back to, since no release has worked before it"
+    elif [[ ${versions[0]} == "${refused}" ]]; then
+        fail 4 "${digest} was there already and does not work; scripts/deploy.sh ${environment} --rollback goes back to the release before"
     fi
-    fail 4 "${digest} does not work in ${environment}, and neither does ${before}, which was put back"
+    step "${digest} does not work: back to ${digests[0]}"
+    start_deadline "${back_limit}"
+    if restore 0 && apply "${needs}" && switch_over; then
+        clear_pending || true
+        remove_executors
+        show_state
+        phase=nothing
+        fail 3 "${digest} does not work in ${environment}; rolled back: ${digests[0]} runs again"
+    fi
+    show_state
+    fail 4 "${digest} does not work in ${environment}, and neither does ${digests[0]}, which was put back"
 }
 
 deploy() {
     step "${environment}: ${repository}@${digest}"
     say_where
-    render "${digest}" ''
+    render "${digest}"
     refuse_placeholders
     step 'signature'
     verify_signature "${repository}@${digest}" || fail "${digest} is not signed by who may; nothing was changed"
-    read_running "${digest}"
-    # Deployed again, it goes on remembering what was before it.
-    local previous=${before}
-    [[ ${before} != "${digest}" ]] || previous=${before_that}
-    render "${digest}" "${previous}"
-    prepare
+    check_kinds
+    require_namespace
+    take_lease
+    read_state
+    if ((${#orders[@]} > 0 && ${RELEASE_ORDER:-0} > 0 && orders[0] > ${RELEASE_ORDER:-0})); then
+        fail "a newer release works in ${environment} (${orders[0]}, this is ${RELEASE_ORDER}); nothing was changed"
+    fi
+    check_address
+    pack_release
+    apply "${needs}" --dry-run=server || fail 'the cluster refuses what the app needs; nothing was changed'
+    if "${migrate_only}"; then start_deadline "$((forward_limit + migration_limit))"; else start_deadline "${forward_limit}"; fi
+    mark_pending || fail 'the release cannot be recorded; nothing was changed'
+    phase=prepared
+    prepare || undo_preparation
+    if "${migrate_only}"; then
+        phase=nothing
+        step "the migrations of ${digest} are applied; the SpinApps are as they were"
+        return
+    fi
     step 'SpinApps'
+    phase=switched
     switch_over || put_back
+    if ! "${dry_run}"; then
+        record_release || fail 4 "${digest} works in ${environment}, but was not recorded: run the same call again"
+    fi
     finished "${digest}"
 }
 
 roll_back() {
-    step "${environment}: back to the digest before"
+    step "${environment}: back to the release before"
     say_where
-    read_running ''
-    local previous=${before_that}
-    [[ -n ${previous} ]] || fail 'there is nothing to roll back to: the SpinApps remember no digest before theirs'
-    if [[ ${previous} == "${before}" ]]; then
-        step "${environment} was rolled back to ${before} already; nothing was changed"
-        return
+    rendered=${work}/overlay.yaml
+    require_namespace
+    take_lease
+    read_state
+    local target=0 present=${versions[0]:-}
+    ((${#releases[@]} > 0)) || fail 'there is nothing to roll back to: no release is recorded'
+    # After an interrupted deploy, and once it was rolled back, the last one that worked is the goal.
+    if [[ -z ${pending} && -z ${restored} && ${running% } == "${present}" ]]; then
+        target=1
+        ((${#releases[@]} > 1)) || fail 'there is nothing to roll back to: no release before this one is recorded'
     fi
+    local goal=${digests[target]}
     step 'signature'
-    verify_signature "${repository}@${previous}" || fail "${previous} is not signed by who may; nothing was changed"
-    # It remembers itself: a second --rollback finds its work done, instead of going forward again.
-    render "${previous}" "${previous}"
-    refuse_placeholders
+    verify_signature "${repository}@${goal}" || fail "${goal} is not signed by who may; nothing was changed"
+    restore "${target}" || fail "the record ${releases[target]} cannot be read, or a Secret that it names is gone; nothing was changed"
+    start_deadline "${back_limit}"
+    phase=switched
+    retire_until "${target}" || fail 'the record of releases cannot be changed; the SpinApps are as they were'
     step 'SpinApps'
-    switch_over || fail 4 "${previous} was put back in ${environment} and does not work either"
-    finished "${previous}"
+    { apply "${needs}" && switch_over; } || {
+        show_state
+        fail 4 "${goal} was put back in ${environment} and does not work either"
+    }
+    clear_pending || true
+    finished "${goal}"
 }
 
 finished() {
+    phase=nothing
     if "${dry_run}"; then
-        "${rollback}" || say 'if the SpinApps do not come up or an answer is wrong, the digest before is put back'
+        "${rollback}" || say 'if the SpinApps do not come up or a response is wrong, the release before is put back'
         step 'nothing was changed: this was --dry-run'
     else
+        remove_executors
+        show_state
         step "${environment} runs $1"
     fi
 }
 
+# interrupted REASON
+interrupted() {
+    trap '' INT TERM USR1
+    stop_child
+    local again="scripts/deploy.sh ${environment} ${digest:---rollback}" back="scripts/deploy.sh ${environment} --rollback"
+    case ${phase} in
+    nothing) fail 130 "$1; nothing is half done" ;;
+    prepared) fail 130 "$1; the SpinApps are as they were, what they need may be changed: '${again}' goes on, '${back}' goes back" ;;
+    *) fail 130 "$1; the SpinApps may be changed: '${again}' goes on, '${back}' goes back to the last release that worked" ;;
+    esac
+}
+
+leave() {
+    stop_child
+    release_lease
+    rm -rf "${work}"
+}
+
 parse "$@"
-check_prerequisites
 work=$(mktemp -d)
-trap 'rm -rf "${work}"' EXIT
-trap 'fail 130 "interrupted: the same call again goes on where this one ended"' INT TERM
+trap leave EXIT
+trap 'interrupted interrupted' INT TERM
+trap 'interrupted "the Lease is lost: another deploy may be running"' USR1
+check_prerequisites
 copy_manifests
 read_overlay
 # smoke.sh knows what it takes, and with a wrong address every deploy would be put back.

@@ -42,8 +42,7 @@ read_overlay() {
     done
 }
 
-# render DIGEST PREVIOUS: the overlay with this digest. SpinApps remember the digest before it; without
-# one (PREVIOUS is empty) they remember none.
+# render DIGEST: the overlay with this digest.
 render() {
     # The operator copies this to its Deployment, not to the pods: it tells when the operator has seen
     # what was applied, which a SpinApp's status does not.
@@ -63,15 +62,47 @@ patches:
       kind: SpinApp
       metadata:
         name: every
-        annotations: {${2:+roster/previous-digest: "$2"}}
       spec:
         deploymentAnnotations: {roster/version: "${version}"}
+  - target: {kind: Job, name: ${job}}
+    patch: |-
+      apiVersion: batch/v1
+      kind: Job
+      metadata:
+        name: every
+      spec:
+        activeDeadlineSeconds: $((migration_limit - 20))
 YAML
+    kubectl kustomize "${work}/k8s/deploy" >"${work}/plain.yaml" || fail 'the manifests do not render'
     rendered=${work}/rendered.yaml
-    kubectl kustomize "${work}/k8s/deploy" >"${rendered}" || fail 'the manifests do not render'
+    name_executors
     local images
     images=$(values SpinApp '^  image: ' | sort -u)
     [[ ${images} == "${repository}@$1" ]] || fail "the SpinApps would get ${images}, not ${repository}@$1"
+}
+
+# Gives each SpinAppExecutor the hash of its content in its name, and SpinApps the new name: a changed
+# spinImage is another executor, so it reaches the pods with the SpinApps, after the migrations.
+name_executors() {
+    local name hash
+    cp "${work}/plain.yaml" "${rendered}"
+    while read -r name; do
+        hash=$(awk -v name="${name}" '
+            function put() { if (text ~ /\nkind: SpinAppExecutor\n/ && text ~ "\n  name: " name "\n") printf "%s", text; text = "" }
+            /^---$/ { put(); next }
+            { text = text "\n" $0 }
+            END { text = text "\n"; put() }
+        ' "${work}/plain.yaml" | sha256sum | cut -c 1-8)
+        awk -v name="${name}" -v hash="${hash}" '
+            /^---$/ { kind = "" }
+            /^kind: / { kind = $2 }
+            (kind == "SpinAppExecutor" && $0 == "  name: " name) || (kind == "SpinApp" && $0 == "  executor: " name) {
+                $0 = $0 "-" hash
+            }
+            { print }
+        ' "${rendered}" >"${work}/named.yaml"
+        mv "${work}/named.yaml" "${rendered}"
+    done < <(names SpinAppExecutor)
 }
 
 # A digest of zeros is a placeholder: its pods would not start. Says which image it is and where.

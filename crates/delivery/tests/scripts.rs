@@ -15,6 +15,7 @@
 mod scripts {
     mod build;
     mod deploy;
+    mod interruptions;
     mod lint;
     mod refusals;
     mod rollback;

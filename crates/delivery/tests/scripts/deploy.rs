@@ -32,69 +32,114 @@ fn a_deploy_goes_from_the_signature_to_the_questions_in_order() {
         &[
             "get --raw /version",
             &signed,
-            "get spinapps",
+            "api-resources",
+            "create --filename -",
+            "get configmaps --selector roster/record=release",
+            "component notin (migrations, api) --dry-run=server",
+            "pending.yaml",
             "component notin (migrations, api)",
             "--namespace roster-dev get secret roster-secrets --output name",
-            "rollout status statefulset/postgres",
-            "rollout status statefulset/redis",
+            "get deployments.apps,statefulsets.apps",
+            "component=api --dry-run=server",
             "delete job migrate-",
             "--selector app.kubernetes.io/component=migrations",
             "get job migrate-",
             "--selector app.kubernetes.io/component=api",
-            "get deployment auth",
-            "rollout status deployment/auth",
-            "rollout status deployment/docs",
-            "rollout status deployment/health",
-            "rollout status deployment/users",
+            "get deployments.apps,statefulsets.apps",
             "https://api.dev.example.com/api/v1/health/live",
             "https://api.dev.example.com/.well-known/spin/health",
+            "record.yaml",
+            "delete configmap release-pending",
+            "get deployments,pods,services,httproutes",
+            "replace --filename -",
         ],
     );
-    assert_eq!(scene.writes().len(), 4, "{:#?}", scene.writes());
+    scene.lease_is_free();
     let overlay = "k8s/overlays/dev/kustomization.yaml";
     let read = |folder: &Path| fs::read_to_string(folder.join(overlay)).unwrap();
     assert_eq!(read(&scene.project()), read(&delivery::root()));
-    let expected = APPS.map(|name| (name.to_owned(), digest('a'), None));
-    assert_eq!(scene.apps(), expected);
+    assert_eq!(scene.runs(), "a");
+    assert_eq!(scene.recorded(), "a");
 }
 
 #[test]
-fn every_spin_app_gets_the_digest_and_remembers_the_one_before() {
+fn an_executor_that_changes_reaches_the_pods_with_the_apps() {
+    let scene = Scene::new().released("a");
+    let before = scene.executors();
+    scene.set_spin_image(&digest('f'));
+    let failing = scene.with("JOB_FAILS", "yes");
+    failing.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    assert_eq!(failing.executors(), before);
+    let scene = failing.with("JOB_FAILS", "");
+    scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
+    let after = scene.executors();
+    assert!(before.iter().zip(&after).all(|(one, other)| one != other));
+    // The old one is gone, since no SpinApp refers to it.
+    let left = fs::read_to_string(scene.path("executors")).unwrap();
+    assert_eq!(left.trim(), after[0].1);
+}
+
+#[test]
+fn every_spin_app_gets_the_digest_and_a_version() {
     let scene = Scene::new();
-    for letter in ['a', 'b'] {
-        scene
-            .run("deploy.sh", &["staging", &digest(letter)])
-            .ended(0);
-    }
+    scene.run("deploy.sh", &["staging", &digest('b')]).ended(0);
     let applied = scene.applied();
     let apps = spin_apps(applied.last().unwrap());
     assert_eq!(apps.len(), APPS.len());
     for app in apps {
         let image = format!("registry.example.com/roster/api@{}", digest('b'));
         assert_eq!(app["spec"]["image"], image);
-        let metadata = &app["metadata"];
-        assert_eq!(
-            metadata["annotations"]["roster/previous-digest"],
-            digest('a')
-        );
-        // The pods' annotations are the overlay's: nothing but the digest rolls them.
-        let pods = app["spec"]["podAnnotations"].as_mapping().unwrap();
-        assert_eq!(pods.len(), 1);
         assert!(app["spec"]["deploymentAnnotations"]["roster/version"].is_string());
+        let executor = app["spec"]["executor"].as_str().unwrap();
+        assert!(executor.starts_with("spintainer-"), "{executor}");
     }
 }
 
 #[test]
-fn the_same_call_again_applies_the_same() {
-    let scene = Scene::new();
-    scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
+fn the_same_call_again_applies_and_records_the_same() {
+    let scene = Scene::new().released("ab");
     scene.run("deploy.sh", &["dev", &digest('b')]).ended(0);
-    let before = scene.apps();
-    scene.run("deploy.sh", &["dev", &digest('b')]).ended(0);
-    assert_eq!(scene.apps(), before);
     let applied = scene.applied();
     assert_eq!(applied[3..6], applied[6..9]);
-    assert_eq!(before[0].2, Some(digest('a')));
+    assert_eq!(scene.recorded(), "ab");
+}
+
+#[test]
+fn the_last_three_releases_are_kept_without_secrets() {
+    let scene = Scene::new().released("abcd");
+    assert_eq!(scene.recorded(), "bcd");
+    let name = scene.path("configmaps/release-000004");
+    let text = fs::read_to_string(name).unwrap();
+    assert!(text.contains("secrets: \"runtime-config-"), "{text}");
+    assert!(text.len() < 100_000, "{} bytes", text.len());
+}
+
+#[test]
+fn an_older_release_does_not_overtake_a_newer_one() {
+    let scene = Scene::new().with("RELEASE_ORDER", "7").released("b");
+    let older = scene.with("RELEASE_ORDER", "6");
+    let output = older.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    assert!(
+        output.contains("a newer release works in dev (7, this is 6)"),
+        "{output}"
+    );
+    assert_eq!(older.writes(), [""; 0]);
+    older.lease_is_free();
+}
+
+#[test]
+fn long_migrations_have_a_call_of_their_own() {
+    let scene = Scene::new().released("a");
+    scene
+        .run("deploy.sh", &["dev", &digest('b'), "--migrate-only"])
+        .ended(0);
+    assert_eq!(scene.runs(), "a");
+    let applied = scene.applied().pop().unwrap();
+    assert!(
+        applied.contains("activeDeadlineSeconds: 14380"),
+        "{applied}"
+    );
+    scene.lease_is_free();
 }
 
 #[test]
@@ -105,15 +150,15 @@ fn prod_waits_for_its_secret_store_and_has_no_docs() {
         &scene.calls(),
         &[
             "component notin (migrations, api)",
-            "wait externalsecrets.external-secrets.io/roster-secrets --for=condition=Ready",
+            "get externalsecrets.external-secrets.io roster-secrets",
             "get secret roster-secrets --output name",
-            "rollout status deployment/pgbouncer",
+            "get deployments.apps,statefulsets.apps",
             "component=migrations",
             "component=api",
             "https://api.example.com/api/v1/health/ready",
         ],
     );
-    let names: Vec<_> = scene.apps().into_iter().map(|app| app.0).collect();
+    let names: Vec<_> = scene.executors().into_iter().map(|app| app.0).collect();
     assert_eq!(names, ["auth", "health", "users"]);
 }
 
@@ -160,18 +205,16 @@ fn a_dry_run_shows_every_step_and_takes_none() {
         &[
             "cosign verify",
             "'app.kubernetes.io/component notin (migrations, api)'",
-            "wait externalsecrets",
+            "externalsecret/roster-secrets",
             "get secret roster-secrets --output name",
-            "rollout status deployment/pgbouncer",
+            "for pgbouncer",
             "delete job migrate-",
             "component=migrations",
             "waits up to 5 minutes for migrate-",
             "component=api",
-            "rollout status deployment/auth",
-            "rollout status deployment/health",
-            "rollout status deployment/users",
+            "waits up to 10 minutes for pgbouncer auth health users",
             "https://api.example.com/api/v1/health/live",
-            "the digest before is put back",
+            "the release before is put back",
             "nothing was changed: this was --dry-run",
         ],
     );

@@ -105,21 +105,43 @@ fn a_placeholder_for_an_image_is_refused_and_found() {
 #[test]
 fn missing_secrets_and_stores_stop_before_the_migrations() {
     for environment in ["dev", "prod"] {
-        let scene = Scene::new().with("NO_SECRET", "yes");
-        let output = scene
-            .run("deploy.sh", &[environment, &digest('a')])
-            .ended(1);
-        assert!(output.contains("roster-secrets"), "{output}");
-        assert_eq!(scene.writes().len(), 1);
-        assert_order(&scene.writes(), &["notin (migrations, api)"]);
-
-        let scene = Scene::new().with("NO_STORES", "yes");
-        let output = scene
-            .run("deploy.sh", &[environment, &digest('a')])
-            .ended(1);
-        assert!(output.contains("is not ready; the migrations have not run"));
-        assert_eq!(scene.writes().len(), 1);
+        for (setting, told) in [
+            ("NO_SECRET", "roster-secrets"),
+            ("NO_STORES", "is not ready"),
+        ] {
+            let scene = Scene::new().with(setting, "yes");
+            let output = scene
+                .run("deploy.sh", &[environment, &digest('a')])
+                .ended(1);
+            assert!(output.contains(told), "{output}");
+            assert_eq!(scene.writes().len(), 2, "{:#?}", scene.writes());
+            assert_order(
+                &scene.writes(),
+                &["pending.yaml", "notin (migrations, api)"],
+            );
+            scene.lease_is_free();
+        }
     }
+}
+
+#[test]
+fn an_operator_that_is_not_installed_is_named_before_anything_changes() {
+    let scene = Scene::new().with("NOT_SERVED", "SpinApp");
+    let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    assert!(
+        output.contains("does not serve SpinApp of core.spinkube.dev/v1alpha1"),
+        "{output}"
+    );
+    assert_eq!(scene.writes(), [""; 0]);
+    assert!(!scene.path("lease").exists());
+}
+
+#[test]
+fn an_address_that_does_not_resolve_undoes_no_release() {
+    let scene = Scene::new().released("a").with("NO_ADDRESS", "yes");
+    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+    assert!(output.contains("does not resolve"), "{output}");
+    assert_eq!(scene.writes(), [""; 0]);
 }
 
 #[test]

@@ -1,24 +1,11 @@
-//! Deploys that fail on the way: where they stop, what they put back, and how they say so.
+//! Deploys that fail on the way: where they stop, what they put back, and what they report.
 
 use super::scene::{Scene, assert_order, digest};
-
-/// Dev's SpinApps with this digest, and the one before.
-fn dev(letter: char, before: Option<char>) -> Vec<(&'static str, String, Option<String>)> {
-    ["auth", "docs", "health", "users"]
-        .map(|name| (name, digest(letter), before.map(digest)))
-        .to_vec()
-}
-
-fn assert_apps(scene: &Scene, expected: &[(&str, String, Option<String>)]) {
-    let owned =
-        |app: &(&str, String, Option<String>)| (app.0.to_owned(), app.1.clone(), app.2.clone());
-    assert_eq!(scene.apps(), expected.iter().map(owned).collect::<Vec<_>>());
-}
 
 #[test]
 fn a_digest_that_is_not_signed_changes_nothing() {
     let scene = Scene::new()
-        .running(&dev('a', None))
+        .released("a")
         .with("SIGNATURE_FAILS_FOR", &digest('b'));
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
     assert!(output.contains("is not signed by who may; nothing was changed"));
@@ -26,23 +13,39 @@ fn a_digest_that_is_not_signed_changes_nothing() {
 }
 
 #[test]
-fn a_failed_migration_leaves_the_apps_alone() {
-    let scene = Scene::new()
-        .running(&dev('a', None))
-        .with("JOB_FAILS", "yes");
+fn a_failed_migration_leaves_the_apps_and_puts_the_configuration_back() {
+    let scene = Scene::new().released("a");
+    let before = scene.applied();
+    let scene = scene.with("JOB_FAILS", "yes");
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
     assert!(output.contains("the migrations have failed; the SpinApps are as they were"));
     assert!(output.contains("psql: error"), "its log is shown: {output}");
-    let writes = scene.writes();
-    assert_eq!(writes.len(), 3, "{writes:#?}");
-    assert!(!writes.iter().any(|call| call.ends_with("=api")));
-    assert_apps(&scene, &dev('a', None));
+    assert!(!scene.writes().iter().any(|call| call.ends_with("=api")));
+    assert_eq!(scene.runs(), "a");
+    assert_restored(&before[0], scene.applied().last().unwrap());
+    assert!(!scene.path("configmaps/release-pending").exists());
+}
+
+/// What was applied again is what a release had, but for Secrets and migrations.
+fn assert_restored(release: &str, restored: &str) {
+    let kept = |object: &&str| {
+        !object.contains("\nkind: Secret\n")
+            && !object.contains("\n    app.kubernetes.io/component: migrations\n")
+    };
+    let objects = format!("\n{release}");
+    let expected: Vec<_> = objects.split("\n---").filter(kept).collect();
+    let restored = format!("\n{}", restored.trim_end_matches("---\n"));
+    let found: Vec<_> = restored.split("\n---").collect();
+    assert_eq!(found.len(), expected.len());
+    for (one, other) in found.iter().zip(&expected) {
+        assert_eq!(one.trim(), other.trim());
+    }
 }
 
 #[test]
 fn a_rollout_that_fails_is_put_back() {
     let scene = Scene::new()
-        .running(&dev('a', Some('c')))
+        .released("ca")
         .with("ROLLOUT_FAILS_FOR", &digest('b'));
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(3);
     let told = format!(
@@ -51,49 +54,76 @@ fn a_rollout_that_fails_is_put_back() {
         digest('a')
     );
     assert!(output.contains(&told), "{output}");
-    // As it was, with what it remembers; and the Job has run once.
-    assert_apps(&scene, &dev('a', Some('c')));
+    assert_eq!((scene.runs(), scene.recorded()), ("a".into(), "ca".into()));
     let of = |label: &str| {
-        let ends = |call: &&String| call.contains(" apply ") && call.ends_with(label);
-        scene.calls().iter().filter(ends).count()
+        let ends = |call: &&String| call.ends_with(label);
+        scene.writes().iter().filter(ends).count()
     };
     assert_eq!((of("=migrations"), of("=api")), (1, 2));
-    assert_order(
-        &scene.calls(),
-        &[
-            "component=api",
-            "rollout status deployment/auth",
-            "component=api",
-            "rollout status deployment/users",
-            "curl",
-        ],
+    scene.lease_is_free();
+}
+
+#[test]
+fn configuration_and_spins_image_are_put_back_too() {
+    let scene = Scene::new().released("a");
+    let before = scene.applied();
+    let executors = scene.executors();
+    scene.set_spin_image(&digest('f'));
+    let config = scene.project().join("k8s/base/config.env");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("log_level=", "log_level=x")).unwrap();
+    scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
+    assert_ne!(scene.executors(), executors);
+    scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
+    assert_eq!(scene.executors(), executors);
+    assert_restored(&before[0], scene.applied().last().unwrap());
+}
+
+#[test]
+fn wrong_responses_are_put_back_too() {
+    let scene = Scene::new()
+        .released("a")
+        .with("SMOKE_FAILS_FOR", &digest('b'));
+    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(3);
+    assert!(output.contains("/api/v1/health/ready: expected 200, got: 503"));
+    assert_eq!((scene.runs(), scene.recorded()), ("a".into(), "a".into()));
+}
+
+#[test]
+fn a_refusal_changes_nothing_and_is_reported_so() {
+    for setting in ["ADMISSION_REFUSES", "APPLY_FAILS"] {
+        let scene = Scene::new().released("a").with(setting, "=api");
+        let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+        assert!(output.contains("the SpinApps are as they were"), "{output}");
+        assert_eq!(scene.runs(), "a");
+    }
+    let unseen = Scene::new().released("a").with("OPERATOR_SLEEPS", "yes");
+    let output = unseen.run("deploy.sh", &["dev", &digest('b')]).ended(4);
+    assert!(
+        output.contains("not ready: auth docs health users"),
+        "{output}"
     );
 }
 
 #[test]
-fn wrong_answers_are_put_back_too() {
+fn a_server_that_is_away_for_a_moment_fails_no_deploy() {
+    for call in [
+        " apply ",
+        " get spinapps",
+        " delete job ",
+        " create --filename - ",
+        " get job ",
+    ] {
+        let scene = Scene::new().with("AWAY_AT", call).with("AWAY", "3");
+        scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
+        scene.lease_is_free();
+    }
     let scene = Scene::new()
-        .running(&dev('a', None))
-        .with("SMOKE_FAILS_FOR", &digest('b'));
-    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(3);
-    assert!(output.contains("/api/v1/health/ready: expected 200, got: 503"));
-    assert!(output.contains("rolled back"));
-    assert_apps(&scene, &dev('a', None));
-}
-
-#[test]
-fn so_are_apps_that_the_cluster_refuses_or_the_operator_does_not_see() {
-    let refused = Scene::new()
-        .running(&dev('a', None))
-        .with("APPLY_FAILS", "=api");
-    let output = refused.run("deploy.sh", &["dev", &digest('b')]).ended(4);
-    assert!(output.contains("and neither does"), "{output}");
-    let unseen = Scene::new()
-        .running(&dev('a', None))
-        .with("OPERATOR_SLEEPS", "yes");
-    let output = unseen.run("deploy.sh", &["dev", &digest('b')]).ended(4);
-    assert!(output.contains("the operator has not brought auth up to date"));
-    assert_apps(&unseen, &dev('a', None));
+        .released("a")
+        .with("AWAY_AT", "component=api")
+        .with("AWAY", "12");
+    scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+    assert_eq!(scene.runs(), "a");
 }
 
 #[test]
@@ -101,91 +131,64 @@ fn a_first_deploy_has_nothing_to_go_back_to() {
     let scene = Scene::new().with("ROLLOUT_FAILS_FOR", &digest('a'));
     let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(4);
     assert!(output.contains("there is nothing to roll back to"));
-    assert_apps(&scene, &dev('a', None));
 }
 
 #[test]
 fn a_repeated_deploy_that_fails_undoes_nothing_that_it_did_not_do() {
     let scene = Scene::new()
-        .running(&dev('b', Some('a')))
+        .released("ab")
         .with("SMOKE_FAILS_FOR", &digest('b'));
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(4);
     assert!(output.contains("scripts/deploy.sh dev --rollback goes back"));
-    assert_apps(&scene, &dev('b', Some('a')));
+    assert_eq!(scene.runs(), "b");
 }
 
 #[test]
-fn rollback_goes_to_the_digest_before_once() {
-    let scene = Scene::new().running(&dev('b', Some('a')));
+fn rollback_goes_to_the_release_before_once_and_looks_each_time() {
+    let scene = Scene::new().released("cab");
     let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
     assert!(output.contains(&format!("dev runs {}", digest('a'))));
-    assert_apps(&scene, &dev('a', Some('a')));
     assert_order(&scene.calls(), &["cosign verify", "component=api", "curl"]);
-    assert_eq!(scene.writes().len(), 1, "no Job: {:#?}", scene.writes());
+    assert!(
+        !scene
+            .writes()
+            .iter()
+            .any(|call| call.contains("delete job"))
+    );
+    assert_eq!((scene.runs(), scene.recorded()), ("a".into(), "ca".into()));
 
-    let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
-    assert!(output.contains("was rolled back"), "{output}");
-    assert_eq!(scene.writes().len(), 1);
-
-    scene.run("deploy.sh", &["dev", &digest('c')]).ended(0);
-    assert_apps(&scene, &dev('c', Some('a')));
+    scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
+    assert_eq!(scene.runs(), "a");
+    let broken = scene.with("ROLLOUT_FAILS_FOR", &digest('a'));
+    let output = broken.run("deploy.sh", &["dev", "--rollback"]).ended(4);
+    assert!(output.contains("does not work either"), "{output}");
 }
 
 #[test]
-fn rollback_verifies_and_says_what_it_cannot_do() {
+fn rollback_verifies_and_reports_what_it_cannot_do() {
     let scene = Scene::new()
-        .running(&dev('b', Some('a')))
+        .released("ab")
         .with("SIGNATURE_FAILS_FOR", &digest('a'));
     let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(1);
     assert!(output.contains("nothing was changed"));
     assert_eq!(scene.writes(), [""; 0]);
 
-    let scene = Scene::new().running(&dev('b', None));
+    let scene = Scene::new().released("b");
     let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(1);
     assert!(output.contains("there is nothing to roll back to"));
 
-    let scene = Scene::new()
-        .running(&dev('b', Some('a')))
-        .with("ROLLOUT_FAILS_FOR", &digest('a'));
-    let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(4);
-    assert!(output.contains("does not work either"));
+    let scene = Scene::new().released("ab").with("NO_RUNTIME_CONFIG", "yes");
+    let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(1);
+    assert!(output.contains("a Secret that it names is gone; nothing was changed"));
+    assert_eq!(scene.writes(), [""; 0]);
 }
 
 #[test]
 fn a_dry_rollback_reads_and_changes_nothing() {
-    let scene = Scene::new().running(&dev('b', Some('a')));
+    let scene = Scene::new().released("ab");
     let output = scene
         .run("deploy.sh", &["dev", "--rollback", "--dry-run"])
         .ended(0);
     assert!(output.contains(&format!("roster/api@{}", digest('a'))));
     assert_eq!(scene.writes(), [""; 0]);
-}
-
-#[test]
-fn a_deploy_that_was_cut_short_can_be_repeated_or_undone() {
-    let mut half = dev('a', Some('c'));
-    half[0] = ("auth", digest('b'), Some(digest('a')));
-
-    let scene = Scene::new().running(&half);
-    scene.run("deploy.sh", &["dev", &digest('b')]).ended(0);
-    assert_apps(&scene, &dev('b', Some('a')));
-
-    let scene = Scene::new()
-        .running(&half)
-        .with("ROLLOUT_FAILS_FOR", &digest('b'));
-    scene.run("deploy.sh", &["dev", &digest('b')]).ended(3);
-    assert_eq!(scene.apps()[0].1, digest('a'));
-
-    let scene = Scene::new().running(&half);
-    scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
-    assert_eq!(scene.apps()[0].1, digest('a'));
-}
-
-#[test]
-fn an_app_that_the_overlay_no_longer_has_does_not_count() {
-    let mut apps = dev('a', None);
-    apps.push(("former", digest('f'), None));
-    let scene = Scene::new().running(&apps);
-    scene.run("deploy.sh", &["dev", &digest('b')]).ended(0);
-    assert_apps(&scene, &dev('b', Some('a')));
 }

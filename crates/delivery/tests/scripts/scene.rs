@@ -1,9 +1,14 @@
 //! A copy of what the scripts work on, scripted programs in front of the real ones, and what was called.
+//!
+//! The scripted kubectl does not show what a real server does: whether it accepts an object, a field or a
+//! jsonpath; what server-side apply merges; admission; how long anything takes. Its ConfigMaps have no
+//! limit, a write never half succeeds, and of a Lease it knows the resourceVersion and the holder only.
+//! Time is a counter that `sleep` advances.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -11,8 +16,9 @@ use tempfile::TempDir;
 pub const SECRET: &str = "correct-horse-battery-staple";
 
 /// The real programs that the scripts use; they find no others.
-const TOOLS: [&str; 23] = [
+const TOOLS: [&str; 28] = [
     "awk",
+    "base64",
     "bash",
     "cat",
     "cp",
@@ -23,16 +29,20 @@ const TOOLS: [&str; 23] = [
     "find",
     "git",
     "grep",
+    "gzip",
     "mkdir",
     "mktemp",
+    "mv",
     "rm",
     "sed",
     "sha256sum",
     "sort",
+    "stat",
     "tail",
     "tee",
     "touch",
     "tr",
+    "uname",
     "wc",
     "xargs",
 ];
@@ -123,34 +133,78 @@ impl Scene {
         fs::write(&file, lines.collect::<String>()).unwrap();
     }
 
-    /// Lets the SpinApps have run before the script does: name, digest, digest before.
-    pub fn running(self, apps: &[(&str, String, Option<String>)]) -> Self {
-        let lines = apps.iter().map(|(name, digest, before)| {
-            let before = before.as_deref().unwrap_or("-");
-            format!("{name} registry.example.com/roster/api@{digest} {before} -\n")
-        });
-        fs::write(self.path("spinapps"), lines.collect::<String>()).unwrap();
+    /// Deploys these digests to dev one after the other, and forgets the calls.
+    pub fn released(self, letters: &str) -> Self {
+        for letter in letters.chars() {
+            self.run("deploy.sh", &["dev", &digest(letter)]).ended(0);
+        }
+        let _ = fs::remove_file(self.path("calls"));
+        let _ = fs::remove_file(self.path("clock"));
         self
     }
 
-    /// Name, digest and digest before of each SpinApp now.
-    pub fn apps(&self) -> Vec<(String, String, Option<String>)> {
+    /// The letters of the digests that the SpinApps have now.
+    pub fn runs(&self) -> String {
+        let text = fs::read_to_string(self.path("spinapps")).unwrap_or_default();
+        let letter = |line: &str| line.split_once("@sha256:").unwrap().1.chars().next();
+        let mut letters: Vec<_> = text.lines().filter_map(letter).collect();
+        letters.dedup();
+        letters.into_iter().collect()
+    }
+
+    /// The names of the SpinApps, and the executor of each.
+    pub fn executors(&self) -> Vec<(String, String)> {
         let text = fs::read_to_string(self.path("spinapps")).unwrap_or_default();
         let app = |line: &str| {
             let words: Vec<_> = line.split(' ').collect();
-            let (_, digest) = words[1].split_once('@').unwrap();
-            let before = (words[2] != "-").then(|| words[2].to_owned());
-            (words[0].to_owned(), digest.to_owned(), before)
+            (words[0].to_owned(), words[3].to_owned())
         };
         text.lines().map(app).collect()
     }
 
+    /// The letters of the releases on record, oldest first.
+    pub fn recorded(&self) -> String {
+        let entries = fs::read_dir(self.path("configmaps")).unwrap();
+        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let letter = |file: &PathBuf| {
+            let text = fs::read_to_string(file).unwrap();
+            let digest = text.split_once("digest: \"sha256:")?.1.chars().next();
+            let name = file.file_name()?.to_str()?;
+            name.starts_with("release-0").then_some(digest?)
+        };
+        files.iter().filter_map(letter).collect()
+    }
+
+    /// Asserts that the Lease is released.
+    pub fn lease_is_free(&self) {
+        let text = fs::read_to_string(self.path("lease")).unwrap();
+        assert_eq!(text.trim().split(' ').count(), 1, "{text}");
+    }
+
+    /// Seconds that the scripts have slept.
+    pub fn slept(&self) -> u64 {
+        let text = fs::read_to_string(self.path("clock")).unwrap_or_default();
+        text.trim().parse().unwrap_or_default()
+    }
+
     /// Runs one of the scripts.
     pub fn run(&self, script: &str, arguments: &[&str]) -> Ran {
+        let child = self.start(script, arguments);
+        self.wait(child)
+    }
+
+    /// Runs one of the scripts while another one runs.
+    pub fn run_beside(&self, script: &str, arguments: &[&str]) -> Ran {
+        ran(self.start(script, arguments))
+    }
+
+    /// Starts one of the scripts.
+    pub fn start(&self, script: &str, arguments: &[&str]) -> Child {
         let kubectl = std::env::var("ROSTER_KUBECTL")
             .expect("ROSTER_KUBECTL has no kubectl: run `cargo xtask test`");
         let path = [self.path("programs"), self.path("tools")];
-        let output = Command::new(self.project().join("scripts").join(script))
+        Command::new(self.project().join("scripts").join(script))
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::join_paths(path).unwrap())
@@ -159,15 +213,19 @@ impl Scene {
             .env("SCENE", self.folder.path())
             .env("ROSTER_KUBECTL", kubectl)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
-            .output()
-            .unwrap();
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Waits for a script that was started.
+    pub fn wait(&self, child: Child) -> Ran {
+        let ran = ran(child);
         let left: Vec<_> = fs::read_dir(self.path("tmp")).unwrap().collect();
         assert!(left.is_empty(), "{left:?} is left behind");
-        Ran {
-            status: output.status.code().expect("no signal"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        ran
     }
 
     /// Every call of a scripted program, in order.
@@ -176,12 +234,14 @@ impl Scene {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The calls that change the cluster.
+    /// The calls that change the cluster, but for the Lease.
     pub fn writes(&self) -> Vec<String> {
         let writes = |call: &String| {
             ["apply", "delete", "create", "patch", "annotate", "replace"]
                 .iter()
                 .any(|verb| call.starts_with("kubectl ") && call.contains(&format!(" {verb} ")))
+                && !call.contains(" --filename - ")
+                && !call.contains("--dry-run=server")
         };
         self.calls().into_iter().filter(writes).collect()
     }
@@ -214,6 +274,15 @@ pub fn assert_order(calls: &[String], parts: &[&str]) {
             rest.any(|call| call.contains(part)),
             "{part} is missing, or out of order, in {calls:#?}"
         );
+    }
+}
+
+fn ran(child: Child) -> Ran {
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        status: output.status.code().expect("no signal"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
