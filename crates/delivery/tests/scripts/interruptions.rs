@@ -10,19 +10,21 @@ use super::scene::{Scene, digest};
 /// Minutes that the pipelines give a deployment.
 const LIMIT: u64 = 75;
 
+/// Waits until a scripted program is called so. A test that hangs is ended by its runner.
+fn wait_for_call(scene: &Scene, part: &str) {
+    while !scene.calls().iter().any(|call| call.contains(part)) {
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Starts a deploy that hangs at a call, and sends it a signal there.
 fn stopped(scene: &Scene, signal: &str, at: &str) -> Child {
     let child = scene.start("deploy.sh", &["dev", &digest('b')]);
-    for _ in 0..3000 {
-        if scene.calls().iter().any(|call| call.contains(at)) {
-            let id = child.id().to_string();
-            let status = Command::new("kill").args([signal, &id]).status().unwrap();
-            assert!(status.success());
-            return child;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{at} is never called");
+    wait_for_call(scene, at);
+    let id = child.id().to_string();
+    let status = Command::new("kill").args([signal, &id]).status().unwrap();
+    assert!(status.success());
+    child
 }
 
 #[test]
@@ -69,13 +71,7 @@ fn a_second_deploy_refuses_while_the_first_renews_its_lease() {
         .released("a")
         .with("HANGS_AT", "get job migrate-");
     let first = scene.start("deploy.sh", &["dev", &digest('b')]);
-    while !scene
-        .calls()
-        .iter()
-        .any(|call| call.contains("get job migrate-"))
-    {
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_for_call(&scene, "get job migrate-");
     let held = fs::read_to_string(scene.path("lease")).unwrap();
     // As the first one would by its clock, before each look of the second.
     let second = scene.with("LEASE_IS_RENEWED", "yes");
