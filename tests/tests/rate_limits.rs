@@ -12,6 +12,7 @@ use blackbox::client::{ME, USERS};
 use blackbox::stack::{DEFAULT_LIMITS, Stack, eventually};
 use blackbox::{Client, Person, Reply};
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 
 const LIMIT: usize = 100;
@@ -96,6 +97,37 @@ async fn each_user_has_a_limit_and_hears_of_it_in_every_answer() {
     is_limited(&patch);
     let user = stack.client.user(&ada.id).await.expect(200).json();
     assert_eq!(user["version"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_an_ended_session_uses_up_nothing_of_its_user() {
+    let stack = stack().await;
+    let ada = Person::create(&stack.client).await;
+    let other_session = ada.sign_in().await;
+    let out = ada.client.request(Method::POST, "/api/v1/auth/logout");
+    ada.client.send(out).await.expect(204);
+    let before = rate(&other_session.client.get(ME).await.expect(200)).0;
+    use_up(&ada.client, ME).await;
+    let after = rate(&other_session.client.get(ME).await.expect(200)).0;
+    assert!(after + 1 >= before, "{before} were left, then {after}");
+
+    // Nor when Redis has forgotten that the session has ended: Postgres says so again.
+    let session = blackbox::person::session_id(&ada.client);
+    stack.flush_redis().await;
+    ada.client.get(ME).await.problem(401, "unauthenticated");
+    eventually(Duration::from_secs(5), "the ended session", async || {
+        let mut redis = stack.redis_connection().await;
+        let key = format!("roster:session:{session}");
+        let entry: Option<String> = redis::cmd("GET")
+            .arg(key)
+            .query_async(&mut redis)
+            .await
+            .unwrap();
+        entry.as_deref() == Some("-")
+    })
+    .await;
+    use_up(&ada.client, ME).await;
+    other_session.client.get(ME).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

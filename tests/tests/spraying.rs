@@ -12,6 +12,7 @@ use blackbox::client::LOGIN;
 use blackbox::guesses::{PER_ADDRESS, WRONG, patient_guess, refused, stack, statuses};
 use blackbox::{PASSWORD, Person, unique};
 use reqwest::Method;
+use reqwest::header::HeaderValue;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,6 +55,31 @@ async fn only_what_the_trusted_proxy_added_is_the_address() {
     refused(&nobody, "10.0.0.9, 203.0.113.5", &email(), WRONG).await;
     refused(&nobody, "203.0.113.5", &email(), WRONG).await;
     let free = patient_guess(&nobody, "203.0.113.5, 203.0.113.6", &email(), WRONG).await;
+    free.problem(401, "invalid_credentials");
+
+    // What is not ASCII, sent before what the proxy adds, moves nobody.
+    let request = nobody.request(Method::POST, LOGIN).header(
+        "x-forwarded-for",
+        HeaderValue::from_bytes("\u{e9}, 203.0.113.5".as_bytes()).unwrap(),
+    );
+    let request = request.json(&json!({ "email": email(), "password": WRONG }));
+    nobody.send(request).await.problem(429, "too_many_attempts");
+
+    // An IPv6 client has a whole /64, in every form of its addresses.
+    for address in [
+        "2001:db8:1:1::1",
+        "[2001:db8:1:1::2]",
+        "[2001:db8:1:1::3]:40000",
+        "2001:db8:1:1:ffff:ffff:ffff:ffff",
+    ] {
+        let reply = patient_guess(&nobody, address, &email(), WRONG).await;
+        reply.problem(401, "invalid_credentials");
+    }
+    for n in 5..9 {
+        let address = format!("2001:db8:1:1::{n}");
+        refused(&nobody, &address, &email(), WRONG).await;
+    }
+    let free = patient_guess(&nobody, "2001:db8:1:2::1", &email(), WRONG).await;
     free.problem(401, "invalid_credentials");
 
     // Without a proxy the header is anybody's word, and the connection counts.

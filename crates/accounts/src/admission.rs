@@ -17,22 +17,25 @@ use crate::metrics::{self, Event};
 use crate::session::SessionId;
 use crate::{Error, User, UserId};
 
-/// KEYS: session, caller, another user, rate; ARGV: limit, window in milliseconds, both of the rate
-/// (limit 0: none). The rate is GCRA: `tat` is when the bucket is full again, and a request is one
-/// interval. Gives the three entries, then allowed, remaining, and two times in milliseconds: until
-/// the limit is whole again, and until the next request is allowed.
+/// KEYS: session, caller, another user, rate of the caller, rate of the address; ARGV: limit, window in
+/// milliseconds, both of the rate (limit 0: none), and the session's entry once it has ended. A token of
+/// an ended session counts against its address: it must not use up what its user has left. The rate is
+/// GCRA: `tat` is when the bucket is full again, and a request is one interval. Gives the three entries,
+/// then allowed, remaining, and two times in milliseconds: until the limit is whole again, and until
+/// the next request is allowed.
 const ASK: &str = "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3]) \
     local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) \
+    local rate = found[1] == ARGV[3] and KEYS[5] or KEYS[4] \
     local allowed, remaining, reset, retry = 1, limit, 0, 0 \
     if limit > 0 then \
       local t = redis.call('TIME') \
       local now = t[1] * 1000 + t[2] / 1000 \
-      local tat = math.max(tonumber(redis.call('GET', KEYS[4]) or now), now) \
+      local tat = math.max(tonumber(redis.call('GET', rate) or now), now) \
       local later = tat + window / limit \
       if later - now > window then \
         allowed, remaining, reset, retry = 0, 0, tat - now, later - now - window \
       else \
-        redis.call('SET', KEYS[4], string.format('%.3f', later), 'PX', math.ceil(later - now)) \
+        redis.call('SET', rate, string.format('%.3f', later), 'PX', math.ceil(later - now)) \
         remaining, reset = math.floor((window - later + now) * limit / window), later - now \
       end \
     end \
@@ -66,8 +69,17 @@ pub struct Question {
     pub caller: Option<(UserId, SessionId)>,
     /// Another user whom the request is about, read on the way.
     pub about: Option<UserId>,
-    /// What the request counts against; `None` is not limited.
-    pub rate_key: Option<String>,
+    /// The buckets that the request may count against; `None` is not limited.
+    pub rate: Option<RateKeys>,
+}
+
+/// The buckets of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateKeys {
+    /// Of the caller, unless their session is known to have ended; without a caller of the address.
+    pub caller: String,
+    /// Of the client's address.
+    pub address: String,
 }
 
 /// The answer. Redis may have said all of it.
@@ -120,7 +132,7 @@ impl Admission {
         let found = self.find(question).await;
         let answered = found.is_some();
         let found = found.unwrap_or_default();
-        let limited = question.rate_key.is_some() && self.limit.is_some();
+        let limited = question.rate.is_some() && self.limit.is_some();
         let mut admitted = Admitted {
             caller: None,
             about: None,
@@ -148,29 +160,29 @@ impl Admission {
     }
 
     async fn find(&self, question: &Question) -> Option<Found> {
-        if question.caller.is_none() && question.rate_key.is_none() {
+        if question.caller.is_none() && question.rate.is_none() {
             return Some(Found::default());
         }
-        let limit = self.limit.filter(|_| question.rate_key.is_some());
+        let limit = self.limit.filter(|_| question.rate.is_some());
         let (caller, session) = question.caller.unzip();
         let or_nothing = |key: Option<String>| Arg::from(key.unwrap_or_else(|| NOTHING.into()));
-        let rate_key = question
-            .rate_key
-            .as_ref()
-            .map(|key| format!("roster:rate:{key}"));
+        let rate = question.rate.as_ref();
+        let rate_key = |key: &String| format!("roster:rate:{key}");
         let args = vec![
             Arg::from(ASK),
-            Arg::from("4"),
+            Arg::from("5"),
             or_nothing(session.map(cache::session_key)),
             or_nothing(caller.map(cache::user_key)),
             or_nothing(question.about.map(cache::user_key)),
-            or_nothing(rate_key),
+            or_nothing(rate.map(|keys| rate_key(&keys.caller))),
+            or_nothing(rate.map(|keys| rate_key(&keys.address))),
             Arg::from(limit.map_or(0, |limit| limit.requests).to_string()),
             Arg::from(
                 limit
                     .map_or(0, |limit| limit.window.as_millis())
                     .to_string(),
             ),
+            Arg::from(cache::ENDED),
         ];
         let replies = self.cache.ask("EVAL", args).await.ok()?;
         let mut replies = replies.into_iter();
@@ -205,8 +217,10 @@ impl Admission {
         }
         metrics::count(Event::CacheMiss);
         let user = store::find(&*self.database, id, session).await?;
-        if let Some(user) = &user {
-            self.cache.keep(user, Some(session));
+        match &user {
+            Some(user) => self.cache.keep(user, Some(session)),
+            // A session that has ended stays so: its next request counts against its address.
+            None => self.cache.keep_ended(session),
         }
         Ok(user.filter(|user| user.is_active))
     }

@@ -22,7 +22,7 @@ use crate::{User, UserId};
 const TOMBSTONE: i64 = (1 << 53) - 1;
 
 /// The entry of a session that was ended.
-const ENDED: &str = "-";
+pub(crate) const ENDED: &str = "-";
 
 /// How much longer a tombstone lives than an entry: a reader that asked Postgres before the change
 /// may write its answer this much later.
@@ -93,6 +93,15 @@ impl Cache {
         }));
     }
 
+    /// Keeps, after the response, that Postgres has no such session. Losing this costs only speed.
+    pub(crate) fn keep_ended(&self, session: SessionId) {
+        let args = self.ended(session);
+        let redis = self.redis.clone();
+        self.deferred.spawn(Box::pin(async move {
+            let _ = redis.execute("SET", args).await;
+        }));
+    }
+
     /// Tells Redis of a change.
     pub(crate) async fn replace(&self, user: &User) {
         if let Some(args) = self.entry(user, None) {
@@ -109,11 +118,14 @@ impl Cache {
 
     /// Tells Redis that the session has ended.
     pub(crate) async fn end(&self, session: SessionId) {
+        self.insist("SET", self.ended(session)).await;
+    }
+
+    fn ended(&self, session: SessionId) -> Vec<Arg> {
         let ttl = millis(self.ttl + TOMBSTONE_MARGIN);
-        let args = [session_key(session).as_str(), ENDED, "PX", &ttl.to_string()]
+        [session_key(session).as_str(), ENDED, "PX", &ttl.to_string()]
             .map(Arg::from)
-            .to_vec();
-        self.insist("SET", args).await;
+            .to_vec()
     }
 
     /// Attempts within [`TELL_WITHIN`]; when they fail, more in the background for as long as an

@@ -11,12 +11,10 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 use spin_pg_bindings::postgres::Database;
 
 use crate::audit::Actor;
+use crate::client_address::ClientAddress;
 use crate::email::Email;
 use crate::hashing::Hasher;
 use crate::metrics::{self, Event};
@@ -41,21 +39,6 @@ pub enum Whose<'a> {
     Account(&'a Email),
     /// A user who is signed in.
     User(UserId),
-}
-
-/// The client's address, as the host or a trusted proxy tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientAddress(pub String);
-
-impl ClientAddress {
-    fn key(&self) -> Vec<u8> {
-        Sha256::digest(format!("address {}", self.0)).to_vec()
-    }
-
-    /// A name for it in what is stored, which holds no addresses.
-    pub fn fingerprint(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.key())
-    }
 }
 
 /// A guess that was counted.

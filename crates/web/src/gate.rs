@@ -8,7 +8,7 @@ mod limits;
 
 use std::sync::Arc;
 
-use accounts::admission::{Admitted, Question};
+use accounts::admission::{Admitted, Question, RateKeys};
 use accounts::keys::FingerprintKey;
 use accounts::{Actor, Admission, ClientAddress, Role, SessionId, User, UserId};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
@@ -17,8 +17,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use axum::{RequestExt, Router};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 
 use crate::Problem;
@@ -28,9 +26,6 @@ use crate::tokens::Verifier;
 use bearer::Bearer;
 pub use limits::ProxyHops;
 pub(crate) use limits::rate_limited;
-
-/// Bytes of an address's fingerprint that the audit trail shows: 128 bits.
-const CLIENT_BYTES: usize = 16;
 
 /// What the gate asks.
 #[derive(Clone)]
@@ -44,8 +39,8 @@ struct Inner {
 }
 
 impl Gate {
-    /// `hops` is how many trusted proxies stand before the host; `addresses` fingerprints clients for
-    /// the audit trail.
+    /// `hops` is how many trusted proxies stand before the host; `addresses` fingerprints clients
+    /// for limits and the audit trail.
     pub fn new(
         tokens: Verifier,
         admission: Admission,
@@ -152,18 +147,18 @@ async fn enforce(
     }
 }
 
-impl Gate {
-    fn anonymous(&self, address: &ClientAddress, request: &Request) -> Actor {
-        let context = request.extensions().get::<RequestContext>();
-        let request_id = context.map(|context| context.request_id.as_str());
-        let mut client = self.0.addresses.fingerprint(&[address.0.as_bytes()]);
-        client.truncate(CLIENT_BYTES);
-        Actor::anonymous(request_id.unwrap_or_default()).from_client(URL_SAFE_NO_PAD.encode(client))
-    }
+/// The actor of a request from `address`, before anybody is known.
+fn anonymous(address: &ClientAddress, request: &Request) -> Actor {
+    let context = request.extensions().get::<RequestContext>();
+    let request_id = context.map(|context| context.request_id.as_str());
+    Actor::anonymous(request_id.unwrap_or_default()).from_client(address.fingerprint())
+}
 
+impl Gate {
     async fn admit(&self, endpoint: Endpoint, mut request: Request, next: Next) -> Response {
-        let address = self.0.hops.client_address(request.headers());
-        let actor = self.anonymous(&address, &request);
+        let network = self.0.hops.client_network(request.headers());
+        let address = ClientAddress::new(&self.0.addresses, network);
+        let actor = anonymous(&address, &request);
         request.extensions_mut().insert(Anonymous(actor));
         let token = match endpoint.access() {
             Access::Anyone => Bearer::Absent,
@@ -176,9 +171,13 @@ impl Gate {
             about: about.filter(|about| {
                 endpoint == Endpoint::GetUser && claims.is_some_and(|claims| claims.user != *about)
             }),
-            rate_key: (endpoint.limit() == Limit::General).then(|| match claims {
-                Some(claims) => format!("user:{}", claims.user),
-                None => format!("address:{}", address.0),
+            rate: (endpoint.limit() == Limit::General).then(|| {
+                let address = format!("address:{}", address.fingerprint());
+                let user = claims.map(|claims| format!("user:{}", claims.user));
+                RateKeys {
+                    caller: user.unwrap_or_else(|| address.clone()),
+                    address,
+                }
             }),
         };
         let mut admitted = match self.0.admission.ask(&question).await {

@@ -51,8 +51,8 @@ pub struct KnowsCaller(pub Option<User>);
 #[async_trait]
 impl Redis for KnowsCaller {
     async fn execute(&self, _: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
-        // Only the gate's question has four keys.
-        if args.get(1) != Some(&Arg::from("4")) {
+        // Only the gate's question has five keys.
+        if args.get(1) != Some(&Arg::from("5")) {
             return Ok(vec![Reply::Int(1)]);
         }
         let entries = self.0.as_ref().map(|user| {

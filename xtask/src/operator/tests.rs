@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use accounts::client_address::Network;
 use accounts::credentials::AttemptLimits;
 use accounts::email::Email;
+use accounts::keys::Purpose;
 use accounts::password::Guess;
-use accounts::{Actor, ClientAddress, Credentials, Error, NewUser, Role, Sessions};
+use accounts::{Actor, ClientAddress, Credentials, Error, NewUser, Role, RootKey, Sessions};
 
 use super::*;
 use crate::first_admin::FirstAdmin;
@@ -44,7 +46,10 @@ async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<Use
         Email::parse(email).unwrap(),
         Guess::parse(password.into()).unwrap(),
     );
-    let address = ClientAddress("127.0.0.1".into());
+    let address = ClientAddress::new(
+        &RootKey::new(&[7; 32]).fingerprint_key(Purpose::Address),
+        Network::Unknown,
+    );
     let signed_in = sessions
         .sign_in(&email, &guess, &address, &Actor::anonymous("test"))
         .await?;

@@ -1,8 +1,8 @@
 //! Guesses: counted before they are evaluated, and slots for hashing.
 
-use accounts::{ClientAddress, Error, UserId};
+use accounts::{Error, UserId};
 
-use crate::world::{PASSWORD, World, actor, guess};
+use crate::world::{PASSWORD, World, actor, client, guess};
 
 fn throttled<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::TooManyAttempts(seconds)) if (1..=30).contains(seconds))
@@ -12,9 +12,11 @@ fn throttled<T>(result: &Result<T, Error>) -> bool {
 async fn guesses_at_once_are_evaluated_up_to_the_limit() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
-    for email in ["ada@b.example", "nobody@b.example"] {
-        let address = format!("from {email}");
-        let all = (0..9).map(|_| world.sign_in_from(&address, email, "wrong"));
+    for (address, email) in [
+        ("192.0.2.1", "ada@b.example"),
+        ("192.0.2.2", "nobody@b.example"),
+    ] {
+        let all = (0..9).map(|_| world.sign_in_from(address, email, "wrong"));
         let results = futures::future::join_all(all).await;
         let wrong = |r: &&Result<_, Error>| matches!(r, Err(Error::WrongPassword));
         assert_eq!(results.iter().filter(wrong).count(), 3, "{email}");
@@ -104,7 +106,7 @@ async fn a_slot_of_a_dead_holder_ends_by_itself() {
     let taken = "INSERT INTO hash_leases VALUES ('test', 1, gen_random_uuid(), now() + interval '1 hour'), \
                  ('test', 2, gen_random_uuid(), now() + interval '1 hour')";
     world.execute(taken).await;
-    let (nobody, x, address) = (UserId::generate(), guess("x"), ClientAddress("a".into()));
+    let (nobody, x, address) = (UserId::generate(), guess("x"), client("192.0.2.9"));
     let busy = world
         .passwords
         .confirm(nobody, &x, "password", &address, actor());

@@ -6,7 +6,7 @@ use accounts::{ClientAddress, Error, UserId, UserPatch};
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use crate::world::{PASSWORD, World, actor, guess};
+use crate::world::{PASSWORD, World, actor, client, guess};
 
 const NEW: &str = "another good phrase";
 
@@ -15,7 +15,7 @@ fn new() -> Password {
 }
 
 fn here() -> ClientAddress {
-    ClientAddress("192.0.2.1".into())
+    client("192.0.2.1")
 }
 
 #[tokio::test]

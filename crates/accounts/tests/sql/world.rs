@@ -8,12 +8,14 @@ use std::time::Duration;
 use accounts::admission::{Admission, Question};
 use accounts::audit::{ListParameters, ListQuery};
 use accounts::breached::BreachedPasswords;
+use accounts::client_address::Network;
 use accounts::credentials::AttemptLimits;
+use accounts::keys::Purpose;
 use accounts::password::Guess;
 use accounts::sessions::SignedIn;
 use accounts::{
     Actor, Audit, Bootstrap, Cache, ClientAddress, Credentials, Deferred, Error, Hasher,
-    NewPasswords, NewUser, Passwords, Sessions, User, Users,
+    NewPasswords, NewUser, Passwords, RootKey, Sessions, User, Users,
 };
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, NativePostgres};
@@ -112,7 +114,7 @@ impl World {
         password: &str,
     ) -> Result<SignedIn, Error> {
         let email = accounts::email::Email::parse(email).unwrap();
-        let address = ClientAddress(address.to_owned());
+        let address = client(address);
         loop {
             let signed_in = self
                 .sessions
@@ -161,6 +163,12 @@ impl World {
 pub fn actor() -> &'static Actor {
     static ACTOR: LazyLock<Actor> = LazyLock::new(|| Actor::anonymous("r0").from_client("c0"));
     &ACTOR
+}
+
+/// The client at an address.
+pub fn client(address: &str) -> ClientAddress {
+    let key = RootKey::new(&[7; 32]).fingerprint_key(Purpose::Address);
+    ClientAddress::new(&key, Network::parse(address.as_bytes()))
 }
 
 pub fn guess(text: &str) -> Guess {

@@ -1,7 +1,7 @@
 //! The general rate limit: whom a request counts against, and what the answer says of it.
 
-use accounts::ClientAddress;
 use accounts::admission::{Admitted, Rate, RateLimit};
+use accounts::client_address::Network;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -17,41 +17,25 @@ const CLIENT_ADDRESS: &str = "spin-client-addr";
 pub struct ProxyHops(pub usize);
 
 impl ProxyHops {
-    /// The client's address: of the connection, or, behind proxies, what the outermost trusted one
-    /// saw. Each proxy appends to X-Forwarded-For, so that one stands as many places from the end
-    /// as there are trusted proxies; what stands before it anyone can make up.
-    pub(super) fn client_address(self, headers: &HeaderMap) -> ClientAddress {
-        let text = match self.0 {
-            0 => headers.get_all(CLIENT_ADDRESS).iter().next_back(),
-            hops => {
-                let lines = headers.get_all("x-forwarded-for").iter();
-                let all: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
-                let all = all.join(",");
-                let address = all.rsplit(',').nth(hops - 1).map(str::trim);
-                return ClientAddress(bounded(without_port(address.unwrap_or("unknown"))));
+    /// The client's network: of the connection, or, behind proxies, of the address that the outermost
+    /// trusted one saw. Each proxy appends to X-Forwarded-For, so that one stands as many places from
+    /// the end as there are trusted proxies; anyone can send what stands before it, in any bytes.
+    pub(super) fn client_network(self, headers: &HeaderMap) -> Network {
+        let address = match self.0.checked_sub(1) {
+            None => {
+                let lines = headers.get_all(CLIENT_ADDRESS).iter();
+                lines.map(HeaderValue::as_bytes).next_back()
+            }
+            Some(trusted) => {
+                let lines = headers.get_all("x-forwarded-for").iter().rev();
+                lines
+                    .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','))
+                    .filter(|member| !member.trim_ascii().is_empty())
+                    .nth(trusted)
             }
         };
-        let text = text.and_then(|value| value.to_str().ok());
-        ClientAddress(bounded(without_port(text.unwrap_or("unknown"))))
+        address.map_or(Network::Unknown, Network::parse)
     }
-}
-
-/// `1.2.3.4:56` and `[::1]:56` without the port, anything else as it is.
-fn without_port(address: &str) -> &str {
-    if let Ok(socket) = address.parse::<std::net::SocketAddr>() {
-        let end = address.rfind(':').unwrap_or(address.len());
-        let host = address.get(..end).unwrap_or(address);
-        return match socket {
-            std::net::SocketAddr::V4(_) => host,
-            std::net::SocketAddr::V6(_) => host.trim_matches(['[', ']']),
-        };
-    }
-    address
-}
-
-/// A key of bounded length, whatever was sent.
-fn bounded(address: &str) -> String {
-    address.chars().take(64).collect()
 }
 
 /// The headers of a limited answer (draft-ietf-httpapi-ratelimit-headers).
@@ -108,36 +92,48 @@ pub(crate) fn rate_limited(retry_after_seconds: u64) -> Problem {
 mod tests {
     use super::*;
 
-    fn address(hops: usize, headers: &[(&'static str, &str)]) -> String {
+    fn network(hops: usize, headers: &[(&'static str, &[u8])]) -> Network {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(*name, HeaderValue::from_str(value).unwrap());
+            map.append(*name, HeaderValue::from_bytes(value).unwrap());
         }
-        ProxyHops(hops).client_address(&map).0
+        ProxyHops(hops).client_network(&map)
+    }
+
+    fn of(text: &str) -> Network {
+        Network::parse(text.as_bytes())
     }
 
     #[test]
-    fn the_hosts_word_comes_last() {
-        let forged = ("spin-client-addr", "6.6.6.6:1");
-        let real = ("spin-client-addr", "192.0.2.7:40000");
-        assert_eq!(address(0, &[forged, real]), "192.0.2.7");
-        assert_eq!(
-            address(0, &[("spin-client-addr", "[2001:db8::1]:80")]),
-            "2001:db8::1"
-        );
-        assert_eq!(
-            address(0, &[("x-forwarded-for", "6.6.6.6"), real]),
-            "192.0.2.7"
-        );
-        assert_eq!(address(0, &[]), "unknown");
+    fn the_connection_counts_without_proxies() {
+        let forged = ("spin-client-addr", b"6.6.6.6:1".as_slice());
+        let real = ("spin-client-addr", b"192.0.2.7:40000".as_slice());
+        assert_eq!(network(0, &[forged, real]), of("192.0.2.7"));
+        let sent = ("x-forwarded-for", b"6.6.6.6".as_slice());
+        assert_eq!(network(0, &[sent, real]), of("192.0.2.7"));
+        assert_eq!(network(0, &[]), Network::Unknown);
     }
 
     #[test]
     fn behind_proxies_the_outermost_trusted_one_decides() {
-        let sent = ("x-forwarded-for", "6.6.6.6, 198.51.100.1");
-        let added = ("x-forwarded-for", "10.0.0.1");
-        assert_eq!(address(1, &[sent, added]), "10.0.0.1");
-        assert_eq!(address(2, &[sent, added]), "198.51.100.1");
-        assert_eq!(address(9, &[sent, added]), "unknown");
+        let sent = ("x-forwarded-for", b"6.6.6.6, 198.51.100.1".as_slice());
+        let added = ("x-forwarded-for", b"10.0.0.1".as_slice());
+        assert_eq!(network(1, &[sent, added]), of("10.0.0.1"));
+        assert_eq!(network(2, &[sent, added]), of("198.51.100.1"));
+        assert_eq!(network(9, &[sent, added]), Network::Unknown);
+    }
+
+    #[test]
+    fn what_a_client_sends_before_does_not_move_it() {
+        for sent in [
+            b"\xc3\xa9, 198.51.100.1".as_slice(),
+            b"\xff,198.51.100.1",
+            b", , 198.51.100.1",
+            b"\"a, b\", 198.51.100.1 ",
+            b"198.51.100.1,",
+        ] {
+            let header = ("x-forwarded-for", sent);
+            assert_eq!(network(1, &[header]), of("198.51.100.1"), "{sent:?}");
+        }
     }
 }
