@@ -120,7 +120,7 @@ async fn without_a_first_admin_there_is_nobody() {
 }
 
 /// Configurations that no app may serve with, by the variable that the message must name.
-const WRONG: [(&str, &str); 24] = [
+const WRONG: [(&str, &str); 27] = [
     ("jwt_secret", ""),
     ("jwt_secret", "short"),
     ("jwt_secret", "1234567890123456789012345678901"),
@@ -137,6 +137,9 @@ const WRONG: [(&str, &str); 24] = [
     ("bootstrap_admin_password", "short12"),
     ("bootstrap_admin_password", "password1"),
     ("bootstrap_admin_password", "qwertyuiop"),
+    ("bootstrap_admin_password", "elevenchars"),
+    ("bootstrap_admin_password", "replace-me"),
+    ("bootstrap_admin_password", "please-replace-me"),
     ("bootstrap_admin_email", "nonsense"),
     ("hash_slots", "0"),
     ("hash_slots", "many"),

@@ -1,8 +1,8 @@
 //! The first admin, as `cargo xtask up` makes it.
 
 use accounts::Error;
+use accounts::bootstrap::parse_password;
 use accounts::email::Email;
-use accounts::password::Password;
 use anyhow::{Result, anyhow, bail};
 use devservices::random_password;
 
@@ -44,7 +44,7 @@ impl FirstAdmin {
         let email = Email::parse(email.as_deref().unwrap_or(EMAIL))
             .map_err(|problem| refused("BOOTSTRAP_ADMIN_EMAIL", problem))?;
         if let Some(password) = &password {
-            Password::parse(password.clone())
+            parse_password(&email, password)
                 .map_err(|problem| refused("BOOTSTRAP_ADMIN_PASSWORD", problem))?;
         }
         Ok(Self { email, password })
@@ -97,7 +97,12 @@ mod tests {
 
     #[test]
     fn an_unacceptable_password_is_refused_by_its_name() {
-        for (password, problem) in [("short", "8 characters"), ("password1", "most common")] {
+        for (password, problem) in [
+            ("short", "8 characters"),
+            ("password1", "most common"),
+            ("elevenchars", "12 characters"),
+            ("replace-me-soon", "placeholder"),
+        ] {
             let refused = take(password).err().unwrap();
             assert!(
                 refused.starts_with("BOOTSTRAP_ADMIN_PASSWORD "),

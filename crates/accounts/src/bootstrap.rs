@@ -6,10 +6,13 @@ use crate::audit::Actor;
 use crate::email::Email;
 use crate::hashing::Hasher;
 use crate::password::{Guess, Password};
+use crate::placeholder::is_placeholder;
 use crate::{Error, UserId};
 
 /// The full name that the first admin starts with.
 const FULL_NAME: &str = "Administrator";
+/// Shorter passwords are refused: nobody remembers this one, and it opens everything.
+const MIN_CHARACTERS: usize = 12;
 
 /// Who the first admin is.
 pub struct Bootstrap {
@@ -36,13 +39,35 @@ const CREATE: &str = "WITH first AS (
 const IS_DUE: &str = "SELECT true AS due WHERE NOT EXISTS (SELECT FROM bootstrap) \
      AND NOT EXISTS (SELECT FROM users WHERE role = 'admin')";
 
+/// The configured password of the first admin: 12 characters or more, no placeholder of an example,
+/// and without the admin's own email.
+///
+/// # Errors
+/// Why the password cannot be an admin's.
+pub fn parse_password(email: &Email, text: &str) -> Result<Password, &'static str> {
+    let password = Password::parse(text.to_owned())?;
+    if text.chars().count() < MIN_CHARACTERS {
+        return Err("must have at least 12 characters");
+    }
+    if is_placeholder(text) {
+        return Err("is the placeholder of an example; choose another");
+    }
+    let name = email.as_str().split('@').next().unwrap_or_default();
+    let lower = text.to_ascii_lowercase();
+    if lower.contains(email.as_str()) || lower == name {
+        return Err("must not be the email");
+    }
+    Ok(password)
+}
+
 impl Bootstrap {
     /// # Errors
     /// Why the password cannot be an admin's.
     pub fn new(email: Email, password: &str, hasher: Hasher) -> Result<Self, &'static str> {
+        let password = parse_password(&email, password)?;
         Ok(Self {
             email,
-            password: Password::parse(password.to_owned())?,
+            password,
             hasher,
         })
     }
@@ -96,6 +121,31 @@ impl Bootstrap {
             // Somebody without a role has this email: the operator must choose.
             Err(Error::EmailTaken) => Ok(false),
             other => other.map(|_| true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_that_others_know_are_refused() {
+        let email = Email::parse("first.administrator@corp.example").unwrap();
+        for text in [
+            "short",
+            "elevenchars",
+            "replace-me",
+            "please Replace me",
+            "change-me-now-1",
+            "First.Administrator",
+            "first.administrator@corp.example",
+            "first.administrator@corp.example!",
+        ] {
+            assert!(parse_password(&email, text).is_err(), "{text}");
+        }
+        for text in ["correct horse", "orchid gravel 41 lantern"] {
+            assert!(parse_password(&email, text).is_ok(), "{text}");
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod page;
 pub mod password;
 pub mod passwords;
+pub mod placeholder;
 pub mod session;
 pub mod sessions;
 pub mod user;

@@ -2,22 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use accounts::placeholder::is_placeholder;
+
 use super::{ConfigError, Variables};
 
 const MIN_BYTES: usize = 32;
 const MIN_DISTINCT: usize = 8;
-
-/// Parts of secrets that documents and templates show. Each is long enough that a random secret
-/// contains it less than once in a million.
-const PLACEHOLDERS: [&str; 7] = [
-    "change",
-    "example",
-    "insecure",
-    "placeholder",
-    "replace",
-    "your-",
-    "your_",
-];
 
 /// Secrets that look random and are printed in tutorials and standards: those of FastAPI's
 /// security tutorial, of RFC 7515 (appendix A.1) and of RFC 7520 (section 3.5), of a JWT debugger and
@@ -48,10 +38,9 @@ impl Variables {
 }
 
 fn is_guessable(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
     let distinct = value.bytes().collect::<BTreeSet<_>>().len();
     distinct < MIN_DISTINCT
-        || PLACEHOLDERS.iter().any(|word| lower.contains(word))
+        || is_placeholder(value)
         || PUBLISHED.contains(&value)
         || repeats(value.as_bytes())
         || counts(value.as_bytes())

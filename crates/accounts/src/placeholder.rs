@@ -1,0 +1,19 @@
+//! Values that stand in examples for a secret that nobody has chosen yet.
+
+/// Parts of such values. Each is long enough that a random secret contains it less than once in a
+/// million.
+const PARTS: [&str; 7] = [
+    "change",
+    "example",
+    "insecure",
+    "placeholder",
+    "replace",
+    "your-",
+    "your_",
+];
+
+/// True for text that contains such a part, in any case.
+pub fn is_placeholder(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    PARTS.iter().any(|part| lower.contains(part))
+}
