@@ -99,6 +99,31 @@ async fn an_empty_patch_answers_the_current_state() {
 }
 
 #[tokio::test]
+async fn a_patch_that_changes_nothing_keeps_version_and_etag() {
+    let client = Client::from_env().await;
+    let user = client.created(&new_user()).await;
+    let same = json!({
+        "email": user["email"], "full_name": user["full_name"],
+        "role": user["role"], "is_active": user["is_active"],
+    });
+    let reply = client.patch(id(&user), &same).await.expect(200);
+    assert_eq!(reply.json(), user);
+    assert_eq!(reply.etag(), "\"v1\"");
+    client
+        .patch_if(id(&user), &same, "\"v1\"")
+        .await
+        .expect(200);
+    client
+        .patch_if(id(&user), &same, "\"v2\"")
+        .await
+        .problem(412, "precondition_failed");
+    assert_eq!(client.user(id(&user)).await.etag(), "\"v1\"");
+    let trail = format!("/api/v1/audit?target_id={}", id(&user));
+    let events = client.get(&trail).await.expect(200).json();
+    assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
+}
+
+#[tokio::test]
 async fn patch_refuses_null_and_bad_values_and_changes_nothing() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;

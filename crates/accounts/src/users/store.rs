@@ -82,20 +82,25 @@ pub(super) async fn insert(database: &dyn Database, insert: &Insert<'_>) -> Resu
     created.ok_or_else(|| Error::Internal("INSERT returned no user".into()))
 }
 
-/// The comparison with the expected versions is the UPDATE's own, so that of two changes based on
-/// one version only one happens. A user that was there when the statement began but was not
-/// updated is stale; without expectations it was deleted meanwhile. Deactivation ends the sessions,
-/// so that none is revived with the user.
+/// Locks the row before it is compared with the expected versions and with the patch, so that each
+/// of several changes at once starts from what the one before it committed, and the audit rows name
+/// what this change did. The conditions read the locked row only: the statement's own snapshot may
+/// be older. What would change nothing is not written. Deactivation ends the sessions, so that none
+/// is revived with the user.
 const UPDATE: &str = concat!(
     "WITH before AS MATERIALIZED (
-        SELECT email, full_name, role, is_active FROM users WHERE id = $1
+        SELECT * FROM users WHERE id = $1 FOR UPDATE
+     ), expected AS MATERIALIZED (
+        SELECT * FROM before WHERE $6::bigint[] IS NULL OR version = ANY ($6)
      ), changed AS (
-        UPDATE users SET email = coalesce($2, email), full_name = coalesce($3, full_name),
-            role = coalesce($4, role), is_active = coalesce($5, is_active),
-            session_epoch = session_epoch + CASE WHEN is_active AND NOT coalesce($5, true) THEN 1 ELSE 0 END,
-            version = version + 1, updated_at = greatest(now(), updated_at)
-        WHERE id = $1 AND ($6::bigint[] IS NULL OR version = ANY ($6))
-        RETURNING *
+        UPDATE users SET email = coalesce($2, b.email), full_name = coalesce($3, b.full_name),
+            role = coalesce($4, b.role), is_active = coalesce($5, b.is_active),
+            session_epoch = b.session_epoch + CASE WHEN b.is_active AND NOT coalesce($5, true) THEN 1 ELSE 0 END,
+            version = b.version + 1, updated_at = greatest(now(), b.updated_at)
+        FROM expected AS b
+        WHERE users.id = b.id AND (b.email <> coalesce($2, b.email) OR b.full_name <> coalesce($3, b.full_name)
+            OR b.role <> coalesce($4, b.role) OR b.is_active <> coalesce($5, b.is_active))
+        RETURNING users.*
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT event.action, $7::uuid, $1, $8, $9
@@ -106,11 +111,14 @@ const UPDATE: &str = concat!(
             ('user_activated', c.is_active AND NOT b.is_active),
             ('user_deactivated', b.is_active AND NOT c.is_active)) AS event (action, happened)
         WHERE event.happened
+     ), result AS (
+        SELECT * FROM changed
+        UNION ALL SELECT * FROM expected WHERE NOT EXISTS (SELECT FROM changed)
      )
      SELECT found, ",
     columns!(),
     " FROM (SELECT EXISTS (SELECT FROM before) AS found) AS was
-      LEFT JOIN changed ON true"
+      LEFT JOIN result ON true"
 );
 
 struct Changed {
@@ -155,14 +163,18 @@ pub(super) async fn update(
     }
 }
 
-const DELETE: &str = "WITH gone AS (
-        DELETE FROM users WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2))
-        RETURNING id
+/// The row is locked first here too: a user who was deleted meanwhile is not found, and not stale.
+const DELETE: &str = "WITH before AS MATERIALIZED (
+        SELECT id, version FROM users WHERE id = $1 FOR UPDATE
+     ), gone AS (
+        DELETE FROM users USING before AS b
+        WHERE users.id = b.id AND ($2::bigint[] IS NULL OR b.version = ANY ($2))
+        RETURNING users.id
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT 'user_deleted', $3::uuid, id, $4, $5 FROM gone
      )
-     SELECT EXISTS (SELECT FROM users WHERE id = $1) AS found, EXISTS (SELECT FROM gone) AS gone";
+     SELECT EXISTS (SELECT FROM before) AS found, EXISTS (SELECT FROM gone) AS gone";
 
 struct Gone {
     found: bool,

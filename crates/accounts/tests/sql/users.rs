@@ -2,7 +2,7 @@
 
 use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
 use accounts::users::list::{ListParameters, ListQuery};
-use accounts::{Error, NewUser, User, UserId, UserPatch, Users};
+use accounts::{Error, NewUser, Role, User, UserId, UserPatch, Users};
 
 use crate::world::{World, actor};
 
@@ -138,6 +138,113 @@ async fn an_empty_patch_answers_the_current_state() {
             .await,
         Err(Error::Stale)
     );
+}
+
+#[tokio::test]
+async fn a_patch_that_changes_nothing_leaves_version_and_trail_alone() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let same = UserPatch::parse(
+        Some("ADA@b.example"),
+        Some(" Ada Lovelace "),
+        Some("user"),
+        Some(true),
+    );
+    let patch = async |expected| {
+        let patch = same.as_ref().unwrap();
+        world
+            .users
+            .update_user(ada.id, patch, expected, actor())
+            .await
+    };
+    assert_eq!(patch(None).await, Ok(ada.clone()));
+    assert_eq!(patch(Some(vec![1])).await, Ok(ada.clone()));
+    assert_eq!(patch(Some(vec![2])).await, Err(Error::Stale));
+    assert_eq!(world.actions().await, ["user_created"]);
+}
+
+#[tokio::test]
+async fn the_trail_of_a_change_that_waited_names_only_what_it_did() {
+    for (expected, outcome) in [
+        (None, Ok(3)),
+        (Some(vec![1]), Err(Error::Stale)),
+        (Some(vec![2]), Ok(3)),
+    ] {
+        let world = World::new().await;
+        let ada = world.user("ada@b.example", "user").await;
+        let other = world.connect().await;
+        other
+            .batch("BEGIN; UPDATE users SET role = 'admin', version = version + 1")
+            .await
+            .unwrap();
+        let patch = tokio::spawn({
+            let (users, expected) = (world.users.clone(), expected.clone());
+            async move {
+                let patch = rename("Countess");
+                users.update_user(ada.id, &patch, expected, actor()).await
+            }
+        });
+        world.until_one_waits().await;
+        other.batch("COMMIT").await.unwrap();
+        let patched = patch.await.unwrap();
+        assert_eq!(
+            patched.as_ref().map(|user| user.version),
+            outcome.as_ref().map(|version| *version),
+            "{expected:?}"
+        );
+        let mut trail = vec!["user_created"];
+        if let Ok(user) = patched {
+            assert_eq!(user.role, Role::Admin, "the promotion stays");
+            trail.push("name_changed");
+        }
+        assert_eq!(world.actions().await, trail, "{expected:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_waited_for_the_same_change_does_nothing() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let other = world.connect().await;
+    other
+        .batch("BEGIN; UPDATE users SET full_name = 'Countess', version = version + 1")
+        .await
+        .unwrap();
+    let users = world.users.clone();
+    let patch = tokio::spawn(async move {
+        users
+            .update_user(ada.id, &rename("Countess"), None, actor())
+            .await
+    });
+    world.until_one_waits().await;
+    other.batch("COMMIT").await.unwrap();
+    assert_eq!(patch.await.unwrap().unwrap().version, 2);
+    assert_eq!(world.actions().await, ["user_created"]);
+}
+
+#[tokio::test]
+async fn a_user_who_was_deleted_while_a_change_waited_is_not_found() {
+    for delete in [false, true] {
+        let world = World::new().await;
+        let ada = world.user("ada@b.example", "user").await;
+        let other = world.connect().await;
+        other.batch("BEGIN; DELETE FROM users").await.unwrap();
+        let users = world.users.clone();
+        let change = tokio::spawn(async move {
+            let (expected, patch) = (Some(vec![1]), rename("Countess"));
+            match delete {
+                true => users.delete_user(ada.id, expected, actor()).await,
+                false => users
+                    .update_user(ada.id, &patch, expected, actor())
+                    .await
+                    .map(|_| ()),
+            }
+        });
+        world.until_one_waits().await;
+        other.batch("COMMIT").await.unwrap();
+        assert_eq!(change.await.unwrap(), Err(Error::NotFound));
+        assert_eq!(world.actions().await, ["user_created"]);
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ pub const PASSWORD: &str = "correct horse battery";
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct World {
+    url: String,
     pub database: Arc<dyn Database>,
     pub users: Users,
     pub sessions: Sessions,
@@ -90,7 +91,27 @@ impl World {
             admission: Admission::new(database.clone(), cache, None),
             audit: Audit::new(database.clone()),
             database,
+            url,
         }
+    }
+
+    /// A connection of the test's own, whose transactions hold locks.
+    pub async fn connect(&self) -> NativePostgres {
+        NativePostgres::connect(&self.url).await.unwrap()
+    }
+
+    /// Returns once a statement in this database waits for a lock.
+    pub async fn until_one_waits(&self) {
+        let observer = self.connect().await;
+        let waiting = "SELECT true AS waits FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        for _ in 0..1_000 {
+            if !observer.read(waiting, vec![]).await.unwrap().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("no statement waits for a lock");
     }
 
     /// A user who can sign in with [`PASSWORD`].
