@@ -27,7 +27,7 @@ enum HostPattern {
     Subdomain(String),
     Exactly(Host),
     Network(IpNet),
-    /// The application itself; relative requests are not served here, so it matches nothing.
+    /// The application itself, see [`AllowedHosts::allows_self`].
     Application,
 }
 
@@ -58,6 +58,15 @@ impl AllowedHosts {
             return false;
         };
         self.0.iter().any(|pattern| pattern.allows(&url))
+    }
+
+    /// Whether requests to the application itself are allowed by HTTP.
+    pub fn allows_self(&self) -> bool {
+        let is_http = |scheme: &str| ["http", "https"].contains(&scheme);
+        self.0.iter().any(|pattern| {
+            matches!(pattern.host, HostPattern::Application)
+                && pattern.scheme.as_deref().is_none_or(is_http)
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! The application: its components compiled and linked, and its routes.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -40,23 +41,26 @@ pub struct App {
     pub routes: Routes<Destination>,
     /// The answer of `/.well-known/spin/info`, JSON.
     pub info: String,
+    origin: Arc<OnceLock<SocketAddr>>,
 }
 
 impl App {
-    /// Compiles and links the components of a manifest; `cache` is a folder for compiled code.
+    /// Compiles and links the components of a manifest.
     ///
     /// # Errors
     /// When a variable, a file, an import or a route is missing or wrong; the text names the component.
     pub fn load(
+        engine: &Engine,
         manifest: &Manifest,
         given_variables: &[(String, String)],
-        cache: Option<&Path>,
     ) -> Result<Self> {
         let variables = Variables::resolve(manifest, given_variables)?;
-        let engine = engine(cache)?;
-        let linker = linker(&engine)?;
+        let linker = linker(engine)?;
+        let origin = Arc::default();
         let load = |id: &str, declared: &manifest::Component| {
-            load_component(&linker, manifest, &variables, id, declared)
+            let component = component(&variables, id, declared, &origin)
+                .with_context(|| format!("component `{id}`"))?;
+            load_component(&linker, manifest, component, declared)
                 .with_context(|| format!("component `{id}`"))
         };
         let handlers = thread::scope(|scope| {
@@ -94,11 +98,38 @@ impl App {
         Ok(Self {
             routes: Routes::new(routes.collect::<Result<Vec<_>>>()?)?,
             info: serde_json::to_string_pretty(&info)?,
+            origin,
         })
+    }
+
+    /// Says where the application serves, for the requests of its components to itself.
+    pub fn serves_at(&self, address: SocketAddr) {
+        // An application has one port: a second call changes nothing.
+        let _ = self.origin.set(address);
     }
 }
 
-fn engine(cache: Option<&Path>) -> Result<Engine> {
+fn component(
+    variables: &Variables,
+    id: &str,
+    declared: &manifest::Component,
+    origin: &Arc<OnceLock<SocketAddr>>,
+) -> Result<Component> {
+    Ok(Component {
+        id: id.to_owned(),
+        variables: variables.of_component(&declared.variables)?,
+        environment: declared.environment.clone().into_iter().collect(),
+        allowed_hosts: AllowedHosts::parse(&declared.allowed_outbound_hosts, variables)?,
+        pools: Pools::default(),
+        origin: origin.clone(),
+    })
+}
+
+/// What compiles and runs components; `cache` is a folder for compiled code.
+///
+/// # Errors
+/// When the folder or the machine does not allow it.
+pub fn engine(cache: Option<&Path>) -> Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     if let Some(folder) = cache {
@@ -146,17 +177,9 @@ fn linker(engine: &Engine) -> Result<Linker<Instance>> {
 fn load_component(
     linker: &Linker<Instance>,
     manifest: &Manifest,
-    variables: &Variables,
-    id: &str,
+    component: Component,
     declared: &manifest::Component,
 ) -> Result<Workers> {
-    let component = Component {
-        id: id.to_owned(),
-        variables: variables.of_component(&declared.variables)?,
-        environment: declared.environment.clone().into_iter().collect(),
-        allowed_hosts: AllowedHosts::parse(&declared.allowed_outbound_hosts, variables)?,
-        pools: Pools::default(),
-    };
     let source = manifest.root.join(&declared.source);
     if !source.is_file() {
         let build = declared

@@ -1,9 +1,12 @@
 //! What belongs to one instance of a component: its WASI context, its handles, and what its component may do.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
-use http::uri::Scheme;
+use http::header::HOST;
+use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Uri};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
@@ -27,6 +30,8 @@ pub struct Component {
     pub allowed_hosts: AllowedHosts,
     /// Its clients of Postgres.
     pub pools: Pools,
+    /// Where the application itself is, once it has its port.
+    pub origin: Arc<OnceLock<SocketAddr>>,
 }
 
 /// The data of one store: one instance, alive for as long as its worker keeps it.
@@ -77,6 +82,9 @@ impl WasiHttpView for Instance {
     }
 }
 
+/// The host name by which a component reaches its own application.
+const APPLICATION: &str = "self.alt";
+
 /// Sends requests of the guest to the hosts that its component may reach.
 struct OutboundHttp(Arc<Component>);
 
@@ -86,10 +94,20 @@ type Sent = Result<(http::Response<WasiBody>, Finished), HttpError>;
 impl WasiHttpHooks for OutboundHttp {
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _finished: Finished,
     ) -> Box<dyn Future<Output = Sent> + Send> {
+        if request.uri().host() == Some(APPLICATION) {
+            let component = self.0.clone();
+            return Box::new(async move {
+                if !component.allowed_hosts.allows_self() {
+                    return Err(HttpError::HttpRequestDenied);
+                }
+                to_application(&component, &mut request).ok_or(HttpError::HttpRequestUriInvalid)?;
+                send(request, options).await
+            });
+        }
         let uri = request.uri();
         let scheme = uri.scheme().unwrap_or(&Scheme::HTTPS);
         let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -102,9 +120,25 @@ impl WasiHttpHooks for OutboundHttp {
                 );
                 return Err(HttpError::HttpRequestDenied);
             }
-            let (response, finished) = default_send_request(request, options).await?;
-            let response = response.map(http_body_util::BodyExt::boxed_unsync);
-            Ok((response, Box::new(finished) as Finished))
+            send(request, options).await
         })
     }
+}
+
+async fn send(request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Sent {
+    let (response, finished) = default_send_request(request, options).await?;
+    let response = response.map(http_body_util::BodyExt::boxed_unsync);
+    Ok((response, Box::new(finished) as Finished))
+}
+
+/// Directs a request for the application itself to the address that it serves at.
+fn to_application(component: &Component, request: &mut http::Request<WasiBody>) -> Option<()> {
+    let address = component.origin.get()?.to_string();
+    let host = HeaderValue::from_str(&address).ok()?;
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(address.parse::<Authority>().ok()?);
+    *request.uri_mut() = Uri::from_parts(parts).ok()?;
+    request.headers_mut().insert(HOST, host);
+    Some(())
 }

@@ -28,9 +28,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
+use wasmtime::Engine;
 
 use crate::app::App;
 use crate::manifest::Manifest;
+use crate::server::Served;
 
 /// What to serve and where.
 #[derive(Debug)]
@@ -47,7 +49,8 @@ pub struct Options {
 
 /// An application that is loaded and has its port, but does not answer yet.
 pub struct Host {
-    app: Arc<App>,
+    loader: Arc<Loader>,
+    served: Arc<Served>,
     listener: TcpListener,
 }
 
@@ -60,16 +63,21 @@ impl Host {
         // One provider of cryptography for all connections; a second start finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listen = options.listen;
-        let app = tokio::task::spawn_blocking(move || {
-            let manifest = Manifest::read(&options.manifest)?;
-            App::load(&manifest, &options.variables, options.cache.as_deref())
-        })
-        .await??;
+        let loader = Arc::new(Loader {
+            engine: app::engine(options.cache.as_deref())?,
+            manifest: options.manifest,
+            variables: options.variables,
+        });
+        let app = loader.clone().load().await?;
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;
-        let app = Arc::new(app);
-        Ok(Self { app, listener })
+        app.serves_at(listener.local_addr()?);
+        Ok(Self {
+            loader,
+            served: Arc::new(Served::new(app)),
+            listener,
+        })
     }
 
     /// The address that clients connect to.
@@ -80,8 +88,58 @@ impl Host {
         Ok(self.listener.local_addr()?)
     }
 
+    /// What loads the application again while it is served.
+    ///
+    /// # Errors
+    /// When the system does not tell the address.
+    pub fn reloader(&self) -> Result<Reloader> {
+        Ok(Reloader {
+            loader: self.loader.clone(),
+            served: self.served.clone(),
+            address: self.address()?,
+        })
+    }
+
     /// Serves until `stop` resolves, then finishes what is under way, for ten seconds at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        server::serve(self.listener, self.app, stop).await;
+        server::serve(self.listener, self.served, stop).await;
+    }
+}
+
+/// Loads an application from its manifest, as often as it is asked to.
+struct Loader {
+    engine: Engine,
+    manifest: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+impl Loader {
+    async fn load(self: Arc<Self>) -> Result<App> {
+        tokio::task::spawn_blocking(move || {
+            let manifest = Manifest::read(&self.manifest)?;
+            App::load(&self.engine, &manifest, &self.variables)
+        })
+        .await?
+    }
+}
+
+/// Loads a served application again.
+pub struct Reloader {
+    loader: Arc<Loader>,
+    served: Arc<Served>,
+    address: SocketAddr,
+}
+
+impl Reloader {
+    /// Reads manifest, `.env` and components again. Requests that come after it get the new
+    /// application; those under way finish with the one that they began with.
+    ///
+    /// # Errors
+    /// Those of [`Host::start`]: then the application stays as it was.
+    pub async fn reload(&self) -> Result<()> {
+        let app = self.loader.clone().load().await?;
+        app.serves_at(self.address);
+        self.served.replace(app);
+        Ok(())
     }
 }

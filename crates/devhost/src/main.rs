@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use devhost::{Host, Options};
+use devhost::{Host, Options, Reloader};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Serves a Spin application without Spin.
+/// Serves a Spin application without Spin; SIGHUP loads it again.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -55,9 +55,10 @@ async fn run() -> Result<()> {
         .init();
     let arguments = Arguments::parse();
     // Taken before the line below is printed: who reads it may stop this process at once.
-    let (mut terminate, mut interrupt) = (
+    let (mut terminate, mut interrupt, hangup) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
     );
     let host = Host::start(Options {
         manifest: arguments.manifest,
@@ -66,12 +67,32 @@ async fn run() -> Result<()> {
         cache: arguments.cache,
     })
     .await?;
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "Serving http://{}", host.address()?)
-        .and_then(|()| stdout.flush())
-        .context("cannot write to stdout")?;
+    say(&format!("Serving http://{}", host.address()?))?;
+    tokio::spawn(reload_on(hangup, host.reloader()?));
     host.serve(either(&mut terminate, &mut interrupt)).await;
     Ok(())
+}
+
+/// Loads the application again at each signal, and says on standard output how that went.
+async fn reload_on(mut hangup: Signal, reloader: Reloader) {
+    while hangup.recv().await.is_some() {
+        let outcome = match reloader.reload().await {
+            Ok(()) => "Reloaded",
+            Err(error) => {
+                eprintln!("devhost: {error:#}");
+                "Not reloaded"
+            }
+        };
+        // Nobody may be listening any more; the requests go on.
+        let _ = say(outcome);
+    }
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .context("cannot write to stdout")
 }
 
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) {

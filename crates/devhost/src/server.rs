@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -29,8 +29,28 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait when the system gives no connection, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The application that gets the requests; another may take its place.
+pub struct Served(RwLock<Arc<App>>);
+
+impl Served {
+    /// Serves `app` at first.
+    pub fn new(app: App) -> Self {
+        Self(RwLock::new(Arc::new(app)))
+    }
+
+    /// Serves `app` from the next request on. What is left of the one before ends with its requests.
+    pub fn replace(&self, app: App) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(app);
+    }
+
+    fn current(&self) -> Arc<App> {
+        let app = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        app.clone()
+    }
+}
+
 /// Serves until `stop` resolves, then finishes the requests that are under way, for ten seconds at most.
-pub async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, served: Arc<Served>, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
@@ -41,7 +61,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Outpu
         match accepted {
             Ok((stream, client)) => {
                 tokio::spawn(serve_connection(
-                    app.clone(),
+                    served.clone(),
                     stream,
                     client,
                     graceful.watcher(),
@@ -63,7 +83,12 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Outpu
     }
 }
 
-async fn serve_connection(app: Arc<App>, stream: TcpStream, client: SocketAddr, watcher: Watcher) {
+async fn serve_connection(
+    served: Arc<Served>,
+    stream: TcpStream,
+    client: SocketAddr,
+    watcher: Watcher,
+) {
     // Without it a response in several segments waits for the client's delayed acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("cannot set TCP_NODELAY: {error}");
@@ -74,7 +99,7 @@ async fn serve_connection(app: Arc<App>, stream: TcpStream, client: SocketAddr, 
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT);
     let service = service_fn(move |request| {
-        let app = app.clone();
+        let app = served.current();
         async move { respond(&app, request, client).await }
     });
     let connection = builder

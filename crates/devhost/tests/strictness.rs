@@ -11,6 +11,8 @@
 mod host;
 #[path = "strictness/outbound.rs"]
 mod outbound;
+#[path = "strictness/reload.rs"]
+mod reload;
 #[path = "strictness/services.rs"]
 mod services;
 

@@ -98,6 +98,11 @@ impl Process {
         Ok(status)
     }
 
+    /// Sends SIGHUP, by which servers read their configuration again.
+    pub fn hang_up(&self) -> Result<()> {
+        self.send(Signal::SIGHUP)
+    }
+
     /// Waits up to `limit` for the child to end by itself.
     pub fn wait(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
         let deadline = Instant::now() + limit;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ pub fn manifest(rest: &str) -> String {
 }
 
 fn command(dir: &Path, body: &str, arguments: &[&str]) -> Command {
-    std::fs::write(dir.join("spin.toml"), format!("{HEAD}{body}")).unwrap();
+    write_manifest(dir, body);
     let mut command = Command::new(env!("CARGO_BIN_EXE_devhost"));
     command
         .args([
@@ -64,6 +64,10 @@ fn command(dir: &Path, body: &str, arguments: &[&str]) -> Command {
     command
 }
 
+fn write_manifest(dir: &Path, body: &str) {
+    std::fs::write(dir.join("spin.toml"), format!("{HEAD}{body}")).unwrap();
+}
+
 /// The error with which the host refuses to start.
 pub fn refusal(body: &str, arguments: &[&str]) -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -76,11 +80,12 @@ pub fn refusal(body: &str, arguments: &[&str]) -> String {
 /// A host that serves; dropping it kills it.
 pub struct Host {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
     /// Where it listens, `http://127.0.0.1:<port>`.
     pub url: String,
     client: reqwest::Client,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Host {
@@ -100,10 +105,11 @@ impl Host {
         };
         Self {
             url: url.to_owned(),
+            stdout,
             stderr: BufReader::new(child.stderr.take().unwrap()),
             child,
             client: plain_http(),
-            _dir: dir,
+            dir,
         }
     }
 
@@ -129,16 +135,33 @@ impl Host {
         line
     }
 
+    /// The path of a file in the manifest's folder.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.dir.path().join(file)
+    }
+
+    /// Puts another body into the manifest.
+    pub fn write_manifest(&self, body: &str) {
+        write_manifest(self.dir.path(), body);
+    }
+
+    /// Asks the host to load its application again, and gives the line that it answers.
+    pub fn reload(&mut self) -> String {
+        self.signal("-HUP");
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(status.success());
+    }
+
     /// Asks the host to stop, waits until it has, and gives its exit code and what else it wrote to stderr.
     pub fn stop(mut self) -> (Option<i32>, String) {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("-TERM");
         let mut text = String::new();
         self.stderr.read_to_string(&mut text).unwrap();
         (self.child.wait().unwrap().code(), text)

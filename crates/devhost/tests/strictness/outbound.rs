@@ -68,6 +68,15 @@ async fn a_declared_host_is_reached_and_no_other() {
 }
 
 #[tokio::test]
+async fn the_application_reaches_itself_where_that_is_declared() {
+    for entry in ["http://self", "http://self.alt"] {
+        let host = start(entry, "");
+        assert_eq!(host.ask("http", "http://self.alt/a").await, "Ok(200)");
+        assert_eq!(host.ask("http", &host.url).await, DENIED);
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_the_components_to_follow() {
     let (other, unasked) = server("200 OK");
     let redirect: &str = format!("302 Found\r\nlocation: http://127.0.0.1:{other}").leak();

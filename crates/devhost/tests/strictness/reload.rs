@@ -1,0 +1,70 @@
+//! SIGHUP loads manifest and components again, without losing a request.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::host::{Host, guest};
+
+/// A folder with the guest as `guest.wasm`, and the manifest's body with `variable` for it.
+fn folder() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(guest(), dir.path().join("guest.wasm")).unwrap();
+    dir
+}
+
+fn body(variable: &str) -> String {
+    format!(
+        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"guest\"\n[component.guest]\n\
+         source = \"guest.wasm\"\n[component.guest.variables]\nmine = {variable:?}\n"
+    )
+}
+
+/// The guest with another empty section at its end: other bytes, the same behaviour.
+fn other_guest() -> Vec<u8> {
+    let mut bytes = fs::read(guest()).unwrap();
+    bytes.extend(b"\x00\x06\x05other");
+    bytes
+}
+
+#[tokio::test]
+async fn a_new_manifest_and_a_new_component_take_over() {
+    let mut host = Host::start_in(folder(), &body("before"), &[]);
+    assert_eq!(host.ask("variable", "mine").await, "Ok(\"before\")");
+    let used: u32 = host.ask("uses", "").await.parse().unwrap();
+    assert!(used > 1, "one instance answers, {used}");
+    fs::write(host.path("guest.wasm"), other_guest()).unwrap();
+    host.write_manifest(&body("after"));
+    assert_eq!(host.reload(), "Reloaded");
+    assert_eq!(
+        host.ask("uses", "").await,
+        "1",
+        "an instance of before answers"
+    );
+    assert_eq!(host.ask("variable", "mine").await, "Ok(\"after\")");
+}
+
+#[tokio::test]
+async fn what_cannot_be_loaded_leaves_the_application_as_it_was() {
+    let mut host = Host::start_in(folder(), &body("before"), &[]);
+    fs::write(host.path("guest.wasm"), b"no component").unwrap();
+    assert_eq!(host.reload(), "Not reloaded");
+    assert!(host.next_line().contains("guest.wasm"));
+    assert_eq!(host.ask("variable", "mine").await, "Ok(\"before\")");
+    fs::write(host.path("guest.wasm"), other_guest()).unwrap();
+    host.write_manifest("[[trigger.http]]\n");
+    assert_eq!(host.reload(), "Not reloaded");
+    host.write_manifest(&body("after"));
+    assert_eq!(host.reload(), "Reloaded");
+    assert_eq!(host.ask("variable", "mine").await, "Ok(\"after\")");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_under_way_is_answered_by_the_application_of_before() {
+    let mut host = Host::start_in(folder(), &body("before"), &[]);
+    let request = host.request("/", "sleep", "1000");
+    let sleeping = tokio::spawn(async move { request.send().await.unwrap().text().await });
+    assert!(host.next_line().contains("sleeping"));
+    assert_eq!(host.reload(), "Reloaded");
+    assert_eq!(sleeping.await.unwrap().unwrap(), "slept");
+}
