@@ -43,6 +43,13 @@ pub fn components() -> Result<Vec<PathBuf>> {
 /// No path of this machine gets into what it builds: panics' messages name the files of the code, and
 /// the same commit has to give the same bytes anywhere.
 pub fn wasm(packages: &[&str], root: &Path, target: &Path) -> Result<Command> {
+    let mut command = wasm_of("release", packages, root, target)?;
+    command.arg("--locked");
+    Ok(command)
+}
+
+/// The same with a profile of Cargo.toml, for a lock file that may change.
+pub fn wasm_of(profile: &str, packages: &[&str], root: &Path, target: &Path) -> Result<Command> {
     let home = cargo_home()?;
     // Of several that fit, the compiler takes the last.
     let known = [
@@ -56,7 +63,7 @@ pub fn wasm(packages: &[&str], root: &Path, target: &Path) -> Result<Command> {
         .current_dir(root)
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
-        .args(["build", "--release", "--locked", "--target", WASM]);
+        .args(["build", "--profile", profile, "--target", WASM]);
     for name in packages {
         command.args(["--package", name]);
     }

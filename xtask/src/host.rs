@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -85,6 +85,8 @@ fn plain_http() -> reqwest::Result<reqwest::Client> {
 /// A running host. Dropping it lets it answer what it has begun, and stops it.
 pub struct Host {
     process: Process,
+    /// What the embedded host says.
+    lines: Option<Receiver<String>>,
     /// `http://address:port`
     pub url: String,
 }
@@ -93,6 +95,16 @@ impl Host {
     /// Starts a host on `listen` with `settings` in its environment. The embedded one listens when
     /// this returns; `ready` waits for either.
     pub fn start(program: &Program, listen: SocketAddr, settings: &Settings) -> Result<Self> {
+        Self::start_with(&manifest(), program, listen, settings)
+    }
+
+    /// As `start`, with another manifest, which the embedded host alone takes.
+    pub fn start_with(
+        manifest: &Path,
+        program: &Program,
+        listen: SocketAddr,
+        settings: &Settings,
+    ) -> Result<Self> {
         match program {
             Program::Spin(version) => {
                 step(&format!("starting Spin {version}"));
@@ -100,7 +112,7 @@ impl Host {
             }
             Program::Embedded(path) => {
                 step("starting the embedded host");
-                Self::start_embedded(path, listen, settings)
+                Self::start_embedded(path, manifest, listen, settings)
             }
         }
     }
@@ -115,13 +127,19 @@ impl Host {
         command.current_dir(root()).envs(settings.environment());
         Ok(Self {
             process: Process::spawn(&mut command, STOP_LIMIT)?,
+            lines: None,
             url: format!("http://{listen}"),
         })
     }
 
-    fn start_embedded(program: &Path, listen: SocketAddr, settings: &Settings) -> Result<Self> {
+    fn start_embedded(
+        program: &Path,
+        manifest: &Path,
+        listen: SocketAddr,
+        settings: &Settings,
+    ) -> Result<Self> {
         let mut command = Command::new(program);
-        command.arg("--manifest").arg(manifest());
+        command.arg("--manifest").arg(manifest);
         command.arg("--listen").arg(listen.to_string());
         command.current_dir(root()).envs(settings.environment());
         let mut process = Process::spawn(command.stdout(Stdio::piped()), STOP_LIMIT)?;
@@ -143,7 +161,27 @@ impl Host {
             .strip_prefix("Serving ")
             .with_context(|| format!("the host said {line:?}"))?
             .to_owned();
-        Ok(Self { process, url })
+        Ok(Self {
+            process,
+            lines: Some(lines),
+            url,
+        })
+    }
+
+    /// Has the embedded host load manifest and components again. False when it could not, said why,
+    /// and serves what it served before.
+    pub async fn reload(&mut self) -> Result<bool> {
+        let lines = self.lines.as_ref().context("this host does not reload")?;
+        self.process.hang_up()?;
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline {
+            match lines.try_recv() {
+                Ok(line) => return Ok(line == "Reloaded"),
+                Err(TryRecvError::Empty) => tokio::time::sleep(POLL).await,
+                Err(TryRecvError::Disconnected) => bail!("the host ended while it reloaded"),
+            }
+        }
+        bail!("the host did not reload within {START_LIMIT:?}")
     }
 
     /// Waits until the app says that it is ready.

@@ -34,6 +34,7 @@ mod settings;
 mod test;
 mod tools;
 mod up;
+mod watch;
 mod welcome;
 mod workspace;
 

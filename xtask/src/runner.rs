@@ -75,7 +75,7 @@ impl Runner {
     }
 }
 
-/// A running test runner. Dropping it waits a little for it to end, as Ctrl-C tells it to, before it
+/// A running command, such as the test runner. Dropping it waits a little for it to end, as Ctrl-C tells it to, before it
 /// is killed.
 pub struct Running(Child);
 
@@ -85,7 +85,10 @@ impl Running {
 
     /// Starts the command.
     pub fn start(command: &mut Command) -> Result<Self> {
-        Ok(Self(command.spawn().context("cannot run the tests")?))
+        Ok(Self(command.spawn().with_context(|| {
+            let program = command.get_program().to_string_lossy().into_owned();
+            format!("cannot run {program}")
+        })?))
     }
 
     /// Waits until it has ended.

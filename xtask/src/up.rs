@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,8 +13,8 @@ use crate::operator::Operator;
 use crate::running::Running;
 use crate::servers::Servers;
 use crate::settings::Settings;
-use crate::workspace::{root, state_dir, step};
-use crate::{build, migrate, secrets, welcome};
+use crate::workspace::{self, root, state_dir, step};
+use crate::{build, migrate, secrets, watch, welcome};
 
 /// Builds, provides Postgres and Redis, migrates and serves. Ctrl-C stops all that it started.
 #[derive(clap::Args)]
@@ -25,6 +25,24 @@ pub struct Arguments {
     /// What serves; by default Spin when 4.1 or later is on PATH, else the embedded host.
     #[arg(long, value_enum)]
     host: Option<Kind>,
+    /// Rebuild and reload the components whose files change, on the embedded host; with Spin,
+    /// `spin watch` does that.
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Arguments {
+    /// What serves.
+    fn kind(&self) -> Result<Kind> {
+        match (self.host, self.watch) {
+            (Some(Kind::Spin), true) => {
+                bail!("--watch reloads the embedded host; with Spin, use `spin watch`")
+            }
+            (Some(kind), _) => Ok(kind),
+            (None, true) => Ok(Kind::Embedded),
+            (None, false) => Ok(Kind::detect()),
+        }
+    }
 }
 
 /// Runs the command until a signal or the end of the host.
@@ -32,17 +50,30 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut settings = Settings::load(&root().join(".env"))?;
     // Before all the work: a password that cannot be one ends the command here.
     let first_admin = FirstAdmin::take(&mut settings)?;
-    build::components()?;
-    let program = Program::prepare(arguments.host.unwrap_or_else(Kind::detect))?;
+    let kind = arguments.kind()?;
     let state = state_dir();
     fs::create_dir_all(&state)?;
     let _lock = lock(&state)?;
+    let manifest = match arguments.watch {
+        true => watch::prepare(&state).await?,
+        false => {
+            build::components()?;
+            workspace::manifest()
+        }
+    };
+    let program = Program::prepare(kind)?;
     // From here on a signal must not end the process: it has servers to stop.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut servers = Servers::default();
+    let app = App {
+        program,
+        manifest,
+        listen: arguments.listen,
+        watch: arguments.watch,
+    };
     let result = tokio::select! {
-        result = serve(&program, arguments.listen, &state, settings, &first_admin, &mut servers) => result,
+        result = serve(&app, &state, settings, &first_admin, &mut servers) => result,
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
@@ -52,9 +83,16 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     result
 }
 
-async fn serve(
-    program: &Program,
+/// What is served, and how.
+struct App {
+    program: Program,
+    manifest: PathBuf,
     listen: SocketAddr,
+    watch: bool,
+}
+
+async fn serve(
+    app: &App,
     state: &Path,
     mut settings: Settings,
     first_admin: &FirstAdmin,
@@ -66,7 +104,7 @@ async fn serve(
     let database_url = settings.database_url()?.context("there is no database")?;
     step("migrating");
     migrate::apply(&database_url).await?;
-    let mut host = Host::start(program, listen, &settings)?;
+    let mut host = Host::start_with(&app.manifest, &app.program, app.listen, &settings)?;
     host.ready().await?;
     let operator = Operator::connect(&database_url).await?;
     let running = Running {
@@ -78,7 +116,10 @@ async fn serve(
     let admin = first_admin.provide(&operator).await?;
     drop(operator);
     println!("{}", welcome::text(&host.url, &admin));
-    host.watch().await
+    match app.watch {
+        true => watch::follow(&mut host, state).await,
+        false => host.watch().await,
+    }
 }
 
 /// Two of them on one data folder would stop each other's servers.

@@ -25,7 +25,8 @@ pub fn text(url: &str, admin: &Admin) -> String {
          | sed -n 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/p')\n\
          Then:\n  curl -i {api}/users/me {bearer}\n  \
          curl -i {api}/users {bearer} {json} \
-         -d '{{\"email\":\"ada@example.com\",\"full_name\":\"Ada Lovelace\"}}'\n\nCtrl-C stops."
+         -d '{{\"email\":\"ada@example.com\",\"full_name\":\"Ada Lovelace\"}}'\n\n\
+         Ctrl-C stops. `cargo xtask up --watch` rebuilds and reloads what you change."
     )
 }
 
