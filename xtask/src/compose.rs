@@ -66,7 +66,8 @@ impl Compose {
     fn command(&self) -> Command {
         let mut command = Command::new("docker");
         command
-            .arg("compose")
+            // Apart from who runs the whole file: the password of the data is another.
+            .args(["compose", "--project-name", "roster"])
             .current_dir(root())
             .stdin(Stdio::null())
             .stdout(std::io::stderr())
