@@ -88,6 +88,32 @@ impl Error {
         }
     }
 
+    /// Whether Postgres, or a pooler before it, is there and lacks time or room: a deadline passed,
+    /// or no further connection is accepted. Of a connection that was refused the host hands on the
+    /// text only.
+    pub fn is_overload(&self) -> bool {
+        const NO_ROOM: [&str; 5] = [
+            "too many clients",
+            "too many connections",
+            "remaining connection slots",
+            // PgBouncer.
+            "no more connections allowed",
+            "query_wait_timeout",
+        ];
+        let has_no_room = |text: &str| NO_ROOM.iter().any(|phrase| text.contains(phrase));
+        match self {
+            Self::Timeout(_) => true,
+            Self::Connection(text) => has_no_room(text),
+            // Without resources, or cancelled because its time was over.
+            Self::Database(error) => {
+                error.sqlstate.starts_with("53")
+                    || error.sqlstate == "57014"
+                    || has_no_room(&error.message)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the connection is of no more use after this error: it is closed, or it leads to a
     /// server that became read-only.
     #[cfg(any(test, target_arch = "wasm32"))]
@@ -154,6 +180,30 @@ mod tests {
         }
         assert!(Error::Timeout(Duration::from_secs(1)).is_unavailable());
         assert!(!Error::Other("text".into()).is_unavailable());
+    }
+
+    #[test]
+    fn overload_is_not_absence() {
+        for text in [
+            "db error: FATAL: sorry, too many clients already",
+            "db error: FATAL: too many connections for database \"roster\"",
+            "db error: FATAL: remaining connection slots are reserved for roles",
+            "db error: FATAL: query_wait_timeout",
+        ] {
+            assert!(Error::Connection(text.into()).is_overload(), "{text}");
+        }
+        assert!(Error::Timeout(Duration::from_secs(1)).is_overload());
+        assert!(database("53300", "FATAL").is_overload());
+        assert!(database("57014", "ERROR").is_overload());
+        for text in [
+            "error connecting to server: Connection refused (os error 111)",
+            "db error: FATAL: password authentication failed for user \"roster\"",
+            "db error: FATAL: the database system is starting up",
+        ] {
+            assert!(!Error::Connection(text.into()).is_overload(), "{text}");
+        }
+        assert!(!database("57P01", "FATAL").is_overload());
+        assert!(!database("42P01", "ERROR").is_overload());
     }
 
     #[test]
