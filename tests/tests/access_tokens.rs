@@ -191,3 +191,23 @@ async fn another_issuer_or_audience_is_another_app() {
         stack.restart_host(&[(name, &usual)]).expect("a host");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_configuration_decides_how_long_a_token_lives() {
+    let mut stack = Stack::start_with(&[("access_token_minutes", "60")]).await;
+    let long = stack.client.clone();
+    for (minutes, seconds) in [("60", 3_600), ("1", 60)] {
+        stack
+            .restart_host(&[("access_token_minutes", minutes)])
+            .expect("a host");
+        let reply = stack.anonymous().login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
+        let tokens = reply.expect(200).json();
+        assert_eq!(tokens["expires_in"], seconds);
+        let claims = claims(tokens["access_token"].as_str().unwrap());
+        let (issued, expires) = (&claims["iat"], &claims["exp"]);
+        let lives = expires.as_i64().unwrap() - issued.as_i64().unwrap();
+        assert_eq!(lives, seconds, "{claims}");
+    }
+    // A shorter setting ends no token of before.
+    long.at(stack.client.base()).get(ME).await.expect(200);
+}

@@ -32,10 +32,10 @@ async fn each_answers_200_and_is_never_stored() {
 }
 
 #[tokio::test]
-async fn health_has_the_four_fields_and_the_checks() {
+async fn health_has_its_fields_and_the_checks() {
     let reply = Client::from_env().await.get(ALL[0]).await.expect(200);
     let body = reply.json();
-    for field in ["status", "service", "version", "timestamp"] {
+    for field in ["status", "service", "environment", "version", "timestamp"] {
         assert!(
             body[field].as_str().is_some_and(|text| !text.is_empty()),
             "{field}: {reply}"

@@ -14,14 +14,14 @@ mod component {
     use axum::body::Body;
     use axum::response::Response;
     use web::App;
-    use web::config::{COMMON, ConfigError, HttpConfig, Variables};
+    use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
     use web::host::{Instance, stores};
     use web::services::{self, Services};
     use web::tokens::{self, Signer, Verifier};
 
     use crate::routes::{AuthState, router};
 
-    static APP: Instance = Instance::new();
+    static APP: Instance = Instance::new("auth");
 
     const OWN: &[&str] = &[
         "bootstrap_admin_email",
@@ -32,7 +32,8 @@ mod component {
 
     async fn build() -> Result<App, ConfigError> {
         let lists = [
-            COMMON,
+            HTTP,
+            STORES,
             services::VARIABLES,
             tokens::VARIABLES,
             tokens::SIGNER_VARIABLES,
@@ -54,8 +55,16 @@ mod component {
             token_form_enabled: variables.flag("token_form_enabled")?,
             pause: web::host::pause,
         };
+        let is_set = |name| variables.optional(name).is_some();
+        let switches = [
+            ("bootstrap_admin", is_set("bootstrap_admin_email")),
+            ("breach_check", is_set("breach_check_url")),
+            ("rate_limit", variables.text("rate_limit_requests")? != "0"),
+            ("registration", state.registration_enabled),
+            ("token_form", state.token_form_enabled),
+        ];
         let app = App::new(router(services.gate, state), &HttpConfig::read(&variables)?);
-        Ok(app.with_metrics(metrics))
+        Ok(app.with_metrics(metrics).with_switches(switches))
     }
 
     /// The first admin, when the configuration names one.

@@ -269,7 +269,8 @@ impl AuthState {
             .signer
             .sign(signed_in.user.id, signed_in.session)
             .map_err(|error| Problem::internal(error.to_string()))?;
-        let tokens = TokensView::new(access_token, &signed_in.refresh_token);
+        let expires_in = self.signer.lifetime_seconds();
+        let tokens = TokensView::new(access_token, expires_in, &signed_in.refresh_token);
         answer::secret_json(StatusCode::OK, &tokens)
     }
 

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::tokens::ACCESS_TOKEN_SECONDS;
 
 /// Body of `POST /api/v1/auth/register`.
 #[derive(Deserialize, ToSchema)]
@@ -146,11 +145,11 @@ pub struct TokensView<'a> {
 }
 
 impl<'a> TokensView<'a> {
-    pub fn new(access_token: String, refresh_token: &'a OpaqueToken) -> Self {
+    pub fn new(access_token: String, expires_in: u32, refresh_token: &'a OpaqueToken) -> Self {
         Self {
             access_token,
             token_type: "Bearer",
-            expires_in: ACCESS_TOKEN_SECONDS,
+            expires_in,
             refresh_token: refresh_token.reveal(),
         }
     }

@@ -13,19 +13,18 @@ mod component {
     use axum::body::Body;
     use axum::response::Response;
     use web::App;
-    use web::config::{ConfigError, HttpConfig, Variables};
+    use web::config::{ConfigError, HTTP, HttpConfig, Variables};
     use web::host::Instance;
 
     use crate::routes::router;
 
-    const VARIABLES: [&str; 3] = ["cors_allowed_origins", "docs_enabled", "log_level"];
-
-    static APP: Instance = Instance::new();
+    static APP: Instance = Instance::new("docs");
 
     async fn build() -> Result<App, ConfigError> {
-        let variables = Variables::load(VARIABLES).await?;
-        let router = router(variables.flag("docs_enabled")?);
-        Ok(App::new(router, &HttpConfig::read(&variables)?))
+        let variables = Variables::load([HTTP, &["docs_enabled"]].concat()).await?;
+        let docs = variables.flag("docs_enabled")?;
+        let app = App::new(router(docs), &HttpConfig::read(&variables)?);
+        Ok(app.with_switches([("docs", docs)]))
     }
 
     #[spin_sdk::http_service]

@@ -2,8 +2,10 @@
 //!
 //! This file is the shell that the host calls; [`routes`] has the endpoints.
 
+mod checks;
 mod metrics;
 pub mod routes;
+mod start;
 
 #[cfg(target_arch = "wasm32")]
 mod component {
@@ -12,31 +14,49 @@ mod component {
 
     use axum::body::Body;
     use axum::response::Response;
+    use futures::future::join_all;
     use spin_pg_bindings::postgres::HostPostgres;
     use spin_pg_bindings::redis::HostRedis;
-    use web::config::{COMMON, ConfigError, HttpConfig, Variables};
+    use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
     use web::host::{HostDeferred, Instance};
+    use web::startup::{self, Answer};
     use web::{App, Metrics};
 
     use crate::routes::{HealthState, router};
+    use crate::start::Components;
 
     /// A probe hears from `ready` within a second.
-    const POSTGRES_DEADLINE: Duration = Duration::from_millis(900);
+    const POSTGRES_DEADLINE: Duration = Duration::from_millis(750);
     const REDIS_DEADLINE: Duration = Duration::from_millis(100);
+    const COMPONENTS_DEADLINE: Duration = Duration::from_millis(750);
 
-    static APP: Instance = Instance::new();
+    static APP: Instance = Instance::new("health");
+
+    /// The components beside this one, of which a host may serve some.
+    struct Others;
+
+    #[async_trait::async_trait]
+    impl Components for Others {
+        async fn ask(&self) -> Vec<Answer> {
+            let ask = |component| startup::ask(component, COMPONENTS_DEADLINE);
+            join_all(["users", "auth", "docs"].map(ask)).await
+        }
+    }
 
     async fn build() -> Result<App, ConfigError> {
-        let variables = Variables::load(COMMON.iter().copied()).await?;
+        let variables = Variables::load([HTTP, STORES, &["host_id"]].concat()).await?;
         let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
         let redis = Arc::new(HostRedis::new(variables.redis_url()?, REDIS_DEADLINE));
         let metrics = Metrics::new(redis.clone(), Arc::new(HostDeferred));
+        let config = HttpConfig::read(&variables)?;
         let state = HealthState {
             database: Arc::new(postgres),
             redis,
+            others: Arc::new(Others),
+            log: config.log.clone(),
+            host: variables.text("host_id")?.into(),
         };
-        let app = App::new(router(state), &HttpConfig::read(&variables)?);
-        Ok(app.with_metrics(metrics))
+        Ok(App::new(router(state), &config).with_metrics(metrics))
     }
 
     #[spin_sdk::http_service]

@@ -11,7 +11,7 @@ mod component {
     use axum::body::Body;
     use axum::response::Response;
     use web::App;
-    use web::config::{COMMON, ConfigError, HttpConfig, Variables};
+    use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
     use web::cursor::CursorKey;
     use web::host::{Instance, stores};
     use web::services::{self, Services};
@@ -19,11 +19,11 @@ mod component {
 
     use crate::routes::{UsersState, router};
 
-    static APP: Instance = Instance::new();
+    static APP: Instance = Instance::new("users");
 
     async fn build() -> Result<App, ConfigError> {
         let own: &[&str] = &["require_if_match"];
-        let lists = [COMMON, services::VARIABLES, tokens::VARIABLES, own];
+        let lists = [HTTP, STORES, services::VARIABLES, tokens::VARIABLES, own];
         let variables = Variables::load(lists.concat()).await?;
         let stores = stores(&variables)?;
         let metrics = stores.metrics();
@@ -37,8 +37,16 @@ mod component {
             cursors: CursorKey::new(variables.secret("cursor_key")?),
             require_if_match: variables.flag("require_if_match")?,
         };
+        let switches = [
+            (
+                "breach_check",
+                variables.optional("breach_check_url").is_some(),
+            ),
+            ("rate_limit", variables.text("rate_limit_requests")? != "0"),
+            ("require_if_match", state.require_if_match),
+        ];
         let app = App::new(router(services.gate, state), &HttpConfig::read(&variables)?);
-        Ok(app.with_metrics(metrics))
+        Ok(app.with_metrics(metrics).with_switches(switches))
     }
 
     #[spin_sdk::http_service]

@@ -1,5 +1,6 @@
 //! The shell around every router: identifiers in, problem documents, headers, a log line and counts out.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use axum::Router;
@@ -17,15 +18,16 @@ use tower::ServiceExt;
 use crate::config::HttpConfig;
 use crate::context::{RequestContext, X_REQUEST_ID};
 use crate::gate::Decision;
-use crate::log::{self, Level, RequestLine};
+use crate::log::{Log, RequestLine};
 use crate::{Metrics, Problem, cors};
 
 /// A router with everything that Roster answers alike.
 #[derive(Clone)]
 pub struct App {
     router: Router,
-    log_level: Level,
+    log: Log,
     metrics: Option<Metrics>,
+    switches: BTreeMap<String, bool>,
 }
 
 impl App {
@@ -36,8 +38,9 @@ impl App {
         }
         Self {
             router,
-            log_level: config.log_level,
+            log: config.log.clone(),
             metrics: None,
+            switches: BTreeMap::new(),
         }
     }
 
@@ -46,6 +49,22 @@ impl App {
     pub fn with_metrics(mut self, metrics: Metrics) -> Self {
         self.metrics = Some(metrics);
         self
+    }
+
+    /// Names what the configuration switches on and off, for the line that is logged at the start.
+    #[must_use]
+    pub fn with_switches<'a>(
+        mut self,
+        switches: impl IntoIterator<Item = (&'a str, bool)>,
+    ) -> Self {
+        let switches = switches.into_iter();
+        self.switches = switches.map(|(name, on)| (name.to_owned(), on)).collect();
+        self
+    }
+
+    /// What the configuration switches on and off.
+    pub fn switches(&self) -> &BTreeMap<String, bool> {
+        &self.switches
     }
 
     /// Answers one request. Every error leaves as a problem document, every response with its
@@ -81,7 +100,7 @@ impl App {
         line.rate_limit = decision.filter(|d| d.limit_is_open).map(|_| "open");
         line.ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         line.error = problem.as_ref().and_then(Problem::internal_text);
-        log::request(self.log_level, &line);
+        self.log.request(&line);
         response
     }
 }
@@ -98,7 +117,7 @@ pub fn answer_without_router(request: &Request, problem: &Problem) -> Response {
     set_length(&mut response, request.method());
     let mut line = RequestLine::new(&context, request.method(), response.status());
     line.error = problem.internal_text();
-    log::request(Level::Debug, &line);
+    Log::unconfigured().request(&line);
     response
 }
 
@@ -176,6 +195,7 @@ fn set_length(response: &mut Response, method: &Method) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Level;
     use axum::routing::get;
     use futures::executor::block_on;
     use http_body_util::BodyExt;
@@ -190,7 +210,7 @@ mod tests {
             router,
             &HttpConfig {
                 allowed_origins,
-                log_level: Level::Error,
+                log: Log::new(Level::Error, "roster", "test"),
             },
         )
     }

@@ -11,16 +11,22 @@ mod variables;
 pub use http::HttpConfig;
 pub use variables::Variables;
 
-/// The variables that every component reads: the log, CORS and both stores.
-pub const COMMON: &[&str] = &[
+/// The variables of [`HttpConfig::read`], which every component reads.
+pub const HTTP: &[&str] = &[
     "cors_allowed_origins",
+    "environment_name",
+    "log_level",
+    "service_name",
+];
+
+/// The variables of both stores.
+pub const STORES: &[&str] = &[
     "db_host",
     "db_name",
     "db_password",
     "db_port",
     "db_sslmode",
     "db_user",
-    "log_level",
     "redis_host",
     "redis_password",
     "redis_port",

@@ -15,7 +15,10 @@ use spin_pg_bindings::redis::HostRedis;
 use crate::app::answer_without_router;
 use crate::breach_api::{BaseUrl, HostPasswordRanges};
 use crate::config::{ConfigError, HttpConfig, Variables};
+use crate::endpoints::Endpoint;
+use crate::log::{Level, Log};
 use crate::services::Stores;
+use crate::startup::{self, Started};
 use crate::{App, Problem};
 
 /// How long one statement may take, a new connection included: a client hears of a Postgres that is
@@ -42,8 +45,8 @@ fn breached_passwords(variables: &Variables) -> Result<BreachedPasswords, Config
     let Some(base) = BaseUrl::read(variables)? else {
         return Ok(BreachedPasswords::off());
     };
-    let log_level = HttpConfig::read(variables)?.log_level;
-    let ranges = HostPasswordRanges::new(base, log_level);
+    let log = HttpConfig::read(variables)?.log;
+    let ranges = HostPasswordRanges::new(base, log);
     Ok(BreachedPasswords::new(Arc::new(ranges)))
 }
 
@@ -53,35 +56,58 @@ pub fn pause() -> Pin<Box<dyn Future<Output = ()> + Send>> {
 }
 
 /// The app of this instance, built at the first request and kept for the next ones.
-pub struct Instance(OnceLock<App>);
+pub struct Instance {
+    component: &'static str,
+    app: OnceLock<App>,
+}
 
 impl Instance {
-    #[allow(
-        clippy::new_without_default,
-        reason = "statics need a const constructor"
-    )]
-    pub const fn new() -> Self {
-        Self(OnceLock::new())
+    pub const fn new(component: &'static str) -> Self {
+        Self {
+            component,
+            app: OnceLock::new(),
+        }
     }
 
     /// Answers `request`. Two first requests may both build; one result is kept, since nothing
     /// may wait for what another request completes. A variable that makes no sense is logged by
-    /// name and answered with 500; the next request tries again.
+    /// name and answered with 500, or 503 where readiness is asked for; the next request tries again.
     pub async fn handle<F>(&self, request: Request, build: impl FnOnce() -> F) -> Response
     where
         F: Future<Output = Result<App, ConfigError>>,
     {
-        let app = match self.0.get() {
-            Some(app) => app,
-            None => match build().await {
-                Ok(app) => self.0.get_or_init(|| app),
-                Err(error) => {
-                    let problem = Problem::internal(format!("configuration: {error}"));
-                    return answer_without_router(&request, &problem);
-                }
-            },
+        let built = match self.app.get() {
+            Some(app) => Ok(app),
+            None => build().await.map(|app| self.app.get_or_init(|| app)),
         };
-        app.handle(request).await
+        let is_check = startup::is_check(request.uri().path());
+        match built {
+            Ok(app) if is_check => startup::started(&self.started(app)),
+            Ok(app) => app.handle(request).await,
+            Err(error) if is_check => {
+                let text = format!("configuration of {}: {error}", self.component);
+                Log::unconfigured().message(Level::Error, &text);
+                startup::misconfigured(error.variable)
+            }
+            Err(error) => answer_without_router(&request, &not_configured(&request, &error)),
+        }
+    }
+
+    fn started(&self, app: &App) -> Started {
+        Started {
+            component: self.component.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            switches: app.switches().clone(),
+        }
+    }
+}
+
+fn not_configured(request: &Request, error: &ConfigError) -> Problem {
+    let internal = format!("configuration: {error}");
+    if request.uri().path() == Endpoint::Ready.path() {
+        Problem::misconfigured(error.variable, internal)
+    } else {
+        Problem::internal(internal)
     }
 }
 

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod problem;
 pub mod query;
 pub mod services;
+pub mod startup;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;

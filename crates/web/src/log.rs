@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use serde::Serialize;
@@ -11,6 +12,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::context::RequestContext;
+
+/// The name of the service unless `service_name` is set.
+pub const DEFAULT_SERVICE: &str = "roster";
 
 /// How much is written: a line is kept when its level is at least the configured one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -89,6 +93,8 @@ impl<'a> RequestLine<'a> {
 struct Line<'a, T> {
     time: String,
     level: Level,
+    service: &'a str,
+    environment: &'a str,
     #[serde(flatten)]
     fields: &'a T,
 }
@@ -98,31 +104,67 @@ struct Message<'a> {
     message: &'a str,
 }
 
-/// Writes the request's line when `least` lets it through.
-pub fn request(least: Level, line: &RequestLine<'_>) {
-    write(least, line.level(), line);
+/// The log of a component: the least level that is kept, and the origin that every line names.
+#[derive(Debug, Clone)]
+pub struct Log {
+    least: Level,
+    service: Arc<str>,
+    environment: Arc<str>,
 }
 
-/// Writes a line that belongs to no single request.
-pub fn message(least: Level, level: Level, message: &str) {
-    write(least, level, &Message { message });
-}
-
-fn write<T: Serialize>(least: Level, level: Level, fields: &T) {
-    if level < least {
-        return;
+impl Log {
+    pub fn new(least: Level, service: &str, environment: &str) -> Self {
+        Self {
+            least,
+            service: service.into(),
+            environment: environment.into(),
+        }
     }
-    let time = OffsetDateTime::now_utc()
-        .format(&Rfc3339)
-        .unwrap_or_default();
-    if let Ok(mut text) = serde_json::to_vec(&Line {
-        time,
-        level,
-        fields,
-    }) {
-        text.push(b'\n');
-        // One write, so that the host records one line; a full pipe must not fail the request.
-        let _ = std::io::stdout().write_all(&text);
+
+    /// The log while the configuration is not valid: all lines, without an environment.
+    pub fn unconfigured() -> Self {
+        Self::new(Level::Debug, DEFAULT_SERVICE, "unknown")
+    }
+
+    /// The name of the service.
+    pub fn service(&self) -> &Arc<str> {
+        &self.service
+    }
+
+    /// The name of the environment.
+    pub fn environment(&self) -> &Arc<str> {
+        &self.environment
+    }
+
+    /// Writes the line of a request.
+    pub fn request(&self, line: &RequestLine<'_>) {
+        self.write(line.level(), line);
+    }
+
+    /// Writes a line that belongs to no single request.
+    pub fn message(&self, level: Level, message: &str) {
+        self.write(level, &Message { message });
+    }
+
+    /// Writes a line with fields of its own.
+    pub fn write<T: Serialize>(&self, level: Level, fields: &T) {
+        if level < self.least {
+            return;
+        }
+        let time = OffsetDateTime::now_utc()
+            .format(&Rfc3339)
+            .unwrap_or_default();
+        if let Ok(mut text) = serde_json::to_vec(&Line {
+            time,
+            level,
+            service: &self.service,
+            environment: &self.environment,
+            fields,
+        }) {
+            text.push(b'\n');
+            // One write, so that the host records one line; a full pipe must not fail the request.
+            let _ = std::io::stdout().write_all(&text);
+        }
     }
 }
 
@@ -141,11 +183,14 @@ mod tests {
         let json = serde_json::to_value(Line {
             time: "t".into(),
             level: line.level(),
+            service: "roster",
+            environment: "test",
             fields: &line,
         });
         assert_eq!(
             json.unwrap(),
-            serde_json::json!({"time": "t", "level": "error", "request_id": "r1", "trace_id": null,
+            serde_json::json!({"time": "t", "level": "error", "service": "roster", "environment": "test",
+                "request_id": "r1", "trace_id": null,
                 "method": "GET", "route": "/x/{id}", "status": 502, "ms": 0.0})
         );
     }

@@ -89,6 +89,14 @@ impl Problem {
         .with_internal(internal)
     }
 
+    /// 503 of readiness: `settings` are missing or not valid. `internal` goes to the log only.
+    pub fn misconfigured(settings: &str, internal: impl Into<String>) -> Self {
+        let mut problem = Self::unavailable(internal);
+        problem.detail =
+            format!("Not ready: a setting is missing or not valid ({settings}).").into();
+        problem
+    }
+
     /// 500. `internal` goes to the log only.
     pub fn internal(internal: impl Into<String>) -> Self {
         Self::new(

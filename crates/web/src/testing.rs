@@ -15,7 +15,7 @@ use spin_pg_bindings::postgres::{Database, Error, Param, Row};
 use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
 
 use crate::config::{HttpConfig, Variables};
-use crate::log::Level;
+use crate::log::{Level, Log};
 use crate::services::Stores;
 use crate::tokens::Signer;
 
@@ -91,6 +91,7 @@ pub fn stores(database: Arc<Scripted>, caller: Option<User>) -> Stores {
 /// Everything that a component with a gate must be told, without a rate limit.
 pub fn variables() -> Variables {
     Variables::from_pairs([
+        ("access_token_minutes", "15"),
         ("cache_ttl_seconds", "30"),
         ("cursor_key", "5a3f0c9be1d24786a0f3c8e75b1d9264"),
         ("hash_slots", "1"),
@@ -119,6 +120,6 @@ pub fn authorization(user: &User) -> String {
 pub fn quiet() -> HttpConfig {
     HttpConfig {
         allowed_origins: Vec::new(),
-        log_level: Level::Error,
+        log: Log::new(Level::Error, "roster", "test"),
     }
 }

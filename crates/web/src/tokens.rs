@@ -34,8 +34,9 @@ pub use jwk::JwkSet;
 use keys::{SigningKey, VerifyingKey};
 use parts::{Claims, Parts};
 
-/// How long an access token lives.
-pub const ACCESS_TOKEN_SECONDS: u32 = 900;
+/// The longest life that `access_token_minutes` may give an access token. What verifies goes by this
+/// and not by the setting, so that a change of it ends no token.
+const MOST_SECONDS: u32 = 3_600;
 /// How far the clocks of two machines may be apart.
 const LEEWAY_SECONDS: u32 = 60;
 /// Ours have about 500 bytes.
@@ -54,7 +55,7 @@ pub const VARIABLES: &[&str] = &[
     "jwt_secret_previous",
 ];
 /// What [`Signer::read`] reads besides.
-pub const SIGNER_VARIABLES: &[&str] = &["jwt_private_key"];
+pub const SIGNER_VARIABLES: &[&str] = &["access_token_minutes", "jwt_private_key"];
 
 /// Whom a token speaks for, and in which session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl Verifier {
         // Read only now that the signature holds.
         let claims = Claims::read(&payload)?;
         let lifetime = claims.exp.checked_sub(claims.iat);
-        if lifetime.is_none_or(|seconds| seconds > ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS) {
+        if lifetime.is_none_or(|seconds| seconds > MOST_SECONDS + LEEWAY_SECONDS) {
             return Err(Refusal("lives longer than our tokens"));
         }
         Ok(AccessClaims {
@@ -157,18 +158,26 @@ struct Issuer {
     key: SigningKey,
     issuer: String,
     audience: String,
+    lifetime_seconds: u32,
 }
 
 impl Signer {
     pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        let minutes: u32 = variables.number("access_token_minutes", 1..=MOST_SECONDS / 60)?;
         Ok(Self(Arc::new(Issuer {
             key: keys::signing(variables)?,
             issuer: variables.text("jwt_issuer")?.to_owned(),
             audience: variables.text("jwt_audience")?.to_owned(),
+            lifetime_seconds: minutes * 60,
         })))
     }
 
-    /// A token for `user` in `session`, good for [`ACCESS_TOKEN_SECONDS`] from now.
+    /// The seconds that a token lives.
+    pub fn lifetime_seconds(&self) -> u32 {
+        self.0.lifetime_seconds
+    }
+
+    /// A token for `user` in `session`, from now on.
     pub fn sign(&self, user: UserId, session: SessionId) -> Result<String, accounts::Error> {
         self.sign_at(user, session, now())
     }
@@ -179,7 +188,8 @@ impl Signer {
         session: SessionId,
         now: u64,
     ) -> Result<String, accounts::Error> {
-        let claims = keys::claims(&self.0.issuer, &self.0.audience, user, session.0, now);
+        let times = now..now + u64::from(self.0.lifetime_seconds);
+        let claims = keys::claims(&self.0.issuer, &self.0.audience, user, session.0, times);
         let signed = self.0.key.sign(claims);
         signed.map_err(|error| accounts::Error::Internal(format!("sign a token: {error}")))
     }

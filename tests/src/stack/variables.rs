@@ -50,6 +50,8 @@ impl Variables {
             ("cache_ttl_seconds", "30"),
             ("docs_enabled", "true"),
             ("log_level", "info"),
+            ("service_name", "roster"),
+            ("environment_name", "test"),
         ]);
         variables.set(&[
             ("jwt_algorithm", "HS256"),
@@ -58,6 +60,7 @@ impl Variables {
             ("jwt_private_key", ""),
             ("jwt_public_key", ""),
             ("jwt_public_key_previous", ""),
+            ("access_token_minutes", "15"),
             ("jwt_issuer", "roster"),
             ("jwt_audience", "roster-api"),
             ("bootstrap_admin_email", ADMIN_EMAIL),

@@ -86,6 +86,8 @@ fn app(environment: &Environment, app: &Object, pod: &Pod, found: &mut Findings)
         };
         for template in &component.allowed_outbound_hosts {
             match expand(template, value) {
+                // The application itself, which is in the same pod.
+                Ok(url) if url == "http://self" => {}
                 Ok(url) => reaches(environment, pod, &url, found),
                 Err(name) => {
                     found.add(app, format!("{template}: the value of {name} is not known"))

@@ -9,10 +9,11 @@ use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, text};
 
-/// Metrics, and what Spin tells about itself; a path that belongs to nobody stands for a route to
-/// everything.
-const INSIDE: [&str; 4] = [
+/// Metrics, the configuration checks, and what Spin tells about itself; a path that belongs to nobody
+/// stands for a route to everything.
+const INSIDE: [&str; 5] = [
     "/metrics",
+    "/internal/users/configuration",
     "/.well-known/spin/health",
     "/.well-known/spin/info",
     "/",
@@ -164,14 +165,15 @@ fn exists(
 }
 
 /// Every route of spin.toml whose component has a group here is one of the edge, to that group;
-/// metrics stay inside.
+/// metrics and configuration checks stay inside.
 fn triggers(environment: &Environment, routed: &[Routed], found: &mut Findings) {
     let groups: BTreeSet<_> = environment.apps().map(Object::name).collect();
     for route in environment.project.application.routes() {
         let Some(component) = route.component.as_deref() else {
             continue;
         };
-        if !groups.contains(component) || route.route == "/metrics" {
+        let is_inside = route.route == "/metrics" || route.route.starts_with("/internal/");
+        if !groups.contains(component) || is_inside {
             continue;
         }
         // spin.toml says why it is a parameter.

@@ -74,6 +74,10 @@ fn a_route_to_what_is_inside_is_named() {
         routes::check,
         "prod: HTTPRoute health: /metrics exposes /metrics",
     );
+    to("PathPrefix", "/internal").is_found(
+        routes::check,
+        "prod: HTTPRoute health: /internal exposes /internal/users/configuration",
+    );
     to("PathPrefix", "/.well-known").is_found(
         routes::check,
         "prod: HTTPRoute health: /.well-known exposes /.well-known/spin/info",

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use spin_sdk::http::{EmptyBody, send};
 
 use super::BaseUrl;
-use crate::log::{Level, message};
+use crate::log::{Level, Log};
 
 /// How long the whole answer may take: somebody waits for their new password.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -22,12 +22,12 @@ const MAX_BYTES: usize = 256 * 1024;
 /// Asks the server at a base URL. Passwords that could not be looked up are logged.
 pub struct HostPasswordRanges {
     base: BaseUrl,
-    log_level: Level,
+    log: Log,
 }
 
 impl HostPasswordRanges {
-    pub fn new(base: BaseUrl, log_level: Level) -> Self {
-        Self { base, log_level }
+    pub fn new(base: BaseUrl, log: Log) -> Self {
+        Self { base, log }
     }
 
     async fn ask(&self, prefix: &str) -> Result<String, String> {
@@ -60,6 +60,6 @@ impl PasswordRanges for HostPasswordRanges {
 
     fn unchecked(&self, reason: &str) {
         let text = format!("a password was not looked up among breached ones: {reason}");
-        message(self.log_level, Level::Warn, &text);
+        self.log.message(Level::Warn, &text);
     }
 }

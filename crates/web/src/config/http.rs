@@ -3,14 +3,14 @@
 use ::http::HeaderValue;
 
 use super::{ConfigError, Variables};
-use crate::log::Level;
+use crate::log::{DEFAULT_SERVICE, Level, Log};
 
 /// What the shell around every router needs to know.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// Exact origins that browsers may call from; empty switches CORS off.
     pub allowed_origins: Vec<HeaderValue>,
-    pub log_level: Level,
+    pub log: Log,
 }
 
 impl HttpConfig {
@@ -23,16 +23,22 @@ impl HttpConfig {
             .filter(|origin| !origin.is_empty())
             .map(parse_origin)
             .collect::<Result<_, _>>()?;
-        let log_level = variables
-            .optional("log_level")
-            .unwrap_or("info")
-            .parse()
-            .map_err(|problem: &str| ConfigError::new("log_level", problem))?;
         Ok(Self {
             allowed_origins,
-            log_level,
+            log: read_log(variables)?,
         })
     }
+}
+
+fn read_log(variables: &Variables) -> Result<Log, ConfigError> {
+    let least: Level = variables
+        .optional("log_level")
+        .unwrap_or("info")
+        .parse()
+        .map_err(|problem: &str| ConfigError::new("log_level", problem))?;
+    let service = variables.name("service_name", DEFAULT_SERVICE)?;
+    let environment = variables.name("environment_name", "local")?;
+    Ok(Log::new(least, service, environment))
 }
 
 /// `scheme://host[:port]` and nothing more; `*` and `null` are refused since credentials go along.
@@ -75,6 +81,23 @@ mod tests {
                 HttpConfig::read(&one("cors_allowed_origins", bad)).is_err(),
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn names_are_short_words() {
+        let log = |name, value: &str| HttpConfig::read(&one(name, value)).map(|config| config.log);
+        let unset = log("log_level", "info").unwrap();
+        assert_eq!(
+            (&**unset.service(), &**unset.environment()),
+            ("roster", "local")
+        );
+        let set = log("environment_name", "staging-eu.1").unwrap();
+        assert_eq!(&**set.environment(), "staging-eu.1");
+        for bad in ["two words", "ä", "a\"b", &"a".repeat(64)] {
+            for name in ["service_name", "environment_name"] {
+                assert_eq!(log(name, bad).unwrap_err().variable, name, "{bad}");
+            }
         }
     }
 }

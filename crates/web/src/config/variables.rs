@@ -58,6 +58,22 @@ impl Variables {
         }
     }
 
+    /// A name of up to 63 ASCII letters, digits, `-`, `_` and `.`; `default` when it is unset.
+    pub fn name<'a>(
+        &'a self,
+        name: &'static str,
+        default: &'a str,
+    ) -> Result<&'a str, ConfigError> {
+        let value = self.optional(name).unwrap_or(default);
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if value.len() <= 63 && value.bytes().all(is_name) {
+            Ok(value)
+        } else {
+            let problem = "must be up to 63 letters, digits, `-`, `_` and `.`";
+            Err(ConfigError::new(name, problem))
+        }
+    }
+
     /// A whole number within `range`.
     pub fn number<T>(&self, name: &'static str, range: RangeInclusive<T>) -> Result<T, ConfigError>
     where

@@ -1,5 +1,7 @@
 //! The keys that sign and verify, as the configuration gives them.
 
+use std::ops::Range;
+
 use accounts::UserId;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -13,8 +15,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::TYP;
 use super::jwk::Jwk;
-use super::{ACCESS_TOKEN_SECONDS, TYP};
 use crate::config::{ConfigError, Variables};
 
 const HS256: &str = "HS256";
@@ -115,13 +117,13 @@ pub fn claims(
     audience: &str,
     user: UserId,
     session: Uuid,
-    now: u64,
+    times: Range<u64>,
 ) -> JWTClaims<SessionClaim> {
-    let now = Duration::from_secs(now);
+    let now = Duration::from_secs(times.start);
     JWTClaims {
         issued_at: Some(now),
         invalid_before: Some(now),
-        expires_at: Some(now + Duration::from_secs(ACCESS_TOKEN_SECONDS.into())),
+        expires_at: Some(Duration::from_secs(times.end)),
         issuer: Some(issuer.to_owned()),
         subject: Some(user.to_string()),
         audiences: Some(Audiences::AsString(audience.to_owned())),

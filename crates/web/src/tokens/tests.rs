@@ -5,6 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jwt_simple::algorithms::Ed25519KeyPair;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::*;
 use forge::{Forge, Key};
@@ -20,12 +21,18 @@ mod forged_claims;
 
 /// 2026-01-01.
 const NOW: u64 = 1_767_225_600;
+/// The default of `access_token_minutes`.
+const LIFETIME: u64 = 900;
 const SECRET: &str = "8c0b5f1e7a2d49c6b3e8f0a17d5c92e4";
 const OLD_SECRET: &str = "5a3f0c9be1d24786a0f3c8e75b1d9264";
 
 /// Without `jwt_algorithm`, HS256.
 fn variables(extra: &[(&'static str, &str)]) -> Variables {
-    let fixed = [("jwt_issuer", "roster"), ("jwt_audience", "roster-api")];
+    let fixed = [
+        ("access_token_minutes", "15"),
+        ("jwt_issuer", "roster"),
+        ("jwt_audience", "roster-api"),
+    ];
     let all = fixed.iter().chain(extra);
     Variables::from_pairs(all.map(|(name, value)| (*name, *value)))
 }
@@ -51,7 +58,7 @@ fn claims() -> Value {
         "sid": "01941f29-7c00-7ccc-8ddd-0123456789ab",
         "iat": NOW,
         "nbf": NOW,
-        "exp": NOW + u64::from(ACCESS_TOKEN_SECONDS),
+        "exp": NOW + LIFETIME,
     })
 }
 
@@ -166,7 +173,7 @@ fn a_token_says_no_more_than_it_must() {
 fn clocks_may_be_a_minute_apart() {
     let (verifier, good) = (verifier(&[("jwt_secret", SECRET)]), hs256(SECRET).good());
     let reason = |now| verifier.verify_at(&good, now).err().map(Refusal::reason);
-    let end = NOW + u64::from(ACCESS_TOKEN_SECONDS);
+    let end = NOW + LIFETIME;
     for now in [NOW - 60, NOW, end, end + 60] {
         assert_eq!(reason(now), None, "{now}");
     }
@@ -179,14 +186,34 @@ fn clocks_may_be_a_minute_apart() {
 }
 
 #[test]
-fn no_token_outlives_ours_by_more_than_the_leeway() {
+fn the_setting_decides_how_long_a_token_lives() {
+    let (user, session) = (UserId(Uuid::from_u128(1)), SessionId(Uuid::from_u128(2)));
+    for (minutes, seconds) in [("1", 60), ("15", 900), ("60", 3_600)] {
+        let all = variables(&[("jwt_secret", SECRET), ("access_token_minutes", minutes)]);
+        let signer = Signer::read(&all).unwrap();
+        assert_eq!(signer.lifetime_seconds(), seconds);
+        let token = signer.sign_at(user, session, NOW).unwrap();
+        let claims = Claims::read(&Parts::read(&token).unwrap().payload).unwrap();
+        assert_eq!(u64::from(claims.iat), NOW);
+        assert_eq!(claims.exp - claims.iat, seconds);
+        let verifier = Verifier::read(&all).unwrap();
+        assert!(verifier.verify_at(&token, NOW).is_ok(), "{minutes}");
+    }
+    for minutes in ["0", "61", "", "1.5", "-1"] {
+        let faults = faults(&[("jwt_secret", SECRET), ("access_token_minutes", minutes)]);
+        assert_eq!(faults, [None, Some("access_token_minutes")], "{minutes}");
+    }
+}
+
+#[test]
+fn no_token_outlives_the_longest_setting_by_more_than_the_leeway() {
     let (verifier, forge) = (verifier(&[("jwt_secret", SECRET)]), hs256(SECRET));
     let takes = |exp| {
         verifier
             .verify_at(&forge.with_claim("exp", json!(exp)), NOW)
             .is_ok()
     };
-    assert!(takes(NOW + 960) && !takes(NOW + 961));
+    assert!(takes(NOW + 3_660) && !takes(NOW + 3_661));
 }
 
 #[test]

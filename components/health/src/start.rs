@@ -1,0 +1,99 @@
+//! The start of the app: every component's configuration is valid, and the log says how each runs.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use spin_pg_bindings::redis::{Arg, Redis, Reply};
+use web::log::{Level, Log};
+use web::startup::{Answer, Started};
+
+/// How long the log counts a host as started after its last check. Instances share no memory, and
+/// each lives for seconds only.
+const REMEMBERED_SECONDS: &str = "300";
+
+/// The other components of the app.
+#[async_trait]
+pub trait Components: Send + Sync + 'static {
+    /// Asks each for the state of its configuration.
+    async fn ask(&self) -> Vec<Answer>;
+}
+
+/// The line of a component that started.
+#[derive(Serialize)]
+struct Line<'a> {
+    message: &'static str,
+    #[serde(flatten)]
+    started: &'a Started,
+}
+
+/// The components that started, or the names of the settings that prevent others from it.
+pub fn all(answers: Vec<Answer>) -> Result<Vec<Started>, String> {
+    let mut started = Vec::new();
+    let mut settings = Vec::new();
+    for answer in answers {
+        match answer {
+            Answer::Started(component) => started.push(component),
+            Answer::Misconfigured(setting) => settings.push(setting),
+            Answer::None => {}
+        }
+    }
+    settings.sort();
+    settings.dedup();
+    if settings.is_empty() {
+        Ok(started)
+    } else {
+        Err(settings.join(", "))
+    }
+}
+
+/// Logs a line for each component, once for each start of `host`: Redis keeps what was logged.
+pub async fn announce(redis: &dyn Redis, log: &Log, host: &str, started: &[Started]) {
+    let names: Vec<_> = started.iter().map(|one| one.component.as_str()).collect();
+    let key = format!("roster:started:{host}:{}", names.join(","));
+    let Ok(text) = serde_json::to_string(&(&**log.environment(), started)) else {
+        return;
+    };
+    let args = [key.as_str(), text.as_str(), "EX", REMEMBERED_SECONDS, "GET"];
+    let before = redis.execute("SET", args.map(Arg::from).to_vec()).await;
+    let is_new = match before.as_deref() {
+        Ok([Reply::Bytes(before)]) => before != text.as_bytes(),
+        Ok(_) => true,
+        Err(_) => false,
+    };
+    if is_new {
+        for started in started {
+            let message = "started";
+            log.write(Level::Info, &Line { message, started });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(component: &str) -> Answer {
+        Answer::Started(Started {
+            component: component.into(),
+            version: "1".into(),
+            switches: [].into(),
+        })
+    }
+
+    #[test]
+    fn settings_that_are_not_valid_are_named_once() {
+        let wrong = |setting: &str| Answer::Misconfigured(setting.into());
+        let answers = vec![
+            wrong("jwt_secret"),
+            wrong("cursor_key"),
+            wrong("jwt_secret"),
+        ];
+        assert_eq!(all(answers), Err("cursor_key, jwt_secret".into()));
+    }
+
+    #[test]
+    fn components_that_are_not_in_the_host_are_left_out() {
+        let found = all(vec![started("users"), Answer::None]).unwrap();
+        let names: Vec<_> = found.iter().map(|one| one.component.as_str()).collect();
+        assert_eq!(names, ["users"]);
+    }
+}

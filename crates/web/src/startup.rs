@@ -1,0 +1,150 @@
+//! The configuration check: how a component says that it started, or which setting prevents it.
+//!
+//! Components run only when a request comes, and none may hold the secrets of another. Readiness
+//! therefore asks each of them through the host, at a path that the edge does not route, and the
+//! component validates its own configuration.
+
+#[cfg(target_arch = "wasm32")]
+mod host;
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+
+#[cfg(target_arch = "wasm32")]
+pub use host::ask;
+
+/// What is below this path is for the app's own components.
+const INTERNAL: &str = "/internal/";
+
+/// A component whose configuration is valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    pub component: String,
+    pub version: String,
+    /// What the configuration switches on and off.
+    pub switches: BTreeMap<String, bool>,
+}
+
+/// A setting that is missing or not valid.
+#[derive(Debug, Serialize, Deserialize)]
+struct Misconfigured {
+    setting: String,
+}
+
+/// The answer of a component to the configuration check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Started(Started),
+    /// The name of the setting.
+    Misconfigured(String),
+    /// The component is not in this host, or is too busy to answer.
+    None,
+}
+
+impl Answer {
+    /// Reads a response. Only what a component says itself counts against it: a busy host answers
+    /// 500 as well.
+    #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "for the host"))]
+    fn read(status: StatusCode, body: &[u8]) -> Self {
+        match status {
+            StatusCode::OK => serde_json::from_slice(body).map_or(Self::None, Self::Started),
+            StatusCode::SERVICE_UNAVAILABLE => match serde_json::from_slice(body) {
+                Ok(Misconfigured { setting }) if is_name(&setting) => Self::Misconfigured(setting),
+                _ => Self::None,
+            },
+            _ => Self::None,
+        }
+    }
+}
+
+/// The name of a variable, and nothing that could be a value.
+fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// The path of the check of `component`, as spin.toml routes it.
+pub fn path(component: &str) -> String {
+    format!("{INTERNAL}{component}/configuration")
+}
+
+/// Whether a request is a check.
+pub fn is_check(path: &str) -> bool {
+    path.starts_with(INTERNAL)
+}
+
+/// The response of a component that started.
+pub fn started(started: &Started) -> Response {
+    respond(StatusCode::OK, serde_json::to_vec(started))
+}
+
+/// The response of a component that cannot start.
+pub fn misconfigured(setting: &str) -> Response {
+    let setting = setting.to_owned();
+    let body = serde_json::to_vec(&Misconfigured { setting });
+    respond(StatusCode::SERVICE_UNAVAILABLE, body)
+}
+
+fn respond(status: StatusCode, body: serde_json::Result<Vec<u8>>) -> Response {
+    let body = body.unwrap_or_default();
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().extend([
+        (CONTENT_TYPE, json),
+        (CONTENT_LENGTH, length),
+        (CACHE_CONTROL, no_store),
+    ]);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::executor::block_on;
+    use http_body_util::BodyExt;
+
+    fn read(response: Response) -> Answer {
+        let (parts, body) = response.into_parts();
+        let body = block_on(body.collect()).unwrap().to_bytes();
+        assert_eq!(parts.headers[CONTENT_LENGTH], body.len().to_string());
+        Answer::read(parts.status, &body)
+    }
+
+    #[test]
+    fn an_answer_is_read_back_as_it_was_given() {
+        let component = Started {
+            component: "docs".into(),
+            version: "1.2.3".into(),
+            switches: [("docs_enabled".to_owned(), false)].into(),
+        };
+        let answer = read(started(&component));
+        assert_eq!(answer, Answer::Started(component));
+        let answer = read(misconfigured("cursor_key"));
+        assert_eq!(answer, Answer::Misconfigured("cursor_key".into()));
+    }
+
+    #[test]
+    fn what_no_component_said_counts_against_none() {
+        for (status, body) in [
+            (StatusCode::NOT_FOUND, r#"{"setting":"a"}"#),
+            (StatusCode::INTERNAL_SERVER_ERROR, ""),
+            (StatusCode::SERVICE_UNAVAILABLE, ""),
+            (StatusCode::SERVICE_UNAVAILABLE, r#"{"setting":"a value!"}"#),
+            (StatusCode::OK, "{}"),
+        ] {
+            assert_eq!(
+                Answer::read(status, body.as_bytes()),
+                Answer::None,
+                "{body}"
+            );
+        }
+    }
+}
