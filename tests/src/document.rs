@@ -206,7 +206,8 @@ mod tests {
     fn an_answer_is_described_to_the_last_member_and_header() {
         let json = ("content-type", "application/json");
         let health = json!({
-            "status": "alive", "service": "roster", "version": "1", "timestamp": "2026-01-01T00:00:00Z",
+            "status": "alive", "service": "roster", "environment": "test", "version": "1",
+            "timestamp": "2026-01-01T00:00:00Z",
         });
         let live = "/api/v1/health/live";
         assert_eq!(said(live, 200, &[json], &health), "Some(\"live 200 -\")");

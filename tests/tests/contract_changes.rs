@@ -150,26 +150,29 @@ async fn patch_refuses_null_and_bad_values_and_changes_nothing() {
 async fn if_match_decides_a_patch() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
-    let name = json!({ "full_name": "N" });
+    let name = |name: &str| json!({ "full_name": name });
     for stale in ["\"v0\"", "\"v2\"", "W/\"v1\"", "\"v1x\"", "\"v2\", \"v3\""] {
         client
-            .patch_if(id(&user), &name, stale)
+            .patch_if(id(&user), &name("N"), stale)
             .await
             .problem(412, "precondition_failed");
     }
     client
-        .patch_if(id(&user), &name, "\"v1\"")
+        .patch_if(id(&user), &name("N"), "\"v1\"")
         .await
         .expect(200);
     client
-        .patch_if(id(&user), &name, "\"v1\"")
+        .patch_if(id(&user), &name("N"), "\"v1\"")
         .await
         .problem(412, "precondition_failed");
     client
-        .patch_if(id(&user), &name, "\"v8\", \"v2\"")
+        .patch_if(id(&user), &name("O"), "\"v8\", \"v2\"")
         .await
         .expect(200);
-    let last = client.patch_if(id(&user), &name, "*").await.expect(200);
+    let last = client
+        .patch_if(id(&user), &name("P"), "*")
+        .await
+        .expect(200);
     assert_eq!(last.etag(), "\"v4\"");
 }
 

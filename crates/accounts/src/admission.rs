@@ -16,6 +16,7 @@ use crate::cache::{self, Cache, SessionEntry};
 use crate::metrics::{self, Event};
 use crate::session::SessionId;
 use crate::{Error, User, UserId};
+use store::SessionState;
 
 /// KEYS: session, caller, another user, rate of the caller, rate of the address; ARGV: limit, window in
 /// milliseconds, both of the rate (limit 0: none), and the session's entry once it has ended. A token of
@@ -216,13 +217,18 @@ impl Admission {
             }
         }
         metrics::count(Event::CacheMiss);
-        let user = store::find(&*self.database, id, session).await?;
-        match &user {
-            Some(user) => self.cache.keep(user, Some(session)),
+        match store::find(&*self.database, id, session).await? {
+            SessionState::Alive(user) => {
+                self.cache.keep(&user, Some(session));
+                Ok(Some(*user).filter(|user| user.is_active))
+            }
             // A session that has ended stays so: its next request counts against its address.
-            None => self.cache.keep_ended(session),
+            SessionState::Ended => {
+                self.cache.keep_ended(session);
+                Ok(None)
+            }
+            SessionState::Anothers => Ok(None),
         }
-        Ok(user.filter(|user| user.is_active))
     }
 }
 

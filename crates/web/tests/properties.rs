@@ -40,6 +40,7 @@ fn token_keys(issuer: &str, audience: &str) -> (Signer, Verifier) {
         ("jwt_secret", "8c0b5f1e7a2d49c6b3e8f0a17d5c92e4"),
         ("jwt_issuer", issuer),
         ("jwt_audience", audience),
+        ("access_token_minutes", "15"),
     ]);
     (
         Signer::read(&variables).unwrap(),

@@ -1,26 +1,48 @@
 //! The SQL behind the cache: a session with its user.
 
-use spin_pg_bindings::postgres::Database;
+use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 
 use crate::session::SessionId;
-use crate::users::columns;
+use crate::users::{columns, user_if_any};
 use crate::{Error, User, UserId};
 
-/// A session that ended or expired, or is of an earlier epoch, has no row here.
+/// A session that ended or expired, or is of an earlier epoch, gives no user.
 const FIND: &str = concat!(
-    "SELECT ",
+    "SELECT EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id <> $1) AS is_anothers, ",
     columns!(),
-    " FROM users WHERE id = $1 AND EXISTS (
+    " FROM (SELECT) AS one LEFT JOIN users ON id = $1 AND EXISTS (
         SELECT FROM sessions AS s WHERE s.id = $2 AND s.user_id = users.id
             AND s.epoch = users.session_epoch AND s.idle_expires_at > now() AND s.expires_at > now())"
 );
 
-/// The user, when the session is theirs and alive.
+/// The state of a session in Postgres.
+pub(super) enum SessionState {
+    /// Alive, and of this user.
+    Alive(Box<User>),
+    /// Ended for good.
+    Ended,
+    /// A session of somebody else, which may be alive.
+    Anothers,
+}
+
+impl FromRow for SessionState {
+    fn from_row(row: &Row) -> Result<Self, postgres::Error> {
+        let is_anothers: bool = row.get("is_anothers")?;
+        Ok(match user_if_any(row)? {
+            Some(user) => Self::Alive(Box::new(user)),
+            None if is_anothers => Self::Anothers,
+            None => Self::Ended,
+        })
+    }
+}
+
+/// The user and the session that a token names.
 pub(super) async fn find(
     database: &dyn Database,
     user: UserId,
     session: SessionId,
-) -> Result<Option<User>, Error> {
+) -> Result<SessionState, Error> {
     let params = vec![user.0.into(), session.0.into()];
-    Ok(database.read_opt(FIND, params).await?)
+    let found = database.read_opt(FIND, params).await?;
+    found.ok_or_else(|| Error::Internal("the search for a session has no row".into()))
 }
