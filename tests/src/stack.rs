@@ -132,6 +132,16 @@ impl Stack {
         })
     }
 
+    /// Another host over the same Postgres and Redis, with some variables set otherwise, and an
+    /// anonymous client of it: two configurations side by side, as in a rolling update.
+    pub fn second_host(&self, others: &[(&str, &str)]) -> Result<(Process, Client)> {
+        let mut variables = self.variables.clone();
+        variables.set(others);
+        let log = log_path(self.folder.path());
+        let (host, base) = block_in_place(|| host::start(&variables, &log))?;
+        Ok((host, Client::new(&base)))
+    }
+
     /// What the host and its components have written to standard error so far.
     pub fn log(&self) -> String {
         let bytes = fs::read(log_path(self.folder.path())).expect("the log");

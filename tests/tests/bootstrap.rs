@@ -120,7 +120,7 @@ async fn without_a_first_admin_there_is_nobody() {
 }
 
 /// Configurations that no app may serve with, by the variable that the message must name.
-const WRONG: [(&str, &str); 27] = [
+const WRONG: [(&str, &str); 33] = [
     ("jwt_secret", ""),
     ("jwt_secret", "short"),
     ("jwt_secret", "1234567890123456789012345678901"),
@@ -131,6 +131,7 @@ const WRONG: [(&str, &str); 27] = [
     ("jwt_secret", "change-me-change-me-change-me-change-me-now"),
     ("jwt_secret", "your-256-bit-secret-your-256-bit-secret"),
     ("jwt_secret_previous", "short"),
+    ("jwt_secret_next", "short"),
     ("jwt_algorithm", "none"),
     ("jwt_algorithm", "RS256"),
     ("bootstrap_admin_password", ""),
@@ -141,6 +142,11 @@ const WRONG: [(&str, &str); 27] = [
     ("bootstrap_admin_password", "replace-me"),
     ("bootstrap_admin_password", "please-replace-me"),
     ("bootstrap_admin_email", "nonsense"),
+    ("max_sessions", "0"),
+    ("session_idle_days", "0"),
+    ("session_idle_days", "31"),
+    ("session_absolute_days", "366"),
+    ("refresh_grace_seconds", "61"),
     ("hash_slots", "0"),
     ("hash_slots", "many"),
     ("login_attempts_per_account", "0"),

@@ -40,6 +40,10 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     let refreshed = nobody.refresh(&ada.refresh_token).await.expect(200);
     let next = blackbox::Session::of(&nobody, &refreshed);
     secrets.extend([next.refresh_token.clone(), signature(&next.client)]);
+    // The first token is a replay from here on, not a response that was lost.
+    let refreshed = nobody.refresh(&next.refresh_token).await.expect(200);
+    let last = blackbox::Session::of(&nobody, &refreshed);
+    secrets.extend([last.refresh_token.clone(), signature(&last.client)]);
     let change = json!({ "old_password": PASSWORD, "new_password": NEW_PASSWORD });
     let path = "/api/v1/users/me/password";
     replies.push(

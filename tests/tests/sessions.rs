@@ -6,9 +6,11 @@
     clippy::unwrap_used
 )]
 
+use std::time::Duration;
+
 use blackbox::client::{ME, SESSIONS, user_path};
 use blackbox::lists::items;
-use blackbox::stack::Stack;
+use blackbox::stack::{Stack, eventually};
 use blackbox::{Client, PASSWORD, Person, Session};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -248,6 +250,116 @@ async fn endings_last(admin: &Client, between: impl AsyncFn()) {
     is_over(&first_session(&eve)).await;
 }
 
+#[tokio::test]
+async fn sessions_come_in_pages_newest_first() {
+    let ada = Person::create(&Client::from_env().await).await;
+    for _ in 0..4 {
+        ada.sign_in().await;
+    }
+    let (mut ids, mut path) = (Vec::new(), format!("{SESSIONS}?limit=2&include_total=true"));
+    for left in [2, 1, 0] {
+        let reply = ada.client.get(&path).await.expect(200);
+        let page = reply.json();
+        assert_eq!(page["total"], 5, "{reply}");
+        ids.extend(
+            items(&page)
+                .iter()
+                .map(|s| s["id"].as_str().unwrap().to_owned()),
+        );
+        assert_eq!(reply.header("link").is_some(), left > 0, "{reply}");
+        let next = page["next"].as_str().unwrap_or_default();
+        assert_eq!(next.is_empty(), left == 0, "{reply}");
+        path = format!("{SESSIONS}?limit=2&include_total=true&cursor={next}");
+    }
+    let mut expected: Vec<_> = listed(&ada.client).await;
+    let newest = expected.iter().map(|s| s["created_at"].to_string());
+    assert!(newest.is_sorted_by(|one, two| one >= two));
+    assert_eq!(ids.len(), 5);
+    let expected: Vec<_> = expected.drain(..).map(|s| s["id"].clone()).collect();
+    assert_eq!(json!(ids), json!(expected));
+    for wrong in ["limit=0", "sort=email", "cursor=AAAA", "page=2"] {
+        let reply = ada.client.get(&format!("{SESSIONS}?{wrong}")).await;
+        reply.problem(422, "invalid");
+    }
+}
+
+/// Waits until a statement of the app waits for a lock.
+async fn a_statement_waits(database: &tokio_postgres::Client) {
+    let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity \
+         WHERE wait_event_type = 'Lock' AND usename = 'roster')";
+    eventually(
+        Duration::from_secs(2),
+        "a statement that waits",
+        async || database.query_one(sql, &[]).await.unwrap().get(0),
+    )
+    .await;
+}
+
+/// Waits until no statement of the app runs.
+async fn nothing_runs(database: &tokio_postgres::Client) {
+    let sql = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity \
+         WHERE state = 'active' AND usename = 'roster' AND pid <> pg_backend_pid())";
+    eventually(
+        Duration::from_secs(5),
+        "the end of the statement",
+        async || database.query_one(sql, &[]).await.unwrap().get(0),
+    )
+    .await;
+}
+
+/// Sends what ends Ada's session while her row in `table` is locked for longer than the app waits,
+/// and lets it be committed after its 503.
+async fn late_end(
+    stack: &Stack,
+    table: &str,
+    request: impl Fn(&Person) -> reqwest::RequestBuilder,
+) {
+    let ada = Person::create(&stack.client).await;
+    ada.client.get(ME).await.expect(200);
+    let (mut locker, watcher) = (stack.database().await, stack.database().await);
+    let lock = locker.transaction().await.unwrap();
+    let column = if table == "users" { "id" } else { "user_id" };
+    let sql = format!("SELECT FROM {table} WHERE {column} = $1::text::uuid FOR UPDATE");
+    lock.execute(&sql, &[&ada.id]).await.unwrap();
+    let send = ada.client.send(request(&ada));
+    let (reply, ()) = tokio::join!(send, a_statement_waits(&watcher));
+    reply.problem(503, "unavailable");
+    // Not committed yet, and read again: nobody may keep it.
+    ada.client.get(ME).await.expect(200);
+    lock.rollback().await.unwrap();
+    nothing_runs(&watcher).await;
+    ada.client.get(ME).await.problem(401, "unauthenticated");
+    let again = ada.client.send(request(&ada)).await;
+    again.expect_any(&[200, 204, 401, 404]);
+    ada.client.get(ME).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_a_session_after_its_503_ends_it_at_the_next_request() {
+    let stack = Stack::start().await;
+    let post = |path: &'static str| move |ada: &Person| ada.client.request(Method::POST, path);
+    late_end(&stack, "sessions", post("/api/v1/auth/logout")).await;
+    late_end(&stack, "users", post("/api/v1/auth/logout-all")).await;
+    late_end(&stack, "sessions", |ada| {
+        let path = format!("{SESSIONS}/{}", ada.session_id());
+        ada.client.request(Method::DELETE, &path)
+    })
+    .await;
+    let admin = stack.client.clone();
+    late_end(&stack, "users", |ada| {
+        admin.request(Method::DELETE, &format!("{}/sessions", user_path(&ada.id)))
+    })
+    .await;
+    late_end(&stack, "users", |ada| {
+        admin.patch_request(&ada.id, &json!({ "is_active": false }))
+    })
+    .await;
+    late_end(&stack, "users", |ada| {
+        admin.request(Method::DELETE, &user_path(&ada.id))
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flushing_redis_revives_nothing() {
     let stack = Stack::start().await;
@@ -274,7 +386,7 @@ async fn without_both_stores_nobody_is_let_in() {
     reply.problem(503, "unavailable");
     reply.retry_after(1, 10);
     stack.start_postgres();
-    blackbox::stack::eventually(std::time::Duration::from_secs(5), "an answer", async || {
+    eventually(Duration::from_secs(5), "an answer", async || {
         ada.client.get(ME).await.expect_any(&[200, 503]).status == 200
     })
     .await;

@@ -194,6 +194,53 @@ async fn keys_are_replaced_without_signing_anybody_out() {
     next.client.at(base).get(ME).await.expect(200);
 }
 
+/// The three keys of one phase of a rotation: what signs, what comes next, what was before.
+type Phase<'a> = [(&'a str, &'a str); 4];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_update_of_every_phase_of_a_rotation_refuses_nobody() {
+    let (old, new) = (Keys::new(), Keys::new());
+    let phase = |signs: &'static str| -> Phase<'_> {
+        let (keys, next, previous) = match signs {
+            "old" => (&old, "", ""),
+            "old, new is next" => (&old, new.public_pem.as_str(), ""),
+            "new, old is previous" => (&new, "", old.public_pem.as_str()),
+            _ => (&new, "", ""),
+        };
+        [
+            ("jwt_private_key", &keys.private_pem),
+            ("jwt_public_key", &keys.public_pem),
+            ("jwt_public_key_next", next),
+            ("jwt_public_key_previous", previous),
+        ]
+    };
+    let phases = ["old", "old, new is next", "new, old is previous", "new"];
+    let mut stack = start(&old).await;
+    let ada = Person::create(&stack.client).await;
+    for pair in phases.windows(2) {
+        let [before, after] = pair else {
+            unreachable!()
+        };
+        // The longest of an update: tokens of before the previous phase have expired.
+        stack.restart_host(&phase(before)).expect("a host");
+        let (_host, updated) = stack.second_host(&phase(after)).expect("a second host");
+        let running = stack.anonymous();
+        for (signer, verifier) in [(&running, &updated), (&updated, &running)] {
+            let reply = signer.login(&ada.email, &ada.password).await.expect(200);
+            let token = blackbox::client::access_token(&reply);
+            for client in [signer, verifier] {
+                let me = client.with_token(&token).get(ME).await;
+                assert_eq!(me.status, 200, "{before} beside {after}: {me}");
+            }
+            let keys = published(verifier).await;
+            assert!(
+                keys.iter().any(|key| verifies(key, &token)),
+                "{before} beside {after}"
+            );
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_algorithm_is_the_configurations_word_alone() {
     let mut stack = Stack::start().await;

@@ -15,6 +15,7 @@ mod component {
     use axum::response::Response;
     use web::App;
     use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
+    use web::cursor::CursorKey;
     use web::host::{Instance, stores};
     use web::services::{self, Services};
     use web::tokens::{self, Signer, Verifier};
@@ -35,6 +36,7 @@ mod component {
             HTTP,
             STORES,
             services::VARIABLES,
+            services::SESSION_VARIABLES,
             tokens::VARIABLES,
             tokens::SIGNER_VARIABLES,
             OWN,
@@ -44,9 +46,11 @@ mod component {
         let stores = stores(&variables)?;
         let metrics = stores.metrics();
         let services = Services::read(&variables, stores, verifier.clone())?;
-        let sessions = services.sessions(bootstrap(&variables, &services)?);
+        let policy = services::session_policy(&variables)?;
+        let sessions = services.sessions(bootstrap(&variables, &services)?, policy);
         let state = AuthState {
             sessions,
+            cursors: CursorKey::new(variables.secret("cursor_key")?),
             users: services.users.clone(),
             passwords: services.passwords.clone(),
             signer: Signer::read(&variables)?,

@@ -4,23 +4,26 @@ use std::future::Future;
 use std::pin::Pin;
 
 use accounts::sessions::SignedIn;
+use accounts::sessions::list::{ListParameters, ListQuery};
 use accounts::{Error, Passwords, SessionId, Sessions, Users};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use utoipa::OpenApi;
 use web::answer::UserView;
 use web::body::{Form, Json};
+use web::cursor::CursorKey;
 use web::document::IdempotencyKeyHeader;
 use web::endpoints::Endpoint;
 use web::gate::{Anonymous, Caller, Client, Gate, Routes};
+use web::query::Query;
 use web::tokens::{JwkSet, Signer, Verifier};
-use web::{Problem, answer, idempotency};
+use web::{Problem, answer, idempotency, list};
 
 use crate::wire::{
-    Login, Refresh, Register, Reset, SessionList, SessionView, TokenForm, TokensView,
+    ListSessions, Login, Refresh, Register, Reset, SessionList, SessionView, TokenForm, TokensView,
 };
 
 /// What the endpoints work with.
@@ -31,6 +34,7 @@ pub struct AuthState {
     pub passwords: Passwords,
     pub signer: Signer,
     pub verifier: Verifier,
+    pub cursors: CursorKey,
     pub registration_enabled: bool,
     pub token_form_enabled: bool,
     /// Waits a moment: refused logins are answered late, so that a closed loop of them cannot take
@@ -147,7 +151,8 @@ async fn token_form(
 
 /// Refresh the tokens
 ///
-/// Each refresh token works once; using a spent one again ends its session.
+/// Each refresh token works once. For a few seconds a spent one gives the same successor again, in
+/// case the response was lost; after that, or when the successor was used, it ends its session.
 #[utoipa::path(
     post, path = Endpoint::Refresh.path(), tag = "auth",
     request_body = Refresh,
@@ -194,21 +199,28 @@ async fn logout_all(State(state): State<AuthState>, caller: Caller) -> Result<St
 
 /// List your sessions
 ///
-/// The sessions of the caller that are alive, on one page.
+/// The sessions of the caller that are alive, newest first.
 #[utoipa::path(
     get, path = Endpoint::ListSessions.path(), tag = "auth",
-    responses((status = 200, description = "The sessions", body = SessionList)),
+    params(ListSessions),
+    responses((
+        status = 200, description = "A page of sessions", body = SessionList,
+        headers(("Link"))
+    )),
 )]
 async fn list_sessions(
     State(state): State<AuthState>,
     caller: Caller,
+    uri: Uri,
+    Query(sent): Query<ListSessions>,
 ) -> Result<Response, Problem> {
-    let sessions = state.sessions.list(caller.user.id).await?;
-    let items = sessions
-        .into_iter()
-        .map(|session| SessionView::new(session, caller.session))
-        .collect();
-    answer::json(StatusCode::OK, &SessionList { items, next: None })
+    let cursor = sent.cursor.clone();
+    let mut query = ListQuery::parse(&ListParameters::from(sent))?;
+    let context = query.context(caller.user.id);
+    query.after = list::position(&state.cursors, cursor.as_deref(), &context)?;
+    let page = state.sessions.list(caller.user.id, &query).await?;
+    let page = page.map(|session| SessionView::new(session, caller.session));
+    list::page::<_, SessionView>(&state.cursors, &context, &uri, page)
 }
 
 /// End a session

@@ -5,11 +5,13 @@ use accounts::error::FieldErrors;
 use accounts::full_name::FullName;
 use accounts::password::{Guess, Password};
 use accounts::session::{OpaqueToken, Session};
+use accounts::sessions::list::ListParameters;
 use accounts::{Error, NewUser, SessionId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+use web::list::List;
 
 /// Body of `POST /api/v1/auth/register`.
 #[derive(Deserialize, ToSchema)]
@@ -188,11 +190,31 @@ impl SessionView {
     }
 }
 
-/// The caller's sessions: one page holds them all.
-#[derive(Serialize, ToSchema)]
-pub struct SessionList {
-    pub items: Vec<SessionView>,
-    /// Always `null`.
-    #[schema(required = true, example = json!(null))]
-    pub next: Option<String>,
+/// A page of sessions.
+pub type SessionList = List<SessionView>;
+
+/// Query of `GET /api/v1/auth/sessions`. Text, so that each refusal can say what it wants.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListSessions {
+    /// `next` of the page before; everything but `limit` must be as it was there.
+    pub cursor: Option<String>,
+    #[param(schema_with = web::document::limit)]
+    limit: Option<String>,
+    #[param(schema_with = web::document::time_sort)]
+    sort: Option<String>,
+    /// Whether to count the sessions on all pages.
+    #[param(value_type = Option<bool>, default = false)]
+    include_total: Option<String>,
+}
+
+impl From<ListSessions> for ListParameters {
+    fn from(query: ListSessions) -> Self {
+        Self {
+            limit: query.limit,
+            sort: query.sort,
+            include_total: query.include_total,
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod wire;
 #[cfg(target_arch = "wasm32")]
 mod component {
     use accounts::Audit;
+    use accounts::SessionPolicy;
     use axum::body::Body;
     use axum::response::Response;
     use web::App;
@@ -30,7 +31,7 @@ mod component {
         let audit = Audit::new(stores.database.clone());
         let services = Services::read(&variables, stores, Verifier::read(&variables)?)?;
         let state = UsersState {
-            sessions: services.sessions(None),
+            sessions: services.sessions(None, SessionPolicy::default()),
             users: services.users,
             passwords: services.passwords,
             audit,

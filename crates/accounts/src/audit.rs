@@ -57,7 +57,7 @@ impl Actor {
 }
 
 /// What can happen, by the names that the statements write.
-pub const ACTIONS: [&str; 17] = [
+pub const ACTIONS: [&str; 19] = [
     "admin_bootstrapped",
     "email_changed",
     "login_failed",
@@ -65,7 +65,9 @@ pub const ACTIONS: [&str; 17] = [
     "name_changed",
     "password_changed",
     "password_reset",
+    "refresh_failed",
     "refresh_replayed",
+    "reset_failed",
     "reset_token_created",
     "role_changed",
     "session_ended",
@@ -134,7 +136,7 @@ impl ListQuery {
                 .check_option("limit", p.limit.as_deref().map(page::parse_limit))
                 .unwrap_or(page::DEFAULT_LIMIT),
             descending: errors
-                .check_option("sort", p.sort.as_deref().map(parse_sort))
+                .check_option("sort", p.sort.as_deref().map(page::parse_time_sort))
                 .unwrap_or(true),
             action: errors.check_option("action", p.action.as_deref().map(parse_action)),
             actor_id: errors.check_option("actor_id", p.actor_id.as_deref().map(parse_id)),
@@ -176,14 +178,6 @@ impl ListQuery {
             key: page::timestamp(event.at),
             id: event.id,
         }
-    }
-}
-
-fn parse_sort(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "created_at" => Ok(false),
-        "-created_at" => Ok(true),
-        _ => Err("must be created_at or -created_at"),
     }
 }
 

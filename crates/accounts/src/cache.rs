@@ -6,6 +6,10 @@
 //! reader replaces. Every entry ends by itself within the TTL. Redis is disposable: when it does not
 //! answer, Postgres does. A change that Redis did not hear of is told again in the background until
 //! the TTL is over.
+//!
+//! A write without an answer may be committed later, when nobody is left to tell Redis. Its entries
+//! become `?`: readers ask Postgres, and no reader replaces the mark, until the statement can
+//! no longer run.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +20,7 @@ use async_trait::async_trait;
 use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
 
 use crate::session::SessionId;
-use crate::{User, UserId};
+use crate::{Error, User, UserId};
 
 /// The stamp of a deleted user: later than any (the largest that Lua's numbers hold exactly).
 const TOMBSTONE: i64 = (1 << 53) - 1;
@@ -28,6 +32,9 @@ pub(crate) const ENDED: &str = "-";
 /// may write its answer this much later.
 const TOMBSTONE_MARGIN: Duration = Duration::from_secs(5);
 
+/// How long a statement may still run when nobody waits for it: the role's `statement_timeout`.
+const ABANDONED_STATEMENT: Duration = Duration::from_secs(5);
+
 /// Between two attempts to tell Redis of a change.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 
@@ -35,13 +42,21 @@ const RETRY_EVERY: Duration = Duration::from_millis(50);
 /// serve the old state to the client that has just been told of the new one.
 const TELL_WITHIN: Duration = Duration::from_millis(400);
 
-/// KEYS: user, session (may be missing); ARGV: TTL in milliseconds, stamp, payload, session entry.
+/// KEYS: user, session (may be missing); ARGV: TTL in milliseconds, stamp, payload, how
+/// long a mark of doubt then lasts (0: as it is; a reader does not extend it), session entry. A mark
+/// stays, since the write that it is about may still be committed.
 const PUT: &str = "local c = redis.call('GET', KEYS[1]) \
     local v = c and tonumber(string.match(c, '^(%d+):')) \
-    if not (v and v > tonumber(ARGV[2])) then \
+    if c == '?' then if tonumber(ARGV[4]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end \
+    elseif not (v and v > tonumber(ARGV[2])) then \
     redis.call('SET', KEYS[1], ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[1]) end \
-    if KEYS[2] and redis.call('GET', KEYS[2]) ~= '-' then \
-    redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[1]) end return 1";
+    local s = KEYS[2] and redis.call('GET', KEYS[2]) \
+    if KEYS[2] and s ~= '-' and s ~= '?' then \
+    redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[1]) end return 1";
+
+/// KEYS: users and sessions; ARGV: TTL in milliseconds.
+const DOUBT: &str = "for _, key in ipairs(KEYS) do \
+    redis.call('SET', key, '?', 'PX', ARGV[1]) end return 1";
 
 /// What runs work that outlives the request: the component's host does, tests do.
 #[async_trait]
@@ -84,7 +99,7 @@ impl Cache {
 
     /// Keeps, after the response, what was just read. Losing this costs only speed.
     pub(crate) fn keep(&self, user: &User, session: Option<SessionId>) {
-        let Some(args) = self.entry(user, session) else {
+        let Some(args) = self.entry(user, session, 0) else {
             return;
         };
         let redis = self.redis.clone();
@@ -104,7 +119,7 @@ impl Cache {
 
     /// Tells Redis of a change.
     pub(crate) async fn replace(&self, user: &User) {
-        if let Some(args) = self.entry(user, None) {
+        if let Some(args) = self.entry(user, None, self.doubt_ttl()) {
             self.insist("EVAL", args).await;
         }
     }
@@ -112,7 +127,8 @@ impl Cache {
     /// Tells Redis that the user is gone.
     pub(crate) async fn forget(&self, id: UserId) {
         let ttl = millis(self.ttl + TOMBSTONE_MARGIN);
-        let args = put(&[user_key(id)], ttl, TOMBSTONE, Vec::new(), None);
+        let doubt = self.doubt_ttl();
+        let args = put(&[user_key(id)], ttl, TOMBSTONE, Vec::new(), doubt, None);
         self.insist("EVAL", args).await;
     }
 
@@ -126,6 +142,32 @@ impl Cache {
         [session_key(session).as_str(), ENDED, "PX", &ttl.to_string()]
             .map(Arg::from)
             .to_vec()
+    }
+
+    /// The outcome of a write to `user`, and to `session` when it is about one; readers ask Postgres
+    /// about both for a while when the outcome does not say what is true: after no answer, and when
+    /// there was nothing to change, which an earlier write without an answer may have caused.
+    pub(crate) async fn settle<T>(
+        &self,
+        outcome: Result<T, Error>,
+        user: Option<UserId>,
+        session: Option<SessionId>,
+    ) -> Result<T, Error> {
+        if let Err(Error::Unavailable(_) | Error::NotFound | Error::Stale) = &outcome {
+            self.doubt(user, session).await;
+        }
+        outcome
+    }
+
+    /// Makes readers ask Postgres for [`Self::doubt_ttl`].
+    pub(crate) async fn doubt(&self, user: Option<UserId>, session: Option<SessionId>) {
+        let keys = user.map(user_key).into_iter();
+        let keys: Vec<_> = keys.chain(session.map(session_key)).collect();
+        let ttl = self.doubt_ttl();
+        let mut args = vec![Arg::from(DOUBT), Arg::from(keys.len().to_string())];
+        args.extend(keys.iter().map(|key| Arg::from(key.as_str())));
+        args.push(Arg::from(ttl.to_string()));
+        self.insist("EVAL", args).await;
     }
 
     /// Attempts within [`TELL_WITHIN`]; when they fail, more in the background for as long as an
@@ -155,12 +197,24 @@ impl Cache {
         }
     }
 
-    fn entry(&self, user: &User, session: Option<SessionId>) -> Option<Vec<Arg>> {
+    fn entry(&self, user: &User, session: Option<SessionId>, doubt: i64) -> Option<Vec<Arg>> {
         let json = serde_json::to_vec(user).ok()?;
         let mut keys = vec![user_key(user.id)];
         keys.extend(session.map(session_key));
         let alive = session.map(|_| alive(user));
-        Some(put(&keys, millis(self.ttl), user.stamp(), json, alive))
+        Some(put(
+            &keys,
+            millis(self.ttl),
+            user.stamp(),
+            json,
+            doubt,
+            alive,
+        ))
+    }
+
+    /// Until no statement of before can still run, and no reader of before can still write.
+    fn doubt_ttl(&self) -> i64 {
+        millis(self.ttl + ABANDONED_STATEMENT + TOMBSTONE_MARGIN)
     }
 }
 
@@ -169,6 +223,7 @@ fn put(
     ttl: i64,
     stamp: i64,
     payload: Vec<u8>,
+    doubt: i64,
     session: Option<String>,
 ) -> Vec<Arg> {
     let mut args = vec![Arg::from(PUT), Arg::from(keys.len().to_string())];
@@ -176,6 +231,7 @@ fn put(
     args.push(Arg::from(ttl.to_string()));
     args.push(Arg::from(stamp.to_string()));
     args.push(Arg::Bytes(payload));
+    args.push(Arg::from(doubt.to_string()));
     args.extend(session.map(Arg::from));
     args
 }

@@ -32,6 +32,8 @@ pub enum Purpose {
     CachedUser,
     /// Pagination cursors.
     Cursor,
+    /// Successors of refresh tokens.
+    RefreshToken,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Idempotency => b"roster idempotency v1",
             Self::CachedUser => b"roster cached user v1",
             Self::Cursor => b"roster cursor v1",
+            Self::RefreshToken => b"roster refresh token v1",
         }
     }
 }

@@ -37,7 +37,7 @@ pub use error::{Error, FieldError};
 pub use hashing::Hasher;
 pub use keys::RootKey;
 pub use passwords::{NewPasswords, Passwords};
-pub use session::SessionId;
+pub use session::{SessionId, SessionPolicy};
 pub use sessions::Sessions;
 pub use user::{NewUser, Role, User, UserId, UserPatch};
 pub use users::Users;

@@ -31,6 +31,15 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The same page with its items turned into something else.
+    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(convert).collect(),
+            next: self.next,
+            total: self.total,
+        }
+    }
+
     /// `items` holds one more than `limit` when there is a next page.
     pub(crate) fn cut(
         mut items: Vec<T>,
@@ -57,6 +66,15 @@ pub(crate) fn parse_limit(text: &str) -> Result<i64, &'static str> {
         // Digits that overflow are still a number over 100.
         Err(_) if is_number => Ok(MAX_LIMIT),
         _ => Err("must be a whole number of at least 1"),
+    }
+}
+
+/// Whether the newest come first.
+pub(crate) fn parse_time_sort(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "created_at" => Ok(false),
+        "-created_at" => Ok(true),
+        _ => Err("must be created_at or -created_at"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Passwords: what may be one, and how it is kept (Argon2id, RFC 9106).
 
 mod common;
+pub(crate) mod context;
 
 use std::fmt;
 

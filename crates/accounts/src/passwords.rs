@@ -14,9 +14,10 @@ use crate::client_address::ClientAddress;
 use crate::credentials::Credentials;
 use crate::error::FieldError;
 use crate::hashing::Hasher;
+use crate::password::context::ContextWords;
 use crate::password::{Guess, Password, PasswordHash};
 use crate::session::{OpaqueToken, SessionId};
-use crate::{Error, UserId};
+use crate::{Error, User, UserId};
 
 /// How long a reset token can be used.
 pub const RESET_HOURS: i32 = 1;
@@ -80,18 +81,21 @@ impl Passwords {
     /// Replaces the user's own password; all their sessions but `kept` end.
     pub async fn change(
         &self,
-        user: UserId,
+        user: &User,
         kept: SessionId,
         old: &Guess,
         new: &Password,
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<(), Error> {
+        ContextWords::of(&user.email, &user.full_name).refuse("new_password", new)?;
+        let user = user.id;
         let old = self
             .confirm(user, old, "old_password", address, actor)
             .await?;
         let new = self.new.hash("new_password", new).await?;
-        let changed = store::change(&*self.database, user, kept, &old, &new, actor).await?;
+        let changed = store::change(&*self.database, user, kept, &old, &new, actor).await;
+        let changed = self.cache.settle(changed, Some(user), None).await?;
         // Another change came first: what was given as the old password is no longer it.
         let user = changed.ok_or_else(|| wrong("old_password"))?;
         self.cache.replace(&user).await;
@@ -128,13 +132,24 @@ impl Passwords {
     pub async fn reset(&self, token: &str, new: &Password, actor: &Actor) -> Result<(), Error> {
         let token = OpaqueToken::parse(token).ok_or_else(unusable_token)?;
         // Before the hash, which is what a flood of made-up tokens would be after.
-        if !store::is_usable(&*self.database, &token).await? {
-            return Err(unusable_token());
-        }
+        let Some(owner) = store::find_owner(&*self.database, &token).await? else {
+            return Err(self.refuse_token(actor).await?);
+        };
+        let words = ContextWords::of(&owner.email, &owner.full_name);
+        words.refuse("new_password", new)?;
         let new = self.new.hash("new_password", new).await?;
-        let user = store::reset(&*self.database, &token, &new, actor).await?;
-        self.cache.replace(&user.ok_or_else(unusable_token)?).await;
+        let reset = store::reset(&*self.database, &token, &new, actor).await;
+        match self.cache.settle(reset, Some(owner.id), None).await? {
+            Some(user) => self.cache.replace(&user).await,
+            None => return Err(self.refuse_token(actor).await?),
+        }
         Ok(())
+    }
+
+    /// The refusal of a token, once it was audited.
+    async fn refuse_token(&self, actor: &Actor) -> Result<Error, Error> {
+        store::audit_failure(&*self.database, actor).await?;
+        Ok(unusable_token())
     }
 }
 
@@ -143,7 +158,7 @@ pub fn unusable_token() -> Error {
     invalid("token", "is not a token that can be used (any more)")
 }
 
-fn wrong(field: &str) -> Error {
+pub(crate) fn wrong(field: &str) -> Error {
     invalid(field, "is not the current password")
 }
 

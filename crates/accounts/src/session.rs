@@ -11,12 +11,32 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::keys::FingerprintKey;
 use crate::user::parse_uuid;
 
-/// How long a session lives without a refresh.
-pub const IDLE_DAYS: i32 = 7;
-/// How long a session lives at all.
-pub const ABSOLUTE_DAYS: i32 = 30;
+/// How long sessions live and how many a user may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// Days that a session lives without a refresh.
+    pub idle_days: i32,
+    /// Days that a session lives at all.
+    pub absolute_days: i32,
+    /// Live sessions of one user; signing in once more ends the oldest.
+    pub max_sessions: i32,
+    /// Seconds in which a spent refresh token gives its successor again; 0: never.
+    pub refresh_grace_seconds: i32,
+}
+
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        Self {
+            idle_days: 7,
+            absolute_days: 30,
+            max_sessions: 50,
+            refresh_grace_seconds: 10,
+        }
+    }
+}
 
 /// A session's id: a UUIDv7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,12 +81,15 @@ impl FromRow for Session {
     }
 }
 
-/// A secret that is shown once and kept as its hash: 256 random bits, base64url without padding.
+/// A secret that is shown once and kept as its hash: 32 bytes, base64url without padding. A new one is
+/// random. A successor keeps the first half, by which a session recognises all tokens that it ever
+/// had, and has 128 bits that nobody can derive without the server's key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpaqueToken(String);
 
 impl OpaqueToken {
     const BYTES: usize = 32;
+    const FAMILY_BYTES: usize = 16;
 
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0_u8; Self::BYTES];
@@ -83,6 +106,28 @@ impl OpaqueToken {
     /// The token itself, for the one answer that shows it.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// The token that takes this one's place: the same for the same `salt`, so that it can be given
+    /// again without being stored.
+    pub(crate) fn successor(&self, key: &FingerprintKey, salt: &[u8]) -> Self {
+        let mut bytes = self.bytes();
+        let derived = key.fingerprint(&[self.0.as_bytes(), salt]);
+        bytes.truncate(Self::FAMILY_BYTES);
+        bytes.extend(derived.iter().take(Self::BYTES - Self::FAMILY_BYTES));
+        Self(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// SHA-256 of what the token has in common with its successors.
+    pub(crate) fn family(&self) -> Vec<u8> {
+        let mut bytes = self.bytes();
+        bytes.truncate(Self::FAMILY_BYTES);
+        Sha256::digest(bytes).to_vec()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        // It was encoded or decoded when it was made.
+        URL_SAFE_NO_PAD.decode(&self.0).unwrap_or_default()
     }
 
     /// SHA-256. The token is random, so it needs no slow hash.
@@ -115,5 +160,28 @@ mod tests {
             assert_eq!(OpaqueToken::parse(bad), None, "{bad}");
         }
         assert_eq!(format!("{one:?}"), "OpaqueToken(..)");
+    }
+
+    #[test]
+    fn a_successor_is_derived_from_token_key_and_salt() {
+        use crate::keys::{Purpose, RootKey};
+        let key = |secret| RootKey::new(&[secret; 32]).fingerprint_key(Purpose::RefreshToken);
+        let (one, two) = (
+            OpaqueToken::generate().unwrap(),
+            OpaqueToken::generate().unwrap(),
+        );
+        let next = one.successor(&key(7), b"salt");
+        assert_eq!(next, one.successor(&key(7), b"salt"));
+        assert_eq!(OpaqueToken::parse(next.reveal()), Some(next.clone()));
+        assert_eq!(next.family(), one.family());
+        assert_ne!(two.family(), one.family());
+        for other in [
+            one.clone(),
+            one.successor(&key(8), b"salt"),
+            one.successor(&key(7), b"pepper"),
+            two.successor(&key(7), b"salt"),
+        ] {
+            assert_ne!(next, other);
+        }
     }
 }

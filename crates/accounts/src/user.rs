@@ -13,6 +13,7 @@ use crate::email::Email;
 use crate::error::FieldErrors;
 use crate::full_name::FullName;
 use crate::password::Password;
+use crate::password::context::ContextWords;
 
 /// A user's id: a UUIDv7 (RFC 9562), so that ids sort by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -138,6 +139,10 @@ impl NewUser {
         let role = errors
             .check_option("role", role.map(Role::parse))
             .unwrap_or(Role::User);
+        if let (Some(email), Some(name), Some(password)) = (&email, &full_name, &password) {
+            let words = ContextWords::of(email, name);
+            errors.check("password", words.check(password));
+        }
         let parsed = email.zip(full_name).map(|(email, full_name)| Self {
             email,
             full_name,

@@ -10,6 +10,7 @@ use spin_pg_bindings::postgres::Database;
 use crate::audit::Actor;
 use crate::cache::Cache;
 use crate::idempotency::IdempotentRequest;
+use crate::password::PasswordHash;
 use crate::passwords::NewPasswords;
 use crate::{Error, NewUser, User, UserId, UserPatch};
 use list::{ListQuery, Page};
@@ -126,6 +127,20 @@ impl Users {
         expected: Option<Vec<i64>>,
         actor: &Actor,
     ) -> Result<User, Error> {
+        self.update_confirmed(id, patch, expected, None, actor)
+            .await
+    }
+
+    /// The same for a user who gave the password of `confirmed`: nothing changes when it is no longer
+    /// the stored one.
+    pub async fn update_confirmed(
+        &self,
+        id: UserId,
+        patch: &UserPatch,
+        expected: Option<Vec<i64>>,
+        confirmed: Option<&PasswordHash>,
+        actor: &Actor,
+    ) -> Result<User, Error> {
         if patch.is_empty() {
             // From Postgres: the comparison must see the current version.
             let user = store::find(&*self.database, id)
@@ -134,7 +149,8 @@ impl Users {
             let fits = expected.is_none_or(|versions| versions.contains(&user.version));
             return if fits { Ok(user) } else { Err(Error::Stale) };
         }
-        let user = store::update(&*self.database, id, patch, expected, actor).await?;
+        let updated = store::update(&*self.database, id, patch, expected, confirmed, actor).await;
+        let user = self.cache.settle(updated, Some(id), None).await?;
         self.cache.replace(&user).await;
         Ok(user)
     }
@@ -146,7 +162,19 @@ impl Users {
         expected: Option<Vec<i64>>,
         actor: &Actor,
     ) -> Result<(), Error> {
-        store::delete(&*self.database, id, expected, actor).await?;
+        self.delete_confirmed(id, expected, None, actor).await
+    }
+
+    /// The same for a user who gave the password of `confirmed`.
+    pub async fn delete_confirmed(
+        &self,
+        id: UserId,
+        expected: Option<Vec<i64>>,
+        confirmed: Option<&PasswordHash>,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let deleted = store::delete(&*self.database, id, expected, confirmed, actor).await;
+        self.cache.settle(deleted, Some(id), None).await?;
         self.cache.forget(id).await;
         Ok(())
     }

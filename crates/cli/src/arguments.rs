@@ -119,21 +119,28 @@ pub struct Page {
     /// What to order by; `-` before it descends.
     #[arg(long, allow_hyphen_values = true)]
     pub sort: Option<String>,
+    /// Counts what is on all pages.
+    #[arg(long)]
+    pub include_total: bool,
+}
+
+/// A time between two others.
+#[derive(Args)]
+pub struct Period {
     /// Only what is newer, such as 2026-11-24T12:00:00Z.
     #[arg(long)]
     pub created_after: Option<DateTime<Utc>>,
     /// Only what is older.
     #[arg(long)]
     pub created_before: Option<DateTime<Utc>>,
-    /// Counts what is on all pages.
-    #[arg(long)]
-    pub include_total: bool,
 }
 
 #[derive(Args)]
 pub struct ListUsers {
     #[command(flatten)]
     pub page: Page,
+    #[command(flatten)]
+    pub period: Period,
     /// Only the user with this email.
     #[arg(long)]
     pub email: Option<String>,
@@ -209,7 +216,7 @@ impl Condition {
 #[derive(Subcommand)]
 pub enum Sessions {
     /// Lists the sessions.
-    List,
+    List(Page),
     /// Ends a session.
     End { id: Uuid },
 }
@@ -224,6 +231,8 @@ pub enum Audit {
 pub struct ListAudit {
     #[command(flatten)]
     pub page: Page,
+    #[command(flatten)]
+    pub period: Period,
     /// Only what happened by this name, such as login_failed.
     #[arg(long)]
     pub action: Option<String>,

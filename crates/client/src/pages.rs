@@ -3,8 +3,8 @@
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::Error;
-use crate::builder::{ListAudit, ListUsers};
-use crate::types::{Event, Problem, User};
+use crate::builder::{ListAudit, ListSessions, ListUsers};
+use crate::types::{Event, Problem, Session, User};
 
 /// A `stream` for the builder of a list.
 macro_rules! stream {
@@ -33,3 +33,4 @@ macro_rules! stream {
 
 stream!(ListUsers, User);
 stream!(ListAudit, Event);
+stream!(ListSessions, Session);

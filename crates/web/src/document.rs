@@ -47,6 +47,16 @@ impl IntoParams for IfNoneMatch {
     }
 }
 
+/// The parameter `sort` of a list that is ordered by time.
+pub fn time_sort() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Oldest or newest (`-created_at`) first."))
+        .enum_values(Some(["created_at", "-created_at"]))
+        .default(Some("-created_at".into()))
+        .build()
+}
+
 /// The parameter `limit` of a list.
 pub fn limit() -> Object {
     ObjectBuilder::new()

@@ -9,7 +9,7 @@ use accounts::credentials::AttemptLimits;
 use accounts::keys::Purpose;
 use accounts::{
     Admission, Bootstrap, Cache, Credentials, Deferred, Hasher, NewPasswords, Passwords, RootKey,
-    Sessions, Users,
+    SessionPolicy, Sessions, Users,
 };
 use spin_pg_bindings::postgres::Database;
 use spin_pg_bindings::redis::Redis;
@@ -49,6 +49,32 @@ pub const VARIABLES: &[&str] = &[
     "rate_limit_window_seconds",
     "trusted_proxy_hops",
 ];
+
+/// The variables that [`session_policy`] takes.
+pub const SESSION_VARIABLES: &[&str] = &[
+    "max_sessions",
+    "refresh_grace_seconds",
+    "session_absolute_days",
+    "session_idle_days",
+];
+
+/// # Errors
+/// The first variable that makes no sense.
+pub fn session_policy(variables: &Variables) -> Result<SessionPolicy, ConfigError> {
+    let policy = SessionPolicy {
+        idle_days: variables.number("session_idle_days", 1..=365)?,
+        absolute_days: variables.number("session_absolute_days", 1..=365)?,
+        max_sessions: variables.number("max_sessions", 1..=1000)?,
+        refresh_grace_seconds: variables.number("refresh_grace_seconds", 0..=60)?,
+    };
+    match policy.idle_days > policy.absolute_days {
+        true => Err(ConfigError::new(
+            "session_idle_days",
+            "must be at most session_absolute_days",
+        )),
+        false => Ok(policy),
+    }
+}
 
 /// The use cases over the stores.
 #[derive(Clone)]
@@ -112,14 +138,16 @@ impl Services {
         })
     }
 
-    /// Sessions; `bootstrap` is for the component that signs people in.
-    pub fn sessions(&self, bootstrap: Option<Bootstrap>) -> Sessions {
+    /// Sessions; `bootstrap` and `policy` are for the component that signs people in.
+    pub fn sessions(&self, bootstrap: Option<Bootstrap>, policy: SessionPolicy) -> Sessions {
         let database = self.stores.database.clone();
         Sessions::new(
             database,
             self.cache.clone(),
             self.credentials.clone(),
             bootstrap,
+            policy,
+            self.root_key.fingerprint_key(Purpose::RefreshToken),
         )
     }
 }

@@ -14,8 +14,9 @@
 //! base64 -w0 jwt.pem
 //! ```
 //!
-//! To rotate, move the key that verifies to `jwt_secret_previous` or `jwt_public_key_previous` and
-//! set the new one beside it; drop the previous one when its last token has expired.
+//! To rotate without a gap while old and new instances run side by side, in three rollouts: make the
+//! new key `jwt_secret_next` or `jwt_public_key_next`; then sign with it, with the old one as
+//! `jwt_secret_previous` or `jwt_public_key_previous`; drop that when its last token has expired.
 
 mod jwk;
 mod keys;
@@ -50,8 +51,10 @@ pub const VARIABLES: &[&str] = &[
     "jwt_audience",
     "jwt_issuer",
     "jwt_public_key",
+    "jwt_public_key_next",
     "jwt_public_key_previous",
     "jwt_secret",
+    "jwt_secret_next",
     "jwt_secret_previous",
 ];
 /// What [`Signer::read`] reads besides.
@@ -79,7 +82,7 @@ impl Refusal {
     }
 }
 
-/// Verifies access tokens by the current and the previous key.
+/// Verifies access tokens by the current, the next and the previous key.
 #[derive(Clone)]
 pub struct Verifier(Arc<Trust>);
 

@@ -24,6 +24,7 @@ pub const DEFAULT_LIMITS: &[(&str, &str)] = &[
 ];
 
 /// Every variable of the manifest, so that no .env of a developer changes what is tested.
+#[derive(Clone)]
 pub(super) struct Variables(BTreeMap<String, String>);
 
 impl Variables {
@@ -57,9 +58,11 @@ impl Variables {
             ("jwt_algorithm", "HS256"),
             ("jwt_secret", JWT_SECRET),
             ("jwt_secret_previous", ""),
+            ("jwt_secret_next", ""),
             ("jwt_private_key", ""),
             ("jwt_public_key", ""),
             ("jwt_public_key_previous", ""),
+            ("jwt_public_key_next", ""),
             ("access_token_minutes", "15"),
             ("jwt_issuer", "roster"),
             ("jwt_audience", "roster-api"),
@@ -67,6 +70,10 @@ impl Variables {
             ("bootstrap_admin_password", ADMIN_PASSWORD),
             ("breach_check_url", ""),
             ("host_id", "stack"),
+            ("max_sessions", "50"),
+            ("session_idle_days", "7"),
+            ("session_absolute_days", "30"),
+            ("refresh_grace_seconds", "10"),
             // No limit but the machine's.
             ("hash_slots", "2"),
             ("login_attempts_per_account", "10000"),

@@ -41,7 +41,14 @@ async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<Use
     };
     let (database, hasher) = (operator.database.clone(), operator.hasher.clone());
     let credentials = Credentials::new(database.clone(), hasher, limits);
-    let sessions = Sessions::new(database, cache, credentials, None);
+    let sessions = Sessions::new(
+        database,
+        cache,
+        credentials,
+        None,
+        accounts::SessionPolicy::default(),
+        RootKey::new(&[1; 32]).fingerprint_key(Purpose::RefreshToken),
+    );
     let (email, guess) = (
         Email::parse(email).unwrap(),
         Guess::parse(password.into()).unwrap(),

@@ -20,13 +20,14 @@ fn send(answers: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::resp
     let stores = stores(database.clone(), None);
     let services = Services::read(&variables, stores, verifier.clone()).unwrap();
     let state = AuthState {
-        sessions: services.sessions(None),
+        sessions: services.sessions(None, accounts::SessionPolicy::default()),
         users: services.users.clone(),
         passwords: services.passwords.clone(),
         signer: Signer::read(&variables).unwrap(),
         verifier,
         registration_enabled: switches,
         token_form_enabled: switches,
+        cursors: CursorKey::new(vec![1; 32]),
         pause: || Box::pin(std::future::ready(())),
     };
     let app = App::new(router(services.gate, state), &quiet());

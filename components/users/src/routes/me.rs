@@ -1,6 +1,6 @@
 //! `/api/v1/users/me`: the caller's own account.
 
-use accounts::password::Guess;
+use accounts::password::{Guess, PasswordHash};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -54,11 +54,14 @@ pub(super) async fn update(
 ) -> Result<Response, Problem> {
     let expected = if_match.require(state.require_if_match)?.versions();
     let (patch, guess) = patch.parse()?;
-    if patch.email.is_some() {
-        confirm(&state, &caller, &client, &guess).await?;
-    }
+    let confirmed = match patch.email {
+        Some(_) => Some(confirm(&state, &caller, &client, &guess).await?),
+        None => None,
+    };
     let (id, actor) = (caller.user.id, caller.actor());
-    let user = state.users.update_user(id, &patch, expected, &actor);
+    let user = state
+        .users
+        .update_confirmed(id, &patch, expected, confirmed.as_ref(), &actor);
     answer::user(StatusCode::OK, user.await?)
 }
 
@@ -79,9 +82,12 @@ pub(super) async fn delete(
     Json { value, .. }: Json<DeleteMe>,
 ) -> Result<StatusCode, Problem> {
     let expected = if_match.require(state.require_if_match)?.versions();
-    confirm(&state, &caller, &client, &value.parse()?).await?;
+    let confirmed = confirm(&state, &caller, &client, &value.parse()?).await?;
     let (id, actor) = (caller.user.id, caller.actor());
-    state.users.delete_user(id, expected, &actor).await?;
+    state
+        .users
+        .delete_confirmed(id, expected, Some(&confirmed), &actor)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -100,10 +106,10 @@ pub(super) async fn change_password(
     Json { value, .. }: Json<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
     let (old, new) = value.parse()?;
-    let (id, kept, actor) = (caller.user.id, caller.session, caller.actor());
+    let (kept, actor) = (caller.session, caller.actor());
     state
         .passwords
-        .change(id, kept, &old, &new, &address, &actor)
+        .change(&caller.user, kept, &old, &new, &address, &actor)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -114,10 +120,10 @@ async fn confirm(
     caller: &Caller,
     Client(address): &Client,
     guess: &Guess,
-) -> Result<(), Problem> {
+) -> Result<PasswordHash, Problem> {
     let (id, actor) = (caller.user.id, caller.actor());
     let confirmed = state
         .passwords
         .confirm(id, guess, "current_password", address, &actor);
-    confirmed.await.map(|_| ()).map_err(Problem::from)
+    confirmed.await.map_err(Problem::from)
 }

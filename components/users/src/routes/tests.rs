@@ -20,7 +20,7 @@ use super::*;
 const USERS: &str = "/api/v1/users";
 const ID: Uuid = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
 
-fn user_row(extra: Option<(&str, Value)>) -> Row {
+fn user_row(extra: impl IntoIterator<Item = (&'static str, Value)>) -> Row {
     let at = datetime!(2026-01-31 12:00 UTC);
     let mut fields = vec![
         ("id", Value::Uuid(ID)),
@@ -57,7 +57,7 @@ fn send(
     let verifier = Verifier::read(&variables).unwrap();
     let services = Services::read(&variables, stores, verifier).unwrap();
     let state = UsersState {
-        sessions: services.sessions(None),
+        sessions: services.sessions(None, accounts::SessionPolicy::default()),
         users: services.users,
         passwords: services.passwords,
         audit,
@@ -122,7 +122,7 @@ fn a_change_without_its_base_is_refused_before_anything_happens() {
     assert_eq!(send(vec![], patch(), r#"{"full_name":"B"}"#).0.status, 428);
     assert_eq!(send(vec![], Request::delete(one()), "").0.status, 428);
 
-    let found = Some(("found", Value::Bool(true)));
+    let found = ["found", "confirmed"].map(|name| (name, Value::Bool(true)));
     let (parts, _) = send(
         vec![Ok(vec![user_row(found)])],
         patch().header("if-match", "\"v2\""),

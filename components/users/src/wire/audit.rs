@@ -17,7 +17,7 @@ pub struct ListAudit {
     pub cursor: Option<String>,
     #[param(schema_with = web::document::limit)]
     limit: Option<String>,
-    #[param(schema_with = sort)]
+    #[param(schema_with = web::document::time_sort)]
     sort: Option<String>,
     #[param(schema_with = action)]
     action: Option<String>,
@@ -36,15 +36,6 @@ pub struct ListAudit {
     /// Whether to count the events on all pages.
     #[param(value_type = Option<bool>, default = false)]
     include_total: Option<String>,
-}
-
-fn sort() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("Oldest or newest (`-created_at`) first."))
-        .enum_values(Some(["created_at", "-created_at"]))
-        .default(Some("-created_at".into()))
-        .build()
 }
 
 fn action() -> Object {

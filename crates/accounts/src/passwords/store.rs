@@ -53,11 +53,10 @@ pub(super) async fn change(
 
 const CREATE_RESET_TOKEN: &str = "WITH owner AS MATERIALIZED (
         SELECT id FROM users WHERE id = $1 FOR UPDATE
-     ), voided AS (
-        DELETE FROM reset_tokens USING owner WHERE user_id = owner.id
      ), created AS (
         INSERT INTO reset_tokens (hash, user_id, expires_at)
         SELECT $2, id, now() + make_interval(hours => $3::integer) FROM owner
+        ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
         RETURNING user_id, expires_at
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
@@ -91,18 +90,43 @@ pub(super) async fn create_reset_token(
     created.map(|ExpiresAt(time)| time).ok_or(Error::NotFound)
 }
 
-const IS_USABLE: &str =
-    "SELECT true AS usable FROM reset_tokens WHERE hash = $1 AND expires_at > now()";
+const FIND_OWNER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM users WHERE id = (
+        SELECT user_id FROM reset_tokens WHERE hash = $1 AND expires_at > now())"
+);
 
-pub(super) async fn is_usable(database: &dyn Database, token: &OpaqueToken) -> Result<bool, Error> {
-    let rows = database.read(IS_USABLE, vec![token.hash().into()]).await?;
-    Ok(!rows.is_empty())
+/// The user whom a token that can be used belongs to.
+pub(super) async fn find_owner(
+    database: &dyn Database,
+    token: &OpaqueToken,
+) -> Result<Option<User>, Error> {
+    let params = vec![token.hash().into()];
+    Ok(database.read_opt(FIND_OWNER, params).await?)
 }
 
+/// Once a minute at most, since anybody can send random tokens.
+const AUDIT_FAILURE: &str = "INSERT INTO audit (action, request_id, client)
+     SELECT 'reset_failed', $1, $2 WHERE NOT EXISTS (SELECT FROM audit
+        WHERE action = 'reset_failed' AND at > now() - interval '1 minute')";
+
+pub(super) async fn audit_failure(database: &dyn Database, actor: &Actor) -> Result<(), Error> {
+    let params = vec![actor.request_id.as_str().into(), actor.client().into()];
+    database.write(AUDIT_FAILURE, params).await?;
+    Ok(())
+}
+
+/// The user's row is locked before the token's, as everywhere. Of two resets with one token, and of
+/// a reset and what voids its token, the second finds the token gone.
 /// The guesses of the account are forgotten with its old password.
 const RESET: &str = concat!(
-    "WITH used AS (
-        DELETE FROM reset_tokens WHERE hash = $1 AND expires_at > now() RETURNING user_id
+    "WITH owner AS MATERIALIZED (
+        SELECT u.id FROM users AS u JOIN reset_tokens AS t ON t.user_id = u.id
+        WHERE t.hash = $1 AND t.expires_at > now() FOR UPDATE OF u
+     ), used AS (
+        DELETE FROM reset_tokens USING owner
+        WHERE hash = $1 AND user_id = owner.id AND expires_at > now() RETURNING user_id
      ), changed AS (
         UPDATE users SET password_hash = $2, session_epoch = session_epoch + 1 FROM used
         WHERE id = used.user_id RETURNING users.*

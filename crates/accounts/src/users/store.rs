@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::audit::Actor;
 use crate::password::PasswordHash;
+use crate::passwords::wrong;
 use crate::{Error, NewUser, User, UserId, UserPatch};
 
 /// The migration that these statements need, by its number.
@@ -91,7 +92,8 @@ const UPDATE: &str = concat!(
     "WITH before AS MATERIALIZED (
         SELECT * FROM users WHERE id = $1 FOR UPDATE
      ), expected AS MATERIALIZED (
-        SELECT * FROM before WHERE $6::bigint[] IS NULL OR version = ANY ($6)
+        SELECT * FROM before WHERE ($6::bigint[] IS NULL OR version = ANY ($6))
+            AND ($10::text IS NULL OR password_hash = $10)
      ), changed AS (
         UPDATE users SET email = coalesce($2, b.email), full_name = coalesce($3, b.full_name),
             role = coalesce($4, b.role), is_active = coalesce($5, b.is_active),
@@ -101,6 +103,9 @@ const UPDATE: &str = concat!(
         WHERE users.id = b.id AND (b.email <> coalesce($2, b.email) OR b.full_name <> coalesce($3, b.full_name)
             OR b.role <> coalesce($4, b.role) OR b.is_active <> coalesce($5, b.is_active))
         RETURNING users.*
+     ), voided AS (
+        DELETE FROM reset_tokens USING changed, before
+        WHERE user_id = changed.id AND changed.email <> before.email
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT event.action, $7::uuid, $1, $8, $9
@@ -115,14 +120,16 @@ const UPDATE: &str = concat!(
         SELECT * FROM changed
         UNION ALL SELECT * FROM expected WHERE NOT EXISTS (SELECT FROM changed)
      )
-     SELECT found, ",
+     SELECT found, confirmed, ",
     columns!(),
-    " FROM (SELECT EXISTS (SELECT FROM before) AS found) AS was
+    " FROM (SELECT EXISTS (SELECT FROM before) AS found,
+            EXISTS (SELECT FROM before WHERE $10::text IS NULL OR password_hash = $10) AS confirmed) AS was
       LEFT JOIN result ON true"
 );
 
 struct Changed {
     found: bool,
+    confirmed: bool,
     user: Option<User>,
 }
 
@@ -130,6 +137,7 @@ impl FromRow for Changed {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
             found: row.get("found")?,
+            confirmed: row.get("confirmed")?,
             user: user_if_any(row)?,
         })
     }
@@ -140,6 +148,7 @@ pub(super) async fn update(
     id: UserId,
     patch: &UserPatch,
     expected: Option<Vec<i64>>,
+    confirmed: Option<&PasswordHash>,
     actor: &Actor,
 ) -> Result<User, Error> {
     let conditional = expected.is_some();
@@ -153,11 +162,17 @@ pub(super) async fn update(
         actor.id().into(),
         actor.request_id.as_str().into(),
         actor.client().into(),
+        confirmed.map(PasswordHash::as_str).into(),
     ];
     match database.write_opt::<Changed>(UPDATE, params).await? {
         Some(Changed {
             user: Some(user), ..
         }) => Ok(user),
+        Some(Changed {
+            found: true,
+            confirmed: false,
+            ..
+        }) => Err(wrong("current_password")),
         Some(Changed { found: true, .. }) if conditional => Err(Error::Stale),
         _ => Err(Error::NotFound),
     }
@@ -165,19 +180,22 @@ pub(super) async fn update(
 
 /// The row is locked first here too: a user who was deleted meanwhile is not found, and not stale.
 const DELETE: &str = "WITH before AS MATERIALIZED (
-        SELECT id, version FROM users WHERE id = $1 FOR UPDATE
+        SELECT id, version, password_hash FROM users WHERE id = $1 FOR UPDATE
      ), gone AS (
         DELETE FROM users USING before AS b
         WHERE users.id = b.id AND ($2::bigint[] IS NULL OR b.version = ANY ($2))
+            AND ($6::text IS NULL OR b.password_hash = $6)
         RETURNING users.id
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT 'user_deleted', $3::uuid, id, $4, $5 FROM gone
      )
-     SELECT EXISTS (SELECT FROM before) AS found, EXISTS (SELECT FROM gone) AS gone";
+     SELECT EXISTS (SELECT FROM before) AS found, EXISTS (SELECT FROM gone) AS gone,
+        EXISTS (SELECT FROM before WHERE $6::text IS NULL OR password_hash = $6) AS confirmed";
 
 struct Gone {
     found: bool,
+    confirmed: bool,
     gone: bool,
 }
 
@@ -185,6 +203,7 @@ impl FromRow for Gone {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
             found: row.get("found")?,
+            confirmed: row.get("confirmed")?,
             gone: row.get("gone")?,
         })
     }
@@ -194,6 +213,7 @@ pub(super) async fn delete(
     database: &dyn Database,
     id: UserId,
     expected: Option<Vec<i64>>,
+    confirmed: Option<&PasswordHash>,
     actor: &Actor,
 ) -> Result<(), Error> {
     let conditional = expected.is_some();
@@ -203,9 +223,15 @@ pub(super) async fn delete(
         actor.id().into(),
         actor.request_id.as_str().into(),
         actor.client().into(),
+        confirmed.map(PasswordHash::as_str).into(),
     ];
     match database.write_opt(DELETE, params).await? {
         Some(Gone { gone: true, .. }) => Ok(()),
+        Some(Gone {
+            found: true,
+            confirmed: false,
+            ..
+        }) => Err(wrong("current_password")),
         Some(Gone { found: true, .. }) if conditional => Err(Error::Stale),
         _ => Err(Error::NotFound),
     }

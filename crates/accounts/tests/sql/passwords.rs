@@ -30,7 +30,7 @@ async fn a_change_needs_the_old_password_and_ends_the_other_sessions() {
         let session = kept.session;
         world
             .passwords
-            .change(ada.id, session, &old, &new, &address, actor())
+            .change(&ada, session, &old, &new, &address, actor())
             .await
     };
     assert!(matches!(change("wrong").await, Err(Error::Invalid(_))));
@@ -148,4 +148,81 @@ async fn two_admins_who_demote_each_other_leave_one() {
             "{round}"
         );
     }
+}
+
+#[tokio::test]
+async fn of_two_reset_tokens_the_older_one_is_void() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let made = (0..2).map(|_| world.passwords.create_reset_token(ada.id, actor()));
+    let made: Vec<_> = futures::future::join_all(made).await;
+    let tokens: Vec<_> = made.into_iter().map(|made| made.unwrap().token).collect();
+    let (first, second) = (new(), new());
+    let resets = tokio::join!(
+        world.passwords.reset(tokens[0].reveal(), &first, actor()),
+        world.passwords.reset(tokens[1].reveal(), &second, actor()),
+    );
+    let done = [resets.0.is_ok(), resets.1.is_ok()];
+    assert_eq!(done.iter().filter(|done| **done).count(), 1, "{resets:?}");
+}
+
+#[tokio::test]
+async fn a_new_email_voids_the_reset_token() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let create = || world.passwords.create_reset_token(ada.id, actor());
+    let token = create().await.unwrap().token;
+    let patch = |email, name| UserPatch::parse(email, name, None, None).unwrap();
+    let renamed = patch(Some("ada@b.example"), Some("Ada King"));
+    let kept = world.users.update_user(ada.id, &renamed, None, actor());
+    kept.await.unwrap();
+    let rows = "SELECT true AS row FROM reset_tokens";
+    assert_eq!(world.database.read(rows, vec![]).await.unwrap().len(), 1);
+    let moved = patch(Some("king@b.example"), None);
+    let moved = world.users.update_user(ada.id, &moved, None, actor());
+    moved.await.unwrap();
+    let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
+    assert!(matches!(reset, Err(Error::Invalid(_))));
+    assert_eq!(world.actions().await.last().unwrap(), "reset_failed");
+}
+
+#[tokio::test]
+async fn what_was_confirmed_with_a_password_of_before_does_not_happen() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let confirmed = world
+        .passwords
+        .confirm(
+            ada.id,
+            &guess(PASSWORD),
+            "current_password",
+            &here(),
+            actor(),
+        )
+        .await
+        .unwrap();
+    let token = world.passwords.create_reset_token(ada.id, actor());
+    let token = token.await.unwrap().token;
+    let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
+    assert_eq!(reset, Ok(()));
+    let users = &world.users;
+    let patch = UserPatch::parse(Some("eve@b.example"), None, None, None).unwrap();
+    let refused = users.update_confirmed(ada.id, &patch, None, Some(&confirmed), actor());
+    assert!(matches!(refused.await, Err(Error::Invalid(_))));
+    let refused = users.delete_confirmed(ada.id, None, Some(&confirmed), actor());
+    assert!(matches!(refused.await, Err(Error::Invalid(_))));
+    assert_eq!(users.get_user(ada.id).await.unwrap().email, ada.email);
+}
+
+#[tokio::test]
+async fn the_own_name_is_no_password() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let token = world.passwords.create_reset_token(ada.id, actor());
+    let token = token.await.unwrap().token;
+    let name = Password::parse("1815 Lovelace".to_owned()).unwrap();
+    let refused = world.passwords.reset(token.reveal(), &name, actor()).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))));
+    let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
+    assert_eq!(reset, Ok(()), "the token is still good");
 }

@@ -1,6 +1,9 @@
 //! Signing in, refreshing, and signing out.
 
-use accounts::{Actor, Error, UserPatch};
+use std::collections::BTreeSet;
+
+use accounts::session::OpaqueToken;
+use accounts::{Actor, Error, SessionPolicy, UserPatch};
 
 use crate::world::{PASSWORD, World, actor};
 
@@ -39,22 +42,105 @@ async fn a_refresh_token_is_spent_once_and_a_replay_ends_its_session() {
     assert_eq!(second.session, first.session);
     assert!(world.is_alive(&second).await);
 
+    // Its response may have been lost: the same token gives the same successor.
+    let again = world.sessions.refresh(&first.refresh_token, actor()).await;
+    assert!(again.unwrap().refresh_token == second.refresh_token);
+
+    world
+        .execute("UPDATE refresh_tokens SET spent_at = spent_at - interval '11 s'")
+        .await;
     let replay = world.sessions.refresh(&first.refresh_token, actor()).await;
     assert_eq!(replay.unwrap_err(), Error::BadRefreshToken);
     assert!(!world.is_alive(&second).await);
     let successor = world.sessions.refresh(&second.refresh_token, actor()).await;
     assert_eq!(successor.unwrap_err(), Error::BadRefreshToken);
-    assert_eq!(world.actions().await.last().unwrap(), "refresh_replayed");
+    let actions = world.actions().await;
+    assert!(actions.ends_with(&["refresh_replayed".into(), "refresh_failed".into()]));
 }
 
 #[tokio::test]
-async fn of_twenty_refreshes_at_once_one_succeeds() {
+async fn twenty_refreshes_at_once_give_one_successor() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
     let all = (0..20).map(|_| world.sessions.refresh(&first.refresh_token, actor()));
     let results = futures::future::join_all(all).await;
+    let tokens: BTreeSet<_> = results
+        .into_iter()
+        .map(|result| result.unwrap().refresh_token.reveal().to_owned())
+        .collect();
+    assert_eq!(tokens.len(), 1);
+    assert!(world.is_alive(&first).await);
+}
+
+#[tokio::test]
+async fn without_grace_one_of_twenty_refreshes_succeeds() {
+    let policy = SessionPolicy {
+        refresh_grace_seconds: 0,
+        ..SessionPolicy::default()
+    };
+    let world = World::with_policy(None, policy).await;
+    world.user("ada@b.example", "user").await;
+    let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let all = (0..20).map(|_| world.sessions.refresh(&first.refresh_token, actor()));
+    let results = futures::future::join_all(all).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert!(!world.is_alive(&first).await);
+}
+
+#[tokio::test]
+async fn a_token_is_a_replay_once_its_successor_was_used() {
+    let world = World::new().await;
+    world.user("ada@b.example", "user").await;
+    let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let mut last = first.refresh_token.clone();
+    for _ in 0..5 {
+        let next = world.sessions.refresh(&last, actor()).await.unwrap();
+        last = next.refresh_token;
+    }
+    let rows = "SELECT true AS row FROM refresh_tokens";
+    assert_eq!(world.database.read(rows, vec![]).await.unwrap().len(), 2);
+    // Its row is gone; the session recognises it all the same.
+    let replay = world.sessions.refresh(&first.refresh_token, actor()).await;
+    assert_eq!(replay.unwrap_err(), Error::BadRefreshToken);
+    assert!(!world.is_alive(&first).await);
+    assert_eq!(world.actions().await.last().unwrap(), "refresh_replayed");
+}
+
+#[tokio::test]
+async fn unknown_refresh_tokens_are_audited_once_a_minute() {
+    let world = World::new().await;
+    for _ in 0..5 {
+        let unknown = OpaqueToken::generate().unwrap();
+        let refused = world.sessions.refresh(&unknown, actor()).await;
+        assert_eq!(refused.unwrap_err(), Error::BadRefreshToken);
+    }
+    assert_eq!(world.actions().await, ["refresh_failed"]);
+}
+
+#[tokio::test]
+async fn one_session_too_many_ends_the_oldest() {
+    let policy = SessionPolicy {
+        max_sessions: 2,
+        ..SessionPolicy::default()
+    };
+    let world = World::with_policy(None, policy).await;
+    let ada = world.user("ada@b.example", "user").await;
+    world.user("bob@b.example", "user").await;
+    let bob = world.sign_in("bob@b.example", PASSWORD).await.unwrap();
+    let mut sessions = Vec::new();
+    for _ in 0..4 {
+        sessions.push(world.sign_in("ada@b.example", PASSWORD).await.unwrap());
+    }
+    assert_eq!(world.session_count(ada.id).await, 2);
+    let mut alive = Vec::new();
+    for session in &sessions {
+        alive.push(world.is_alive(session).await);
+    }
+    assert_eq!(alive, [false, false, true, true]);
+    assert!(world.is_alive(&bob).await);
+    let ended = world.actions().await;
+    assert_eq!(ended.iter().filter(|a| *a == "session_ended").count(), 2);
 }
 
 #[tokio::test]
@@ -88,7 +174,7 @@ async fn one_session_or_all_of_them_end() {
     let bob = world.user("bob@b.example", "user").await;
     let one = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
     let two = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    assert_eq!(world.sessions.list(ada.id).await.unwrap().len(), 2);
+    assert_eq!(world.session_count(ada.id).await, 2);
 
     let not_theirs = world.sessions.end(bob.id, one.session, actor()).await;
     assert_eq!(not_theirs, Err(Error::NotFound));
@@ -103,7 +189,7 @@ async fn one_session_or_all_of_them_end() {
     let by_admin = Actor::user(bob.id, "r");
     world.sessions.end_all(ada.id, &by_admin).await.unwrap();
     assert!(!world.is_alive(&two).await && !world.is_alive(&three).await);
-    assert!(world.sessions.list(ada.id).await.unwrap().is_empty());
+    assert_eq!(world.session_count(ada.id).await, 0);
     let refreshed = world.sessions.refresh(&three.refresh_token, actor()).await;
     assert_eq!(refreshed.unwrap_err(), Error::BadRefreshToken);
 }

@@ -12,10 +12,10 @@ use accounts::client_address::Network;
 use accounts::credentials::AttemptLimits;
 use accounts::keys::Purpose;
 use accounts::password::Guess;
-use accounts::sessions::SignedIn;
+use accounts::sessions::{SignedIn, list};
 use accounts::{
     Actor, Audit, Bootstrap, Cache, ClientAddress, Credentials, Deferred, Error, Hasher,
-    NewPasswords, NewUser, Passwords, RootKey, Sessions, User, Users,
+    NewPasswords, NewUser, Passwords, RootKey, SessionPolicy, Sessions, User, Users,
 };
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, NativePostgres};
@@ -62,6 +62,10 @@ impl World {
 
     /// A world whose first admin is made at their first login.
     pub async fn with(bootstrap: Option<(&str, &str)>) -> Self {
+        Self::with_policy(bootstrap, SessionPolicy::default()).await
+    }
+
+    pub async fn with_policy(bootstrap: Option<(&str, &str)>, policy: SessionPolicy) -> Self {
         let admin = std::env::var("ROSTER_DATABASE_URL").expect("run `cargo xtask test`");
         let url = devservices::create_database(&admin).await.unwrap();
         let database: Arc<dyn Database> = Arc::new(NativePostgres::connect(&url).await.unwrap());
@@ -86,6 +90,8 @@ impl World {
                 cache.clone(),
                 credentials.clone(),
                 bootstrap,
+                policy,
+                RootKey::new(&[1; 32]).fingerprint_key(Purpose::RefreshToken),
             ),
             passwords: Passwords::new(database.clone(), cache.clone(), credentials, new),
             admission: Admission::new(database.clone(), cache, None),
@@ -161,6 +167,17 @@ impl World {
             .unwrap()
             .caller
             .is_some()
+    }
+
+    /// How many live sessions the user has.
+    pub async fn session_count(&self, user: accounts::UserId) -> i64 {
+        let parameters = list::ListParameters {
+            include_total: Some("true".into()),
+            ..list::ListParameters::default()
+        };
+        let query = list::ListQuery::parse(&parameters).unwrap();
+        let page = self.sessions.list(user, &query).await.unwrap();
+        page.total.unwrap()
     }
 
     /// The actions of the audit trail, in their order.

@@ -21,6 +21,8 @@ async fn list(session: &Session, output: &Output, options: ListAudit) -> Result<
     let read = async |cursor: Option<String>| {
         let call = async |client: roster_client::Client| {
             let request = request!(client.list_audit(), page, cursor.clone();
+                created_after = options.period.created_after,
+                created_before = options.period.created_before,
                 action = options.action.clone(), actor_id = options.actor_id,
                 target_id = options.target_id);
             request.send().await

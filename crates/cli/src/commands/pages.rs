@@ -51,8 +51,7 @@ macro_rules! request {
             builder = builder.include_total(true);
         }
         $crate::commands::pages::set!(builder; cursor = $cursor, limit = page.limit,
-            sort = page.sort.clone(), created_after = page.created_after,
-            created_before = page.created_before, $($option = $value),*);
+            sort = page.sort.clone(), $($option = $value),*);
         builder
     }};
 }

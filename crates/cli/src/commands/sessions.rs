@@ -1,22 +1,19 @@
 //! `roster sessions`.
 
-use roster_client::types::Session as Item;
+use roster_client::types::{Session as Item, SessionList};
 
-use crate::arguments::Sessions;
+use crate::arguments::{Page, Sessions};
+use crate::commands::pages::{self, paged, request};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Session;
 
+paged!(SessionList);
+
 /// Runs the command.
 pub async fn run(session: &Session, output: &Output, sessions: Sessions) -> Result<(), Failure> {
     match sessions {
-        Sessions::List => {
-            let list = session
-                .call(async |client| client.list_sessions().send().await)
-                .await?;
-            let titles = ["ID", "CREATED", "LAST USED", "EXPIRES", "CURRENT"];
-            output.print(&*list, titles, list.items.iter().map(row))
-        }
+        Sessions::List(page) => list(session, output, &page).await,
         Sessions::End { id } => {
             session
                 .call(async |client| client.end_session().id(id).send().await)
@@ -24,6 +21,21 @@ pub async fn run(session: &Session, output: &Output, sessions: Sessions) -> Resu
             Ok(())
         }
     }
+}
+
+async fn list(session: &Session, output: &Output, page: &Page) -> Result<(), Failure> {
+    let read = async |cursor: Option<String>| {
+        let call = async |client: roster_client::Client| {
+            let request = request!(client.list_sessions(), page, cursor.clone(););
+            request.send().await
+        };
+        Ok(session.call(call).await?.into_inner())
+    };
+    let list = pages::read(page, read).await?;
+    let titles = ["ID", "CREATED", "LAST USED", "EXPIRES", "CURRENT"];
+    output.print(&list, titles, list.items.iter().map(row))?;
+    output.more(list.next.as_deref());
+    Ok(())
 }
 
 fn row(item: &Item) -> [String; 5] {

@@ -55,6 +55,8 @@ async fn list(session: &Session, output: &Output, options: ListUsers) -> Result<
     let read = async |cursor: Option<String>| {
         let call = async |client: roster_client::Client| {
             let request = request!(client.list_users(), page, cursor.clone();
+                created_after = options.period.created_after,
+                created_before = options.period.created_before,
                 email = options.email.clone(), role = options.role,
                 is_active = options.is_active, q = options.q.clone());
             request.send().await

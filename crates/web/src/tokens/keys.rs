@@ -133,15 +133,20 @@ pub fn claims(
     }
 }
 
-/// The current and, if any, the previous key, in this order.
+/// The current and, if any, the next and the previous key, in this order.
 pub fn verifying(variables: &Variables) -> Result<Vec<VerifyingKey>, ConfigError> {
     if uses_secret(variables)? {
         let mut keys = vec![VerifyingKey::secret(&variables.secret("jwt_secret")?)];
-        if variables.optional("jwt_secret_previous").is_some() {
-            let previous = variables.secret("jwt_secret_previous")?;
-            keys.push(VerifyingKey::secret(&previous));
+        for name in ["jwt_secret_next", "jwt_secret_previous"] {
+            if variables.optional(name).is_some() {
+                add(
+                    &mut keys,
+                    VerifyingKey::secret(&variables.secret(name)?),
+                    name,
+                )?;
+            }
         }
-        return distinct(keys, "jwt_secret_previous");
+        return Ok(keys);
     }
     let private = private_key(variables)?;
     let current = match public_key(variables, "jwt_public_key")? {
@@ -152,9 +157,12 @@ pub fn verifying(variables: &Variables) -> Result<Vec<VerifyingKey>, ConfigError
             .public_key(),
     };
     let mut keys = vec![VerifyingKey::public(current)];
-    let previous = public_key(variables, "jwt_public_key_previous")?;
-    keys.extend(previous.map(VerifyingKey::public));
-    distinct(keys, "jwt_public_key_previous")
+    for name in ["jwt_public_key_next", "jwt_public_key_previous"] {
+        if let Some(key) = public_key(variables, name)? {
+            add(&mut keys, VerifyingKey::public(key), name)?;
+        }
+    }
+    Ok(keys)
 }
 
 /// The current key's half that signs.
@@ -180,13 +188,14 @@ fn uses_secret(variables: &Variables) -> Result<bool, ConfigError> {
                 "jwt_private_key",
                 "jwt_public_key",
                 "jwt_public_key_previous",
+                "jwt_public_key_next",
             ]
             .as_slice(),
             "must be empty: jwt_algorithm is HS256, which has no key pair",
         ),
         Some(EDDSA) => (
             false,
-            ["jwt_secret", "jwt_secret_previous"].as_slice(),
+            ["jwt_secret", "jwt_secret_previous", "jwt_secret_next"].as_slice(),
             "must be empty: jwt_algorithm is EdDSA, which has no secret",
         ),
         Some(_) => {
@@ -249,17 +258,17 @@ fn pem(variables: &Variables, name: &'static str) -> Result<Option<String>, Conf
         .ok_or_else(|| ConfigError::new(name, "must be a PEM, or the base64 of one"))
 }
 
-/// A previous key that is the current one is a rotation that did not happen.
-fn distinct(
-    keys: Vec<VerifyingKey>,
-    previous: &'static str,
-) -> Result<Vec<VerifyingKey>, ConfigError> {
-    match keys.as_slice() {
-        [current, other] if current.id() == other.id() => {
-            Err(ConfigError::new(previous, "is the same as the current one"))
-        }
-        _ => Ok(keys),
+/// Adds a key of another phase. One that is there already is a rotation that did not happen.
+fn add(
+    keys: &mut Vec<VerifyingKey>,
+    key: VerifyingKey,
+    name: &'static str,
+) -> Result<(), ConfigError> {
+    if keys.iter().any(|other| other.id() == key.id()) {
+        return Err(ConfigError::new(name, "is the same as another key"));
     }
+    keys.push(key);
+    Ok(())
 }
 
 /// The first 16 characters of the base64url of the key's SHA-256.

@@ -1,0 +1,78 @@
+//! Words that the password of one user must not contain (NIST SP 800-63B, section 3.1.1.2).
+
+use super::Password;
+use crate::Error;
+use crate::email::Email;
+use crate::error::FieldError;
+use crate::full_name::FullName;
+
+/// Shorter words are in too many good passwords.
+const CHARACTERS: usize = 4;
+const SERVICE: &str = "roster";
+const REFUSED: &str = "contains your name, a part of your email or the name of this service";
+
+/// What others know of a user: the parts of the email and of the name, and the service's name.
+pub(crate) struct ContextWords(Vec<String>);
+
+impl ContextWords {
+    pub(crate) fn of(email: &Email, full_name: &FullName) -> Self {
+        let (local, domain) = email.as_str().split_once('@').unwrap_or_default();
+        // The last label says nothing of the user.
+        let labels = domain.rsplit('.').skip(1);
+        let parts = [local, full_name.as_str()].into_iter().flat_map(|text| {
+            let parts = text.split(|c: char| !c.is_alphanumeric());
+            parts.chain([text])
+        });
+        let words = parts.chain(labels).chain([SERVICE]);
+        let long = words.filter(|word| word.chars().count() >= CHARACTERS);
+        Self(long.map(str::to_lowercase).collect())
+    }
+
+    /// The password in `field` must contain none of the words.
+    pub(crate) fn refuse(&self, field: &str, password: &Password) -> Result<(), Error> {
+        self.check(password)
+            .map_err(|detail| Error::Invalid(vec![FieldError::new(field, detail)]))
+    }
+
+    /// The same, for a list of errors.
+    pub(crate) fn check(&self, password: &Password) -> Result<(), &'static str> {
+        let text = password.as_str().to_lowercase();
+        match self.0.iter().any(|word| text.contains(word.as_str())) {
+            true => Err(REFUSED),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_refused(email: &str, name: &str, password: &str) -> bool {
+        let words = ContextWords::of(
+            &Email::parse(email).unwrap(),
+            &FullName::parse(name).unwrap(),
+        );
+        let password = Password::parse(password.to_owned()).unwrap();
+        words.refuse("password", &password).is_err()
+    }
+
+    #[test]
+    fn what_others_know_of_a_user_is_refused_in_any_case() {
+        let refused = |password| is_refused("a.byron@mail.engine.co.uk", "Ada Lovelace", password);
+        for password in [
+            "Lovelace1815",
+            "my BYRON poem",
+            "engine no. 4711",
+            "Roster 4711 x",
+            "ADA LOVELACE",
+            "a.byron@mail",
+        ] {
+            assert!(refused(password), "{password}");
+        }
+        for password in ["adamant 4711", "correct horse", "love and lace"] {
+            assert!(!refused(password), "{password}");
+        }
+        assert!(is_refused("x@b.example", "Στέφανος Ω", "ΣΤΈΦΑΝΟΣ 4711"));
+    }
+}

@@ -1,0 +1,64 @@
+//! Lists of sessions.
+
+use crate::error::FieldErrors;
+use crate::page::{self, Position};
+use crate::session::Session;
+use crate::{Error, UserId};
+
+/// The parameters of a list as they were sent, all optional.
+#[derive(Debug, Default, Clone)]
+pub struct ListParameters {
+    pub limit: Option<String>,
+    pub sort: Option<String>,
+    pub include_total: Option<String>,
+}
+
+/// A list of sessions that makes sense.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    /// 1 to 100.
+    pub limit: i64,
+    /// Newest first, which is the default.
+    pub descending: bool,
+    pub include_total: bool,
+    /// The page begins behind this.
+    pub after: Option<Position>,
+}
+
+/// A page of sessions.
+pub type Page = page::Page<Session>;
+
+impl ListQuery {
+    /// Parses the parameters; reports everything that is wrong at once.
+    pub fn parse(p: &ListParameters) -> Result<Self, Error> {
+        let mut errors = FieldErrors::default();
+        let query = Self {
+            limit: errors
+                .check_option("limit", p.limit.as_deref().map(page::parse_limit))
+                .unwrap_or(page::DEFAULT_LIMIT),
+            descending: errors
+                .check_option("sort", p.sort.as_deref().map(page::parse_time_sort))
+                .unwrap_or(true),
+            include_total: errors
+                .check_option(
+                    "include_total",
+                    p.include_total.as_deref().map(page::parse_flag),
+                )
+                .unwrap_or(false),
+            after: None,
+        };
+        errors.finish(Some(query))
+    }
+
+    /// What a cursor of this list belongs to: everything but the page.
+    pub fn context(&self, user: UserId) -> String {
+        format!("sessions {user} {}", self.descending)
+    }
+
+    pub(super) fn position_of(session: &Session) -> Position {
+        Position {
+            key: page::timestamp(session.created_at),
+            id: session.id.0,
+        }
+    }
+}
