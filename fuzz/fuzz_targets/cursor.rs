@@ -4,12 +4,13 @@
 
 use std::sync::LazyLock;
 
+use accounts::RootKey;
 use accounts::users::list::Position;
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
 use web::cursor::CursorKey;
 
-static KEY: LazyLock<CursorKey> = LazyLock::new(|| CursorKey::new(b"8c0b5f1e7a2d49c6".repeat(2)));
+static KEY: LazyLock<CursorKey> = LazyLock::new(|| CursorKey::new(&RootKey::new(&b"8c0b5f1e7a2d49c6".repeat(2))));
 const LIST: &str = "users";
 
 fuzz_target!(|input: (&str, &str, u128)| {

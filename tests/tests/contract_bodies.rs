@@ -91,6 +91,9 @@ async fn a_body_that_is_not_json_by_its_type_is_415() {
     for good in [
         "application/json",
         "application/json; charset=utf-8",
+        "application/json; charset=utf8",
+        "application/json; charset=us-ascii",
+        "application/json; charset=\"US-ASCII\"",
         "Application/JSON;charset=UTF-8",
     ] {
         client
@@ -98,4 +101,31 @@ async fn a_body_that_is_not_json_by_its_type_is_415() {
             .await
             .expect(201);
     }
+}
+
+#[tokio::test]
+async fn a_body_with_a_content_encoding_is_415_and_says_so() {
+    let client = Client::from_env().await;
+    for coding in ["gzip", "br", "identity, gzip", "GZIP"] {
+        let request = client
+            .request(Method::POST, USERS)
+            .header("content-type", "application/json")
+            .header("content-encoding", coding)
+            .body(new_user().to_string());
+        let reply = client.send(request).await;
+        let problem = reply.problem(415, "unsupported_content_encoding");
+        assert!(
+            problem["detail"]
+                .as_str()
+                .unwrap()
+                .contains("Content-Encoding")
+        );
+        assert_eq!(reply.header("accept-encoding"), Some("identity"));
+    }
+    let request = client
+        .request(Method::POST, USERS)
+        .header("content-type", "application/json")
+        .header("content-encoding", "identity")
+        .body(new_user().to_string());
+    client.send(request).await.expect(201);
 }

@@ -6,6 +6,7 @@
     clippy::unwrap_used
 )]
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use blackbox::client::{USERS, id};
 use blackbox::lists::{crowd, id_set, ids, items, walk};
 use blackbox::{Client, unique};
@@ -215,6 +216,13 @@ async fn the_next_link_leads_where_next_leads() {
     ];
     let first = client.list(&query).await.expect(200);
     let next = first.json()["next"].as_str().unwrap().to_owned();
+    // The cursor holds the last email, which must not be readable in URLs and logs.
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(&next).unwrap();
+    let readable = String::from_utf8_lossy(&bytes);
+    assert!(
+        !readable.contains(&prefix) && !readable.contains('@'),
+        "{readable}"
+    );
     let link = first
         .header("link")
         .unwrap_or_else(|| panic!("no Link: {first}"));

@@ -12,7 +12,7 @@ use accounts::passwords::ResetToken;
 use accounts::users::list::{ListParameters, ListQuery};
 use accounts::{
     Actor, Bootstrap, Cache, Credentials, Deferred, Error, Hasher, NewPasswords, NewUser,
-    Passwords, User, Users,
+    Passwords, RootKey, User, Users,
 };
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
@@ -48,8 +48,15 @@ impl Operator {
         };
         let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
         let new_passwords = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
+        // Nothing here has an idempotency key.
+        let unused = RootKey::new(b"unused");
         Ok(Self {
-            users: Users::new(database.clone(), cache.clone(), new_passwords.clone()),
+            users: Users::new(
+                database.clone(),
+                cache.clone(),
+                new_passwords.clone(),
+                &unused,
+            ),
             passwords: Passwords::new(database.clone(), cache, credentials, new_passwords),
             database,
             hasher,

@@ -50,7 +50,7 @@ mod component {
         let sessions = services.sessions(bootstrap(&variables, &services)?, policy);
         let state = AuthState {
             sessions,
-            cursors: CursorKey::new(variables.secret("cursor_key")?),
+            cursors: CursorKey::new(&services.root_key),
             users: services.users.clone(),
             passwords: services.passwords.clone(),
             signer: Signer::read(&variables)?,

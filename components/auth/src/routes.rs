@@ -97,9 +97,9 @@ async fn register(
     if !state.registration_enabled {
         return Err(Problem::not_found());
     }
-    let Json { value, bytes } = body?;
+    let Json(value) = body?;
     let caller = format!("address {}", address.fingerprint());
-    let request = idempotency::request(&headers, &caller, "POST /api/v1/auth/register", &bytes)?;
+    let request = idempotency::request(&headers, &caller, "POST /api/v1/auth/register")?;
     let new = value.parse()?;
     let user = state.users.register_user(new, request, &actor);
     answer::created_user(state.or_later(user.await).await?)
@@ -117,7 +117,7 @@ async fn login(
     State(state): State<AuthState>,
     Client(address): Client,
     Anonymous(actor): Anonymous,
-    Json { value, .. }: Json<Login>,
+    Json(value): Json<Login>,
 ) -> Result<Response, Problem> {
     let (email, guess) = value.parse()?;
     let sign_in = state.sessions.sign_in(&email, &guess, &address, &actor);
@@ -143,10 +143,11 @@ async fn token_form(
     if !state.token_form_enabled {
         return Err(Problem::not_found());
     }
-    let (email, guess) = form?.0.parse()?;
+    let form = form.and_then(|Form(form)| form.parse());
+    let (email, guess) = form.map_err(Problem::into_oauth)?;
     let sign_in = state.sessions.sign_in(&email, &guess, &address, &actor);
-    let signed_in = state.or_later(sign_in.await).await?;
-    state.tokens(&signed_in)
+    let signed_in = state.or_later(sign_in.await).await;
+    state.tokens(&signed_in.map_err(|error| Problem::from(error).into_oauth())?)
 }
 
 /// Refresh the tokens
@@ -161,7 +162,7 @@ async fn token_form(
 async fn refresh(
     State(state): State<AuthState>,
     Anonymous(actor): Anonymous,
-    Json { value, .. }: Json<Refresh>,
+    Json(value): Json<Refresh>,
 ) -> Result<Response, Problem> {
     let spent = value.parse()?;
     let refreshed = state.sessions.refresh(&spent, &actor);
@@ -253,7 +254,7 @@ async fn end_session(
 async fn reset_password(
     State(state): State<AuthState>,
     Anonymous(actor): Anonymous,
-    Json { value, .. }: Json<Reset>,
+    Json(value): Json<Reset>,
 ) -> Result<StatusCode, Problem> {
     let (token, password) = value.parse()?;
     let reset = state.passwords.reset(&token, &password, &actor);

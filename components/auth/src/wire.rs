@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+use web::Problem;
 use web::list::List;
 
 /// Body of `POST /api/v1/auth/register`.
@@ -56,10 +57,9 @@ impl Login {
     }
 }
 
-/// Form of `POST /api/v1/auth/token` (RFC 6749, section 4.3): what Swagger UI sends. Client
-/// credentials and scopes are not used.
+/// Form of `POST /api/v1/auth/token` (RFC 6749, section 4.3): what Swagger UI sends. Other parameters,
+/// such as client credentials and scopes, are ignored (section 3.2).
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct TokenForm {
     /// `password`.
     #[schema(pattern = "^password$", example = "password")]
@@ -69,25 +69,26 @@ pub struct TokenForm {
     username: String,
     #[schema(value_type = Guess)]
     password: String,
+    /// Ignored, like every other parameter.
     #[serde(rename = "scope")]
     _scope: Option<String>,
+    /// Ignored.
     #[serde(rename = "client_id")]
     _client_id: Option<String>,
+    /// Ignored.
     #[serde(rename = "client_secret")]
     _client_secret: Option<String>,
 }
 
 impl TokenForm {
-    pub fn parse(self) -> Result<(Email, Guess), Error> {
+    pub fn parse(self) -> Result<(Email, Guess), Problem> {
+        if self.grant_type != "password" {
+            return Err(Problem::unsupported_grant_type());
+        }
         let mut errors = FieldErrors::default();
-        let grant = match self.grant_type.as_str() {
-            "password" => Ok(()),
-            _ => Err("must be `password`"),
-        };
-        let grant = errors.check("grant_type", grant);
         let email = errors.check("username", Email::parse(&self.username));
         let guess = errors.check("password", Guess::parse(self.password));
-        errors.finish(grant.and(email.zip(guess)))
+        Ok(errors.finish(email.zip(guess))?)
     }
 }
 

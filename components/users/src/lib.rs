@@ -35,7 +35,7 @@ mod component {
             users: services.users,
             passwords: services.passwords,
             audit,
-            cursors: CursorKey::new(variables.secret("cursor_key")?),
+            cursors: CursorKey::new(&services.root_key),
             require_if_match: variables.flag("require_if_match")?,
         };
         let switches = [

@@ -113,10 +113,10 @@ async fn create_user(
     State(state): State<UsersState>,
     caller: Caller,
     headers: HeaderMap,
-    Json { value, bytes }: Json<CreateUser>,
+    Json(value): Json<CreateUser>,
 ) -> Result<Response, Problem> {
     let id = caller.user.id.to_string();
-    let request = idempotency::request(&headers, &id, "POST /api/v1/users", &bytes)?;
+    let request = idempotency::request(&headers, &id, "POST /api/v1/users")?;
     let actor = caller.actor();
     let user = state
         .users

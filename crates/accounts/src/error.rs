@@ -33,7 +33,10 @@ pub enum Error {
     /// The same idempotency key is being worked on right now.
     #[error("the idempotency key is in flight")]
     KeyInFlight,
-    /// The idempotency key was used with another body.
+    /// What a repeated request created has been deleted.
+    #[error("the user has been deleted")]
+    Gone,
+    /// The idempotency key was used with another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// The version that the caller expected is no longer current.

@@ -3,15 +3,13 @@
 /// How long a key is remembered.
 pub const KEPT_HOURS: i32 = 24;
 
-/// A request that may come again: who sent it where, under which key, and what it said.
+/// A request that may come again: who sent it where, and under which key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotentRequest {
     /// Keys of different callers never meet.
     pub caller: String,
     pub route: &'static str,
     pub key: IdempotencyKey,
-    /// SHA-256 of the body: the same key with another body is refused.
-    pub body_sha256: Vec<u8>,
 }
 
 /// 1 to 255 visible ASCII characters.

@@ -10,6 +10,7 @@ use spin_pg_bindings::postgres::Database;
 use crate::audit::Actor;
 use crate::cache::Cache;
 use crate::idempotency::IdempotentRequest;
+use crate::keys::{FingerprintKey, Purpose, RootKey};
 use crate::password::PasswordHash;
 use crate::passwords::NewPasswords;
 use crate::{Error, NewUser, User, UserId, UserPatch};
@@ -25,14 +26,22 @@ pub struct Users {
     database: Arc<dyn Database>,
     cache: Cache,
     passwords: NewPasswords,
+    requests: FingerprintKey,
 }
 
 impl Users {
-    pub fn new(database: Arc<dyn Database>, cache: Cache, passwords: NewPasswords) -> Self {
+    /// `root_key` is where the key of the requests' fingerprints comes from.
+    pub fn new(
+        database: Arc<dyn Database>,
+        cache: Cache,
+        passwords: NewPasswords,
+        root_key: &RootKey,
+    ) -> Self {
         Self {
             database,
             cache,
             passwords,
+            requests: root_key.fingerprint_key(Purpose::Idempotency),
         }
     }
 
@@ -64,12 +73,13 @@ impl Users {
         request: Option<IdempotentRequest>,
         actor: &Actor,
     ) -> Result<User, Error> {
+        let fingerprint = self.fingerprint(&new);
         let hash = match &new.password {
             None => None,
             Some(password) => {
                 // A request that comes again is answered without hashing again.
                 if let Some(request) = &request
-                    && let Some(user) = self.replay(request).await?
+                    && let Some(user) = self.replay(request, &fingerprint).await?
                 {
                     return Ok(user);
                 }
@@ -86,20 +96,41 @@ impl Users {
         let Some(request) = request else {
             return store::insert(&*self.database, &insert).await;
         };
-        match once::insert_once(&*self.database, &insert, &request).await {
+        match once::insert_once(&*self.database, &insert, &request, &fingerprint).await {
             Ok(Once::Created(user)) => Ok(user),
             Ok(Once::InFlight) => Err(Error::KeyInFlight),
-            Ok(Once::Seen) => self.replay(&request).await?.ok_or(Error::KeyInFlight),
+            Ok(Once::Seen) => {
+                let replayed = self.replay(&request, &fingerprint).await?;
+                replayed.ok_or(Error::KeyInFlight)
+            }
             // The winner of a race holds both the key and the email: the key decides.
-            Err(Error::EmailTaken) => self.replay(&request).await?.ok_or(Error::EmailTaken),
+            Err(Error::EmailTaken) => {
+                let replayed = self.replay(&request, &fingerprint).await?;
+                replayed.ok_or(Error::EmailTaken)
+            }
             Err(error) => Err(error),
         }
     }
 
-    async fn replay(&self, request: &IdempotentRequest) -> Result<Option<User>, Error> {
+    /// The request without its password: whether a guess at it is right must not be found out by
+    /// repeating the request, nor from what is stored.
+    fn fingerprint(&self, new: &NewUser) -> Vec<u8> {
+        self.requests.fingerprint(&[
+            new.email.as_str().as_bytes(),
+            new.full_name.as_str().as_bytes(),
+            new.role.as_str().as_bytes(),
+            &[new.is_active.into(), new.password.is_some().into()],
+        ])
+    }
+
+    async fn replay(
+        &self,
+        request: &IdempotentRequest,
+        fingerprint: &[u8],
+    ) -> Result<Option<User>, Error> {
         match once::find_answer(&*self.database, request).await? {
-            Some((body_sha256, _)) if body_sha256 != request.body_sha256 => Err(Error::KeyReused),
-            Some((_, user)) => Ok(Some(user)),
+            Some(answer) if answer.fingerprint != fingerprint => Err(Error::KeyReused),
+            Some(answer) => answer.user().map(Some),
             None => Ok(None),
         }
     }

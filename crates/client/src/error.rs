@@ -72,6 +72,7 @@ mod tests {
         let problem = Problem {
             code: codes::BUSY.into(),
             detail: "Try again.".into(),
+            error: None,
             errors: Vec::new(),
             instance: "/api/v1/auth/login".into(),
             request_id: "r1".into(),

@@ -6,11 +6,16 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Required, Type};
 
 /// Name, description, example.
-const ANSWERED: [(&str, &str, &str); 10] = [
+const ANSWERED: [(&str, &str, &str); 11] = [
     (
         "Accept",
         "The media type that the body must have.",
         "application/json",
+    ),
+    (
+        "Accept-Encoding",
+        "The content codings that a request body may have (RFC 9110, section 15.5.16).",
+        "identity",
     ),
     (
         "Accept-Patch",

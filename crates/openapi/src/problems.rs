@@ -44,13 +44,18 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
             unavailable(),
         ],
         Endpoint::Login => vec![Error::WrongPassword, too_many(), Error::Busy, unavailable()],
-        Endpoint::TokenForm => vec![
-            Error::NotFound,
-            Error::WrongPassword,
-            too_many(),
-            Error::Busy,
-            unavailable(),
-        ],
+        Endpoint::TokenForm => {
+            let problems = [
+                Error::NotFound,
+                Error::WrongPassword,
+                too_many(),
+                Error::Busy,
+                unavailable(),
+            ];
+            return problems
+                .map(|error| Problem::from(error).into_oauth())
+                .to_vec();
+        }
         Endpoint::Refresh => vec![Error::BadRefreshToken, unavailable()],
         Endpoint::ResetPassword => vec![unusable_token(), Error::Busy, unavailable()],
         Endpoint::Ready | Endpoint::Metrics => vec![unavailable()],

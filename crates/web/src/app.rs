@@ -82,7 +82,7 @@ impl App {
         };
         let route = response.extensions_mut().remove::<MatchedPath>();
         let decision = response.extensions_mut().remove::<Decision>();
-        let problem = problem_of(&mut response);
+        let problem = problem_of(&mut response).map(|problem| problem.for_method(&method));
         if let Some(problem) = &problem {
             write_problem(&mut response, problem.render(&path, &context.request_id));
         }

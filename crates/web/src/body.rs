@@ -4,7 +4,7 @@
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
@@ -22,14 +22,13 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 const MERGE_PATCH: &str = "application/merge-patch+json";
+/// Names of UTF-8, and of its subset.
+const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 /// RFC 5789, section 3.1: what a PATCH may carry.
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
-/// A body of type `application/json`, with the bytes it was read from.
-pub struct Json<T> {
-    pub value: T,
-    pub bytes: Bytes,
-}
+/// A body of type `application/json`.
+pub struct Json<T>(pub T);
 
 /// A JSON merge patch (RFC 7396), as `application/merge-patch+json` or `application/json`.
 pub struct MergePatch<T>(pub T);
@@ -55,9 +54,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if !has_media_type(request.headers(), &[JSON]) {
             return Err(not_json());
         }
-        let bytes = read(request).await?;
-        let value = parse(&bytes)?;
-        Ok(Self { value, bytes })
+        Ok(Self(parse(&read(request).await?)?))
     }
 }
 
@@ -88,6 +85,16 @@ pub(crate) fn not_a_merge_patch() -> Problem {
         .with_header(ACCEPT_PATCH, accepted)
 }
 
+/// RFC 9110, section 15.5.16.
+pub(crate) fn coded() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_content_encoding",
+        "Send the body without a Content-Encoding.",
+    )
+    .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+}
+
 fn unsupported(detail: &'static str) -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -96,7 +103,8 @@ fn unsupported(detail: &'static str) -> Problem {
     )
 }
 
-/// Whether the one Content-Type is among `accepted`; a charset other than UTF-8 is not (RFC 8259).
+/// Whether the one Content-Type is among `accepted`, with no charset but UTF-8 and its subset ASCII
+/// (RFC 8259).
 fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -109,7 +117,10 @@ fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let media_type = parts.next().unwrap_or_default();
     let parameters_fit = parts.all(|parameter| match parameter.split_once('=') {
         Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
-            charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            let charset = charset.trim().trim_matches('"');
+            CHARSETS
+                .iter()
+                .any(|name| charset.eq_ignore_ascii_case(name))
         }
         _ => true,
     });
@@ -120,8 +131,13 @@ fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
 }
 
 /// The whole body, up to [`MAX_BODY_BYTES`]; a longer one is refused before it is read when its
-/// Content-Length says so.
+/// Content-Length says so, and a coded one is refused: a limit on what arrives limits nothing else.
 async fn read(request: Request) -> Result<Bytes, Problem> {
+    let codings = request.headers().get_all(CONTENT_ENCODING);
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !codings.iter().all(is_plain) {
+        return Err(coded());
+    }
     let declared = request
         .headers()
         .get(CONTENT_LENGTH)

@@ -2,7 +2,6 @@
 
 use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
 use http::{HeaderMap, StatusCode};
-use sha2::{Digest, Sha256};
 
 use crate::Problem;
 
@@ -14,13 +13,11 @@ pub fn request(
     headers: &HeaderMap,
     caller: &str,
     route: &'static str,
-    body: &[u8],
 ) -> Result<Option<IdempotentRequest>, Problem> {
     Ok(key(headers)?.map(|key| IdempotentRequest {
         caller: caller.to_owned(),
         route,
         key,
-        body_sha256: Sha256::digest(body).to_vec(),
     }))
 }
 

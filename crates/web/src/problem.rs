@@ -3,17 +3,27 @@
 //! A handler returns a [`Problem`]; [`crate::App`] writes it out with the request's path and id,
 //! and logs the internal text, which the client never sees.
 
+mod from_error;
+mod oauth;
+
 use std::borrow::Cow;
 
-use accounts::{Error, FieldError};
+use accounts::FieldError;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use from_error::INVALID_TOKEN;
+use oauth::OauthError;
+
 /// Seconds that a client is asked to wait when a dependency does not answer.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+const UNAVAILABLE: &str = "unavailable";
+const MAY_HAVE_CHANGED: &str = "The service did not answer in time. The change may have been made, or may be made in \
+     a moment: read the resource to find out, or repeat the request with the same Idempotency-Key.";
 
 /// An error as the client sees it, with the internal text apart.
 #[derive(Debug, Clone)]
@@ -23,6 +33,7 @@ pub struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    oauth_error: Option<OauthError>,
     internal: Option<String>,
 }
 
@@ -48,6 +59,10 @@ pub struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [FieldError],
+    /// The error code of OAuth2 (RFC 6749, section 5.2), at its token endpoint only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "invalid_grant")]
+    error: Option<&'a str>,
 }
 
 impl Problem {
@@ -63,6 +78,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             headers: Vec::new(),
+            oauth_error: None,
             internal: None,
         }
     }
@@ -82,8 +98,8 @@ impl Problem {
     pub fn unavailable(internal: impl Into<String>) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            "The service cannot answer right now. Nothing is known to have changed; try again.",
+            UNAVAILABLE,
+            "The service cannot answer right now; try again.",
         )
         .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
         .with_internal(internal)
@@ -143,6 +159,15 @@ impl Problem {
             "precondition_required",
             "Send If-Match with the ETag that the change is based on.",
         )
+    }
+
+    /// The same for a request with `method`: a change that was not acknowledged may have been made.
+    #[must_use]
+    pub(crate) fn for_method(mut self, method: &Method) -> Self {
+        if self.code == UNAVAILABLE && !method.is_safe() {
+            self.detail = MAY_HAVE_CHANGED.into();
+        }
+        self
     }
 
     #[must_use]
@@ -221,6 +246,7 @@ impl Problem {
             code: self.code,
             request_id,
             errors: &self.errors,
+            error: self.oauth_error.map(OauthError::as_str),
         };
         serde_json::to_vec(&document).unwrap_or_default()
     }
@@ -233,72 +259,6 @@ pub(crate) fn too_large() -> Problem {
         "payload_too_large",
         "A request body may have at most 64 KiB.",
     )
-}
-
-/// 401 of the endpoints that give tokens.
-fn refused_sign_in(code: &'static str, detail: &'static str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, code, detail).with_header(
-        WWW_AUTHENTICATE,
-        HeaderValue::from_static("Bearer error=\"invalid_grant\""),
-    )
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Invalid(errors) => Self::invalid(errors),
-            Error::NotFound => Self::not_found(),
-            Error::EmailTaken => Self::new(
-                StatusCode::CONFLICT,
-                "email_taken",
-                "Another user has this email.",
-            )
-            .with_errors(vec![FieldError::new("email", "is taken")]),
-            Error::LastAdmin => Self::new(
-                StatusCode::CONFLICT,
-                "last_admin",
-                "This is the last active admin; make another one first.",
-            ),
-            Error::WrongPassword => refused_sign_in(
-                "invalid_credentials",
-                "The email or the password is wrong, or the account cannot sign in.",
-            ),
-            Error::BadRefreshToken => refused_sign_in(
-                "invalid_refresh_token",
-                "The refresh token cannot be used; sign in again.",
-            ),
-            Error::TooManyAttempts(seconds) => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_attempts",
-                "There were too many attempts; wait as long as Retry-After says.",
-            )
-            .with_header(RETRY_AFTER, HeaderValue::from(seconds)),
-            Error::Busy => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "busy",
-                "Too many passwords are being checked right now; try again.",
-            )
-            .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS),
-            Error::KeyInFlight => Self::new(
-                StatusCode::CONFLICT,
-                "idempotency_key_in_flight",
-                "A request with this Idempotency-Key is still being worked on.",
-            )
-            .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS),
-            Error::KeyReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "This Idempotency-Key came before with another body.",
-            ),
-            Error::Stale => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "precondition_failed",
-                "The resource has changed since; read it again and retry with its new ETag.",
-            ),
-            Error::Unavailable(source) => Self::unavailable(source),
-            Error::Internal(source) => Self::internal(source),
-        }
-    }
 }
 
 impl IntoResponse for Problem {
@@ -315,6 +275,7 @@ impl IntoResponse for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use accounts::Error;
 
     #[test]
     fn internal_text_stays_inside() {
@@ -326,6 +287,17 @@ mod tests {
             Some("connection to 10.0.0.7 refused")
         );
         assert_eq!(problem.into_response().headers()[RETRY_AFTER], "1");
+    }
+
+    #[test]
+    fn a_503_claims_that_nothing_changed_for_no_method() {
+        let detail = |method: Method| {
+            let problem = Problem::unavailable("a deadline").for_method(&method);
+            problem.detail().to_owned()
+        };
+        assert!(detail(Method::POST).contains("may have been made"));
+        assert!(detail(Method::DELETE).contains("may have been made"));
+        assert!(detail(Method::GET).ends_with("try again."));
     }
 
     #[test]

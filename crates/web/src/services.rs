@@ -128,7 +128,12 @@ impl Services {
         let addresses = root_key.fingerprint_key(Purpose::Address);
         Ok(Self {
             gate: Gate::new(tokens, admission, hops, addresses),
-            users: Users::new(database.clone(), cache.clone(), new_passwords.clone()),
+            users: Users::new(
+                database.clone(),
+                cache.clone(),
+                new_passwords.clone(),
+                &root_key,
+            ),
             passwords: Passwords::new(database, cache.clone(), credentials.clone(), new_passwords),
             hasher,
             root_key,

@@ -3,7 +3,7 @@
 // Here a failed expectation is the result that a test reports.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use accounts::{SessionId, UserId};
+use accounts::{RootKey, SessionId, UserId};
 use axum::extract::FromRequestParts;
 use axum::response::IntoResponse;
 use futures::executor::block_on;
@@ -30,7 +30,7 @@ fn uuid() -> impl Strategy<Value = Uuid> {
 }
 
 fn key(byte: u8) -> CursorKey {
-    CursorKey::new(vec![byte; 32])
+    CursorKey::new(&RootKey::new(&[byte; 32]))
 }
 
 type Position = (String, u128);

@@ -79,7 +79,7 @@ pub(super) async fn delete(
     caller: Caller,
     client: Client,
     if_match: IfMatch,
-    Json { value, .. }: Json<DeleteMe>,
+    Json(value): Json<DeleteMe>,
 ) -> Result<StatusCode, Problem> {
     let expected = if_match.require(state.require_if_match)?.versions();
     let confirmed = confirm(&state, &caller, &client, &value.parse()?).await?;
@@ -103,7 +103,7 @@ pub(super) async fn change_password(
     State(state): State<UsersState>,
     caller: Caller,
     Client(address): Client,
-    Json { value, .. }: Json<ChangePassword>,
+    Json(value): Json<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
     let (old, new) = value.parse()?;
     let (kept, actor) = (caller.session, caller.actor());

@@ -61,7 +61,7 @@ fn send(
         users: services.users,
         passwords: services.passwords,
         audit,
-        cursors: CursorKey::new(vec![1; 32]),
+        cursors: CursorKey::new(&services.root_key),
         require_if_match: true,
     };
     let app = App::new(router(services.gate, state), &quiet());

@@ -84,7 +84,12 @@ impl World {
             Bootstrap::new(email, password, hasher.clone()).unwrap()
         });
         Self {
-            users: Users::new(database.clone(), cache.clone(), new.clone()),
+            users: Users::new(
+                database.clone(),
+                cache.clone(),
+                new.clone(),
+                &RootKey::new(&[1; 32]),
+            ),
             sessions: Sessions::new(
                 database.clone(),
                 cache.clone(),

@@ -35,7 +35,9 @@ impl Part {
                 body::incomplete(),
                 problem::too_large(),
                 body::not_a_form(),
-                no_email("username"),
+                body::coded(),
+                no_email("username").into_oauth(),
+                Problem::unsupported_grant_type(),
             ],
             Self::Query => no_limit().into_iter().collect(),
             Self::IfNoneMatch => entity_tags(&IF_NONE_MATCH),
@@ -49,7 +51,8 @@ impl Part {
                 let malformed = IdempotencyKey::parse("").err();
                 let mut refusals: Vec<_> =
                     malformed.map(idempotency::malformed).into_iter().collect();
-                refusals.extend([Error::KeyInFlight, Error::KeyReused].map(Problem::from));
+                let kept = [Error::KeyInFlight, Error::KeyReused, Error::Gone];
+                refusals.extend(kept.map(Problem::from));
                 refusals
             }
         }
@@ -58,7 +61,12 @@ impl Part {
 
 fn of_json(other_type: Problem) -> Vec<Problem> {
     let malformed = body::parse::<IgnoredAny>(b"{\"email\":").err();
-    let mut refusals = vec![body::incomplete(), problem::too_large(), other_type];
+    let mut refusals = vec![
+        body::incomplete(),
+        problem::too_large(),
+        other_type,
+        body::coded(),
+    ];
     refusals.extend(malformed);
     refusals.push(no_email("email"));
     refusals

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::Problem;
+use crate::problem::INVALID_TOKEN;
 use crate::tokens::{AccessClaims, Refusal, Verifier};
 
 /// What the Authorization header holds.
@@ -56,10 +57,10 @@ impl Bearer {
     pub(super) fn refusal(&self) -> Problem {
         match self {
             Self::Absent => Problem::unauthenticated("Bearer", "no token"),
-            Self::Valid(_) => Problem::unauthenticated(INVALID, "the session or its user is over"),
-            Self::Refused(refusal) => Problem::unauthenticated(INVALID, refusal.reason()),
+            Self::Valid(_) => {
+                Problem::unauthenticated(INVALID_TOKEN, "the session or its user is over")
+            }
+            Self::Refused(refusal) => Problem::unauthenticated(INVALID_TOKEN, refusal.reason()),
         }
     }
 }
-
-pub(crate) const INVALID: &str = "Bearer error=\"invalid_token\"";

@@ -1,0 +1,79 @@
+//! The status and the text of each error of the domain.
+
+use accounts::{Error, FieldError};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+
+use super::{Problem, RETRY_AFTER_SECONDS};
+
+/// The challenge for whatever is wrong with the credentials (RFC 6750, section 3.1).
+pub(crate) const INVALID_TOKEN: &str = "Bearer error=\"invalid_token\"";
+
+/// 401 of the endpoints that give tokens.
+fn refused_sign_in(code: &'static str, detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, code, detail)
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(INVALID_TOKEN))
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(errors) => Self::invalid(errors),
+            Error::NotFound => Self::not_found(),
+            Error::EmailTaken => Self::new(
+                StatusCode::CONFLICT,
+                "email_taken",
+                "Another user has this email.",
+            )
+            .with_errors(vec![FieldError::new("email", "is taken")]),
+            Error::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                "last_admin",
+                "This is the last active admin; make another one first.",
+            ),
+            Error::WrongPassword => refused_sign_in(
+                "invalid_credentials",
+                "The email or the password is wrong, or the account cannot sign in.",
+            ),
+            Error::BadRefreshToken => refused_sign_in(
+                "invalid_refresh_token",
+                "The refresh token cannot be used; sign in again.",
+            ),
+            Error::TooManyAttempts(seconds) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "There were too many attempts; wait as long as Retry-After says.",
+            )
+            .with_header(RETRY_AFTER, HeaderValue::from(seconds)),
+            Error::Busy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Too many passwords are being checked right now; try again.",
+            )
+            .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS),
+            Error::KeyInFlight => Self::new(
+                StatusCode::CONFLICT,
+                "idempotency_key_in_flight",
+                "A request with this Idempotency-Key is still being worked on.",
+            )
+            .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS),
+            Error::Gone => Self::new(
+                StatusCode::GONE,
+                "gone",
+                "The user that this request created has been deleted.",
+            ),
+            Error::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key came before with another request.",
+            ),
+            Error::Stale => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                "The resource has changed since; read it again and retry with its new ETag.",
+            ),
+            Error::Unavailable(source) => Self::unavailable(source),
+            Error::Internal(source) => Self::internal(source),
+        }
+    }
+}

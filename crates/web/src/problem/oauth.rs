@@ -1,0 +1,86 @@
+//! The refusals of OAuth2's token endpoint (RFC 6749, section 5.2).
+
+use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+
+use super::Problem;
+
+/// The error codes of OAuth2's token endpoint that occur here (RFC 6749, section 5.2).
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OauthError {
+    InvalidGrant,
+    InvalidRequest,
+    UnsupportedGrantType,
+}
+
+impl OauthError {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidRequest => "invalid_request",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+        }
+    }
+}
+
+impl Problem {
+    /// 400 of the token endpoint (RFC 6749, section 5.2).
+    pub fn unsupported_grant_type() -> Self {
+        let error = OauthError::UnsupportedGrantType;
+        let mut problem = Self::new(
+            StatusCode::BAD_REQUEST,
+            error.as_str(),
+            "The only grant type here is `password`.",
+        );
+        problem.oauth_error = Some(error);
+        problem
+    }
+
+    /// The refusal as the token endpoint gives it (RFC 6749, section 5.2): 400 and an `error`. A refusal
+    /// that the section does not know stays as it is.
+    #[must_use]
+    pub fn into_oauth(mut self) -> Self {
+        self.oauth_error = match self.status {
+            StatusCode::UNAUTHORIZED => Some(OauthError::InvalidGrant),
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                self.code = OauthError::InvalidRequest.as_str();
+                Some(OauthError::InvalidRequest)
+            }
+            _ => return self,
+        };
+        self.status = StatusCode::BAD_REQUEST;
+        self.headers.retain(|(name, _)| *name != WWW_AUTHENTICATE);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use accounts::Error;
+
+    #[test]
+    fn the_token_endpoint_refuses_as_rfc_6749_says() {
+        let document = |problem: Problem| {
+            let problem = problem.into_oauth();
+            assert!(
+                problem
+                    .headers()
+                    .iter()
+                    .all(|(name, _)| *name != WWW_AUTHENTICATE)
+            );
+            let json = problem.render("/", "r");
+            let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+            (
+                problem.status().as_u16(),
+                json["error"].as_str().map(str::to_owned),
+            )
+        };
+        let grant = Some("invalid_grant".to_owned());
+        assert_eq!(document(Error::WrongPassword.into()), (400, grant));
+        let request = Some("invalid_request".to_owned());
+        assert_eq!(document(Problem::invalid(Vec::new())), (400, request));
+        assert_eq!(document(Error::TooManyAttempts(1).into()), (429, None));
+        assert_eq!(document(Problem::not_found()), (404, None));
+    }
+}
