@@ -8,7 +8,8 @@ use tokio::time::timeout;
 
 use crate::Client;
 
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Longer than the app waits for a body.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// An answer as it came over the wire.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub async fn exchange(base: &str, request: &[u8]) -> RawReply {
     let mut bytes = Vec::new();
     let _ = timeout(DEADLINE, stream.read_to_end(&mut bytes))
         .await
-        .expect("an end within 10 s");
+        .expect("an end within 20 s");
     parse(&bytes)
 }
 

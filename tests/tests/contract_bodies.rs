@@ -129,3 +129,18 @@ async fn a_body_with_a_content_encoding_is_415_and_says_so() {
         .body(new_user().to_string());
     client.send(request).await.expect(201);
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_408_and_the_next_request_is_served() {
+    let client = Client::from_env().await;
+    let begun = "{\"email\": ";
+    for sent in ["", begun] {
+        let extra = "Content-Type: application/json\r\nContent-Length: 100\r\n";
+        let request = raw::request(&client, "POST", USERS, extra, sent.as_bytes());
+        let reply = raw::exchange(client.base(), &request).await;
+        assert_eq!(reply.status, 408, "{reply:?}");
+        let problem: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(problem["code"], "request_timeout");
+    }
+    client.get(USERS).await.expect(200);
+}

@@ -112,8 +112,17 @@ async fn a_router_miss_is_a_404_problem() {
         "/api/v1/users/x/y",
         "/api/v1/users/x/y/z",
         "/api/v1/health/nothing",
+        // Below /api, but of no component.
+        "/api",
+        "/api/v1",
+        "/api/v1/user",
+        "/api/v1/usersx",
+        "/api/v2/users",
     ] {
-        client.get(path).await.problem(404, "not_found");
+        let reply = client.get(path).await;
+        let problem = reply.problem(404, "not_found");
+        assert_eq!(problem["instance"], path);
+        assert_eq!(Some(problem["request_id"].as_str().unwrap()), reply.header("x-request-id"));
         let post = client.request(Method::POST, path).json(&json!({}));
         client.send(post).await.problem(404, "not_found");
     }
@@ -124,11 +133,8 @@ async fn any_other_path_is_a_json_404() {
     let client = Client::from_env().await;
     for path in [
         "/",
-        "/api",
-        "/api/v1",
-        "/api/v1/user",
         "/index.html",
-        "/api/v1/usersx",
+        "/apiary",
         "//",
         "/.env",
     ] {

@@ -11,8 +11,14 @@ use serde_json::{Map, Value};
 use crate::workspace::{root, step};
 
 /// What no test has to see. `internal`: what led to it would be mended. A key in flight: two requests
-/// meet for it by chance only. A body that ends early: who sent it is hardly there for the answer.
-const EXCEPT: [&str; 3] = ["idempotency_key_in_flight", "internal", "malformed_request"];
+/// meet for it by chance only. A body that ends early or does not come: the tests send it over a bare
+/// socket, which notes nothing.
+const EXCEPT: [&str; 4] = [
+    "idempotency_key_in_flight",
+    "internal",
+    "malformed_request",
+    "request_timeout",
+];
 
 /// Names the documented answers that are not in the notes of the suites, which are in `folder`.
 ///

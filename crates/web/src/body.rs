@@ -1,6 +1,8 @@
 //! JSON request bodies, read strictly: media type, size, syntax, then shape, each with its own
 //! problem document.
 
+use std::time::Duration;
+
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
@@ -13,11 +15,15 @@ use serde_path_to_error::{Path, Segment};
 
 use accounts::FieldError;
 
+use crate::deadline::within;
 use crate::problem::too_large;
 use crate::{Problem, query};
 
 /// The most bytes that a request body may have.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// How long a client may take for its body.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -148,16 +154,25 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
     {
         return Err(too_large());
     }
-    to_bytes(request.into_body(), MAX_BODY_BYTES)
-        .await
-        .map_err(|error| {
-            let source = std::error::Error::source(&error);
-            if source.is_some_and(|source| source.is::<LengthLimitError>()) {
-                too_large()
-            } else {
-                incomplete()
-            }
-        })
+    let body = to_bytes(request.into_body(), MAX_BODY_BYTES);
+    let body = within(BODY_DEADLINE, body).await.ok_or_else(too_slow)?;
+    body.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(|source| source.is::<LengthLimitError>()) {
+            too_large()
+        } else {
+            incomplete()
+        }
+    })
+}
+
+/// 408: a client that sends no more would hold the request, and its place in the instance, for ever.
+pub(crate) fn too_slow() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "request_timeout",
+        "The request body was not complete within 10 seconds.",
+    )
 }
 
 pub(crate) fn incomplete() -> Problem {

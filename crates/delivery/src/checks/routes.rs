@@ -183,6 +183,12 @@ fn triggers(environment: &Environment, routed: &[Routed], found: &mut Findings) 
         let takers = routed
             .iter()
             .filter(|known| known.takes(path) && (inner.is_none() || known.is_prefix));
+        let takers: Vec<_> = takers.collect();
+        // Of several paths that fit, the edge takes the longest.
+        let longest = takers.iter().map(|known| known.path.len()).max();
+        let takers = takers
+            .iter()
+            .filter(|known| Some(known.path.len()) == longest);
         let takers: Vec<_> = takers.map(|known| known.service.as_str()).collect();
         let problem = format!("{} goes to {takers:?} instead of {component}", route.route);
         found.expect(takers == [component], "the edge", problem);

@@ -33,6 +33,7 @@ impl Part {
             Self::MergePatch => of_json(body::not_a_merge_patch()),
             Self::Form => vec![
                 body::incomplete(),
+                body::too_slow(),
                 problem::too_large(),
                 body::not_a_form(),
                 body::coded(),
@@ -63,6 +64,7 @@ fn of_json(other_type: Problem) -> Vec<Problem> {
     let malformed = body::parse::<IgnoredAny>(b"{\"email\":").err();
     let mut refusals = vec![
         body::incomplete(),
+        body::too_slow(),
         problem::too_large(),
         other_type,
         body::coded(),

@@ -1,0 +1,24 @@
+//! A bound on how long something may take that a client can hold up.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// The output of `work`, or `None` after `limit`; the work is then dropped.
+#[cfg(target_arch = "wasm32")]
+pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    use std::pin::pin;
+
+    use futures::future::{Either, select};
+
+    let clock = pin!(spin_sdk::time::sleep(limit));
+    match select(pin!(work), clock).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+/// Off wasm there is no host, and no clock of its: the work takes as long as it takes.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) async fn within<T>(_: Duration, work: impl Future<Output = T>) -> Option<T> {
+    Some(work.await)
+}
