@@ -5,6 +5,7 @@
 //! project's spin.toml.
 
 mod host;
+mod redis_monitor;
 mod variables;
 
 use std::fs::{self, File};
@@ -20,6 +21,7 @@ use tokio::task::{JoinHandle, block_in_place};
 
 use crate::Client;
 use crate::client::access_token;
+pub use redis_monitor::RedisMonitor;
 use variables::Variables;
 pub use variables::{ADMIN_EMAIL, ADMIN_PASSWORD, DEFAULT_LIMITS, JWT_SECRET};
 
@@ -177,6 +179,11 @@ impl Stack {
             .get_multiplexed_async_connection()
             .await
             .expect("a connection")
+    }
+
+    /// Records every command that reaches Redis from now on.
+    pub async fn monitor_redis(&self) -> RedisMonitor {
+        RedisMonitor::start(&self.redis, REDIS_PASSWORD).await
     }
 
     /// The user's entry in the cache.

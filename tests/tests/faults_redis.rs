@@ -55,7 +55,7 @@ async fn becomes_cached(stack: &Stack, user: &Value) {
         stack
             .cached(id(user))
             .await
-            .is_some_and(|entry| entry.contains(id(user)))
+            .is_some_and(|entry| !entry.ends_with(':'))
     })
     .await;
 }
@@ -70,14 +70,8 @@ async fn a_read_user_is_cached_for_at_most_30_seconds_and_without_secrets() {
     let entry = stack.cached(id(&user)).await.unwrap();
     let (version, cached) = entry.split_once(':').unwrap();
     assert_eq!(version, "1");
-    assert_eq!(
-        serde_json::from_str::<Value>(cached).unwrap()["email"],
-        user["email"]
-    );
-    assert!(
-        !entry.contains("argon2") && !entry.contains("horse"),
-        "{entry}"
-    );
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
+    assert!(cached.bytes().all(is_base64), "sealed: {entry}");
     let mut redis = stack.redis_connection().await;
     let ttl: i64 = redis::cmd("PTTL")
         .arg(format!("roster:user:{}", id(&user)))
@@ -242,6 +236,8 @@ async fn an_entry_that_makes_no_sense_is_not_believed() {
     let stack = Stack::start().await;
     let user = stack.client.created(&new_user()).await;
     let other = stack.client.created(&new_user()).await;
+    becomes_cached(&stack, &other).await;
+    let of_another = stack.cached(id(&other)).await.unwrap();
     let key = format!("roster:user:{}", id(&user));
     let mut redis = stack.redis_connection().await;
     for lie in [
@@ -251,7 +247,8 @@ async fn an_entry_that_makes_no_sense_is_not_believed() {
         "1:{}".to_owned(),
         "1:{\"id\":".to_owned(),
         "x:null".to_owned(),
-        format!("1:{other}"),
+        format!("1:{user}"),
+        of_another,
         "9007199254740991:".to_owned(),
     ] {
         let () = redis::cmd("SET")

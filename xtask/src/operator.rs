@@ -22,6 +22,13 @@ use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
 
 use crate::database;
 
+/// A cache of nothing: no entry is sealed, so the key does not matter.
+fn unused_cache() -> Cache {
+    let (redis, deferred) = (Arc::new(NoRedis), Arc::new(Tokio));
+    let root = RootKey::new(b"nothing is sealed");
+    Cache::new(redis, Duration::from_secs(1), deferred, &root)
+}
+
 /// Use cases that leave the cache alone: they make users and tokens, and change no user.
 pub struct Operator {
     database: Arc<dyn Database>,
@@ -37,7 +44,7 @@ impl Operator {
     pub async fn connect(url: &str) -> Result<Self> {
         let run = format!("xtask-{}", random_hex(8)?);
         let database: Arc<dyn Database> = Arc::new(database::connect(url).await?);
-        let cache = Cache::new(Arc::new(NoRedis), Duration::from_secs(1), Arc::new(Tokio));
+        let cache = unused_cache();
         // Slots of its own, in Postgres: it neither waits for the app nor makes it wait.
         let hasher = Hasher::new(cache.clone(), database.clone(), &run, 1);
         // Nobody guesses here, so nothing is counted.

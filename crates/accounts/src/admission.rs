@@ -151,7 +151,7 @@ impl Admission {
             admitted.caller = self.caller(&found, user, session).await?;
         }
         if let (Some(entry), Some(id)) = (&found.about, question.about) {
-            admitted.about = cache::read_user(entry, id);
+            admitted.about = self.cache.read_user(entry, id);
             metrics::count(match admitted.about {
                 Some(_) => Event::CacheHit,
                 None => Event::CacheMiss,
@@ -205,7 +205,7 @@ impl Admission {
         let cached = found
             .caller
             .as_ref()
-            .and_then(|entry| cache::read_user(entry, id));
+            .and_then(|entry| self.cache.read_user(entry, id));
         if let (Some(user), Some(entry)) = (cached, &found.session) {
             match cache::read_session(entry, &user) {
                 SessionEntry::Alive => {

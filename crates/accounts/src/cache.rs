@@ -1,11 +1,12 @@
 //! Users and sessions in Redis: what every request asks first.
 //!
-//! A user's entry is `<stamp>:<json>` and is replaced only by the same or a later stamp, so a slow
-//! reader cannot put an old state over a newer one; a deleted user leaves a tombstone. A session's
-//! entry names its user and epoch while it is alive, and is a tombstone once it was ended, which no
-//! reader replaces. Every entry ends by itself within the TTL. Redis is disposable: when it does not
-//! answer, Postgres does. A change that Redis did not hear of is told again in the background until
-//! the TTL is over.
+//! A user's entry is `<stamp>:<sealed JSON>`: hosts write the arguments of commands into traces, so
+//! personal data is encrypted, and only the stamp, which Redis compares, is readable. An entry is
+//! replaced only by the same or a later stamp, so a slow reader cannot put an old state over a newer
+//! one; a deleted user leaves a tombstone. A session's entry names its user and epoch while it is
+//! alive, and is a tombstone once it was ended, which no reader replaces. Every entry ends by itself
+//! within the TTL. Redis is disposable: when it does not respond, Postgres does. A change that did not
+//! reach Redis is repeated in the background until the TTL is over.
 //!
 //! A write without an answer may be committed later, when nobody is left to tell Redis. Its entries
 //! become `?`: readers ask Postgres, and no reader replaces the mark, until the statement can
@@ -17,8 +18,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
 
+use crate::keys::{Purpose, RootKey, SealKey};
 use crate::session::SessionId;
 use crate::{Error, User, UserId};
 
@@ -71,15 +75,23 @@ pub struct Cache {
     redis: Arc<dyn Redis>,
     ttl: Duration,
     deferred: Arc<dyn Deferred>,
+    key: SealKey,
 }
 
 impl Cache {
-    /// `ttl` bounds how long an entry may outlive a change that could not be told to Redis.
-    pub fn new(redis: Arc<dyn Redis>, ttl: Duration, deferred: Arc<dyn Deferred>) -> Self {
+    /// `ttl` bounds how long an entry may outlive a change that did not reach Redis; users are sealed
+    /// with a key of `root`.
+    pub fn new(
+        redis: Arc<dyn Redis>,
+        ttl: Duration,
+        deferred: Arc<dyn Deferred>,
+        root: &RootKey,
+    ) -> Self {
         Self {
             redis,
             ttl,
             deferred,
+            key: root.seal_key(Purpose::CachedUser),
         }
     }
 
@@ -198,7 +210,7 @@ impl Cache {
     }
 
     fn entry(&self, user: &User, session: Option<SessionId>, doubt: i64) -> Option<Vec<Arg>> {
-        let json = serde_json::to_vec(user).ok()?;
+        let sealed = seal_user(&self.key, user)?;
         let mut keys = vec![user_key(user.id)];
         keys.extend(session.map(session_key));
         let alive = session.map(|_| alive(user));
@@ -206,7 +218,7 @@ impl Cache {
             &keys,
             millis(self.ttl),
             user.stamp(),
-            json,
+            sealed,
             doubt,
             alive,
         ))
@@ -216,6 +228,33 @@ impl Cache {
     fn doubt_ttl(&self) -> i64 {
         millis(self.ttl + ABANDONED_STATEMENT + TOMBSTONE_MARGIN)
     }
+
+    /// The user of an entry of theirs, if it is one.
+    pub(crate) fn read_user(&self, entry: &Reply, id: UserId) -> Option<User> {
+        let Reply::Bytes(entry) = entry else {
+            return None;
+        };
+        let at = entry.iter().position(|byte| *byte == b':')?;
+        let sealed = STANDARD_NO_PAD.decode(entry.get(at + 1..)?).ok()?;
+        let json = self.key.open(&sealed, id.0.as_bytes())?;
+        serde_json::from_slice(&json)
+            .ok()
+            .filter(|user: &User| user.id == id)
+    }
+}
+
+/// The payload of a user's entry. It opens only with the user's id, so a copy under another user's key
+/// is no entry.
+fn seal_user(key: &SealKey, user: &User) -> Option<Vec<u8>> {
+    let json = serde_json::to_vec(user).ok()?;
+    let sealed = key.seal(&json, user.id.0.as_bytes()).ok()?;
+    Some(STANDARD_NO_PAD.encode(sealed).into_bytes())
+}
+
+/// The entry of `user` as Redis returns it, for a scripted Redis.
+pub fn user_entry(root: &RootKey, user: &User) -> Option<Vec<u8>> {
+    let sealed = seal_user(&root.seal_key(Purpose::CachedUser), user)?;
+    Some([format!("{}:", user.stamp()).into_bytes(), sealed].concat())
 }
 
 fn put(
@@ -239,17 +278,6 @@ fn put(
 /// The entry of a session of `user` that is alive.
 fn alive(user: &User) -> String {
     format!("{}:{}", user.id, user.session_epoch)
-}
-
-/// The user of an entry of theirs, if it is one.
-pub(crate) fn read_user(entry: &Reply, id: UserId) -> Option<User> {
-    let Reply::Bytes(entry) = entry else {
-        return None;
-    };
-    let at = entry.iter().position(|byte| *byte == b':')?;
-    serde_json::from_slice(entry.get(at + 1..)?)
-        .ok()
-        .filter(|user: &User| user.id == id)
 }
 
 /// What an entry says of a session.

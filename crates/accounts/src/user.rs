@@ -101,8 +101,7 @@ impl FromRow for User {
         Ok(Self {
             id: UserId(row.get("id")?),
             email: Email::parse(&row.get::<String>("email")?).map_err(|_| stored("email"))?,
-            full_name: FullName::parse(&row.get::<String>("full_name")?)
-                .map_err(|_| stored("full_name"))?,
+            full_name: FullName::stored(row.get("full_name")?),
             role: Role::parse(&row.get::<String>("role")?).map_err(|_| stored("role"))?,
             is_active: row.get("is_active")?,
             created_at: row.get("created_at")?,

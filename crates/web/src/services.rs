@@ -107,7 +107,7 @@ impl Services {
             breached,
         } = stores.clone();
         let cache_ttl = seconds("cache_ttl_seconds", 1..=30)?;
-        let cache = Cache::new(redis, cache_ttl, deferred);
+        let cache = Cache::new(redis, cache_ttl, deferred, &root_key);
         let slots = variables.number("hash_slots", 1..=64)?;
         let host = variables.text("host_id")?;
         let hasher = Hasher::new(cache.clone(), database.clone(), host, slots);

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accounts::breached::BreachedPasswords;
-use accounts::{Deferred, SessionId, User};
+use accounts::cache::user_entry;
+use accounts::{Deferred, RootKey, SessionId, User};
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, Error, Param, Row};
 use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
@@ -56,10 +57,10 @@ impl Redis for KnowsCaller {
             return Ok(vec![Reply::Int(1)]);
         }
         let entries = self.0.as_ref().map(|user| {
-            let json = serde_json::to_string(user).unwrap();
+            let root = RootKey::new(&variables().secret("cursor_key").unwrap());
             let session = format!("{}:{}", user.id, user.session_epoch);
-            let entry = |text: String| Reply::Bytes(text.into_bytes());
-            (entry(session), entry(format!("{}:{json}", user.version)))
+            let user = user_entry(&root, user).unwrap();
+            (Reply::Bytes(session.into_bytes()), Reply::Bytes(user))
         });
         let (session, user) = entries.unwrap_or((Reply::Nil, Reply::Nil));
         let rate = [1, 0, 0, 0].map(Reply::Int);

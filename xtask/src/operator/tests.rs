@@ -33,7 +33,7 @@ fn new(email: &str, role: &str) -> NewUser {
 }
 
 async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<User, Error> {
-    let cache = Cache::new(Arc::new(NoRedis), Duration::from_secs(1), Arc::new(Tokio));
+    let cache = unused_cache();
     let limits = AttemptLimits {
         per_account: 5,
         per_address: 50,

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use crate::email::Email;
 use crate::error::FieldErrors;
+use crate::full_name::FullName;
 use crate::page::{self, DEFAULT_LIMIT, parse_flag, parse_limit, parse_time, timestamp};
 use crate::{Error, Role, User};
 
@@ -138,10 +139,7 @@ impl ListQuery {
 }
 
 fn parse_prefix(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
-        return Err("must be 1 to 200 characters without control characters");
-    }
-    Ok(text.trim().to_owned())
+    FullName::parse(text).map(|name| name.as_str().to_owned())
 }
 
 /// One page of users.

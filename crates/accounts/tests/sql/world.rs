@@ -70,7 +70,13 @@ impl World {
         let url = devservices::create_database(&admin).await.unwrap();
         let database: Arc<dyn Database> = Arc::new(NativePostgres::connect(&url).await.unwrap());
         let ttl = Duration::from_secs(30);
-        let cache = Cache::new(Arc::new(RedisIsDown), ttl, Arc::new(NothingDeferred));
+        let root = RootKey::new(b"a key of these tests");
+        let cache = Cache::new(
+            Arc::new(RedisIsDown),
+            ttl,
+            Arc::new(NothingDeferred),
+            &root,
+        );
         let hasher = Hasher::new(cache.clone(), database.clone(), "test", 2);
         let limits = AttemptLimits {
             per_account: 3,
