@@ -235,3 +235,43 @@ async fn delete_honours_if_match() {
     delete("\"v5\", \"v1\"").await.expect(204);
     client.user(id(&user)).await.problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn if_none_match_decides_a_change_and_if_match_a_read() {
+    let client = Client::from_env().await;
+    let user = client.created(&new_user()).await;
+    let path = user_path(id(&user));
+    let send = async |method: Method, header: &str, tags: &str| {
+        let request = client.request(method.clone(), &path).header(header, tags);
+        let request = match method {
+            Method::PATCH => request.json(&json!({ "full_name": "Changed" })),
+            _ => request,
+        };
+        client.send(request).await
+    };
+    for method in [Method::PATCH, Method::DELETE] {
+        for current in ["*", "\"v1\"", "W/\"v1\"", "\"v7\", \"v1\""] {
+            let reply = send(method.clone(), "if-none-match", current).await;
+            reply.problem(412, "precondition_failed");
+        }
+    }
+    client.user(id(&user)).await.expect(200).json();
+    for other in ["\"v2\"", "\"v1x\"", "W/\"v1\""] {
+        let reply = send(Method::GET, "if-match", other).await;
+        reply.problem(412, "precondition_failed");
+    }
+    for fits in ["*", "\"v1\"", "\"v2\", \"v1\""] {
+        send(Method::GET, "if-match", fits).await.expect(200);
+    }
+    let both = client
+        .request(Method::GET, &path)
+        .header("if-match", "\"v2\"")
+        .header("if-none-match", "\"v1\"");
+    client.send(both).await.problem(412, "precondition_failed");
+    let reply = send(Method::PATCH, "if-none-match", "\"v2\"").await;
+    assert_eq!(reply.expect(200).etag(), "\"v2\"");
+    let nobody = user_path(&uuid::Uuid::now_v7().to_string());
+    let missing = client.request(Method::DELETE, &nobody);
+    let reply = client.send(missing.header("if-none-match", "*")).await;
+    reply.problem(404, "not_found");
+}

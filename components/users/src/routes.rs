@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use utoipa::OpenApi;
 use web::answer::{self, UserList, UserView};
 use web::body::{Json, MergePatch};
-use web::conditional::{ETag, IfMatch, IfNoneMatch};
+use web::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
 use web::cursor::CursorKey;
 use web::document::IdempotencyKeyHeader;
 use web::endpoints::Endpoint;
@@ -140,6 +140,7 @@ async fn get_user(
     State(state): State<UsersState>,
     Path(id): Path<String>,
     AboutUser(seen): AboutUser,
+    if_match: IfMatch,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let user = match seen {
@@ -147,6 +148,7 @@ async fn get_user(
         None => state.users.get_user(user_id(&id)?).await?,
     };
     let tag = ETag(user.version);
+    if_match.expect(tag)?;
     if if_none_match.has(tag) {
         return Ok(answer::not_modified(tag));
     }
@@ -159,7 +161,7 @@ async fn get_user(
 /// An empty patch returns the user as they are.
 #[utoipa::path(
     patch, path = Endpoint::UpdateUser.path(), tag = "users",
-    params(("id" = Uuid, Path, description = "The user's id."), IfMatch),
+    params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
     request_body(
         description = "A JSON merge patch (RFC 7396): what is left out stays as it is.",
         content((PatchUser = "application/merge-patch+json"), (PatchUser = "application/json"))
@@ -170,10 +172,10 @@ async fn update_user(
     State(state): State<UsersState>,
     Path(id): Path<String>,
     caller: Caller,
-    if_match: IfMatch,
+    precondition: Precondition,
     MergePatch(patch): MergePatch<PatchUser>,
 ) -> Result<Response, Problem> {
-    let expected = if_match.require(state.require_if_match)?.versions();
+    let expected = precondition.expected(state.require_if_match)?;
     if !caller.is_admin() && patch.is_for_admins() {
         return Err(Problem::forbidden());
     }
@@ -189,16 +191,16 @@ async fn update_user(
 /// Their sessions end at once.
 #[utoipa::path(
     delete, path = Endpoint::DeleteUser.path(), tag = "users",
-    params(("id" = Uuid, Path, description = "The user's id."), IfMatch),
+    params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
     responses((status = 204, description = "The user is gone")),
 )]
 async fn delete_user(
     State(state): State<UsersState>,
     Path(id): Path<String>,
     caller: Caller,
-    if_match: IfMatch,
+    precondition: Precondition,
 ) -> Result<StatusCode, Problem> {
-    let expected = if_match.require(state.require_if_match)?.versions();
+    let expected = precondition.expected(state.require_if_match)?;
     let id = user_id(&id)?;
     state
         .users

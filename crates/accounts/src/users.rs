@@ -13,7 +13,7 @@ use crate::idempotency::IdempotentRequest;
 use crate::keys::{FingerprintKey, Purpose, RootKey};
 use crate::password::PasswordHash;
 use crate::passwords::NewPasswords;
-use crate::{Error, NewUser, User, UserId, UserPatch};
+use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 use list::{ListQuery, Page};
 use store::once::{self, Once};
 
@@ -149,13 +149,13 @@ impl Users {
         store::list::list(&*self.database, query).await
     }
 
-    /// Changes a user whose version is among `expected` (`None`: any).
+    /// Changes a user whose version is as `expected`.
     /// An empty patch changes nothing and answers the current state.
     pub async fn update_user(
         &self,
         id: UserId,
         patch: &UserPatch,
-        expected: Option<Vec<i64>>,
+        expected: impl Into<Expected>,
         actor: &Actor,
     ) -> Result<User, Error> {
         self.update_confirmed(id, patch, expected, None, actor)
@@ -168,7 +168,7 @@ impl Users {
         &self,
         id: UserId,
         patch: &UserPatch,
-        expected: Option<Vec<i64>>,
+        expected: impl Into<Expected>,
         confirmed: Option<&PasswordHash>,
         actor: &Actor,
     ) -> Result<User, Error> {
@@ -177,20 +177,20 @@ impl Users {
             let user = store::find(&*self.database, id)
                 .await?
                 .ok_or(Error::NotFound)?;
-            let fits = expected.is_none_or(|versions| versions.contains(&user.version));
+            let fits = expected.into().allows(user.version);
             return if fits { Ok(user) } else { Err(Error::Stale) };
         }
-        let updated = store::update(&*self.database, id, patch, expected, confirmed, actor).await;
+        let updated = store::update(&*self.database, id, patch, expected.into(), confirmed, actor).await;
         let user = self.cache.settle(updated, Some(id), None).await?;
         self.cache.replace(&user).await;
         Ok(user)
     }
 
-    /// Deletes a user whose version is among `expected` (`None`: any).
+    /// Deletes a user whose version is as `expected`.
     pub async fn delete_user(
         &self,
         id: UserId,
-        expected: Option<Vec<i64>>,
+        expected: impl Into<Expected>,
         actor: &Actor,
     ) -> Result<(), Error> {
         self.delete_confirmed(id, expected, None, actor).await
@@ -200,11 +200,11 @@ impl Users {
     pub async fn delete_confirmed(
         &self,
         id: UserId,
-        expected: Option<Vec<i64>>,
+        expected: impl Into<Expected>,
         confirmed: Option<&PasswordHash>,
         actor: &Actor,
     ) -> Result<(), Error> {
-        let deleted = store::delete(&*self.database, id, expected, confirmed, actor).await;
+        let deleted = store::delete(&*self.database, id, expected.into(), confirmed, actor).await;
         self.cache.settle(deleted, Some(id), None).await?;
         self.cache.forget(id).await;
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use accounts::{Error, Expected};
 use axum::extract::FromRequestParts;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
@@ -61,7 +62,48 @@ pub enum IfMatch {
     Versions(Vec<i64>),
 }
 
+/// The conditions of a change: `If-Match`, then `If-None-Match` (section 13.2.2).
+pub struct Precondition {
+    if_match: IfMatch,
+    if_none_match: IfNoneMatch,
+}
+
+impl Precondition {
+    /// 428 when `required` and the client sent no `If-Match`.
+    pub fn expected(self, required: bool) -> Result<Expected, Problem> {
+        let versions = self.if_match.require(required)?.versions();
+        Ok(match self.if_none_match.0 {
+            None => Expected::from(versions),
+            // Whatever is there is a version.
+            Some(Tags::Any) => Expected::from(Some(Vec::new())),
+            Some(Tags::List(tags)) => {
+                let current = tags.iter().filter_map(|(_, opaque)| version(opaque));
+                Expected::new(versions, current.collect())
+            }
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Precondition {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self {
+            if_match: IfMatch::from_request_parts(parts, state).await?,
+            if_none_match: IfNoneMatch::from_request_parts(parts, state).await?,
+        })
+    }
+}
+
 impl IfMatch {
+    /// 412 when what is read has another version than the client asked for.
+    pub fn expect(&self, tag: ETag) -> Result<(), Problem> {
+        match self {
+            Self::Versions(versions) if !versions.contains(&tag.0) => Err(Error::Stale.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// The versions that the statement may change: `None` means any.
     pub fn versions(self) -> Option<Vec<i64>> {
         match self {

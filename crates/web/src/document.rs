@@ -41,7 +41,8 @@ impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header(
             "If-None-Match",
-            "Entity tags that the client already has, such as `\"v3\"`: 304 without a body when one is current.",
+            "Entity tags that the client already has, such as `\"v3\"`. When one is current, a read is 304 without a \
+             body, and a change is 412; `*` is always current.",
             None,
         )]
     }

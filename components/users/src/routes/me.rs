@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 use web::answer::UserView;
 use web::body::{Json, MergePatch};
-use web::conditional::{ETag, IfMatch, IfNoneMatch};
+use web::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
 use web::endpoints::Endpoint;
 use web::gate::{Caller, Client};
 use web::{Problem, answer};
@@ -25,8 +25,13 @@ use crate::wire::{ChangePassword, DeleteMe, PatchMe};
         (status = 304, description = "The client has this version", headers(("ETag")))
     ),
 )]
-pub(super) async fn get(caller: Caller, if_none_match: IfNoneMatch) -> Result<Response, Problem> {
+pub(super) async fn get(
+    caller: Caller,
+    if_match: IfMatch,
+    if_none_match: IfNoneMatch,
+) -> Result<Response, Problem> {
     let tag = ETag(caller.user.version);
+    if_match.expect(tag)?;
     if if_none_match.has(tag) {
         return Ok(answer::not_modified(tag));
     }
@@ -38,7 +43,7 @@ pub(super) async fn get(caller: Caller, if_none_match: IfNoneMatch) -> Result<Re
 /// A new `email` takes the `current_password`.
 #[utoipa::path(
     patch, path = Endpoint::UpdateMe.path(), tag = "me",
-    params(IfMatch),
+    params(IfMatch, IfNoneMatch),
     request_body(
         description = "A JSON merge patch (RFC 7396): what is left out stays as it is.",
         content((PatchMe = "application/merge-patch+json"), (PatchMe = "application/json"))
@@ -49,10 +54,10 @@ pub(super) async fn update(
     State(state): State<UsersState>,
     caller: Caller,
     client: Client,
-    if_match: IfMatch,
+    precondition: Precondition,
     MergePatch(patch): MergePatch<PatchMe>,
 ) -> Result<Response, Problem> {
-    let expected = if_match.require(state.require_if_match)?.versions();
+    let expected = precondition.expected(state.require_if_match)?;
     let (patch, guess) = patch.parse()?;
     let confirmed = match patch.email {
         Some(_) => Some(confirm(&state, &caller, &client, &guess).await?),
@@ -70,7 +75,7 @@ pub(super) async fn update(
 /// For good, with all sessions.
 #[utoipa::path(
     delete, path = Endpoint::DeleteMe.path(), tag = "me",
-    params(IfMatch),
+    params(IfMatch, IfNoneMatch),
     request_body = DeleteMe,
     responses((status = 204, description = "The account is gone")),
 )]
@@ -78,10 +83,10 @@ pub(super) async fn delete(
     State(state): State<UsersState>,
     caller: Caller,
     client: Client,
-    if_match: IfMatch,
+    precondition: Precondition,
     Json(value): Json<DeleteMe>,
 ) -> Result<StatusCode, Problem> {
-    let expected = if_match.require(state.require_if_match)?.versions();
+    let expected = precondition.expected(state.require_if_match)?;
     let confirmed = confirm(&state, &caller, &client, &value.parse()?).await?;
     let (id, actor) = (caller.user.id, caller.actor());
     state

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::audit::Actor;
 use crate::password::PasswordHash;
 use crate::passwords::wrong;
-use crate::{Error, NewUser, User, UserId, UserPatch};
+use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 
 /// The migration that these statements need, by its number.
 pub const SCHEMA_VERSION: i64 = 9;
@@ -93,7 +93,7 @@ const UPDATE: &str = concat!(
         SELECT * FROM users WHERE id = $1 FOR UPDATE
      ), expected AS MATERIALIZED (
         SELECT * FROM before WHERE ($6::bigint[] IS NULL OR version = ANY ($6))
-            AND ($10::text IS NULL OR password_hash = $10)
+            AND version <> ALL ($11::bigint[]) AND ($10::text IS NULL OR password_hash = $10)
      ), changed AS (
         UPDATE users SET email = coalesce($2, b.email), full_name = coalesce($3, b.full_name),
             role = coalesce($4, b.role), is_active = coalesce($5, b.is_active),
@@ -147,22 +147,24 @@ pub(super) async fn update(
     database: &dyn Database,
     id: UserId,
     patch: &UserPatch,
-    expected: Option<Vec<i64>>,
+    expected: Expected,
     confirmed: Option<&PasswordHash>,
     actor: &Actor,
 ) -> Result<User, Error> {
-    let conditional = expected.is_some();
+    let conditional = expected.is_conditional();
+    let (any_of, none_of) = expected.into_parts();
     let params = vec![
         id.0.into(),
         patch.email.as_ref().map(|email| email.as_str()).into(),
         patch.full_name.as_ref().map(|name| name.as_str()).into(),
         patch.role.map(|role| role.as_str()).into(),
         patch.is_active.into(),
-        expected.into(),
+        any_of.into(),
         actor.id().into(),
         actor.request_id.as_str().into(),
         actor.client().into(),
         confirmed.map(PasswordHash::as_str).into(),
+        none_of.into(),
     ];
     match database.write_opt::<Changed>(UPDATE, params).await? {
         Some(Changed {
@@ -184,7 +186,7 @@ const DELETE: &str = "WITH before AS MATERIALIZED (
      ), gone AS (
         DELETE FROM users USING before AS b
         WHERE users.id = b.id AND ($2::bigint[] IS NULL OR b.version = ANY ($2))
-            AND ($6::text IS NULL OR b.password_hash = $6)
+            AND b.version <> ALL ($7::bigint[]) AND ($6::text IS NULL OR b.password_hash = $6)
         RETURNING users.id
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
@@ -212,18 +214,20 @@ impl FromRow for Gone {
 pub(super) async fn delete(
     database: &dyn Database,
     id: UserId,
-    expected: Option<Vec<i64>>,
+    expected: Expected,
     confirmed: Option<&PasswordHash>,
     actor: &Actor,
 ) -> Result<(), Error> {
-    let conditional = expected.is_some();
+    let conditional = expected.is_conditional();
+    let (any_of, none_of) = expected.into_parts();
     let params = vec![
         id.0.into(),
-        expected.into(),
+        any_of.into(),
         actor.id().into(),
         actor.request_id.as_str().into(),
         actor.client().into(),
         confirmed.map(PasswordHash::as_str).into(),
+        none_of.into(),
     ];
     match database.write_opt(DELETE, params).await? {
         Some(Gone { gone: true, .. }) => Ok(()),

@@ -41,7 +41,12 @@ impl Part {
                 Problem::unsupported_grant_type(),
             ],
             Self::Query => no_limit().into_iter().collect(),
-            Self::IfNoneMatch => entity_tags(&IF_NONE_MATCH),
+            // A read that names another version in If-Match, or a change that names this one here.
+            Self::IfNoneMatch => {
+                let mut refusals = entity_tags(&IF_NONE_MATCH);
+                refusals.push(Error::Stale.into());
+                refusals
+            }
             Self::IfMatch => {
                 let mut refusals = entity_tags(&IF_MATCH);
                 refusals.push(Error::Stale.into());
