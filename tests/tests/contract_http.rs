@@ -122,7 +122,10 @@ async fn a_router_miss_is_a_404_problem() {
         let reply = client.get(path).await;
         let problem = reply.problem(404, "not_found");
         assert_eq!(problem["instance"], path);
-        assert_eq!(Some(problem["request_id"].as_str().unwrap()), reply.header("x-request-id"));
+        assert_eq!(
+            Some(problem["request_id"].as_str().unwrap()),
+            reply.header("x-request-id")
+        );
         let post = client.request(Method::POST, path).json(&json!({}));
         client.send(post).await.problem(404, "not_found");
     }
@@ -131,13 +134,7 @@ async fn a_router_miss_is_a_404_problem() {
 #[tokio::test]
 async fn any_other_path_is_a_json_404() {
     let client = Client::from_env().await;
-    for path in [
-        "/",
-        "/index.html",
-        "/apiary",
-        "//",
-        "/.env",
-    ] {
+    for path in ["/", "/index.html", "/apiary", "//", "/.env"] {
         let reply = client.get(path).await.expect(404);
         assert_eq!(
             reply.header("content-type"),

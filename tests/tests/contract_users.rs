@@ -130,6 +130,8 @@ async fn create_refuses_each_bad_value_and_points_at_it() {
         ("full_name", json!("a\u{0}b")),
         ("full_name", json!("a\nb")),
         ("full_name", json!("a\u{85}b")),
+        ("full_name", json!("\u{FEFF}")),
+        ("full_name", json!("\u{202E} \u{200D}")),
         ("full_name", json!("n".repeat(201))),
         ("full_name", json!(["x"])),
         ("role", json!("root")),

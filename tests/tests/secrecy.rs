@@ -169,7 +169,8 @@ async fn no_command_to_redis_names_a_person_or_an_address() {
         admin.send_patiently(request).await.expect(status)
     };
     let email = format!("{}@example.org", blackbox::unique());
-    let patch = json!({ "full_name": "Augusta Byron", "email": email, "current_password": PASSWORD });
+    let patch =
+        json!({ "full_name": "Augusta Byron", "email": email, "current_password": PASSWORD });
     let wrong = json!({ "email": ada.email, "password": GUESS });
     send(from(&nobody, Method::POST, LOGIN).json(&wrong), 401).await;
     for _ in 0..2 {
@@ -180,7 +181,8 @@ async fn no_command_to_redis_names_a_person_or_an_address() {
     send(from(&ada.client, Method::PATCH, ME).json(&patch), 200).await;
     let right = json!({ "email": email, "password": PASSWORD });
     send(from(&nobody, Method::POST, LOGIN).json(&right), 200).await;
-    let register = json!({ "email": ada.email, "full_name": "Augusta Byron", "password": PASSWORD });
+    let register =
+        json!({ "email": ada.email, "full_name": "Augusta Byron", "password": PASSWORD });
     let path = "/api/v1/auth/register";
     send(from(&nobody, Method::POST, path).json(&register), 201).await;
     send(from(&ada.client, Method::GET, ME), 200).await;

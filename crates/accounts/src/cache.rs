@@ -186,18 +186,18 @@ impl Cache {
     /// old entry may live.
     async fn insist(&self, command: &'static str, args: Vec<Arg>) {
         let soon = Instant::now() + TELL_WITHIN;
-        if self.tell(command, &args, soon).await {
+        if self.repeat(command, &args, soon).await {
             return;
         }
         let cache = self.clone();
         let until = Instant::now() + self.ttl;
         self.deferred.spawn(Box::pin(async move {
-            cache.tell(command, &args, until).await;
+            cache.repeat(command, &args, until).await;
         }));
     }
 
     /// Repeats the command until Redis took it; false when the time is over.
-    async fn tell(&self, command: &str, args: &[Arg], until: Instant) -> bool {
+    pub(crate) async fn repeat(&self, command: &str, args: &[Arg], until: Instant) -> bool {
         loop {
             if self.ask(command, args.to_vec()).await.is_ok() {
                 return true;

@@ -20,7 +20,8 @@ impl Expected {
 
     pub(crate) fn allows(&self, version: i64) -> bool {
         let any_of = self.any_of.as_ref();
-        any_of.is_none_or(|versions| versions.contains(&version)) && !self.none_of.contains(&version)
+        any_of.is_none_or(|versions| versions.contains(&version))
+            && !self.none_of.contains(&version)
     }
 
     /// The parameters of a statement: any of, and none of.

@@ -76,8 +76,17 @@ mod tests {
     #[test]
     fn a_name_has_a_visible_character() {
         for invisible in [
-            "\u{FEFF}", "\u{200B}", "\u{2060}", "\u{3164}", "\u{2800}", "\u{AD}", "\u{E0020}",
-            "\u{2028}", "\u{A0}", "\u{FE0F}", "\u{202E} \u{200D}",
+            "\u{FEFF}",
+            "\u{200B}",
+            "\u{2060}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{AD}",
+            "\u{E0020}",
+            "\u{2028}",
+            "\u{A0}",
+            "\u{FE0F}",
+            "\u{202E} \u{200D}",
         ] {
             assert!(FullName::parse(invisible).is_err(), "{invisible:?}");
             assert!(FullName::parse(&format!("A{invisible}B")).is_ok());

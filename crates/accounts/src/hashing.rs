@@ -139,7 +139,11 @@ impl Hasher {
                 let taken = matches!(replies.first(), Some(Reply::Int(1)));
                 Ok(taken.then_some(Lease::Redis(holder)))
             }
-            Err(_) => self.take_in_postgres(holder).await,
+            Err(_) => {
+                // The command may have run all the same, or may run when Redis goes on.
+                self.give_back_later(holder);
+                self.take_in_postgres(holder).await
+            }
         }
     }
 
@@ -154,12 +158,13 @@ impl Hasher {
         Ok((!rows.is_empty()).then_some(Lease::Postgres(holder)))
     }
 
-    /// Losing this costs a slot until the lease ends.
+    /// A lease that is not given back costs its slot until it ends.
     async fn give_back(&self, lease: Lease) {
         match lease {
             Lease::Redis(holder) => {
-                let args = vec![Arg::from(self.key()), Arg::from(holder.to_string())];
-                let _ = self.cache.ask("ZREM", args).await;
+                if self.cache.ask("ZREM", self.member(holder)).await.is_err() {
+                    self.give_back_later(holder);
+                }
             }
             Lease::Postgres(holder) => {
                 let params = vec![(*self.host).into(), holder.into()];
@@ -168,7 +173,129 @@ impl Hasher {
         }
     }
 
+    /// Gives back in the background, until Redis has taken the command, and once more a moment later:
+    /// a command of before may be run after the first.
+    fn give_back_later(&self, holder: Uuid) {
+        let (hasher, cache) = (self.clone(), self.cache.clone());
+        self.cache.deferred().spawn(Box::pin(async move {
+            for _ in 0..2 {
+                let args = hasher.member(holder);
+                cache.repeat("ZREM", &args, Instant::now() + LEASE).await;
+                cache.deferred().sleep(POLL).await;
+            }
+        }));
+    }
+
+    /// The leases of this host, and one holder's.
+    fn member(&self, holder: Uuid) -> Vec<Arg> {
+        vec![Arg::from(self.key()), Arg::from(holder.to_string())]
+    }
+
     fn key(&self) -> String {
         format!("roster:hash:{}", self.host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::Pin;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use futures::executor::block_on;
+    use spin_pg_bindings::postgres::{self, Param, Row, Value};
+    use spin_pg_bindings::redis::{Redis, RedisError};
+
+    use crate::cache::Deferred;
+    use crate::keys::RootKey;
+
+    type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// A Redis that fails the first `failures` commands, and records the holders of all.
+    #[derive(Default)]
+    struct Late {
+        failures: AtomicUsize,
+        seen: Mutex<Vec<(String, Arg)>>,
+    }
+
+    #[async_trait]
+    impl Redis for Late {
+        async fn execute(&self, command: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+            let holder = if command == "EVAL" {
+                args.get(4)
+            } else {
+                args.get(1)
+            };
+            let entry = (command.to_owned(), holder.unwrap().clone());
+            self.seen.lock().unwrap().push(entry);
+            let left = self.failures.load(Ordering::Relaxed);
+            self.failures
+                .store(left.saturating_sub(1), Ordering::Relaxed);
+            match left {
+                0 => Ok(vec![Reply::Int(1)]),
+                _ => Err(RedisError::Connection("late".into())),
+            }
+        }
+    }
+
+    /// A Postgres with a free slot.
+    struct Free;
+
+    #[async_trait]
+    impl Database for Free {
+        async fn read(&self, _: &str, _: Vec<Param>) -> Result<Vec<Row>, postgres::Error> {
+            Ok(Vec::new())
+        }
+
+        async fn write(&self, _: &str, _: Vec<Param>) -> Result<Vec<Row>, postgres::Error> {
+            Ok(vec![Row::new(
+                Arc::new(["slot".to_owned()]),
+                vec![Value::Int32(1)],
+            )])
+        }
+    }
+
+    #[derive(Default)]
+    struct Later(Mutex<Vec<Work>>);
+
+    #[async_trait]
+    impl Deferred for Later {
+        fn spawn(&self, work: Work) {
+            self.0.lock().unwrap().push(work);
+        }
+
+        async fn sleep(&self, _: Duration) {}
+    }
+
+    fn commands(failures: usize) -> Vec<(String, Arg)> {
+        let redis = Arc::new(Late::default());
+        redis.failures.store(failures, Ordering::Relaxed);
+        let later = Arc::new(Later::default());
+        let root = RootKey::new(b"a key of these tests");
+        let ttl = Duration::from_secs(1);
+        let cache = Cache::new(redis.clone(), ttl, later.clone(), &root);
+        let hasher = Hasher::new(cache, Arc::new(Free), "host", 1);
+        block_on(hasher.run(|| Ok(()))).unwrap();
+        let work = std::mem::take(&mut *later.0.lock().unwrap());
+        for work in work {
+            block_on(work);
+        }
+        let seen = redis.seen.lock().unwrap();
+        seen.clone()
+    }
+
+    #[test]
+    fn a_lease_whose_reply_was_late_is_given_back() {
+        let seen = commands(1);
+        let names: Vec<_> = seen.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["EVAL", "ZREM", "ZREM"]);
+        assert!(seen.iter().all(|(_, holder)| *holder == seen[0].1));
+    }
+
+    #[test]
+    fn a_lease_is_given_back_once_when_redis_responds() {
+        let names: Vec<_> = commands(0).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["EVAL", "ZREM"]);
     }
 }

@@ -180,7 +180,15 @@ impl Users {
             let fits = expected.into().allows(user.version);
             return if fits { Ok(user) } else { Err(Error::Stale) };
         }
-        let updated = store::update(&*self.database, id, patch, expected.into(), confirmed, actor).await;
+        let updated = store::update(
+            &*self.database,
+            id,
+            patch,
+            expected.into(),
+            confirmed,
+            actor,
+        )
+        .await;
         let user = self.cache.settle(updated, Some(id), None).await?;
         self.cache.replace(&user).await;
         Ok(user)

@@ -192,7 +192,11 @@ fn the_document_refuses_the_names_that_the_parser_refuses() {
     let document = jsonschema::validator_for(&schema).unwrap();
     let planes = ['\0'..='\u{1FFFF}', '\u{E0000}'..='\u{E0FFF}'];
     for character in planes.into_iter().flatten() {
-        for name in [format!("{character}"), format!(" {character}\u{200B}"), format!("a{character}")] {
+        for name in [
+            format!("{character}"),
+            format!(" {character}\u{200B}"),
+            format!("a{character}"),
+        ] {
             let is_valid = document.is_valid(&serde_json::Value::from(name.as_str()));
             assert_eq!(is_valid, FullName::parse(&name).is_ok(), "{name:?}");
         }

@@ -71,12 +71,7 @@ impl World {
         let database: Arc<dyn Database> = Arc::new(NativePostgres::connect(&url).await.unwrap());
         let ttl = Duration::from_secs(30);
         let root = RootKey::new(b"a key of these tests");
-        let cache = Cache::new(
-            Arc::new(RedisIsDown),
-            ttl,
-            Arc::new(NothingDeferred),
-            &root,
-        );
+        let cache = Cache::new(Arc::new(RedisIsDown), ttl, Arc::new(NothingDeferred), &root);
         let hasher = Hasher::new(cache.clone(), database.clone(), "test", 2);
         let limits = AttemptLimits {
             per_account: 3,
