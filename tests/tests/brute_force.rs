@@ -120,14 +120,14 @@ async fn a_delay_ends_and_grows_with_each_wrong_guess() {
     use_up(&nobody, "192.0.2.1", &ada.email).await;
 
     use_up(&nobody, "192.0.2.4", &bob.email).await;
-    let old = "UPDATE login_attempts SET last_at = last_at - interval '16 minutes', \
+    let old = "UPDATE login_attempts SET window_started_at = window_started_at - interval '16 minutes', \
          refused_until = refused_until - interval '16 minutes'";
     stack.database().await.execute(old, &[]).await.unwrap();
     use_up(&nobody, "192.0.2.4", &bob.email).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guesses_of_who_is_signed_in_count_alike() {
+async fn guesses_of_who_is_signed_in_are_limited_alike() {
     // Their requests come without a proxy's word, so all from one address.
     let others = [
         ("login_attempts_per_ip", "1000"),
@@ -168,7 +168,10 @@ async fn guesses_of_who_is_signed_in_count_alike() {
             ask(WRONG).await.expect_any(&[422, 429]);
         }
         ask(PASSWORD).await.problem(429, "too_many_attempts");
-        refused(&nobody, "192.0.2.50", &ada.email, PASSWORD).await;
+        // A login is counted elsewhere.
+        patient_guess(&nobody, "192.0.2.50", &ada.email, PASSWORD)
+            .await
+            .expect(200);
         ada.client.get(ME).await.expect(200);
     }
     let ada = Person::create(&stack.client).await;
@@ -203,4 +206,34 @@ async fn a_redis_that_forgets_or_goes_away_resets_no_count() {
     reply.expect(200);
     stack.restart_host(&[]).expect("a host");
     refused(&stack.anonymous(), "192.0.2.73", &ada.email, PASSWORD).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_cannot_keep_the_owner_out() {
+    let stack = stack(&[]).await;
+    let nobody = stack.anonymous();
+    let ada = Person::create(&stack.client).await;
+    let home = "2001:db8:7:7::1";
+    patient_guess(&nobody, home, &ada.email, PASSWORD)
+        .await
+        .expect(200);
+    for n in 0..12 {
+        let address = format!("203.0.113.{n}");
+        let reply = patient_guess(&nobody, &address, &ada.email, WRONG).await;
+        reply.problem(401, "invalid_credentials");
+        if n < 11 {
+            delays_end(&stack).await;
+        }
+    }
+    refused(&nobody, "203.0.113.77", &ada.email, PASSWORD).await;
+    // Another address of the network that she signed in from.
+    patient_guess(&nobody, "2001:db8:7:7::2", &ada.email, PASSWORD)
+        .await
+        .expect(200);
+    let body = json!({ "old_password": PASSWORD, "new_password": "copper 18 window lamb" });
+    let request = ada.client.request(Method::PUT, "/api/v1/users/me/password");
+    ada.client
+        .send_patiently(request.json(&body))
+        .await
+        .expect(204);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use accounts::breached::BreachedPasswords;
 use accounts::credentials::AttemptLimits;
 use accounts::email::Email;
+use accounts::keys::Purpose;
 use accounts::passwords::ResetToken;
 use accounts::users::list::{ListParameters, ListQuery};
 use accounts::{
@@ -53,10 +54,11 @@ impl Operator {
             per_address: 1,
             first_delay: Duration::ZERO,
         };
-        let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
-        let new_passwords = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
-        // Nothing here has an idempotency key.
+        // Neither an idempotency key nor an email that guesses are counted under comes here.
         let unused = RootKey::new(b"unused");
+        let emails = unused.fingerprint_key(Purpose::LoginEmail);
+        let credentials = Credentials::new(database.clone(), hasher.clone(), limits, emails);
+        let new_passwords = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
         Ok(Self {
             users: Users::new(
                 database.clone(),

@@ -57,11 +57,12 @@ impl Actor {
 }
 
 /// What can happen, by the names that the statements write.
-pub const ACTIONS: [&str; 19] = [
+pub const ACTIONS: [&str; 20] = [
     "admin_bootstrapped",
     "email_changed",
     "login_failed",
     "login_succeeded",
+    "login_throttled",
     "name_changed",
     "password_changed",
     "password_reset",

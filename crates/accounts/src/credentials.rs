@@ -1,10 +1,12 @@
-//! Whether somebody knows a password: one policy for login and for every change that asks for the
-//! password again.
+//! Verification of passwords: one policy for login and for every change that requires the password.
 //!
-//! Guesses are counted by account and by client address, in Postgres, before anything is hashed. At
-//! the limit each further guess has to wait, twice as long each time: delays instead of a lockout,
-//! and during one the right password is refused like any other. Unknown accounts are counted and
-//! take as long as known ones.
+//! Guesses are counted in Postgres before anything is hashed, in windows of 15 minutes. A login counts
+//! for the client's network and for the account. Networks that signed in to the account within 30 days
+//! have buckets of their own there, and so has a signed-in user who confirms a change: strangers, who
+//! share one bucket, cannot keep the owner out. At the limit each further guess has to wait, twice as
+//! long each time: delays instead of a lockout, up to a minute for a network and 15 for an account.
+//! During one the right password is refused like any other. Unknown accounts are counted and take as
+//! long as known ones. A refused guess counts nowhere.
 
 mod store;
 
@@ -17,6 +19,7 @@ use crate::audit::Actor;
 use crate::client_address::ClientAddress;
 use crate::email::Email;
 use crate::hashing::Hasher;
+use crate::keys::FingerprintKey;
 use crate::metrics::{self, Event};
 use crate::password::{Guess, PasswordHash};
 use crate::{Error, UserId};
@@ -28,7 +31,7 @@ pub(crate) use store::forgive;
 pub struct AttemptLimits {
     pub per_account: i32,
     pub per_address: i32,
-    /// The first delay; it doubles up to 15 minutes.
+    /// The first delay; it doubles up to a minute for an address and 15 minutes for an account.
     pub first_delay: Duration,
 }
 
@@ -43,7 +46,10 @@ pub enum Whose<'a> {
 
 /// A guess that was counted.
 pub(crate) struct Attempt {
-    pub(crate) address_key: Vec<u8>,
+    /// The bucket of the client's network; a signed-in user's guess has none.
+    pub(crate) network_key: Option<Vec<u8>>,
+    /// Failures in that bucket, with this guess.
+    pub(crate) network_failures: Option<i32>,
     pub(crate) account_key: Vec<u8>,
     /// The user and the hash of their password, if there are such.
     pub(crate) user: Option<UserId>,
@@ -65,14 +71,22 @@ pub struct Credentials {
     database: Arc<dyn Database>,
     hasher: Hasher,
     limits: AttemptLimits,
+    emails: FingerprintKey,
 }
 
 impl Credentials {
-    pub fn new(database: Arc<dyn Database>, hasher: Hasher, limits: AttemptLimits) -> Self {
+    /// `emails` is the key of [`crate::keys::Purpose::LoginEmail`].
+    pub fn new(
+        database: Arc<dyn Database>,
+        hasher: Hasher,
+        limits: AttemptLimits,
+        emails: FingerprintKey,
+    ) -> Self {
         Self {
             database,
             hasher,
             limits,
+            emails,
         }
     }
 
@@ -89,7 +103,7 @@ impl Credentials {
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<Verified, Error> {
-        match self.compare(&whose, guess, address).await? {
+        match self.compare(&whose, guess, address, actor).await? {
             Ok(verified) => Ok(verified),
             Err(attempt) => Err(self.refuse(&attempt, actor).await?),
         }
@@ -102,8 +116,9 @@ impl Credentials {
         whose: &Whose<'_>,
         guess: &Guess,
         address: &ClientAddress,
+        actor: &Actor,
     ) -> Result<Result<Verified, Attempt>, Error> {
-        let count = self.count(whose, address);
+        let count = self.count(whose, address, actor);
         let compare = |attempt: Attempt| {
             let stored = attempt.hash.as_ref();
             let right = guess.is(stored)?;
@@ -148,8 +163,18 @@ impl Credentials {
         Ok(verified.hash)
     }
 
-    async fn count(&self, whose: &Whose<'_>, address: &ClientAddress) -> Result<Attempt, Error> {
-        let counted = store::count(&*self.database, whose, address.key(), &self.limits).await?;
+    async fn count(
+        &self,
+        whose: &Whose<'_>,
+        address: &ClientAddress,
+        actor: &Actor,
+    ) -> Result<Attempt, Error> {
+        let unknown_key = match whose {
+            Whose::Account(email) => Some(self.emails.fingerprint(&[email.as_str().as_bytes()])),
+            Whose::User(_) => None,
+        };
+        let (database, limits) = (&*self.database, &self.limits);
+        let counted = store::count(database, whose, unknown_key, address, limits, actor).await?;
         counted.map_err(|seconds| {
             metrics::count(Event::LoginThrottled);
             Error::TooManyAttempts(seconds)

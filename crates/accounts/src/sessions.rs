@@ -106,7 +106,7 @@ impl Sessions {
         actor: &Actor,
     ) -> Result<Verified, Error> {
         let whose = Whose::Account(email);
-        let attempt = match self.credentials.compare(&whose, guess, address).await? {
+        let attempt = match self.credentials.compare(&whose, guess, address, actor).await? {
             Ok(verified) => return Ok(verified),
             Err(attempt) => attempt,
         };

@@ -116,7 +116,8 @@ impl Services {
             per_address: variables.number("login_attempts_per_ip", 1..=1_000_000)?,
             first_delay: seconds("login_delay_seconds", 1..=900)?,
         };
-        let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
+        let emails = root_key.fingerprint_key(Purpose::LoginEmail);
+        let credentials = Credentials::new(database.clone(), hasher.clone(), limits, emails);
         let new_passwords = NewPasswords::new(breached, hasher.clone());
         let limit = RateLimit {
             requests: variables.number("rate_limit_requests", 0..=1_000_000)?,

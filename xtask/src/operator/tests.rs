@@ -40,7 +40,12 @@ async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<Use
         first_delay: Duration::from_secs(30),
     };
     let (database, hasher) = (operator.database.clone(), operator.hasher.clone());
-    let credentials = Credentials::new(database.clone(), hasher, limits);
+    let credentials = Credentials::new(
+        database.clone(),
+        hasher,
+        limits,
+        RootKey::new(&[1; 32]).fingerprint_key(Purpose::LoginEmail),
+    );
     let sessions = Sessions::new(
         database,
         cache,

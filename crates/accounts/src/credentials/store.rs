@@ -1,74 +1,99 @@
-//! The SQL that counts guesses: one row an account and one a client address.
+//! The SQL that counts guesses: one row per bucket.
+//!
+//! The row of the network is locked before the row of the account, in every statement.
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
 
 use super::{Attempt, AttemptLimits, Whose};
 use crate::audit::Actor;
+use crate::client_address::ClientAddress;
 use crate::password::PasswordHash;
 use crate::{Error, UserId};
 
-/// Counts a guess under a key unless the key has to wait; the row comes back when it was counted.
-/// `ON CONFLICT` takes the row's lock, so of guesses at the same time each sees the one before it.
-/// After 15 quiet minutes counting begins anew; the delay doubles up to 15 minutes.
-macro_rules! count_guess {
-    ($key_and_source:literal, $limit:literal) => {
-        concat!(
-            "INSERT INTO login_attempts AS a (key, failures, refused_until, last_at) SELECT ",
-            $key_and_source,
-            " ON CONFLICT (key) DO UPDATE SET last_at = now(),
-                failures = CASE WHEN greatest(a.last_at, a.refused_until) < now() - interval '15 minutes'
-                    THEN 1 ELSE a.failures + 1 END,
-                refused_until = CASE
-                    WHEN greatest(a.last_at, a.refused_until) < now() - interval '15 minutes'
-                        AND ",
-            $limit,
-            " > 1 THEN 'epoch'
-                    WHEN a.failures + 1 < ",
-            $limit,
-            " THEN 'epoch'
-                    ELSE now() + make_interval(secs => least(900,
-                        $5 * power(2, least(greatest(a.failures + 1 - ",
-            $limit,
-            ", 0), 20)))) END
-             WHERE a.refused_until <= now()
-             RETURNING failures"
-        )
+/// How often a bucket may turn out to be missing before the statement gives up: its row is added the
+/// first time, and can only be swept again a day later.
+const TRIES: usize = 4;
+
+/// A guess of the current window, with this one.
+macro_rules! failures {
+    () => {
+        "CASE WHEN a.window_started_at <= now() - interval '15 minutes' THEN 1 ELSE a.failures + 1 END"
     };
 }
 
-/// Parameters: email, user id, address key, account limit, first delay in seconds, address limit.
-/// The address comes first: a guess that it refuses does not count against the account. Both are
-/// always taken in this order, so that no two statements wait for each other.
+/// Counts a guess in every bucket of it, or in none when one of them has to wait.
+///
+/// The buckets' rows are locked first, so each of several guesses at once sees the one before it. A
+/// bucket without a row gets one, and the guess is then counted by another run of the statement, for
+/// which the row is visible. From the limit on, each guess of a window sets a delay that is twice the
+/// one before. A refusal is audited once a minute for each account.
+///
+/// Parameters: email, user id, network, bucket of an unknown email, account limit, network limit,
+/// first delay in seconds, actor, request id, client.
 const COUNT: &str = concat!(
     "WITH subject AS MATERIALIZED (
         SELECT u.id, CASE WHEN u.is_active THEN u.password_hash END AS password_hash,
-            sha256(convert_to('account ' || coalesce(u.email, $1::text, ''), 'UTF8')) AS account_key
-        FROM (SELECT) AS one LEFT JOIN users AS u ON u.email = $1 OR u.id = $2::uuid
+            CASE WHEN $1::text IS NULL THEN sha256(convert_to('confirmation ' || $2::uuid, 'UTF8'))
+                WHEN EXISTS (SELECT FROM known_networks AS n WHERE n.user_id = u.id
+                    AND n.network = $3::bytea AND n.last_login_at > now() - interval '30 days')
+                THEN sha256(convert_to('known network ' || u.id, 'UTF8') || $3)
+                ELSE coalesce(sha256(convert_to('account ' || u.id, 'UTF8')), $4::bytea)
+            END AS account_key
+        FROM (SELECT) AS one LEFT JOIN users AS u ON u.email = $1 OR u.id = $2
+     ), buckets AS MATERIALIZED (
+        SELECT 1 AS place, $3 AS key, $6::integer AS allowed, 60 AS longest WHERE $1 IS NOT NULL
+        UNION ALL SELECT 2, account_key, $5::integer, 900 FROM subject
+     ), locked AS MATERIALIZED (
+        SELECT a.key, a.refused_until FROM buckets JOIN login_attempts AS a USING (key)
+        ORDER BY place FOR UPDATE OF a
+     ), gate AS MATERIALIZED (
+        SELECT (SELECT count(*) FROM locked) < (SELECT count(*) FROM buckets) AS missing,
+            (SELECT max(refused_until) FROM locked) AS refused_until
+     ), added AS (
+        INSERT INTO login_attempts (key)
+        SELECT key FROM buckets WHERE key NOT IN (SELECT key FROM locked)
+        ORDER BY place ON CONFLICT DO NOTHING
+     ), counted AS (
+        UPDATE login_attempts AS a SET failures = ",
+    failures!(),
+    ",
+            window_started_at = CASE WHEN a.window_started_at <= now() - interval '15 minutes'
+                THEN now() ELSE a.window_started_at END,
+            refused_until = CASE WHEN ",
+    failures!(),
+    " < b.allowed THEN 'epoch' ELSE now() + make_interval(secs => least(b.longest,
+                $7::double precision * power(2, least(greatest(",
+    failures!(),
+    " - b.allowed, 0), 20)))) END
+        FROM buckets AS b, gate
+        WHERE a.key = b.key AND NOT gate.missing AND gate.refused_until <= now()
+        RETURNING b.place, a.failures
+     ), audited AS (
+        INSERT INTO audit (action, actor_id, target_id, request_id, client)
+        SELECT 'login_throttled', $8::uuid, s.id, $9, $10 FROM subject AS s, gate
+        WHERE NOT gate.missing AND gate.refused_until > now() AND NOT EXISTS (
+            SELECT FROM audit WHERE action = 'login_throttled' AND at > now() - interval '1 minute'
+                AND target_id IS NOT DISTINCT FROM s.id)
      ), swept AS (
         DELETE FROM login_attempts WHERE key IN (
-            SELECT key FROM login_attempts WHERE last_at < now() - interval '1 day'
-            ORDER BY last_at LIMIT 10 FOR UPDATE SKIP LOCKED)
-     ), by_address AS (",
-    count_guess!(
-        "$3::bytea, 1, CASE WHEN $6::integer > 1 THEN 'epoch' ELSE now() + make_interval(secs => $5) END, now()",
-        "$6"
-    ),
-    "), by_account AS (",
-    count_guess!(
-        "account_key, 1, CASE WHEN $4::integer > 1 THEN 'epoch' ELSE now() + make_interval(secs => $5) END, now()
-         FROM subject, by_address",
-        "$4"
-    ),
-    ")
-     SELECT id, password_hash, account_key, EXISTS (SELECT FROM by_account) AS counted,
-        (SELECT ceil(extract(epoch FROM max(refused_until) - now()))::bigint FROM login_attempts
-         WHERE key IN ($3, account_key) AND refused_until > now()) AS wait
-     FROM subject"
+            SELECT key FROM login_attempts WHERE window_started_at < now() - interval '1 day'
+                AND key NOT IN (SELECT key FROM buckets)
+            ORDER BY window_started_at LIMIT 10 FOR UPDATE SKIP LOCKED)
+     )
+     SELECT id, password_hash, account_key, missing, EXISTS (SELECT FROM counted) AS counted,
+        (SELECT failures FROM counted WHERE place = 1) AS network_failures,
+        ceil(extract(epoch FROM refused_until - now()))::bigint AS wait
+     FROM subject, gate"
 );
 
+/// The outcome of [`COUNT`].
 struct Counted {
-    attempt: Attempt,
+    user: Option<UserId>,
+    hash: Option<PasswordHash>,
+    account_key: Vec<u8>,
+    missing: bool,
     counted: bool,
+    network_failures: Option<i32>,
     wait: Option<i64>,
 }
 
@@ -77,13 +102,12 @@ impl FromRow for Counted {
         let hash: Option<String> = row.get("password_hash")?;
         let user: Option<uuid::Uuid> = row.get("id")?;
         Ok(Self {
-            attempt: Attempt {
-                address_key: Vec::new(),
-                account_key: row.get("account_key")?,
-                user: user.map(UserId),
-                hash: hash.map(PasswordHash::stored),
-            },
+            user: user.map(UserId),
+            hash: hash.map(PasswordHash::stored),
+            account_key: row.get("account_key")?,
+            missing: row.get("missing")?,
             counted: row.get("counted")?,
+            network_failures: row.get("network_failures")?,
             wait: row.get("wait")?,
         })
     }
@@ -93,50 +117,65 @@ impl FromRow for Counted {
 pub(super) async fn count(
     database: &dyn Database,
     whose: &Whose<'_>,
-    address_key: Vec<u8>,
+    unknown_key: Option<Vec<u8>>,
+    address: &ClientAddress,
     limits: &AttemptLimits,
+    actor: &Actor,
 ) -> Result<Result<Attempt, u64>, Error> {
     let (email, user) = match whose {
         Whose::Account(email) => (Some(email.as_str()), None),
         Whose::User(user) => (None, Some(user.0)),
     };
-    let first_delay = limits.first_delay.as_secs_f64();
     let params = vec![
         email.into(),
         user.into(),
-        address_key.clone().into(),
+        address.key().into(),
+        unknown_key.into(),
         limits.per_account.into(),
-        first_delay.into(),
         limits.per_address.into(),
+        limits.first_delay.as_secs_f64().into(),
+        actor.id().into(),
+        actor.request_id.as_str().into(),
+        actor.client().into(),
     ];
-    let row = database.write_opt::<Counted>(COUNT, params).await?;
-    let row = row.ok_or_else(|| Error::Internal("the count of a guess has no row".into()))?;
-    if row.counted {
-        return Ok(Ok(Attempt {
-            address_key,
-            ..row.attempt
-        }));
+    for _ in 0..TRIES {
+        let row = database.write_opt::<Counted>(COUNT, params.clone()).await?;
+        let row = row.ok_or_else(|| Error::Internal("the count of a guess has no row".into()))?;
+        if row.counted {
+            return Ok(Ok(Attempt {
+                network_key: email.map(|_| address.key()),
+                network_failures: row.network_failures,
+                account_key: row.account_key,
+                user: row.user,
+                hash: row.hash,
+            }));
+        }
+        if !row.missing {
+            let wait = row.wait.and_then(|seconds| u64::try_from(seconds).ok());
+            return Ok(Err(wait.unwrap_or(0).max(1)));
+        }
     }
-    // The one that set the delay may have committed after this statement's snapshot.
-    let wait = row
-        .wait
-        .unwrap_or(i64::try_from(limits.first_delay.as_secs()).unwrap_or(1));
-    Ok(Err(u64::try_from(wait).unwrap_or(0).max(1)))
+    Err(Error::Internal("the rows of a guess vanish".into()))
 }
 
-/// What a right password does to the counts: the account's are forgotten, and the address gets back
-/// this one guess, so that signing in to an account of one's own does not clear the way to others.
-/// As common table expressions, with the two parameters of the keys.
+/// Takes back what a right password counted: the account's bucket is emptied, and the network's loses
+/// this one guess, so that signing in to an account of one's own does not clear the way to others. A
+/// delay of the network ends only if this guess has set it.
+/// As common table expressions; parameters: the network's key, its failures with this guess, and the
+/// account's key.
 macro_rules! forgive {
-    ($address_key:literal, $account_key:literal) => {
+    ($network_key:literal, $network_failures:literal, $account_key:literal) => {
         concat!(
             "given_back AS (
-                UPDATE login_attempts SET failures = greatest(failures - 1, 0), refused_until = 'epoch'
+                UPDATE login_attempts SET failures = greatest(failures - 1, 0),
+                    refused_until = CASE WHEN failures = ",
+            $network_failures,
+            " THEN 'epoch' ELSE refused_until END
                 WHERE key = ",
-            $address_key,
+            $network_key,
             " RETURNING 1
              ), forgotten AS (
-                DELETE FROM login_attempts
+                UPDATE login_attempts SET failures = 0, refused_until = 'epoch'
                 WHERE (SELECT count(*) FROM given_back) >= 0 AND key = ",
             $account_key,
             ")"
@@ -145,10 +184,19 @@ macro_rules! forgive {
 }
 pub(crate) use forgive;
 
-const FORGET: &str = concat!("WITH ", forgive!("$1", "$2"), " SELECT true AS done");
+const FORGET: &str = concat!(
+    "WITH ",
+    forgive!("$1::bytea", "$2::integer", "$3::bytea"),
+    " SELECT true AS done"
+);
 
 pub(super) async fn forget(database: &dyn Database, attempt: &Attempt) -> Result<(), Error> {
-    database.write(FORGET, keys(attempt).to_vec()).await?;
+    let params: Vec<Param> = vec![
+        attempt.network_key.clone().into(),
+        attempt.network_failures.into(),
+        attempt.account_key.clone().into(),
+    ];
+    database.write(FORGET, params).await?;
     Ok(())
 }
 
@@ -168,11 +216,4 @@ pub(super) async fn audit_failure(
     ];
     database.write(AUDIT_FAILURE, params).await?;
     Ok(())
-}
-
-fn keys(attempt: &Attempt) -> [Param; 2] {
-    [
-        attempt.address_key.clone().into(),
-        attempt.account_key.clone().into(),
-    ]
 }

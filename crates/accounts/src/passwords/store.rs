@@ -134,7 +134,7 @@ const RESET: &str = concat!(
         DELETE FROM sessions USING changed WHERE user_id = changed.id
      ), forgotten AS (
         DELETE FROM login_attempts USING changed
-        WHERE key = sha256(convert_to('account ' || changed.email, 'UTF8'))
+        WHERE key = sha256(convert_to('account ' || changed.id, 'UTF8'))
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT 'password_reset', id, id, $3, $4 FROM changed

@@ -43,8 +43,14 @@ const OPEN: &str = concat!(
         DELETE FROM sessions WHERE id IN (
             SELECT id FROM sessions WHERE idle_expires_at < now()
             ORDER BY idle_expires_at LIMIT 10 FOR UPDATE SKIP LOCKED)
+     ), known AS (
+        INSERT INTO known_networks (user_id, network) SELECT id, $9::bytea FROM owner
+        ON CONFLICT (user_id, network) DO UPDATE SET last_login_at = now()
+     ), unknown AS (
+        DELETE FROM known_networks AS n USING owner
+        WHERE n.user_id = owner.id AND n.network <> $9 AND n.last_login_at < now() - interval '30 days'
      ), ",
-    forgive!("$9::bytea", "$10::bytea"),
+    forgive!("$9", "$14::integer", "$10::bytea"),
     "SELECT (SELECT string_agg(id::text, ' ') FROM surplus) AS ended, ",
     columns!(),
     " FROM owner"
@@ -86,11 +92,12 @@ pub(super) async fn open(
         policy.absolute_days.into(),
         refresh_token.hash().into(),
         actor.request_id.as_str().into(),
-        verified.attempt.address_key.clone().into(),
+        verified.attempt.network_key.clone().into(),
         verified.attempt.account_key.clone().into(),
         refresh_token.family().into(),
         policy.max_sessions.into(),
         actor.client().into(),
+        verified.attempt.network_failures.into(),
     ];
     Ok(database.write_opt(OPEN, params).await?)
 }

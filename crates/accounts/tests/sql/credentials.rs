@@ -8,6 +8,27 @@ fn throttled<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::TooManyAttempts(seconds)) if (1..=30).contains(seconds))
 }
 
+/// The same, with a delay of any length.
+fn throttled_at_all<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::TooManyAttempts(1..=900)))
+}
+
+/// Lets every delay be over, and nothing else.
+async fn end_delays(world: &World) {
+    let sql = "UPDATE login_attempts SET refused_until = now() - interval '1 s' WHERE refused_until > now()";
+    world.execute(sql).await;
+}
+
+/// Lets time pass for the counts.
+async fn pass(world: &World, seconds: u32) {
+    let sql = format!(
+        "UPDATE login_attempts SET window_started_at = window_started_at - interval '{seconds} s',
+            refused_until = CASE refused_until WHEN 'epoch' THEN refused_until
+                ELSE refused_until - interval '{seconds} s' END"
+    );
+    world.execute(&sql).await;
+}
+
 #[tokio::test]
 async fn guesses_at_once_are_evaluated_up_to_the_limit() {
     let world = World::new().await;
@@ -40,7 +61,7 @@ async fn guesses_at_once_are_evaluated_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn delays_grow_and_are_forgotten_after_quiet_minutes() {
+async fn delays_grow_within_a_window_of_15_minutes() {
     let world = World::new().await;
     let try_one = async || world.sign_in("nobody@b.example", "wrong").await;
     for _ in 0..3 {
@@ -52,19 +73,167 @@ async fn delays_grow_and_are_forgotten_after_quiet_minutes() {
             panic!("not throttled")
         };
         delays.push(seconds);
-        world
-            .execute("UPDATE login_attempts SET refused_until = now() - interval '1 s'")
-            .await;
+        end_delays(&world).await;
         assert_eq!(try_one().await.unwrap_err(), Error::WrongPassword);
     }
     assert_eq!(delays, [30, 60, 120, 240]);
-    world
-        .execute("UPDATE login_attempts SET refused_until = 'epoch', last_at = now() - interval '16 min'")
-        .await;
+    pass(&world, 16 * 60).await;
     for _ in 0..3 {
         assert_eq!(try_one().await.unwrap_err(), Error::WrongPassword);
     }
     assert!(throttled(&try_one().await));
+}
+
+#[tokio::test]
+async fn guesses_of_earlier_windows_do_not_count() {
+    let world = World::new().await;
+    world.user("ada@b.example", "user").await;
+    for _ in 0..4 {
+        let wrong = world.sign_in("ada@b.example", "wrong").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+        pass(&world, 231).await;
+    }
+    // After 924 seconds, which begins a window.
+    let wrong = world.sign_in("ada@b.example", "wrong").await;
+    assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+    pass(&world, 3).await;
+    assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
+    for n in 0..30 {
+        let wrong = world.sign_in("nobody@b.example", "wrong").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
+        pass(&world, 14 * 60).await;
+    }
+}
+
+#[tokio::test]
+async fn a_right_login_renews_nothing() {
+    let world = World::new().await;
+    world.user("own@b.example", "user").await;
+    for n in 0..9 {
+        let _ = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
+    }
+    for _ in 0..2 {
+        pass(&world, 8 * 60).await;
+        assert!(world.sign_in("own@b.example", PASSWORD).await.is_ok());
+    }
+    for n in 0..10 {
+        let wrong = world.sign_in(&format!("v{n}@b.example"), "wrong").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_waits_a_minute_at_most() {
+    let world = World::new().await;
+    for n in 0..10 {
+        let _ = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
+    }
+    let mut delays = Vec::new();
+    for n in 0..4 {
+        let email = format!("v{n}@b.example");
+        let Err(Error::TooManyAttempts(seconds)) = world.sign_in(&email, "wrong").await else {
+            panic!("not throttled")
+        };
+        delays.push(seconds);
+        end_delays(&world).await;
+        let wrong = world.sign_in(&email, "wrong").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+    }
+    assert_eq!(delays, [30, 60, 60, 60]);
+}
+
+/// Nine wrong guesses at an account, each after its delay, from elsewhere.
+async fn lock_out(world: &World, email: &str) {
+    for n in 0..9 {
+        let address = format!("198.51.100.{n}");
+        let wrong = world.sign_in_from(&address, email, "wrong").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+        if n < 8 {
+            end_delays(world).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_cannot_keep_the_owner_out() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let from = async |address| world.sign_in_from(address, "ada@b.example", PASSWORD).await;
+    assert!(from("192.0.2.1").await.is_ok());
+    lock_out(&world, "ada@b.example").await;
+    assert!(throttled_at_all(&from("192.0.2.99").await), "a stranger");
+    assert!(from("192.0.2.1").await.is_ok(), "a known network");
+    let (right, home) = (guess(PASSWORD), client("192.0.2.99"));
+    let confirmed = world.passwords.confirm(ada.id, &right, "password", &home, actor());
+    assert!(confirmed.await.is_ok(), "who is signed in");
+    // Networks are known for 30 days after their last login.
+    let later = "UPDATE known_networks SET last_login_at = now() - interval '31 days'";
+    world.execute(later).await;
+    assert!(throttled_at_all(&from("192.0.2.1").await));
+}
+
+#[tokio::test]
+async fn a_known_network_has_a_limit_of_its_own() {
+    let world = World::new().await;
+    world.user("ada@b.example", "user").await;
+    let at = async |address, password| world.sign_in_from(address, "ada@b.example", password).await;
+    assert!(at("192.0.2.1", PASSWORD).await.is_ok());
+    let all = (0..9).map(|_| at("192.0.2.1", "wrong"));
+    let results = futures::future::join_all(all).await;
+    let wrong = |r: &&Result<_, Error>| matches!(r, Err(Error::WrongPassword));
+    assert_eq!(results.iter().filter(wrong).count(), 3);
+    assert!(throttled(&at("192.0.2.1", PASSWORD).await));
+    assert!(at("192.0.2.2", PASSWORD).await.is_ok(), "elsewhere");
+}
+
+#[tokio::test]
+async fn confirmations_are_counted_by_themselves() {
+    let world = World::new().await;
+    let ada = world.user("ada@b.example", "user").await;
+    let home = client("192.0.2.1");
+    let confirm = async |password: &str| {
+        let password = guess(password);
+        let confirmed = world.passwords.confirm(ada.id, &password, "password", &home, actor());
+        confirmed.await.map(|_| ())
+    };
+    for _ in 0..3 {
+        assert!(matches!(confirm("wrong").await, Err(Error::Invalid(_))));
+    }
+    assert!(throttled(&confirm(PASSWORD).await));
+    assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
+    assert!(throttled(&confirm(PASSWORD).await), "a login is no confirmation");
+    end_delays(&world).await;
+    assert_eq!(confirm(PASSWORD).await, Ok(()));
+    assert!(matches!(confirm("wrong").await, Err(Error::Invalid(_))));
+}
+
+#[tokio::test]
+async fn refused_guesses_count_nowhere_and_are_audited_once_a_minute() {
+    let world = World::new().await;
+    world.user("ada@b.example", "user").await;
+    // At once: the first of them meet without rows that they could lock.
+    let all = (0..20).map(|_| world.sign_in("ada@b.example", "wrong"));
+    futures::future::join_all(all).await;
+    for _ in 0..20 {
+        assert!(throttled(&world.sign_in("ada@b.example", "wrong").await));
+    }
+    for n in 0..7 {
+        let wrong = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
+    }
+    // The address has its ten now; what it is refused is not counted for the account.
+    for _ in 0..20 {
+        let refused = world.sign_in("new@b.example", "wrong").await;
+        assert!(throttled(&refused));
+    }
+    for n in 0..3 {
+        let wrong = world.sign_in_from("192.0.2.2", "new@b.example", "wrong").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
+    }
+    let actions = world.actions().await;
+    let throttled = actions.iter().filter(|action| *action == "login_throttled");
+    // Ada's, and those of nobody.
+    assert!((2..=4).contains(&throttled.count()), "{actions:?}");
 }
 
 #[tokio::test]

@@ -78,7 +78,8 @@ impl World {
             per_address: 10,
             first_delay: Duration::from_secs(30),
         };
-        let credentials = Credentials::new(database.clone(), hasher.clone(), limits);
+        let emails = root.fingerprint_key(Purpose::LoginEmail);
+        let credentials = Credentials::new(database.clone(), hasher.clone(), limits, emails);
         let new = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
         let bootstrap = bootstrap.map(|(email, password)| {
             let email = accounts::email::Email::parse(email).unwrap();
