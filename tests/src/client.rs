@@ -52,6 +52,11 @@ impl Client {
         nobody.with_token(token)
     }
 
+    /// The password of [`Client::from_env`]'s administrator.
+    pub fn admin_password() -> String {
+        variable("ROSTER_ADMIN_PASSWORD")
+    }
+
     /// Nobody at the app at `ROSTER_URL`.
     pub fn anonymous() -> Self {
         Self::new(&variable("ROSTER_URL"))
@@ -243,6 +248,20 @@ impl Client {
     pub async fn delete(&self, id: &str) -> Reply {
         self.send(self.request(Method::DELETE, &user_path(id)))
             .await
+    }
+
+    /// `DELETE /api/v1/users/{id}` by an admin whose password is `password`.
+    pub async fn delete_admin(&self, id: &str, password: &str) -> Reply {
+        let request = self.request(Method::DELETE, &user_path(id));
+        self.send_patiently(request.json(&json!({ "current_password": password })))
+            .await
+    }
+
+    /// `PATCH /api/v1/users/{id}` by an admin whose password is `password`.
+    pub async fn patch_admin(&self, id: &str, patch: &Value, password: &str) -> Reply {
+        let mut patch = patch.clone();
+        patch["current_password"] = json!(password);
+        self.send_patiently(self.patch_request(id, &patch)).await
     }
 
     /// `GET /api/v1/users` with query parameters.

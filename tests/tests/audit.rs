@@ -67,7 +67,10 @@ async fn each_event_is_one_row_with_who_did_it_to_whom() {
     expected.push(("login_succeeded", user["id"].clone(), request_id));
 
     let item = user_path(id);
-    let patch = |patch: Value| admin.request(Method::PATCH, &item).json(&patch);
+    let patch = |mut patch: Value| {
+        patch["current_password"] = json!(Client::admin_password());
+        admin.request(Method::PATCH, &item).json(&patch)
+    };
     for (change, action) in [
         (json!({ "full_name": "Other" }), "name_changed"),
         (json!({ "role": "admin" }), "role_changed"),

@@ -166,10 +166,9 @@ fn request(
 
 async fn demoted(admin: &Client) -> Person {
     let person = Person::create_admin(admin).await;
-    admin
-        .patch(&person.id, &json!({ "role": "user" }))
-        .await
-        .expect(200);
+    let (role, password) = (json!({ "role": "user" }), Client::admin_password());
+    let demoted = admin.patch_admin(&person.id, &role, &password).await;
+    demoted.expect(200);
     person
 }
 
@@ -196,7 +195,8 @@ impl Cast {
         }
         let off = json!({ "is_active": false });
         admin.patch(&deactivated.id, &off).await.expect(200);
-        admin.delete(&deleted.id).await.expect(204);
+        let password = Client::admin_password();
+        admin.delete_admin(&deleted.id, &password).await.expect(204);
         let out = logged_out
             .client
             .request(Method::POST, "/api/v1/auth/logout");

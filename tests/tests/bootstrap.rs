@@ -70,7 +70,8 @@ async fn the_first_admin_is_not_revived() {
         json!({ "role": "user" }),
         json!({ "role": "admin", "is_active": false }),
     ] {
-        stack.client.patch(id, &change).await.expect(200);
+        let changed = stack.client.patch_admin(id, &change, PASSWORD).await;
+        changed.expect(200);
         stack.restart_host(&[]).expect("a host");
         let reply = stack.anonymous().login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
         let is_active = change["is_active"] != false;
@@ -79,7 +80,8 @@ async fn the_first_admin_is_not_revived() {
         let state = (&user["role"], &user["is_active"]);
         assert_eq!(state, (&change["role"], &json!(is_active)));
     }
-    stack.client.delete(id).await.expect(204);
+    let deleted = stack.client.delete_admin(id, PASSWORD).await;
+    deleted.expect(204);
     stack.restart_host(&[]).expect("a host");
     is_unknown(&stack.anonymous(), ADMIN_PASSWORD).await;
     // Not even when nobody at all is left.

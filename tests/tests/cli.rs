@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use blackbox::client::{ME, id};
-use blackbox::{Client, Person, unique};
+use blackbox::{Client, PASSWORD, Person, unique};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -68,6 +68,15 @@ impl Cli {
     fn run(&self, arguments: &[&str], code: i32) -> Output {
         let output = self.command(arguments).output().unwrap();
         check(&output, code);
+        output
+    }
+
+    /// Runs with the password of [`Person`]s at hand.
+    #[track_caller]
+    fn confirmed(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        let output = command.env("ROSTER_PASSWORD", PASSWORD).output().unwrap();
+        check(&output, 0);
         output
     }
 
@@ -202,7 +211,10 @@ async fn a_users_life_on_the_command_line() {
     let said = cli.fails(&[&update[..], &["1"]].concat(), 1);
     assert!(said.contains("(precondition_failed, request "), "{said}");
 
-    let token = cli.json(&["users", "reset-token", &id]);
+    // The user is another admin now, which takes the caller's own password.
+    cli.fails(&["users", "reset-token", &id], 1);
+    let token = cli.confirmed(&["--output", "json", "users", "reset-token", &id]);
+    let token: Value = serde_json::from_slice(&token.stdout).unwrap();
     assert!(!token["reset_token"].as_str().unwrap().is_empty());
     cli.run(&["users", "end-sessions", &id], 0);
     let events = cli.json(&["audit", "list", "--target-id", &id, "--all", "--limit", "1"]);
@@ -214,7 +226,7 @@ async fn a_users_life_on_the_command_line() {
     );
     assert!(actions.len() >= 3, "{events}");
 
-    cli.run(&["users", "delete", &id], 0);
+    cli.confirmed(&["users", "delete", &id]);
     let said = cli.fails(&["users", "get", &id], 4);
     assert!(said.contains("(not_found, request "), "{said}");
 }

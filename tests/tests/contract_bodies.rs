@@ -6,7 +6,7 @@
     clippy::unwrap_used
 )]
 
-use blackbox::client::{USERS, id, user_path};
+use blackbox::client::{LOGIN, USERS, id, user_path};
 use blackbox::{Client, new_user, raw};
 use reqwest::Method;
 
@@ -132,15 +132,16 @@ async fn a_body_with_a_content_encoding_is_415_and_says_so() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_408_and_the_next_request_is_served() {
-    let client = Client::from_env().await;
+    let client = Client::anonymous();
     let begun = "{\"email\": ";
     for sent in ["", begun] {
         let extra = "Content-Type: application/json\r\nContent-Length: 100\r\n";
-        let request = raw::request(&client, "POST", USERS, extra, sent.as_bytes());
+        let request = raw::request(&client, "POST", LOGIN, extra, sent.as_bytes());
         let reply = raw::exchange(client.base(), &request).await;
         assert_eq!(reply.status, 408, "{reply:?}");
         let problem: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(problem["code"], "request_timeout");
     }
-    client.get(USERS).await.expect(200);
+    let nobody = client.login("nobody@example.com", "no password");
+    nobody.await.problem(401, "invalid_credentials");
 }

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use blackbox::client::{ME, USERS, user_path};
-use blackbox::stack::{Stack, eventually};
+use blackbox::stack::{ADMIN_PASSWORD, Stack, eventually};
 use blackbox::{PASSWORD, Person};
 use futures::future::join_all;
 use reqwest::Method;
@@ -43,7 +43,7 @@ async fn changes_hold(stack: &mut Stack, out: impl Fn(&mut Stack), back: impl Fn
     let new_name = json!({ "full_name": "Changed meanwhile" });
     let after = admin.patch(&renamed.id, &new_name).await.expect(200).json();
     admin
-        .patch(&demoted.id, &json!({ "role": "user" }))
+        .patch_admin(&demoted.id, &json!({ "role": "user" }), ADMIN_PASSWORD)
         .await
         .expect(200);
     admin
@@ -104,7 +104,7 @@ async fn what_was_changed_while_redis_was_frozen_holds_soon_after_it_thaws() {
         .await
         .expect(200);
     admin
-        .patch(&demoted.id, &json!({ "role": "user" }))
+        .patch_admin(&demoted.id, &json!({ "role": "user" }), ADMIN_PASSWORD)
         .await
         .expect(200);
     off.client.get(ME).await.problem(401, "unauthenticated");

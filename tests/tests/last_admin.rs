@@ -8,7 +8,7 @@
 
 use blackbox::client::{Client, ME};
 use blackbox::stack::{ADMIN_PASSWORD, Stack};
-use blackbox::{Person, Reply, new_user};
+use blackbox::{PASSWORD, Person, Reply, new_user};
 use futures::future::join;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ async fn the_last_active_admin_stays_in_every_way() {
     for way in ways() {
         admin.patch(&id, &way).await.problem(409, "last_admin");
     }
-    admin.delete(&id).await.problem(409, "last_admin");
+    admin.delete(&id).await.problem(409, "use_users_me");
     delete_me(admin, ADMIN_PASSWORD)
         .await
         .problem(409, "last_admin");
@@ -72,7 +72,8 @@ async fn the_last_active_admin_stays_in_every_way() {
     // With a second one each of them works.
     for way in ways() {
         let second = Person::create_admin(admin).await;
-        admin.patch(&second.id, &way).await.expect(200);
+        let changed = admin.patch_admin(&second.id, &way, ADMIN_PASSWORD).await;
+        changed.expect(200);
         admin.patch(&id, &way).await.problem(409, "last_admin");
     }
     let second = Person::create_admin(admin).await;
@@ -84,9 +85,7 @@ async fn the_last_active_admin_stays_in_every_way() {
         .patch(&id, &json!({ "role": "user" }))
         .await
         .expect(200);
-    third
-        .client
-        .delete(&third.id)
+    delete_me(&third.client, &third.password)
         .await
         .problem(409, "last_admin");
     third.client.delete(&id).await.expect(204);
@@ -99,13 +98,14 @@ async fn of_two_admins_who_end_each_other_one_remains() {
     let first = Person::create_admin(&stack.client).await;
     let second = Person::create_admin(&stack.client).await;
     let bootstrapped = own_id(&stack.client).await;
-    first.client.delete(&bootstrapped).await.expect(204);
+    let gone = first.client.delete_admin(&bootstrapped, PASSWORD).await;
+    gone.expect(204);
     let (mut first, mut second) = (first, second);
     for round in 0..20 {
         let way = &ways()[round % 2];
         let (one, two) = join(
-            first.client.patch(&second.id, way),
-            second.client.patch(&first.id, way),
+            first.client.patch_admin(&second.id, way, PASSWORD),
+            second.client.patch_admin(&first.id, way, PASSWORD),
         )
         .await;
         assert_eq!(admins(&stack).await, 1, "round {round}: {one} {two}");
@@ -116,7 +116,8 @@ async fn of_two_admins_who_end_each_other_one_remains() {
             _ => panic!("round {round}: {one} {two}"),
         };
         let back = json!({ "role": "admin", "is_active": true });
-        winner.client.patch(&loser.id, &back).await.expect(200);
+        let restored = winner.client.patch_admin(&loser.id, &back, PASSWORD).await;
+        restored.expect(200);
         if loser.client.get(ME).await.expect_any(&[200, 401]).status == 401 {
             // Deactivation has ended the session.
             loser.client = loser.sign_in().await.client;
@@ -132,8 +133,11 @@ async fn of_many_admins_who_leave_at_once_one_remains() {
         people.push(Person::create_admin(&stack.client).await);
     }
     let bootstrapped = own_id(&stack.client).await;
-    people[0].client.delete(&bootstrapped).await.expect(204);
-    let leaves = people.iter().map(|person| person.client.delete(&person.id));
+    let gone = people[0].client.delete_admin(&bootstrapped, PASSWORD).await;
+    gone.expect(204);
+    let leaves = people
+        .iter()
+        .map(|person| delete_me(&person.client, &person.password));
     let replies = futures::future::join_all(leaves).await;
     let stayed: Vec<_> = replies.iter().filter(|reply| reply.status != 204).collect();
     assert_eq!((stayed.len(), admins(&stack).await), (1, 1));

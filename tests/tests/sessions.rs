@@ -189,10 +189,9 @@ async fn demotion_acts_on_the_next_request_and_ends_nothing() {
     for _ in 0..2 {
         ada.client.list(&[("limit", "1")]).await.expect(200);
     }
-    admin
-        .patch(&ada.id, &json!({ "role": "user" }))
-        .await
-        .expect(200);
+    let (role, password) = (json!({ "role": "user" }), Client::admin_password());
+    let demoted = admin.patch_admin(&ada.id, &role, &password).await;
+    demoted.expect(200);
     ada.client
         .list(&[("limit", "1")])
         .await

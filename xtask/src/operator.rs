@@ -118,7 +118,7 @@ impl Operator {
     /// A token with which `user` can set a password.
     pub async fn create_reset_token(&self, user: &User) -> Result<ResetToken, Error> {
         self.passwords
-            .create_reset_token(user.id, &self.actor())
+            .create_reset_token(user.id, None, &self.actor())
             .await
     }
 

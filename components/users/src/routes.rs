@@ -3,6 +3,7 @@
 mod audit;
 mod me;
 
+use accounts::password::{Guess, PasswordHash};
 use accounts::users::list::{ListParameters, ListQuery};
 use accounts::{Audit, Passwords, Sessions, UserId, Users};
 use axum::Router;
@@ -11,16 +12,16 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
 use utoipa::OpenApi;
 use web::answer::{self, UserList, UserView};
-use web::body::{Json, MergePatch};
+use web::body::{Json, MergePatch, OptionalJson};
 use web::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
 use web::cursor::CursorKey;
 use web::document::IdempotencyKeyHeader;
 use web::endpoints::Endpoint;
-use web::gate::{AboutUser, Caller, Gate, Routes};
+use web::gate::{AboutUser, Caller, Client, Gate, Routes};
 use web::query::Query;
 use web::{Problem, idempotency, list};
 
-use crate::wire::{CreateUser, ListUsers, PatchUser, ResetTokenView};
+use crate::wire::{Confirmation, CreateUser, ListUsers, PatchUser, ResetTokenView};
 
 /// What the endpoints work with.
 #[derive(Clone)]
@@ -158,7 +159,8 @@ async fn get_user(
 /// Update a user
 ///
 /// Users may change their own `full_name`; admins change anybody's `email`, `role` and `is_active` too.
-/// An empty patch returns the user as they are.
+/// A new email or role of another admin takes the caller's `current_password`; one's own email is
+/// changed at `/users/me`. An empty patch returns the user as they are.
 #[utoipa::path(
     patch, path = Endpoint::UpdateUser.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
@@ -172,6 +174,7 @@ async fn update_user(
     State(state): State<UsersState>,
     Path(id): Path<String>,
     caller: Caller,
+    client: Client,
     precondition: Precondition,
     MergePatch(patch): MergePatch<PatchUser>,
 ) -> Result<Response, Problem> {
@@ -179,33 +182,46 @@ async fn update_user(
     if !caller.is_admin() && patch.is_for_admins() {
         return Err(Problem::forbidden());
     }
+    let id = user_id(&id)?;
+    if id == caller.user.id && patch.has_email() {
+        return Err(Problem::use_users_me());
+    }
+    let (patch, guess) = patch.parse()?;
+    let confirmed = state.confirm_if_given(&caller, &client, guess).await?;
+    let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
     let user = state
         .users
-        .update_user(user_id(&id)?, &patch.parse()?, expected, &caller.actor())
-        .await?;
-    answer::user(StatusCode::OK, user)
+        .update_confirmed(id, &patch, expected, confirmed, &actor);
+    answer::user(StatusCode::OK, user.await?)
 }
 
 /// Delete a user
 ///
-/// Their sessions end at once.
+/// Their sessions end at once. Another admin takes the caller's `current_password`; oneself is deleted at
+/// `/users/me`.
 #[utoipa::path(
     delete, path = Endpoint::DeleteUser.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
+    request_body = Option<Confirmation>,
     responses((status = 204, description = "The user is gone")),
 )]
 async fn delete_user(
     State(state): State<UsersState>,
     Path(id): Path<String>,
     caller: Caller,
+    client: Client,
     precondition: Precondition,
+    OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<StatusCode, Problem> {
     let expected = precondition.expected(state.require_if_match)?;
-    let id = user_id(&id)?;
-    state
+    let id = another(&id, &caller)?;
+    let guess = confirmation.unwrap_or_default().parse()?;
+    let confirmed = state.confirm_if_given(&caller, &client, guess).await?;
+    let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
+    let deleted = state
         .users
-        .delete_user(id, expected, &caller.actor())
-        .await?;
+        .delete_confirmed(id, expected, confirmed, &actor);
+    deleted.await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -230,22 +246,51 @@ async fn end_sessions(
 /// Create a reset token
 ///
 /// With it the user sets a new password within an hour. It is shown this once; a later one replaces it.
+/// For another admin it takes the caller's `current_password`; one's own password is changed at
+/// `/users/me/password`.
 #[utoipa::path(
     post, path = Endpoint::CreateResetToken.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id.")),
+    request_body = Option<Confirmation>,
     responses((status = 201, description = "The token", body = ResetTokenView)),
 )]
 async fn create_reset_token(
     State(state): State<UsersState>,
     Path(id): Path<String>,
     caller: Caller,
+    client: Client,
+    OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<Response, Problem> {
-    let id = user_id(&id)?;
-    let token = state
-        .passwords
-        .create_reset_token(id, &caller.actor())
-        .await?;
-    answer::secret_json(StatusCode::CREATED, &ResetTokenView::from(token))
+    let id = another(&id, &caller)?;
+    let guess = confirmation.unwrap_or_default().parse()?;
+    let confirmed = state.confirm_if_given(&caller, &client, guess).await?;
+    let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
+    let token = state.passwords.create_reset_token(id, confirmed, &actor);
+    answer::secret_json(StatusCode::CREATED, &ResetTokenView::from(token.await?))
+}
+
+impl UsersState {
+    /// The hash of the caller's password, if they gave it; wrong guesses are counted.
+    async fn confirm_if_given(
+        &self,
+        caller: &Caller,
+        client: &Client,
+        guess: Option<Guess>,
+    ) -> Result<Option<PasswordHash>, Problem> {
+        match guess {
+            Some(guess) => me::confirm(self, caller, client, &guess).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The user named by `text`, who is not the caller.
+fn another(text: &str, caller: &Caller) -> Result<UserId, Problem> {
+    let id = user_id(text)?;
+    match id == caller.user.id {
+        true => Err(Problem::use_users_me()),
+        false => Ok(id),
+    }
 }
 
 /// What is no UUID names no user.

@@ -63,17 +63,26 @@ pub struct PatchUser {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     is_active: Option<bool>,
+    /// The caller's own. Needed to change `email` or `role` of another admin.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Guess, required = false)]
+    current_password: Option<String>,
 }
 
 impl PatchUser {
+    pub fn has_email(&self) -> bool {
+        self.email.is_some()
+    }
+
     /// Whether it has anything that users may not change of themselves here.
     pub fn is_for_admins(&self) -> bool {
         self.email.is_some() || self.role.is_some() || self.is_active.is_some()
     }
 
-    pub fn parse(self) -> Result<UserPatch, Error> {
+    pub fn parse(self) -> Result<(UserPatch, Option<Guess>), Error> {
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
-        UserPatch::parse(email, full_name, self.role.as_deref(), self.is_active)
+        let patch = UserPatch::parse(email, full_name, self.role.as_deref(), self.is_active)?;
+        Ok((patch, parse_current_password(self.current_password)?))
     }
 }
 
@@ -191,6 +200,22 @@ impl PatchMe {
     }
 }
 
+/// Body of `DELETE /api/v1/users/{id}` and `POST /api/v1/users/{id}/reset-token`, which may be left out.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The caller's own. Needed when the user is another admin.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Guess, required = false)]
+    current_password: Option<String>,
+}
+
+impl Confirmation {
+    pub fn parse(self) -> Result<Option<Guess>, Error> {
+        parse_current_password(self.current_password)
+    }
+}
+
 /// Body of `DELETE /api/v1/users/me`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -222,6 +247,11 @@ impl ChangePassword {
         let new = errors.check("new_password", Password::parse(self.new_password));
         errors.finish(old.zip(new))
     }
+}
+
+fn parse_current_password(text: Option<String>) -> Result<Option<Guess>, Error> {
+    text.map(|text| parse_guess("current_password", text))
+        .transpose()
 }
 
 fn parse_guess(field: &str, text: String) -> Result<Guess, Error> {

@@ -117,14 +117,18 @@ impl Passwords {
         }
     }
 
-    /// A token with which the user can set a password; an older one is void.
+    /// A token with which the user can set a password; an older one is void. For another admin the actor
+    /// has to give their own password, which is that of `confirmed`.
     pub async fn create_reset_token(
         &self,
         user: UserId,
+        confirmed: Option<&PasswordHash>,
         actor: &Actor,
     ) -> Result<ResetToken, Error> {
         let token = OpaqueToken::generate()?;
-        let expires_at = store::create_reset_token(&*self.database, user, &token, actor).await?;
+        let database = &*self.database;
+        let expires_at =
+            store::create_reset_token(database, user, &token, confirmed, actor).await?;
         Ok(ResetToken { token, expires_at })
     }
 

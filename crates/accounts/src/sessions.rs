@@ -106,7 +106,11 @@ impl Sessions {
         actor: &Actor,
     ) -> Result<Verified, Error> {
         let whose = Whose::Account(email);
-        let attempt = match self.credentials.compare(&whose, guess, address, actor).await? {
+        let attempt = match self
+            .credentials
+            .compare(&whose, guess, address, actor)
+            .await?
+        {
             Ok(verified) => return Ok(verified),
             Err(attempt) => attempt,
         };

@@ -18,7 +18,7 @@ use list::{ListQuery, Page};
 use store::once::{self, Once};
 
 pub use store::SCHEMA_VERSION;
-pub(crate) use store::{columns, user_if_any};
+pub(crate) use store::{Outcome, columns, confirmed, needs_no_password, user_if_any};
 
 /// The users resource over its two stores. Cheap to clone.
 #[derive(Clone)]
@@ -162,8 +162,8 @@ impl Users {
             .await
     }
 
-    /// The same for a user who gave the password of `confirmed`: nothing changes when it is no longer
-    /// the stored one.
+    /// The same for an actor who gave their password, which is that of `confirmed`: nothing changes when
+    /// it is no longer the stored one. To change the email or the role of another admin takes one.
     pub async fn update_confirmed(
         &self,
         id: UserId,
@@ -204,7 +204,8 @@ impl Users {
         self.delete_confirmed(id, expected, None, actor).await
     }
 
-    /// The same for a user who gave the password of `confirmed`.
+    /// The same for an actor who gave their password, which is that of `confirmed`. To delete another
+    /// admin takes one.
     pub async fn delete_confirmed(
         &self,
         id: UserId,

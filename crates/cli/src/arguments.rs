@@ -87,14 +87,20 @@ pub enum Users {
     },
     Create(CreateUser),
     /// Changes a user.
+    ///
+    /// A new email or role of another admin takes your own password, from ROSTER_PASSWORD or a prompt.
     Update(UpdateUser),
     /// Deletes a user.
+    ///
+    /// Another admin takes your own password, from ROSTER_PASSWORD or a prompt.
     Delete {
         id: Uuid,
         #[command(flatten)]
         condition: Condition,
     },
     /// Makes a token with which the user can set a new password, once.
+    ///
+    /// For another admin it takes your own password, from ROSTER_PASSWORD or a prompt.
     ResetToken {
         id: Uuid,
     },

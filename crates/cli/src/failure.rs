@@ -30,6 +30,17 @@ impl Failure {
         eprintln!("error: {}", self.message());
     }
 
+    /// Whether the server refused the member of the request that `pointer` names.
+    pub fn is_about(&self, pointer: &str) -> bool {
+        let Self::Call(error) = self else {
+            return false;
+        };
+        match &**error {
+            Error::ErrorResponse(problem) => problem.errors.iter().any(|e| e.pointer == pointer),
+            _ => false,
+        }
+    }
+
     /// As `--help` lists them.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code())

@@ -13,7 +13,8 @@ pub struct Session {
     given: Option<String>,
 }
 
-type Called<T> = Result<T, Error<Problem>>;
+/// The outcome of one call.
+pub type Called<T> = Result<T, Error<Problem>>;
 
 impl Session {
     /// The session at this server.

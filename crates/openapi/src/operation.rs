@@ -7,10 +7,11 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::AllOfBuilder;
+use utoipa::openapi::schema::{AllOfBuilder, SchemaType};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Required, Schema, Type};
 use web::Problem;
 use web::document::{Part, of_gate};
 use web::endpoints::{Access, Endpoint, Limit};
@@ -66,6 +67,9 @@ pub fn complete(
     shared: &mut Shared,
 ) -> Result<Operation> {
     operation.operation_id = Some(snake_case(&format!("{endpoint:?}")));
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        leave_out_null(body);
+    }
     if endpoint.access() != Access::Anyone {
         let scopes: [&str; 0] = [];
         let either = ["bearer", "password"].map(|name| SecurityRequirement::new(name, scopes));
@@ -91,6 +95,26 @@ pub fn complete(
     let parameters = operation.parameters.get_or_insert_default();
     parameters.extend(headers::parameter_references());
     Ok(operation)
+}
+
+/// Describes a body that the handler takes as an `Option`: it may be left out, and is never `null`.
+fn leave_out_null(body: &mut RequestBody) {
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema else {
+            continue;
+        };
+        let mut others = choice.items.iter().filter(|item| !is_null(item));
+        if let (Some(only), None) = (others.next(), others.next()) {
+            content.schema = Some(only.clone());
+            body.required = Some(Required::False);
+        }
+    }
+}
+
+fn is_null(schema: &RefOr<Schema>) -> bool {
+    let null = SchemaType::Type(Type::Null);
+    matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == null)
 }
 
 /// What a request carries, by what the handler documents.

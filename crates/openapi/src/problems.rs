@@ -23,17 +23,17 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
         | Endpoint::OpenApi
         | Endpoint::DocsAsset => vec![],
         Endpoint::CreateUser => vec![Error::EmailTaken, Error::Busy],
-        Endpoint::GetUser
-        | Endpoint::EndUserSessions
-        | Endpoint::CreateResetToken
-        | Endpoint::EndSession => vec![Error::NotFound],
+        Endpoint::GetUser | Endpoint::EndUserSessions | Endpoint::EndSession => {
+            vec![Error::NotFound]
+        }
+        Endpoint::CreateResetToken => return confirmed(vec![Error::NotFound]),
         Endpoint::UpdateUser => {
-            let problems = [Error::NotFound, Error::EmailTaken, Error::LastAdmin];
-            let mut problems = problems.map(Problem::from).to_vec();
+            let errors = vec![Error::NotFound, Error::EmailTaken, Error::LastAdmin];
+            let mut problems = confirmed(errors);
             problems.push(Problem::forbidden());
             return problems;
         }
-        Endpoint::DeleteUser => vec![Error::NotFound, Error::LastAdmin],
+        Endpoint::DeleteUser => return confirmed(vec![Error::NotFound, Error::LastAdmin]),
         Endpoint::UpdateMe => vec![Error::EmailTaken, too_many(), Error::Busy],
         Endpoint::DeleteMe => vec![Error::LastAdmin, too_many(), Error::Busy],
         Endpoint::ChangePassword => vec![too_many(), Error::Busy],
@@ -61,6 +61,14 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
         Endpoint::Ready | Endpoint::Metrics => vec![unavailable()],
     };
     errors.into_iter().map(Problem::from).collect()
+}
+
+/// What an admin who gives their password may get, beside `errors`.
+fn confirmed(mut errors: Vec<Error>) -> Vec<Problem> {
+    errors.extend([too_many(), Error::Busy]);
+    let mut problems: Vec<_> = errors.into_iter().map(Problem::from).collect();
+    problems.push(Problem::use_users_me());
+    problems
 }
 
 fn too_many() -> Error {

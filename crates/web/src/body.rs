@@ -36,6 +36,9 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// A body of type `application/json`.
 pub struct Json<T>(pub T);
 
+/// A body of type `application/json`, or none.
+pub struct OptionalJson<T>(pub Option<T>);
+
 /// A JSON merge patch (RFC 7396), as `application/merge-patch+json` or `application/json`.
 pub struct MergePatch<T>(pub T);
 
@@ -61,6 +64,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             return Err(not_json());
         }
         Ok(Self(parse(&read(request).await?)?))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let is_json = has_media_type(request.headers(), &[JSON]);
+        let bytes = read(request).await?;
+        match bytes.is_empty() {
+            // Client libraries name a type for bodies that they do not send.
+            true => Ok(Self(None)),
+            false if is_json => Ok(Self(Some(parse(&bytes)?))),
+            false => Err(not_json()),
+        }
     }
 }
 

@@ -143,6 +143,15 @@ impl Problem {
         .with_internal(internal)
     }
 
+    /// 409: one's own account is not changed as somebody else's.
+    pub fn use_users_me() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "use_users_me",
+            "This is your own account: use /api/v1/users/me, which asks for your password.",
+        )
+    }
+
     /// 403 for what the caller's role does not allow.
     pub fn forbidden() -> Self {
         Self::new(

@@ -120,7 +120,7 @@ pub(super) async fn change_password(
 }
 
 /// The caller knows the password of the account, and did not just find it signed in.
-async fn confirm(
+pub(super) async fn confirm(
     state: &UsersState,
     caller: &Caller,
     Client(address): &Client,

@@ -7,7 +7,7 @@ use super::RESET_HOURS;
 use crate::audit::Actor;
 use crate::password::PasswordHash;
 use crate::session::{OpaqueToken, SessionId};
-use crate::users::columns;
+use crate::users::{Outcome, columns, confirmed, needs_no_password};
 use crate::{Error, User, UserId};
 
 /// The old hash is compared again: of two changes that know the same old password one happens.
@@ -51,24 +51,44 @@ pub(super) async fn change(
     Ok(database.write_opt(CHANGE, params).await?)
 }
 
-const CREATE_RESET_TOKEN: &str = "WITH owner AS MATERIALIZED (
-        SELECT id FROM users WHERE id = $1 FOR UPDATE
+const CREATE_RESET_TOKEN: &str = concat!(
+    "WITH owner AS MATERIALIZED (
+        SELECT id, role, password_hash FROM users WHERE id = $1 FOR UPDATE
      ), created AS (
         INSERT INTO reset_tokens (hash, user_id, expires_at)
         SELECT $2, id, now() + make_interval(hours => $3::integer) FROM owner
+        WHERE ",
+    confirmed!("$4", "$7"),
+    " AND ($7 IS NOT NULL OR ",
+    needs_no_password!("$4"),
+    ")
         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
         RETURNING user_id, expires_at
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT 'reset_token_created', $4::uuid, user_id, $5, $6 FROM created
      )
-     SELECT expires_at AT TIME ZONE 'UTC' AS expires_at FROM created";
+     SELECT EXISTS (SELECT FROM owner) AS found,
+        EXISTS (SELECT FROM owner WHERE ",
+    confirmed!("$4", "$7"),
+    ") AS confirmed,
+        $7 IS NULL AND EXISTS (SELECT FROM owner WHERE NOT ",
+    needs_no_password!("$4"),
+    ") AS needed,
+        (SELECT expires_at AT TIME ZONE 'UTC' FROM created) AS expires_at"
+);
 
-struct ExpiresAt(OffsetDateTime);
+struct Created {
+    expires_at: Option<OffsetDateTime>,
+    outcome: Outcome,
+}
 
-impl FromRow for ExpiresAt {
+impl FromRow for Created {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
-        Ok(Self(row.get("expires_at")?))
+        Ok(Self {
+            expires_at: row.get("expires_at")?,
+            outcome: Outcome::from_row(row)?,
+        })
     }
 }
 
@@ -76,6 +96,7 @@ pub(super) async fn create_reset_token(
     database: &dyn Database,
     user: UserId,
     token: &OpaqueToken,
+    confirmed: Option<&PasswordHash>,
     actor: &Actor,
 ) -> Result<OffsetDateTime, Error> {
     let params = vec![
@@ -85,9 +106,14 @@ pub(super) async fn create_reset_token(
         actor.id().into(),
         actor.request_id.as_str().into(),
         actor.client().into(),
+        confirmed.map(PasswordHash::as_str).into(),
     ];
     let created = database.write_opt(CREATE_RESET_TOKEN, params).await?;
-    created.map(|ExpiresAt(time)| time).ok_or(Error::NotFound)
+    let Created {
+        expires_at,
+        outcome,
+    } = created.ok_or(Error::NotFound)?;
+    expires_at.ok_or_else(|| outcome.refusal(false))
 }
 
 const FIND_OWNER: &str = concat!(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::audit::Actor;
 use crate::password::PasswordHash;
 use crate::passwords::wrong;
-use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
+use crate::{Error, Expected, FieldError, NewUser, User, UserId, UserPatch};
 
 /// The migration that these statements need, by its number.
 pub const SCHEMA_VERSION: i64 = 10;
@@ -83,6 +83,77 @@ pub(super) async fn insert(database: &dyn Database, insert: &Insert<'_>) -> Resu
     created.ok_or_else(|| Error::Internal("INSERT returned no user".into()))
 }
 
+/// Whether the password that the actor gave, if any, is still theirs. One's own row is the locked one.
+macro_rules! confirmed {
+    ($actor:literal, $hash:literal) => {
+        concat!(
+            "(",
+            $hash,
+            "::text IS NULL OR CASE WHEN id = ",
+            $actor,
+            "::uuid THEN password_hash = ",
+            $hash,
+            " ELSE EXISTS (SELECT FROM users AS a WHERE a.id = ",
+            $actor,
+            " AND a.password_hash = ",
+            $hash,
+            ") END)"
+        )
+    };
+}
+
+/// Whether the actor may do to the user of this row what takes over accounts, without a password:
+/// the owner's endpoints ask for it themselves, and operators come without an actor.
+macro_rules! needs_no_password {
+    ($actor:literal) => {
+        concat!(
+            "(",
+            $actor,
+            "::uuid IS NULL OR id = ",
+            $actor,
+            " OR role <> 'admin')"
+        )
+    };
+}
+pub(crate) use {confirmed, needs_no_password};
+
+/// Why a statement about one user did nothing.
+pub(crate) struct Outcome {
+    found: bool,
+    /// The password that the actor gave is theirs, or none was given.
+    confirmed: bool,
+    /// None was given, and one is needed.
+    needed: bool,
+}
+
+impl FromRow for Outcome {
+    fn from_row(row: &Row) -> Result<Self, postgres::Error> {
+        Ok(Self {
+            found: row.get("found")?,
+            confirmed: row.get("confirmed")?,
+            needed: row.get("needed")?,
+        })
+    }
+}
+
+impl Outcome {
+    /// `conditional`: the request named versions.
+    pub(crate) fn refusal(&self, conditional: bool) -> Error {
+        match self {
+            Self { found: false, .. } => Error::NotFound,
+            Self {
+                confirmed: false, ..
+            } => wrong("current_password"),
+            Self { needed: true, .. } => Error::Invalid(vec![FieldError::new(
+                "current_password",
+                "is needed to do this to another admin",
+            )]),
+            _ if conditional => Error::Stale,
+            _ => Error::NotFound,
+        }
+    }
+}
+
 /// Locks the row before it is compared with the expected versions and with the patch, so that each
 /// of several changes at once starts from what the one before it committed, and the audit rows name
 /// what this change did. The conditions read the locked row only: the statement's own snapshot may
@@ -93,7 +164,12 @@ const UPDATE: &str = concat!(
         SELECT * FROM users WHERE id = $1 FOR UPDATE
      ), expected AS MATERIALIZED (
         SELECT * FROM before WHERE ($6::bigint[] IS NULL OR version = ANY ($6))
-            AND version <> ALL ($11::bigint[]) AND ($10::text IS NULL OR password_hash = $10)
+            AND version <> ALL ($11::bigint[]) AND ",
+    confirmed!("$7", "$10"),
+    "
+            AND ($10 IS NOT NULL OR coalesce($2, email) = email AND coalesce($4, role) = role OR ",
+    needs_no_password!("$7"),
+    ")
      ), changed AS (
         UPDATE users SET email = coalesce($2, b.email), full_name = coalesce($3, b.full_name),
             role = coalesce($4, b.role), is_active = coalesce($5, b.is_active),
@@ -120,25 +196,29 @@ const UPDATE: &str = concat!(
         SELECT * FROM changed
         UNION ALL SELECT * FROM expected WHERE NOT EXISTS (SELECT FROM changed)
      )
-     SELECT found, confirmed, ",
+     SELECT found, confirmed, needed, ",
     columns!(),
     " FROM (SELECT EXISTS (SELECT FROM before) AS found,
-            EXISTS (SELECT FROM before WHERE $10::text IS NULL OR password_hash = $10) AS confirmed) AS was
+            EXISTS (SELECT FROM before WHERE ",
+    confirmed!("$7", "$10"),
+    ") AS confirmed,
+            $10 IS NULL AND EXISTS (SELECT FROM before
+                WHERE (coalesce($2, email) <> email OR coalesce($4, role) <> role) AND NOT (",
+    needs_no_password!("$7"),
+    ")) AS needed) AS was
       LEFT JOIN result ON true"
 );
 
 struct Changed {
-    found: bool,
-    confirmed: bool,
     user: Option<User>,
+    outcome: Outcome,
 }
 
 impl FromRow for Changed {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
-            found: row.get("found")?,
-            confirmed: row.get("confirmed")?,
             user: user_if_any(row)?,
+            outcome: Outcome::from_row(row)?,
         })
     }
 }
@@ -166,47 +246,47 @@ pub(super) async fn update(
         confirmed.map(PasswordHash::as_str).into(),
         none_of.into(),
     ];
-    match database.write_opt::<Changed>(UPDATE, params).await? {
-        Some(Changed {
-            user: Some(user), ..
-        }) => Ok(user),
-        Some(Changed {
-            found: true,
-            confirmed: false,
-            ..
-        }) => Err(wrong("current_password")),
-        Some(Changed { found: true, .. }) if conditional => Err(Error::Stale),
-        _ => Err(Error::NotFound),
-    }
+    let changed = database.write_opt::<Changed>(UPDATE, params).await?;
+    let Changed { user, outcome } = changed.ok_or(Error::NotFound)?;
+    user.ok_or_else(|| outcome.refusal(conditional))
 }
 
 /// The row is locked first here too: a user who was deleted meanwhile is not found, and not stale.
-const DELETE: &str = "WITH before AS MATERIALIZED (
-        SELECT id, version, password_hash FROM users WHERE id = $1 FOR UPDATE
+const DELETE: &str = concat!(
+    "WITH before AS MATERIALIZED (
+        SELECT id, role, version, password_hash FROM users WHERE id = $1 FOR UPDATE
+     ), expected AS MATERIALIZED (
+        SELECT id FROM before WHERE ($2::bigint[] IS NULL OR version = ANY ($2))
+            AND version <> ALL ($7::bigint[]) AND ",
+    confirmed!("$3", "$6"),
+    " AND ($6 IS NOT NULL OR ",
+    needs_no_password!("$3"),
+    ")
      ), gone AS (
-        DELETE FROM users USING before AS b
-        WHERE users.id = b.id AND ($2::bigint[] IS NULL OR b.version = ANY ($2))
-            AND b.version <> ALL ($7::bigint[]) AND ($6::text IS NULL OR b.password_hash = $6)
-        RETURNING users.id
+        DELETE FROM users USING expected WHERE users.id = expected.id RETURNING users.id
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT 'user_deleted', $3::uuid, id, $4, $5 FROM gone
      )
      SELECT EXISTS (SELECT FROM before) AS found, EXISTS (SELECT FROM gone) AS gone,
-        EXISTS (SELECT FROM before WHERE $6::text IS NULL OR password_hash = $6) AS confirmed";
+        EXISTS (SELECT FROM before WHERE ",
+    confirmed!("$3", "$6"),
+    ") AS confirmed,
+        $6 IS NULL AND EXISTS (SELECT FROM before WHERE NOT (",
+    needs_no_password!("$3"),
+    ")) AS needed"
+);
 
 struct Gone {
-    found: bool,
-    confirmed: bool,
     gone: bool,
+    outcome: Outcome,
 }
 
 impl FromRow for Gone {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
-            found: row.get("found")?,
-            confirmed: row.get("confirmed")?,
             gone: row.get("gone")?,
+            outcome: Outcome::from_row(row)?,
         })
     }
 }
@@ -231,12 +311,7 @@ pub(super) async fn delete(
     ];
     match database.write_opt(DELETE, params).await? {
         Some(Gone { gone: true, .. }) => Ok(()),
-        Some(Gone {
-            found: true,
-            confirmed: false,
-            ..
-        }) => Err(wrong("current_password")),
-        Some(Gone { found: true, .. }) if conditional => Err(Error::Stale),
-        _ => Err(Error::NotFound),
+        Some(Gone { outcome, .. }) => Err(outcome.refusal(conditional)),
+        None => Err(Error::NotFound),
     }
 }

@@ -164,7 +164,9 @@ async fn strangers_cannot_keep_the_owner_out() {
     assert!(throttled_at_all(&from("192.0.2.99").await), "a stranger");
     assert!(from("192.0.2.1").await.is_ok(), "a known network");
     let (right, home) = (guess(PASSWORD), client("192.0.2.99"));
-    let confirmed = world.passwords.confirm(ada.id, &right, "password", &home, actor());
+    let confirmed = world
+        .passwords
+        .confirm(ada.id, &right, "password", &home, actor());
     assert!(confirmed.await.is_ok(), "who is signed in");
     // Networks are known for 30 days after their last login.
     let later = "UPDATE known_networks SET last_login_at = now() - interval '31 days'";
@@ -193,7 +195,9 @@ async fn confirmations_are_counted_by_themselves() {
     let home = client("192.0.2.1");
     let confirm = async |password: &str| {
         let password = guess(password);
-        let confirmed = world.passwords.confirm(ada.id, &password, "password", &home, actor());
+        let confirmed = world
+            .passwords
+            .confirm(ada.id, &password, "password", &home, actor());
         confirmed.await.map(|_| ())
     };
     for _ in 0..3 {
@@ -201,7 +205,10 @@ async fn confirmations_are_counted_by_themselves() {
     }
     assert!(throttled(&confirm(PASSWORD).await));
     assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
-    assert!(throttled(&confirm(PASSWORD).await), "a login is no confirmation");
+    assert!(
+        throttled(&confirm(PASSWORD).await),
+        "a login is no confirmation"
+    );
     end_delays(&world).await;
     assert_eq!(confirm(PASSWORD).await, Ok(()));
     assert!(matches!(confirm("wrong").await, Err(Error::Invalid(_))));
@@ -227,7 +234,9 @@ async fn refused_guesses_count_nowhere_and_are_audited_once_a_minute() {
         assert!(throttled(&refused));
     }
     for n in 0..3 {
-        let wrong = world.sign_in_from("192.0.2.2", "new@b.example", "wrong").await;
+        let wrong = world
+            .sign_in_from("192.0.2.2", "new@b.example", "wrong")
+            .await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
     }
     let actions = world.actions().await;

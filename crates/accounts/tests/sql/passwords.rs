@@ -1,7 +1,7 @@
 //! Changing and resetting passwords, and the last admin.
 
 use accounts::password::Password;
-use accounts::{ClientAddress, Error, UserId, UserPatch};
+use accounts::{Actor, ClientAddress, Error, UserId, UserPatch};
 
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -56,12 +56,12 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
     let before = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
     let void = world
         .passwords
-        .create_reset_token(ada.id, actor())
+        .create_reset_token(ada.id, None, actor())
         .await
         .unwrap();
     let token = world
         .passwords
-        .create_reset_token(ada.id, actor())
+        .create_reset_token(ada.id, None, actor())
         .await
         .unwrap();
     let reset = async |token: &str| world.passwords.reset(token, &new(), actor()).await;
@@ -77,7 +77,7 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
 
     let late = world
         .passwords
-        .create_reset_token(ada.id, actor())
+        .create_reset_token(ada.id, None, actor())
         .await
         .unwrap();
     world
@@ -86,7 +86,7 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
     assert!(reset(late.token.reveal()).await.is_err(), "expired");
     let nobody = world
         .passwords
-        .create_reset_token(UserId::generate(), actor());
+        .create_reset_token(UserId::generate(), None, actor());
     assert_eq!(nobody.await.unwrap_err(), Error::NotFound);
 }
 
@@ -154,7 +154,7 @@ async fn two_admins_who_demote_each_other_leave_one() {
 async fn of_two_reset_tokens_the_older_one_is_void() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
-    let made = (0..2).map(|_| world.passwords.create_reset_token(ada.id, actor()));
+    let made = (0..2).map(|_| world.passwords.create_reset_token(ada.id, None, actor()));
     let made: Vec<_> = futures::future::join_all(made).await;
     let tokens: Vec<_> = made.into_iter().map(|made| made.unwrap().token).collect();
     let (first, second) = (new(), new());
@@ -170,7 +170,7 @@ async fn of_two_reset_tokens_the_older_one_is_void() {
 async fn a_new_email_voids_the_reset_token() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
-    let create = || world.passwords.create_reset_token(ada.id, actor());
+    let create = || world.passwords.create_reset_token(ada.id, None, actor());
     let token = create().await.unwrap().token;
     let patch = |email, name| UserPatch::parse(email, name, None, None).unwrap();
     let renamed = patch(Some("ada@b.example"), Some("Ada King"));
@@ -201,7 +201,7 @@ async fn what_was_confirmed_with_a_password_of_before_does_not_happen() {
         )
         .await
         .unwrap();
-    let token = world.passwords.create_reset_token(ada.id, actor());
+    let token = world.passwords.create_reset_token(ada.id, None, actor());
     let token = token.await.unwrap().token;
     let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
     assert_eq!(reset, Ok(()));
@@ -218,11 +218,76 @@ async fn what_was_confirmed_with_a_password_of_before_does_not_happen() {
 async fn the_own_name_is_no_password() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
-    let token = world.passwords.create_reset_token(ada.id, actor());
+    let token = world.passwords.create_reset_token(ada.id, None, actor());
     let token = token.await.unwrap().token;
     let name = Password::parse("1815 Lovelace".to_owned()).unwrap();
     let refused = world.passwords.reset(token.reveal(), &name, actor()).await;
     assert!(matches!(refused, Err(Error::Invalid(_))));
     let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
     assert_eq!(reset, Ok(()), "the token is still good");
+}
+
+#[tokio::test]
+async fn another_admin_is_taken_over_with_the_actors_password_only() {
+    let world = World::new().await;
+    let eve = world.user("eve@b.example", "admin").await;
+    let ada = world.user("ada@b.example", "admin").await;
+    let by_eve = Actor::user(eve.id, "r1");
+    let address = client("192.0.2.1");
+    let confirm = async || {
+        let password = guess(PASSWORD);
+        let confirmed =
+            world
+                .passwords
+                .confirm(eve.id, &password, "current_password", &address, actor());
+        confirmed.await.unwrap()
+    };
+    let refused = |error: Error| match error {
+        Error::Invalid(errors) => errors[0].pointer == "#/current_password",
+        _ => false,
+    };
+    let changes = [
+        UserPatch::parse(Some("new@b.example"), None, None, None).unwrap(),
+        UserPatch::parse(None, Some("Ada"), Some("user"), None).unwrap(),
+    ];
+    let before = confirm().await;
+    // The confirmed password is no longer Eve's when the statement runs.
+    world
+        .execute(&format!(
+            "UPDATE users SET password_hash = password_hash || 'x' WHERE id = '{}'",
+            eve.id
+        ))
+        .await;
+    for confirmed in [None, Some(&before)] {
+        for change in &changes {
+            let changed = world
+                .users
+                .update_confirmed(ada.id, change, None, confirmed, &by_eve);
+            assert!(refused(changed.await.unwrap_err()));
+        }
+        let token = world
+            .passwords
+            .create_reset_token(ada.id, confirmed, &by_eve);
+        assert!(refused(token.await.unwrap_err()));
+        let deleted = world
+            .users
+            .delete_confirmed(ada.id, None, confirmed, &by_eve);
+        assert!(refused(deleted.await.unwrap_err()));
+    }
+    let restore = format!(
+        "UPDATE users SET password_hash = left(password_hash, -1) WHERE id = '{}'",
+        eve.id
+    );
+    world.execute(&restore).await;
+    assert_eq!(world.users.get_user(ada.id).await.unwrap(), ada);
+    let confirmed = confirm().await;
+    for change in &changes {
+        let changed = world
+            .users
+            .update_confirmed(ada.id, change, None, Some(&confirmed), &by_eve);
+        changed.await.unwrap();
+    }
+    // She is an ordinary user now.
+    let token = world.passwords.create_reset_token(ada.id, None, &by_eve);
+    token.await.unwrap();
 }

@@ -9,7 +9,7 @@ use crate::commands::pages::{self, paged, request, set};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::prompt;
-use crate::session::Session;
+use crate::session::{Called, Session};
 
 paged!(UserList);
 
@@ -26,18 +26,22 @@ pub async fn run(session: &Session, output: &Output, users: Users) -> Result<(),
         Users::Create(options) => create(session, output, options).await,
         Users::Update(options) => update(session, output, options).await,
         Users::Delete { id, condition } => {
-            let delete = async |client: roster_client::Client| {
-                let mut request = client.delete_user().id(id);
+            let delete = async |client: roster_client::Client, password: Option<String>| {
+                let request = client.delete_user().id(id);
+                let mut request = request.body_map(|body| body.current_password(password));
                 set!(request; if_match = condition.etag());
                 request.send().await
             };
-            session.call(delete).await?;
+            confirmed(session, delete).await?;
             Ok(())
         }
         Users::ResetToken { id } => {
-            let token = session
-                .call(async |client| client.create_reset_token().id(id).send().await)
-                .await?;
+            let create = async |client: roster_client::Client, password: Option<String>| {
+                let request = client.create_reset_token().id(id);
+                let request = request.body_map(|body| body.current_password(password));
+                request.send().await
+            };
+            let token = confirmed(session, create).await?;
             let row = [token.reset_token.clone(), token.expires_at.to_rfc3339()];
             output.print(&*token, ["RESET TOKEN", "EXPIRES"], [row])
         }
@@ -90,9 +94,10 @@ async fn create(session: &Session, output: &Output, options: CreateUser) -> Resu
 }
 
 async fn update(session: &Session, output: &Output, options: UpdateUser) -> Result<(), Failure> {
-    let update = async |client: roster_client::Client| {
+    let update = async |client: roster_client::Client, password: Option<String>| {
         let mut request = client.update_user().id(options.id).body_map(|body| {
-            body.email(options.email.clone())
+            body.current_password(password)
+                .email(options.email.clone())
                 .full_name(options.full_name.clone())
                 .role(options.role)
                 .is_active(options.is_active)
@@ -100,8 +105,24 @@ async fn update(session: &Session, output: &Output, options: UpdateUser) -> Resu
         set!(request; if_match = options.condition.etag());
         request.send().await
     };
-    let user = session.call(update).await?;
+    let user = confirmed(session, update).await?;
     print(output, &user)
+}
+
+/// Makes a call, and again with the caller's own password when it is needed.
+async fn confirmed<T>(
+    session: &Session,
+    call: impl AsyncFn(roster_client::Client, Option<String>) -> Called<T>,
+) -> Result<T, Failure> {
+    match session.call(async |client| call(client, None).await).await {
+        Err(failure) if failure.is_about("#/current_password") => {
+            let password = prompt::password("Your own password", "ROSTER_PASSWORD")?;
+            session
+                .call(async |client| call(client, Some(password.clone())).await)
+                .await
+        }
+        other => other,
+    }
 }
 
 /// Prints one user.
