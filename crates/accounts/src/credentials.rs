@@ -21,7 +21,7 @@ use crate::email::Email;
 use crate::hashing::Hasher;
 use crate::keys::FingerprintKey;
 use crate::metrics::{self, Event};
-use crate::password::{Guess, PasswordHash};
+use crate::password::{Guess, PasswordHash, Verdict};
 use crate::{Error, UserId};
 
 pub(crate) use store::forgive;
@@ -61,7 +61,7 @@ pub(crate) struct Verified {
     pub(crate) attempt: Attempt,
     pub(crate) user: UserId,
     pub(crate) hash: PasswordHash,
-    /// The same password under today's cost, when the stored hash has another.
+    /// The same password in NFC under today's cost, when the stored hash is of another form or cost.
     pub(crate) rehashed: Option<PasswordHash>,
 }
 
@@ -121,12 +121,13 @@ impl Credentials {
         let count = self.count(whose, address, actor);
         let compare = |attempt: Attempt| {
             let stored = attempt.hash.as_ref();
-            let right = guess.is(stored)?;
-            let outdated = right && stored.is_some_and(PasswordHash::is_outdated);
+            let verdict = guess.verify(stored)?;
+            let outdated = verdict == Verdict::Outdated;
             let rehashed = outdated.then(|| guess.hash()).transpose()?;
-            Ok((attempt, right, rehashed))
+            Ok((attempt, verdict, rehashed))
         };
-        let (attempt, right, rehashed) = self.hasher.run_after(count, compare).await?;
+        let (attempt, verdict, rehashed) = self.hasher.run_after(count, compare).await?;
+        let right = verdict != Verdict::Wrong;
         Ok(match (right, attempt.user, attempt.hash.clone()) {
             (true, Some(user), Some(hash)) => Ok(Verified {
                 attempt,

@@ -1,10 +1,11 @@
 //! A person's name as they write it.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
-/// 1 to 200 characters without control characters, one of them visible; spaces around it are taken
-/// off. The pattern names the characters of [`is_invisible`].
+/// 1 to 200 characters without control characters, one of them visible. Spaces around it are taken off,
+/// and it is kept in NFC (UAX #15). The pattern names the characters of [`is_invisible`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(
@@ -29,7 +30,12 @@ impl FullName {
         if text.chars().all(is_invisible) {
             return Err("must have at least one visible character");
         }
-        Ok(Self(text.trim().to_owned()))
+        let name: String = text.trim().nfc().collect();
+        // A few characters become several.
+        if name.chars().count() > 200 {
+            return Err("must have at most 200 characters in Unicode's normal form C");
+        }
+        Ok(Self(name))
     }
 
     /// A name as it was stored, which may be by older rules.
@@ -71,6 +77,16 @@ mod tests {
         for bad in ["", "  ", "a\0b", "a\nb", &"a".repeat(201)] {
             assert!(FullName::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn names_are_kept_in_nfc() {
+        let parse = |text: &str| FullName::parse(text).map(|name| name.0);
+        assert_eq!(parse("Ame\u{301}lie"), Ok("Am\u{e9}lie".into()));
+        assert_eq!(parse("\u{212B}"), Ok("\u{c5}".into()));
+        // One that is three in NFC: more than the column takes.
+        assert!(parse(&"\u{1D160}".repeat(200)).is_err());
+        assert!(parse(&"\u{1D160}".repeat(66)).is_ok());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::fmt;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
+use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
 use crate::Error;
@@ -29,8 +30,8 @@ fn internal(error: impl fmt::Display) -> Error {
     Error::Internal(format!("argon2: {error}"))
 }
 
-/// A new password as it was typed: 8 to 128 characters, none of the most common ones, no
-/// composition rules, nothing cut off.
+/// A new password: 8 to 128 characters, none of the most common ones, no composition rules, nothing cut
+/// off. In NFC, since keyboards differ in how they compose letters (NIST SP 800-63B-4, section 3.1.1.2).
 #[derive(ToSchema)]
 #[schema(
     format = "password",
@@ -42,9 +43,12 @@ pub struct Password(String);
 
 impl Password {
     pub fn parse(text: String) -> Result<Self, &'static str> {
+        if text.chars().count() > 128 {
+            return Err("must have at most 128 characters");
+        }
+        let text: String = text.nfc().collect();
         match text.chars().count() {
             0..8 => Err("must have at least 8 characters"),
-            129.. => Err("must have at most 128 characters"),
             _ if common::is_common(&text) => {
                 Err("is one of the most common passwords; choose another")
             }
@@ -73,6 +77,15 @@ impl fmt::Debug for Password {
     }
 }
 
+/// The outcome of comparing a guess with a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Wrong,
+    Right,
+    /// Right, but the hash has another cost than today's, or is of a text that was not in NFC.
+    Outdated,
+}
+
 /// What somebody says the password is.
 #[derive(ToSchema)]
 #[schema(
@@ -92,25 +105,39 @@ impl Guess {
         Ok(Self(text))
     }
 
-    /// Whether the guess is right: as expensive as hashing, and as expensive without a `stored`
-    /// hash, so that the time does not tell who has one.
-    pub(crate) fn is(&self, stored: Option<&PasswordHash>) -> Result<bool, Error> {
-        let Some(stored) = stored else {
-            PasswordHash::of(self.0.as_bytes())?;
-            return Ok(false);
+    /// Compares the guess in NFC and then, for hashes of before passwords were normalized, as it was
+    /// typed if that differs. As expensive as hashing, and as expensive without a `stored` hash, so that
+    /// the time does not tell who has one.
+    pub(crate) fn verify(&self, stored: Option<&PasswordHash>) -> Result<Verdict, Error> {
+        let normal = self.normal();
+        let is = |text: &str| match stored {
+            Some(stored) => {
+                let hash = phc::PasswordHash::new(&stored.0).map_err(internal)?;
+                Ok(argon2()?.verify_password(text.as_bytes(), &hash).is_ok())
+            }
+            None => PasswordHash::of(text.as_bytes()).map(|_| false),
         };
-        let hash = phc::PasswordHash::new(&stored.0).map_err(internal)?;
-        Ok(argon2()?.verify_password(self.0.as_bytes(), &hash).is_ok())
+        Ok(match is(&normal)? {
+            true if stored.is_some_and(PasswordHash::is_outdated) => Verdict::Outdated,
+            true => Verdict::Right,
+            false if normal != self.0 && is(&self.0)? => Verdict::Outdated,
+            false => Verdict::Wrong,
+        })
     }
 
-    /// Hashes a guess that turned out right, under today's cost.
+    /// Hashes a guess that turned out right, in NFC and under today's cost.
     pub(crate) fn hash(&self) -> Result<PasswordHash, Error> {
-        PasswordHash::of(self.0.as_bytes())
+        PasswordHash::of(self.normal().as_bytes())
     }
 
-    /// Compares without stopping at the first difference.
+    fn normal(&self) -> String {
+        self.0.nfc().collect()
+    }
+
+    /// Compares with a [`Password`]'s text without stopping at the first difference.
     pub(crate) fn is_text(&self, password: &str) -> bool {
-        let (guess, password) = (self.0.as_bytes(), password.as_bytes());
+        let guess = self.normal();
+        let (guess, password) = (guess.as_bytes(), password.as_bytes());
         let differing = guess
             .iter()
             .zip(password)
@@ -192,9 +219,10 @@ mod tests {
     fn a_guess_is_right_or_wrong_to_the_last_byte() {
         let hash = Password::parse("a".repeat(73)).unwrap().hash().unwrap();
         let guess = |text: String| Guess::parse(text).unwrap();
-        assert!(guess("a".repeat(73)).is(Some(&hash)).unwrap());
-        assert!(!guess("a".repeat(72)).is(Some(&hash)).unwrap());
-        assert!(!guess("a".repeat(73)).is(None).unwrap());
+        let verify = |text, hash| guess(text).verify(hash).unwrap();
+        assert_eq!(verify("a".repeat(73), Some(&hash)), Verdict::Right);
+        assert_eq!(verify("a".repeat(72), Some(&hash)), Verdict::Wrong);
+        assert_eq!(verify("a".repeat(73), None), Verdict::Wrong);
         assert!(guess("abc".into()).is_text("abc"));
         assert!(!guess("abc".into()).is_text("abd") && !guess("ab".into()).is_text("abc"));
     }
@@ -206,6 +234,24 @@ mod tests {
         let hash = PasswordHash(old.hash_password(b"correct horse").unwrap().to_string());
         assert!(hash.is_outdated());
         let guess = Guess::parse("correct horse".into()).unwrap();
-        assert!(guess.is(Some(&hash)).unwrap());
+        assert_eq!(guess.verify(Some(&hash)).unwrap(), Verdict::Outdated);
+    }
+
+    #[test]
+    fn keyboards_that_compose_letters_differently_type_one_password() {
+        let (composed, decomposed) = ("pass\u{e9} compos\u{e9}", "passe\u{301} compose\u{301}");
+        let hash = |text: &str| Password::parse(text.into()).unwrap().hash().unwrap();
+        let verify = |text: &str, hash| Guess::parse(text.into()).unwrap().verify(Some(hash));
+        for new in [composed, decomposed] {
+            for typed in [composed, decomposed] {
+                assert_eq!(verify(typed, &hash(new)).unwrap(), Verdict::Right);
+            }
+        }
+        // A hash of before: who types as then gets in, and it is replaced.
+        let old = PasswordHash::of(decomposed.as_bytes()).unwrap();
+        assert_eq!(verify(decomposed, &old).unwrap(), Verdict::Outdated);
+        let new = Guess::parse(decomposed.into()).unwrap().hash().unwrap();
+        assert_eq!(verify(composed, &new).unwrap(), Verdict::Right);
+        assert!(Password::parse("e\u{301}".repeat(4)).is_err());
     }
 }

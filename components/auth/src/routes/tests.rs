@@ -46,12 +46,26 @@ fn post(path: &str, content_type: &str, body: impl Into<Body>) -> Request {
 
 /// The answer to the count of a guess at an account that does not exist.
 fn counted(counted: bool) -> Vec<Row> {
-    let columns = ["id", "password_hash", "account_key", "counted", "wait"];
+    let columns = [
+        "id",
+        "password_hash",
+        "account_key",
+        "missing",
+        "counted",
+        "network_failures",
+        "wait",
+    ];
     let values = vec![
         Value::Null,
         Value::Null,
         Value::Bytes(vec![1; 32]),
+        Value::Bool(false),
         Value::Bool(counted),
+        if counted {
+            Value::Int32(1)
+        } else {
+            Value::Null
+        },
         if counted {
             Value::Null
         } else {

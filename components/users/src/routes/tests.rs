@@ -122,7 +122,8 @@ fn a_change_without_its_base_is_refused_before_anything_happens() {
     assert_eq!(send(vec![], patch(), r#"{"full_name":"B"}"#).0.status, 428);
     assert_eq!(send(vec![], Request::delete(one()), "").0.status, 428);
 
-    let found = ["found", "confirmed"].map(|name| (name, Value::Bool(true)));
+    let outcome = [("found", true), ("confirmed", true), ("needed", false)];
+    let found = outcome.map(|(name, value)| (name, Value::Bool(value)));
     let (parts, _) = send(
         vec![Ok(vec![user_row(found)])],
         patch().header("if-match", "\"v2\""),

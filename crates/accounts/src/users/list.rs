@@ -80,7 +80,7 @@ pub struct ListQuery {
     pub email: Option<Email>,
     pub role: Option<Role>,
     pub is_active: Option<bool>,
-    /// Prefix of the email or of the full name, in any case.
+    /// Prefix of the email or of the full name, in any case and normalization form.
     pub prefix: Option<String>,
     /// Exclusive.
     pub created_after: Option<OffsetDateTime>,

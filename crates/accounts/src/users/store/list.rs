@@ -13,12 +13,12 @@ fn filters(query: &ListQuery) -> Filters {
     filters.add_option("email = $?", email);
     filters.add_option("role = $?", query.role.map(|role| role.as_str()));
     filters.add_option("is_active = $?", query.is_active);
-    // Lower-cased by Postgres on both sides: its rules are not Rust's.
+    // Folded by Postgres on both sides: its rules are not Rust's.
     let pattern = query.prefix.as_ref().map(|prefix| {
         let escaped = prefix.replace('\\', "\\\\").replace('%', "\\%");
         escaped.replace('_', "\\_") + "%"
     });
-    let prefix = "(email LIKE lower($?) OR lower(full_name) LIKE lower($?))";
+    let prefix = "(email LIKE lower($?) OR users_fold(full_name) LIKE users_fold($?))";
     filters.add_option(prefix, pattern);
     let after = "created_at > ($?::timestamp AT TIME ZONE 'UTC')";
     filters.add_option(after, query.created_after);
@@ -35,7 +35,7 @@ pub(in crate::users) async fn list(
         SortKey::CreatedAt => ("created_at", "$?::text::timestamptz"),
         SortKey::UpdatedAt => ("updated_at", "$?::text::timestamptz"),
         SortKey::Email => ("email COLLATE \"C\"", "$?"),
-        SortKey::FullName => ("full_name COLLATE \"C\"", "$?"),
+        SortKey::FullName => ("full_name COLLATE \"und-x-icu\"", "$?"),
     };
     let order = Order {
         table: "users",
