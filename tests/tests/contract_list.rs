@@ -113,7 +113,10 @@ async fn q_finds_names_in_every_case_and_form() {
     for (name, qs) in [
         ("Γιώργος", ["ΓΙΏΡΓΟΣ", "γιώργοσ", "Γιω\u{301}ργος"]),
         ("Straße", ["STRASSE", "strasse", "Stra\u{df}e"]),
-        ("Ame\u{301}lie", ["Am\u{e9}lie", "AME\u{301}LIE", "am\u{e9}"]),
+        (
+            "Ame\u{301}lie",
+            ["Am\u{e9}lie", "AME\u{301}LIE", "am\u{e9}"],
+        ),
         ("ΣΊΣΥΦΟΣ", ["σίσυφος", "Σίσυφοσ", "ςίσυ"]),
     ] {
         let full_name = format!("{tag}{name}");
@@ -125,28 +128,43 @@ async fn q_finds_names_in_every_case_and_form() {
         }
     }
     let decomposed = json!({ "email": format!("{tag}@example.com"), "full_name": "Ame\u{301}lie" });
-    assert_eq!(client.created(&decomposed).await["full_name"], "Am\u{e9}lie");
+    assert_eq!(
+        client.created(&decomposed).await["full_name"],
+        "Am\u{e9}lie"
+    );
 }
 
 #[tokio::test]
 async fn names_are_sorted_as_people_sort() {
     let client = Client::from_env().await;
     let tag = unique();
-    for name in ["Bob", "alice", "carol", "Émile", "eva", "Zoë", "ábel", "Eve"] {
+    for name in [
+        "Bob", "alice", "carol", "Émile", "eva", "Zoë", "ábel", "Eve",
+    ] {
         let body = json!({ "email": format!("{}@example.com", unique()),
             "full_name": format!("{tag} {name}") });
         client.created(&body).await;
     }
-    let expected = ["ábel", "alice", "Bob", "carol", "Émile", "eva", "Eve", "Zoë"];
+    let expected = [
+        "ábel", "alice", "Bob", "carol", "Émile", "eva", "Eve", "Zoë",
+    ];
     for limit in ["3", "100"] {
         for descending in [false, true] {
-            let sort = if descending { "-full_name" } else { "full_name" };
+            let sort = if descending {
+                "-full_name"
+            } else {
+                "full_name"
+            };
             let found = walk(&client, &[("q", &tag), ("sort", sort), ("limit", limit)]).await;
             let mut names: Vec<_> = found.iter().map(|user| user["full_name"].clone()).collect();
             if descending {
                 names.reverse();
             }
-            assert_eq!(names, expected.map(|name| format!("{tag} {name}")), "{sort}");
+            assert_eq!(
+                names,
+                expected.map(|name| format!("{tag} {name}")),
+                "{sort}"
+            );
         }
     }
 }

@@ -54,7 +54,11 @@ async fn a_users_life() {
     assert!(again.send().await.unwrap_err().is_not_modified());
 
     let change = admin.update_user().id(user.id).if_match(&tag);
-    let change = change.body_map(|body| body.role(Role::User).is_active(false));
+    let change = change.body_map(|body| {
+        body.role(Role::User)
+            .is_active(false)
+            .current_password(Untyped::admin_password())
+    });
     let changed = change.clone().send().await.unwrap().into_inner();
     assert!(changed.updated_at > user.updated_at);
     let expected = User {

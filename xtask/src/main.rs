@@ -31,6 +31,7 @@ mod schemathesis;
 mod secrets;
 mod servers;
 mod settings;
+mod sweep;
 mod test;
 mod tools;
 mod up;
@@ -62,6 +63,7 @@ enum Command {
     Ci(ci::Arguments),
     Build(build::Arguments),
     Migrate(migrate::Arguments),
+    Sweep(sweep::Arguments),
     Admin(admin::Arguments),
     Bench(bench::Arguments),
     Openapi(openapi::Arguments),
@@ -81,6 +83,7 @@ async fn main() -> ExitCode {
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Migrate(arguments) => migrate::run(arguments).await,
+        Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Admin(arguments) => admin::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Openapi(arguments) => openapi::run(&arguments),

@@ -148,7 +148,8 @@ fn sort() -> Object {
 fn prefix() -> RefOr<Schema> {
     let mut schema = <FullName as utoipa::PartialSchema>::schema();
     if let RefOr::T(Schema::Object(object)) = &mut schema {
-        let description = "Only users whose email or name begins with this, in any case (Unicode case folding).";
+        let description =
+            "Only users whose email or name begins with this, in any case (Unicode case folding).";
         object.description = Some(description.to_owned());
         object.example = None;
     }

@@ -11,7 +11,7 @@ use crate::project::Project;
 use crate::{admission, operator, selector};
 
 /// Kinds with pods of their own.
-const WORKLOADS: [&str; 4] = ["Deployment", "StatefulSet", "Job", "DaemonSet"];
+const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "Job", "CronJob", "DaemonSet"];
 
 /// Secrets that optional components need and that are made by hand, with their key.
 pub const BY_HAND: [(&str, &str); 2] = [

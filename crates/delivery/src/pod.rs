@@ -19,11 +19,14 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// The pods of a Deployment, StatefulSet or Job; `most` is what an autoscaler allows.
+    /// The pods of a Deployment, StatefulSet, Job or CronJob; `most` is what an autoscaler allows.
     pub fn of(owner: String, workload: &Object, most: Option<u64>) -> Self {
-        let spec = workload.spec();
+        let spec = match workload.kind() {
+            "CronJob" => &workload.spec()["jobTemplate"]["spec"],
+            _ => workload.spec(),
+        };
         let replicas = match workload.kind() {
-            "Job" => &spec["parallelism"],
+            "Job" | "CronJob" => &spec["parallelism"],
             _ => &spec["replicas"],
         };
         let most = most.or_else(|| replicas.as_u64()).unwrap_or(1);

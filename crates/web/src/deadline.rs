@@ -1,7 +1,11 @@
-//! A bound on how long something may take that a client can hold up.
+//! Bounds on how long something may take.
 
 use std::future::Future;
 use std::time::Duration;
+
+/// How long one statement may take, a new connection included: a client hears of a Postgres that is gone
+/// within two seconds. What queues before Postgres has to give up earlier.
+pub const POSTGRES: Duration = Duration::from_millis(1_500);
 
 /// The output of `work`, or `None` after `limit`; the work is then dropped.
 #[cfg(target_arch = "wasm32")]

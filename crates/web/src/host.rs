@@ -19,11 +19,8 @@ use crate::endpoints::Endpoint;
 use crate::log::{Level, Log};
 use crate::services::Stores;
 use crate::startup::{self, Started};
-use crate::{App, Problem};
+use crate::{App, Problem, deadline};
 
-/// How long one statement may take, a new connection included: a client hears of a Postgres that is
-/// gone within two seconds.
-const POSTGRES_DEADLINE: Duration = Duration::from_millis(1_500);
 /// How long Redis may take before Postgres is asked instead.
 const REDIS_DEADLINE: Duration = Duration::from_millis(100);
 /// How long a refused login is held back.
@@ -31,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// The host's Postgres and Redis, and the server that knows breached passwords.
 pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {
-    let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
+    let postgres = HostPostgres::new(variables.postgres()?.dsn(), deadline::POSTGRES);
     let redis = HostRedis::new(variables.redis_url()?, REDIS_DEADLINE);
     Ok(Stores {
         database: Arc::new(postgres),

@@ -12,7 +12,7 @@ pub mod config;
 pub mod context;
 pub mod cors;
 pub mod cursor;
-mod deadline;
+pub mod deadline;
 pub mod document;
 pub mod endpoints;
 pub mod gate;

@@ -25,8 +25,9 @@ pool_mode = transaction
 max_prepared_statements = 200
 default_pool_size = 30
 max_client_conn = 2000
-; Beyond the app's own deadline nobody waits any more.
-query_wait_timeout = 5
+; Below the app's deadline for a statement (1.5 s, web::deadline::POSTGRES): what waits longer
+; would run when nobody waits for it any more.
+query_wait_timeout = 1
 server_tls_sslmode = $tls
 ; The image's own bundle, or that of components/private-ca.
 server_tls_ca_file = /etc/ssl/certs/ca-certificates.crt

@@ -10,6 +10,7 @@
 
 mod credentials;
 mod passwords;
+mod retention;
 mod sessions;
 mod users;
 mod world;

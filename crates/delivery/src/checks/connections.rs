@@ -141,6 +141,18 @@ fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, S
     Ok(format!("{total}; its `max_connections` is {most}"))
 }
 
+/// How many seconds a client of PgBouncer waits for a connection to Postgres.
+pub fn pooler_wait(environment: &Environment) -> Option<u64> {
+    let pooler = environment.find("Deployment", "pgbouncer")?;
+    let volumes = list(&pooler.spec()["template"]["spec"]["volumes"]).iter();
+    let mut maps =
+        volumes.filter_map(|volume| environment.config(text(&volume["configMap"]["name"])));
+    maps.find_map(|map| {
+        map.values()
+            .find_map(|script| setting(script, "query_wait_timeout"))
+    })
+}
+
 /// The number of `name = number`.
 fn setting(text: &str, name: &str) -> Option<u64> {
     let value = text

@@ -28,7 +28,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         self::app(environment, app, &mut found);
     }
     let pods = environment.pods();
-    for pod in pods.iter().filter(|pod| !pod.owner.starts_with("Job ")) {
+    for pod in pods.iter().filter(|pod| !pod.owner.contains("Job ")) {
         probes(pod, &mut found);
     }
     found.into_vec()

@@ -1,5 +1,7 @@
 //! What a group needs: variables, references, an autoscaler, probes, connections.
 
+use std::time::Duration;
+
 use delivery::checks::{connections, probes, references, scaling, variables};
 use delivery::kustomize::Optional;
 use serde_json::json;
@@ -97,7 +99,7 @@ fn a_key_that_does_not_exist_is_named() {
         )
         .is_found(
             references::check,
-            "prod: Job migrate-0011: PGPASSWORD: Secret roster-secrets has no key db_password",
+            "prod: Job migrate-0012: PGPASSWORD: Secret roster-secrets has no key db_password",
         );
 }
 
@@ -107,7 +109,7 @@ fn a_configmap_or_secret_that_does_not_exist_is_named() {
     let migrations = broken.hashed("ConfigMap", "migrations");
     broken.without("ConfigMap", &migrations).is_found(
         references::check,
-        &format!("prod: Job migrate-0011: a volume's ConfigMap {migrations} does not exist"),
+        &format!("prod: Job migrate-0012: a volume's ConfigMap {migrations} does not exist"),
     );
     let volume = json!([{"name": "roots", "secret": {"secretName": "spin-ca"}}]);
     let pgbouncer = "/spec/template/spec/volumes";
@@ -276,4 +278,11 @@ fn connections_that_the_description_does_not_have_are_named() {
             connections::check,
             "prod: SpinApp users: a pod may open 4 connections to Postgres instead of 32",
         );
+}
+
+#[test]
+fn the_pooler_gives_up_before_the_app_does() {
+    let wait = connections::pooler_wait(Broken::prod().environment()).map(Duration::from_secs);
+    // A statement that waits longer would run when nobody waits for it any more.
+    assert!(wait.is_some_and(|wait| !wait.is_zero() && wait < web::deadline::POSTGRES));
 }

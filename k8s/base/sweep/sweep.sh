@@ -1,0 +1,25 @@
+#!/bin/sh
+# Deletes what is over, and audit rows older than $AUDIT_RETENTION_DAYS (0 keeps them), in batches until
+# none is left, as `cargo xtask sweep` does: migrations/0012_retention.sql says what. psql reads PGHOST,
+# PGPORT, PGDATABASE, PGUSER and PGPASSWORD.
+set -eu
+
+# What the app means by these: it verifies the certificate, which libpq's `require` does not.
+case ${SSLMODE:-require} in
+require) export PGSSLMODE=verify-full PGSSLROOTCERT=system ;;
+*) export PGSSLMODE="$SSLMODE" ;;
+esac
+export PGCONNECT_TIMEOUT=10 PGCLIENTENCODING=UTF8 PGAPPNAME=sweep
+
+total=0
+while :; do
+    # As standard input: psql replaces variables in what it reads there only.
+    deleted=$(echo "SELECT sweep(:'days'::integer, 1000);" |
+        psql --no-psqlrc --quiet --no-password --tuples-only --no-align \
+            --set ON_ERROR_STOP=1 --set days="$AUDIT_RETENTION_DAYS")
+    if [ "$deleted" -eq 0 ]; then
+        break
+    fi
+    total=$((total + deleted))
+done
+echo "$total rows are deleted"
