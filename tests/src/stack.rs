@@ -86,7 +86,7 @@ impl Stack {
             ))
         })?;
         let database = devservices::app_database(&postgres.url("postgres")).await?;
-        devservices::migrations::migrate(&database).await?;
+        devservices::migrations::migrate(&database.owner_url).await?;
         let mut variables = Variables::of(&postgres, &redis);
         variables.set(others);
         let (host, base) = block_in_place(|| host::start(&variables, &log_path(folder.path())))?;
@@ -161,7 +161,19 @@ impl Stack {
 
     /// A superuser's connection to the app's database.
     pub async fn database(&self) -> tokio_postgres::Client {
-        crate::database::connect(&self.postgres.url("roster")).await
+        let superuser = crate::database::connect(&self.postgres.url("roster")).await;
+        // The database's limits are for the app: tests hold locks for longer.
+        let limits = "SET statement_timeout = 0; SET lock_timeout = 0; \
+             SET idle_in_transaction_session_timeout = 0";
+        superuser.batch_execute(limits).await.expect("no limits");
+        superuser
+    }
+
+    /// A connection with the password of the stack as another role.
+    pub async fn database_as(&self, role: &str) -> tokio_postgres::Client {
+        let url = self.postgres.url("roster");
+        let user = format!("//{}:", self.postgres.user());
+        crate::database::connect(&url.replacen(&user, &format!("//{role}:"), 1)).await
     }
 
     /// The app's password in Postgres.

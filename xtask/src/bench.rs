@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use devservices::{Process, random_hex, random_password};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -62,8 +62,8 @@ async fn measure(arguments: &Arguments) -> Result<()> {
 /// The app without limits but `hash_slots`, as the tests have it.
 async fn measure_private(command: &mut Command, dir: &Path) -> Result<()> {
     let mut settings = Settings::default();
-    let _servers = Servers::throwaway(&mut settings, dir).await?;
-    let database = settings.database_url()?.context("there is no database")?;
+    let servers = Servers::throwaway(&mut settings, dir).await?;
+    let database = servers.owner_url(&settings)?;
     migrate::apply(&database).await?;
     let password = random_password()?;
     settings.set("bootstrap_admin_password", &password);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cargo::check;
 use crate::migrate;
@@ -54,7 +54,7 @@ pub async fn run(_: Arguments) -> Result<()> {
     let folder = throwaway_folder()?;
     let mut settings = Settings::default();
     let servers = Servers::throwaway(&mut settings, folder.path()).await?;
-    let database = settings.database_url()?.context("there is no database")?;
+    let database = servers.owner_url(&settings)?;
     migrate::apply(&database).await?;
     step("running the tests with counters");
     let mut tests = llvm_cov();

@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use devservices::{
     Postgres, PostgresOptions, Program, Redis, RedisOptions, app_database, data_folder, install,
     missing, persistent_secret,
@@ -21,6 +21,8 @@ pub struct Servers {
     _redis: Option<Redis>,
     _postgres: Option<Postgres>,
     _compose: Option<Compose>,
+    /// The URL of who owns the app's database, where it was made here.
+    owner_url: Option<String>,
 }
 
 impl Servers {
@@ -52,7 +54,7 @@ impl Servers {
         }
         let data = data_folder(state)?;
         if wanted.contains(&Program::Postgres) {
-            servers._postgres = Some(postgres(settings, &data, true).await?);
+            servers.start_postgres(settings, &data, true).await?;
         }
         if wanted.contains(&Program::Redis) {
             servers._redis = Some(redis(settings, &data)?);
@@ -63,11 +65,33 @@ impl Servers {
     /// Throwaway servers for tests, with their files in `dir`; installs what is missing.
     pub async fn throwaway(settings: &mut Settings, dir: &Path) -> Result<Self> {
         install_missing(&[Program::Postgres, Program::Redis])?;
-        Ok(Self {
-            _postgres: Some(postgres(settings, dir, false).await?),
-            _redis: Some(redis(settings, dir)?),
-            _compose: None,
-        })
+        let mut servers = Self::default();
+        servers.start_postgres(settings, dir, false).await?;
+        servers._redis = Some(redis(settings, dir)?);
+        Ok(servers)
+    }
+
+    /// The URL of the role that migrates: of a database that others provide, the one in `settings`.
+    pub fn owner_url(&self, settings: &Settings) -> Result<String> {
+        match &self.owner_url {
+            Some(url) => Ok(url.clone()),
+            None => settings.database_url()?.context("there is no database"),
+        }
+    }
+
+    async fn start_postgres(
+        &mut self,
+        settings: &mut Settings,
+        dir: &Path,
+        durable: bool,
+    ) -> Result<()> {
+        step("starting Postgres");
+        let server = Postgres::start(&dir.join("postgres"), PostgresOptions { durable })?;
+        let database = app_database(&server.url("postgres")).await?;
+        settings.extend(Settings::from_database_url(&database.app_url)?);
+        self.owner_url = Some(database.owner_url);
+        self._postgres = Some(server);
+        Ok(())
     }
 }
 
@@ -89,14 +113,6 @@ pub fn install_missing(wanted: &[Program]) -> Result<()> {
     let names: Vec<_> = lacking.iter().map(ToString::to_string).collect();
     step(&format!("installing {}", names.join(" and ")));
     install(&lacking)
-}
-
-async fn postgres(settings: &mut Settings, dir: &Path, durable: bool) -> Result<Postgres> {
-    step("starting Postgres");
-    let server = Postgres::start(&dir.join("postgres"), PostgresOptions { durable })?;
-    let url = app_database(&server.url("postgres")).await?;
-    settings.extend(Settings::from_database_url(&url)?);
-    Ok(server)
 }
 
 fn redis(settings: &mut Settings, dir: &Path) -> Result<Redis> {

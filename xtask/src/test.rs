@@ -62,8 +62,8 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     let schemathesis = schemathesis::provide()?;
     let kubectl = kubectl::provide()?;
     let delivery = tools::python("delivery-tools", "crates/delivery/requirements.txt")?;
-    let _servers = Servers::throwaway(&mut settings, dir).await?;
-    let database = settings.database_url()?.context("there is no database")?;
+    let servers = Servers::throwaway(&mut settings, dir).await?;
+    let database = servers.owner_url(&settings)?;
     let cache = settings.redis_url()?.context("there is no Redis")?;
     migrate::apply(&database).await?;
     let admin = Administrator::new()?;

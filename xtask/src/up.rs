@@ -101,7 +101,7 @@ async fn serve(
     *servers = Servers::provide(&mut settings, state).await?;
     secrets::complete(&mut settings, &state.join("secrets.env"))?;
     open_for_development(&mut settings);
-    let database_url = settings.database_url()?.context("there is no database")?;
+    let database_url = servers.owner_url(&settings)?;
     step("migrating");
     migrate::apply(&database_url).await?;
     let mut host = Host::start_with(&app.manifest, &app.program, app.listen, &settings)?;

@@ -73,8 +73,8 @@ pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Chec
             let text = format!("schema version {version}, needs {SCHEMA_VERSION}: run migrations");
             ("not migrated", Some(text))
         }
-        // The ledger is not there: nothing was ever migrated.
-        Err(error) if error.sqlstate() == Some("42P01") => {
+        // The ledger is not there, or not yet granted to the app's role.
+        Err(error) if matches!(error.sqlstate(), Some("42P01" | "42501")) => {
             ("not migrated", Some(error.to_string()))
         }
         Err(error) if error.is_overload() && lately => ("busy", None),

@@ -8,6 +8,7 @@ use accounts::full_name::FullName;
 use accounts::users::list::{ListParameters, ListQuery, Sort};
 use proptest::option::of;
 use proptest::prelude::*;
+use unicode_normalization::UnicodeNormalization;
 use utoipa::PartialSchema as _;
 
 /// Many cheap cases; what fails belongs in a unit test, not in a file of seeds.
@@ -110,8 +111,8 @@ proptest! {
 
     #[test]
     fn a_full_name_is_trimmed_bounded_and_parses_as_itself(text in prop_oneof![any::<String>(), "\\s{0,3}\\PC{0,205}\\s{0,3}"]) {
-        let trimmed = text.trim();
-        let is_short = text.chars().count() <= 200;
+        let trimmed: String = text.trim().nfc().collect();
+        let is_short = text.chars().count() <= 200 && trimmed.chars().count() <= 200;
         let fits = !trimmed.is_empty() && is_short && !text.chars().any(char::is_control);
         let name = FullName::parse(&text);
         // A name with a visible ASCII character shows something; of others the document decides below.
@@ -119,7 +120,7 @@ proptest! {
             prop_assert_eq!(name.is_ok(), fits);
         }
         if let Ok(name) = name {
-            prop_assert_eq!(name.as_str(), trimmed);
+            prop_assert_eq!(name.as_str(), &trimmed);
             prop_assert_eq!(FullName::parse(name.as_str()), Ok(name.clone()));
         }
     }
@@ -129,7 +130,8 @@ proptest! {
         if let Ok(query) = ListQuery::parse(&parameters) {
             prop_assert!((1..=100).contains(&query.limit));
             prop_assert!(query.after.is_none());
-            prop_assert_eq!(query.prefix.as_deref(), parameters.q.as_deref().map(str::trim));
+            let prefix = parameters.q.as_deref().map(|q| q.trim().nfc().collect::<String>());
+            prop_assert_eq!(&query.prefix, &prefix);
             for time in [query.created_after, query.created_before].into_iter().flatten() {
                 prop_assert!(time.offset().is_utc() && (1..=9999).contains(&time.year()), "{}", time);
             }

@@ -26,43 +26,71 @@ pub async fn create_database(admin_url: &str) -> Result<String> {
     Ok(url.into())
 }
 
-/// The app's database `roster`, made when it does not exist, owned by a role of the same name that
-/// is no superuser, may create databases (tests do), and has the password of `admin_url`'s role.
-pub async fn app_database(admin_url: &str) -> Result<String> {
-    const NAME: &str = "roster";
-    let mut url = Url::parse(admin_url)?;
-    let password = url
-        .password()
-        .context("the URL has no password")?
-        .to_owned();
+/// The app's database and the URLs of its two roles, which are no superusers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppDatabase {
+    /// `roster_owner`, who migrates, and may create databases (tests do).
+    pub owner_url: String,
+    /// `roster`, whom the app logs in as: a member of `roster_app`, to which migrations grant its rights.
+    pub app_url: String,
+}
+
+const APP: &str = "roster";
+const OWNER: &str = "roster_owner";
+
+/// The database `roster`, made when it does not exist, with its roles, who have the password of
+/// `admin_url`'s. What the app's role owns from before there was an owner becomes the owner's.
+pub async fn app_database(admin_url: &str) -> Result<AppDatabase> {
+    let url = Url::parse(admin_url)?;
+    let password = url.password().context("the URL has no password")?;
+    let password = password.replace('\'', "''");
     let mut connection = connect(admin_url).await?;
-    let exists = |catalog: &str, column: &str| {
-        let sql = format!("SELECT EXISTS (SELECT FROM {catalog} WHERE {column} = $1)");
-        sqlx::query_scalar::<_, bool>(AssertSqlSafe(sql)).bind(NAME)
-    };
-    let verb = match exists("pg_roles", "rolname")
-        .fetch_one(&mut connection)
-        .await?
-    {
-        true => "ALTER",
-        false => "CREATE",
-    };
-    let literal = password.replace('\'', "''");
-    let role = format!("{verb} ROLE {NAME} LOGIN CREATEDB PASSWORD '{literal}'");
-    connection.execute(AssertSqlSafe(role)).await?;
-    if !exists("pg_database", "datname")
-        .fetch_one(&mut connection)
-        .await?
-    {
-        let database = format!("CREATE DATABASE {NAME} OWNER {NAME}");
-        connection.execute(AssertSqlSafe(database)).await?;
+    for (role, rights) in [
+        ("roster_app", "NOLOGIN"),
+        ("roster_probe", "NOLOGIN"),
+        (OWNER, "LOGIN CREATEDB"),
+        (APP, "LOGIN NOCREATEDB"),
+    ] {
+        let verb = match exists(&mut connection, "pg_roles", "rolname", role).await? {
+            true => "ALTER",
+            false => "CREATE",
+        };
+        let sql = format!("{verb} ROLE {role} {rights} PASSWORD '{password}'");
+        connection.execute(AssertSqlSafe(sql)).await?;
+    }
+    connection.execute("GRANT roster_app TO roster").await?;
+    if !exists(&mut connection, "pg_database", "datname", APP).await? {
+        let sql = format!("CREATE DATABASE {APP} OWNER {OWNER}");
+        connection.execute(AssertSqlSafe(sql)).await?;
     }
     connection.close().await?;
-    url.set_path(NAME);
-    if url.set_username(NAME).is_err() {
-        anyhow::bail!("the URL cannot have a user");
-    }
-    Ok(url.into())
+    let with = |user: &str| {
+        let mut url = url.clone();
+        url.set_path(APP);
+        match url.set_username(user) {
+            Ok(()) => Ok(url),
+            Err(()) => anyhow::bail!("the URL cannot have a user"),
+        }
+    };
+    let mut connection = connect(with(url.username())?.as_str()).await?;
+    let sql = format!("REASSIGN OWNED BY {APP} TO {OWNER}");
+    connection.execute(AssertSqlSafe(sql)).await?;
+    connection.close().await?;
+    Ok(AppDatabase {
+        owner_url: with(OWNER)?.into(),
+        app_url: with(APP)?.into(),
+    })
+}
+
+async fn exists(
+    connection: &mut PgConnection,
+    catalog: &str,
+    column: &str,
+    name: &str,
+) -> Result<bool> {
+    let sql = format!("SELECT EXISTS (SELECT FROM {catalog} WHERE {column} = $1)");
+    let query = sqlx::query_scalar::<_, bool>(AssertSqlSafe(sql)).bind(name);
+    Ok(query.fetch_one(connection).await?)
 }
 
 async fn connect(url: &str) -> Result<PgConnection> {

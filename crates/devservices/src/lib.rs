@@ -22,7 +22,7 @@ mod secret;
 
 pub use account::data_folder;
 pub use binaries::{Browser, on_path};
-pub use database::{app_database, create_database};
+pub use database::{AppDatabase, app_database, create_database};
 pub use install::{Program, install, missing};
 pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions};

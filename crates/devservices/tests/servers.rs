@@ -89,17 +89,24 @@ async fn the_app_has_a_role_of_its_own() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let server = Postgres::start(dir.path(), PostgresOptions { durable: false })?;
     let admin = server.url("postgres");
-    let url = app_database(&admin).await?;
-    assert_eq!(app_database(&admin).await?, url);
-    devservices::migrations::migrate(&url).await?;
+    let database = app_database(&admin).await?;
+    assert_eq!(app_database(&admin).await?, database);
+    let (url, owner) = (database.app_url, database.owner_url);
+    devservices::migrations::migrate(&owner).await?;
     assert_eq!(count_users(&url).await?, 0);
-    let mut connection = PgConnection::connect(&url).await?;
-    let superuser: bool =
-        sqlx::query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-            .fetch_one(&mut connection)
-            .await?;
-    assert!(!superuser);
-    assert_ne!(create_database(&url).await?, create_database(&url).await?);
+    for url in [&url, &owner] {
+        let mut connection = PgConnection::connect(url).await?;
+        let superuser: bool =
+            sqlx::query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+                .fetch_one(&mut connection)
+                .await?;
+        assert!(!superuser);
+    }
+    assert!(create_database(&url).await.is_err());
+    assert_ne!(
+        create_database(&owner).await?,
+        create_database(&owner).await?
+    );
     let wrong = url.replace(server.password(), "wrong");
     assert!(PgConnection::connect(&wrong).await.is_err());
     Ok(())

@@ -148,7 +148,7 @@ impl Problem {
         Self::new(
             StatusCode::CONFLICT,
             "use_users_me",
-            "This is your own account: use /api/v1/users/me, which asks for your password.",
+            "This is your own account: use /api/v1/users/me, which requires your password.",
         )
     }
 

@@ -3,7 +3,14 @@
 set -eu
 umask 077
 cd /run/pgbouncer
-printf '"%s" "%s"\n' "$PGUSER" "$PGPASSWORD" >userlist.txt
+{
+    printf '"%s" "%s"\n' "$PGUSER" "$PGPASSWORD"
+    printf '"%s" "%s"\n' "$PROBE_USER" "$PROBE_PASSWORD"
+    # Pods that still log in with it, while the app's role is replaced by another.
+    if [ -n "$PREVIOUS_USER" ]; then
+        printf '"%s" "%s"\n' "$PREVIOUS_USER" "$PREVIOUS_PASSWORD"
+    fi
+} >userlist.txt
 
 case $SSLMODE in
 require) tls=verify-full ;; # what the app means by it

@@ -13,6 +13,9 @@ use crate::pod::Pod;
 /// Keys by the name of what has them.
 type Keys = BTreeMap<String, BTreeSet<String>>;
 
+/// Keys that PgBouncer alone reads, which not every environment has.
+const OF_POOLER: [&str; 1] = ["db_password_previous"];
+
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
     let secrets = environment.secrets();
@@ -74,7 +77,13 @@ fn example(environment: &Environment, secrets: &Keys, found: &mut Findings) {
     let file = "k8s/base/secret.example.yaml";
     let keys = project.secret_keys();
     for key in keys.iter().filter(|key| !read.contains_key(key.as_str())) {
-        found.add(file, format!("nothing reads the key {key}"));
+        let is_of_pooler = OF_POOLER.contains(&key.as_str());
+        let has_pooler = environment.find("Deployment", "pgbouncer").is_some();
+        found.expect(
+            is_of_pooler && !has_pooler,
+            file,
+            format!("nothing reads the key {key}"),
+        );
     }
     for key in secrets
         .get(name)

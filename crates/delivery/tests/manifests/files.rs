@@ -8,19 +8,19 @@ use crate::broken::Broken;
 #[test]
 fn a_migration_that_the_job_does_not_get_is_named() {
     let broken = Broken::prod().project(|project| {
-        project.migrations.insert("0013_teams.sql".to_owned());
+        project.migrations.insert("0014_teams.sql".to_owned());
     });
     broken.is_found(
         migrations::check,
-        "prod: migrations/kustomization.yaml: it does not list 0013_teams.sql",
+        "prod: migrations/kustomization.yaml: it does not list 0014_teams.sql",
     );
     broken.is_found(
         migrations::check,
-        "prod: Job migrate-0012: its name has to be migrate-0013",
+        "prod: Job migrate-0013: its name has to be migrate-0014",
     );
     broken.is_found(
         migrations::check,
-        "prod: Job migrate-0012: its pod does not get 0013_teams.sql",
+        "prod: Job migrate-0013: its pod does not get 0014_teams.sql",
     );
     Broken::prod()
         .project(|project| {
@@ -28,7 +28,7 @@ fn a_migration_that_the_job_does_not_get_is_named() {
         })
         .is_found(
             migrations::check,
-            "prod: migrations/kustomization.yaml: it lists 0012_retention.sql, which does not exist",
+            "prod: migrations/kustomization.yaml: it lists 0013_roles.sql, which does not exist",
         );
 }
 

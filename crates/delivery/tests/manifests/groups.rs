@@ -99,7 +99,7 @@ fn a_key_that_does_not_exist_is_named() {
         )
         .is_found(
             references::check,
-            "prod: Job migrate-0012: PGPASSWORD: Secret roster-secrets has no key db_password",
+            "prod: Deployment pgbouncer: PGPASSWORD: Secret roster-secrets has no key db_password",
         );
 }
 
@@ -109,7 +109,7 @@ fn a_configmap_or_secret_that_does_not_exist_is_named() {
     let migrations = broken.hashed("ConfigMap", "migrations");
     broken.without("ConfigMap", &migrations).is_found(
         references::check,
-        &format!("prod: Job migrate-0012: a volume's ConfigMap {migrations} does not exist"),
+        &format!("prod: Job migrate-0013: a volume's ConfigMap {migrations} does not exist"),
     );
     let volume = json!([{"name": "roots", "secret": {"secretName": "spin-ca"}}]);
     let pgbouncer = "/spec/template/spec/volumes";

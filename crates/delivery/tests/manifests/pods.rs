@@ -16,13 +16,13 @@ fn an_image_by_tag_is_named() {
     Broken::prod()
         .set(
             "Job",
-            "migrate-0012",
+            "migrate-0013",
             &format!("{CONTAINER}/image"),
             "postgres:latest",
         )
         .is_found(
             images::check,
-            "prod: Job migrate-0012: the image postgres:latest is named `latest`",
+            "prod: Job migrate-0013: the image postgres:latest is named `latest`",
         );
     Broken::prod()
         .set(
@@ -58,10 +58,10 @@ fn missing_requests_and_limits_are_named() {
             "prod: SpinApp users: container users has no limits of memory",
         );
     Broken::prod()
-        .unset("Job", "migrate-0012", CONTAINER, "resources")
+        .unset("Job", "migrate-0013", CONTAINER, "resources")
         .is_found(
             resources::check,
-            "prod: Job migrate-0012: container migrate has no requests of cpu",
+            "prod: Job migrate-0013: container migrate has no requests of cpu",
         );
     Broken::prod()
         .set("SpinApp", "users", "/spec/resources/requests/cpu", "3")
@@ -85,16 +85,16 @@ fn missing_requests_and_limits_are_named() {
 
 #[test]
 fn pods_that_do_not_fit_into_the_quota_are_named() {
-    // 23 of two groups, 5 of health, three of PgBouncer, the Job, five of others.
+    // 23 of two groups, 5 of health, three of PgBouncer, the Job, the CronJob, five of others.
     Broken::prod()
-        .set("ResourceQuota", "roster", "/spec/hard/pods", "59")
+        .set("ResourceQuota", "roster", "/spec/hard/pods", "60")
         .is_found(
             resources::check,
-            "prod: ResourceQuota roster: spec.hard.pods is 59, and all pods during a rollout at their most need 60",
+            "prod: ResourceQuota roster: spec.hard.pods is 60, and all pods during a rollout at their most need 61",
         );
     Broken::prod().set("ResourceQuota", "roster", "/spec/hard/limits.cpu", "64").is_found(
         resources::check,
-        "prod: ResourceQuota roster: spec.hard.limits.cpu is 64, and all pods during a rollout at their most need 98500m",
+        "prod: ResourceQuota roster: spec.hard.limits.cpu is 64, and all pods during a rollout at their most need 99",
     );
 }
 
@@ -142,19 +142,19 @@ fn what_pods_may_is_named() {
     Broken::prod()
         .set(
             "Job",
-            "migrate-0012",
+            "migrate-0013",
             &format!("{CONTAINER}/securityContext/readOnlyRootFilesystem"),
             false,
         )
         .is_found(
             identity::check,
-            "prod: Job migrate-0012: container migrate keeps privileges or a writable root",
+            "prod: Job migrate-0013: container migrate keeps privileges or a writable root",
         );
     Broken::prod()
-        .set("Job", "migrate-0012", "/metadata/namespace", "default")
+        .set("Job", "migrate-0013", "/metadata/namespace", "default")
         .is_found(
             identity::check,
-            "prod: Job migrate-0012: it is in the namespace `default`",
+            "prod: Job migrate-0013: it is in the namespace `default`",
         );
 }
 
@@ -224,13 +224,13 @@ fn a_script_that_is_not_there_or_reads_another_variable_is_named() {
         Broken::prod()
             .set(
                 "Job",
-                "migrate-0012",
+                "migrate-0013",
                 &format!("{CONTAINER}/{pointer}"),
                 value,
             )
             .is_found(
                 scripts::check,
-                &format!("prod: Job migrate-0012: {problem}"),
+                &format!("prod: Job migrate-0013: {problem}"),
             );
     }
 }

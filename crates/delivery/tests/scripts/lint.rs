@@ -41,7 +41,9 @@ fn the_scripts_are_clean_by_every_rule() {
 #[test]
 fn the_other_scripts_are_clean() {
     let mut all = files(".ci", "run");
-    all.extend(files("k8s/base/migrate", ".sh"));
+    for folder in ["k8s/base/migrate", "k8s/base/sweep", "k8s/overlays/dev"] {
+        all.extend(files(folder, ".sh"));
+    }
     all.extend(files("k8s/components/pgbouncer", ".sh"));
     check(&[], &all);
 }
