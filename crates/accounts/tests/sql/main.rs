@@ -9,6 +9,7 @@
 )]
 
 mod credentials;
+mod login_races;
 mod passwords;
 mod retention;
 mod sessions;

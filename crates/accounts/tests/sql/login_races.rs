@@ -1,0 +1,56 @@
+//! Guesses that meet: each waits for the one before it and goes by what that one has committed.
+
+use accounts::Error;
+
+use crate::world::World;
+
+const EMAIL: &str = "ada@b.example";
+
+/// What a wrong guess gets that waited for `change` of the counts, and the failures after it.
+async fn after_waiting_for(change: &str) -> (Error, Vec<i32>) {
+    let world = World::new().await;
+    world.user(EMAIL, "user").await;
+    for _ in 0..2 {
+        let wrong = world.sign_in(EMAIL, "wrong").await;
+        assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+    }
+    let other = world.connect().await;
+    let change = format!("BEGIN; UPDATE login_attempts SET {change}");
+    other.batch(&change).await.unwrap();
+    let guess = tokio::spawn({
+        let world = world.clone();
+        async move { world.sign_in(EMAIL, "wrong").await }
+    });
+    world.until_one_waits().await;
+    other.batch("COMMIT").await.unwrap();
+    let refused = guess.await.unwrap().unwrap_err();
+    let rows = world
+        .database
+        .read("SELECT failures FROM login_attempts", vec![]);
+    let rows = rows.await.unwrap();
+    let failures = rows.iter().map(|row| row.get("failures").unwrap());
+    (refused, failures.collect())
+}
+
+#[tokio::test]
+async fn a_delay_that_was_set_meanwhile_holds_and_counts_nothing() {
+    let (refused, failures) =
+        after_waiting_for("failures = 3, refused_until = now() + interval '30 s'").await;
+    assert!(
+        matches!(refused, Error::TooManyAttempts(1..=30)),
+        "{refused}"
+    );
+    assert_eq!(failures, [3, 3]);
+}
+
+#[tokio::test]
+async fn failures_that_were_counted_meanwhile_count() {
+    let (refused, failures) = after_waiting_for("failures = failures + 4").await;
+    assert_eq!((refused, failures), (Error::WrongPassword, vec![7, 7]));
+}
+
+#[tokio::test]
+async fn a_right_login_meanwhile_begins_the_count_anew() {
+    let (refused, failures) = after_waiting_for("failures = 0").await;
+    assert_eq!((refused, failures), (Error::WrongPassword, vec![1, 1]));
+}
