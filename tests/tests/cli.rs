@@ -252,6 +252,9 @@ async fn a_list_is_a_page_or_all_of_them() {
         format!("{prefix}.2@example.com")
     );
 
+    // A cursor may begin like an option: this one is refused by the server.
+    cli.fails(&[&list[..], &["--cursor", "-M"]].concat(), 1);
+
     let all = cli.json(&[&list[..], &["--all"]].concat());
     let emails: Vec<_> = all["items"].as_array().unwrap().iter().collect();
     assert_eq!(emails.len(), 5);

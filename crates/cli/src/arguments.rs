@@ -117,7 +117,7 @@ pub struct Page {
     #[arg(long)]
     pub limit: Option<i64>,
     /// The page to begin with, as the page before said.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub cursor: Option<String>,
     /// This page and all behind it.
     #[arg(long)]
