@@ -33,7 +33,7 @@ pub enum Error {
     /// The same idempotency key is being worked on right now.
     #[error("the idempotency key is in flight")]
     KeyInFlight,
-    /// What a repeated request created has been deleted.
+    /// The user that a repeated request created has been deleted.
     #[error("the user has been deleted")]
     Gone,
     /// The idempotency key was used with another request.

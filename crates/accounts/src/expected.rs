@@ -13,7 +13,7 @@ impl Expected {
         Self { any_of, none_of }
     }
 
-    /// Whether there is a condition at all.
+    /// True when there is a condition at all.
     pub(crate) fn is_conditional(&self) -> bool {
         *self != Self::default()
     }

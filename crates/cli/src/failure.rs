@@ -30,7 +30,7 @@ impl Failure {
         eprintln!("error: {}", self.message());
     }
 
-    /// Whether the server refused the member of the request that `pointer` names.
+    /// True when the server refused the member of the request that `pointer` names.
     pub fn is_about(&self, pointer: &str) -> bool {
         let Self::Call(error) = self else {
             return false;

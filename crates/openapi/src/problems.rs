@@ -63,7 +63,7 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
     errors.into_iter().map(Problem::from).collect()
 }
 
-/// What an admin who gives their password may get, beside `errors`.
+/// Problems of an endpoint that takes the password of an admin: `errors` and those of the check.
 fn confirmed(mut errors: Vec<Error>) -> Vec<Problem> {
     errors.extend([too_many(), Error::Busy]);
     let mut problems: Vec<_> = errors.into_iter().map(Problem::from).collect();

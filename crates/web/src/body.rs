@@ -22,7 +22,7 @@ use crate::{Problem, query};
 /// The most bytes that a request body may have.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// How long a client may take for its body.
+/// Deadline of a request body.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 const JSON: &str = "application/json";
@@ -127,7 +127,7 @@ fn unsupported(detail: &'static str) -> Problem {
     )
 }
 
-/// Whether the one Content-Type is among `accepted`, with no charset but UTF-8 and its subset ASCII
+/// True when the one Content-Type is among `accepted`, with no charset but UTF-8 and its subset ASCII
 /// (RFC 8259).
 fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-/// How long one statement may take, a new connection included: a client hears of a Postgres that is gone
+/// Deadline of one statement, a new connection included: a client gets an error from a Postgres that is gone
 /// within two seconds. What queues before Postgres has to give up earlier.
 pub const POSTGRES: Duration = Duration::from_millis(1_500);
 

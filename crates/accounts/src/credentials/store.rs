@@ -10,7 +10,7 @@ use crate::client_address::ClientAddress;
 use crate::password::PasswordHash;
 use crate::{Error, UserId};
 
-/// How often a bucket may turn out to be missing before the statement gives up: its row is added the
+/// Runs of the statement before it gives up on a bucket that is missing: its row is added the
 /// first time, and can only be swept again a day later.
 const TRIES: usize = 4;
 

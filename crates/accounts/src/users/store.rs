@@ -83,7 +83,7 @@ pub(super) async fn insert(database: &dyn Database, insert: &Insert<'_>) -> Resu
     created.ok_or_else(|| Error::Internal("INSERT returned no user".into()))
 }
 
-/// Whether the password that the actor gave, if any, is still theirs. One's own row is the locked one.
+/// A condition: the password that the actor gave, if any, is still theirs. One's own row is the locked one.
 macro_rules! confirmed {
     ($actor:literal, $hash:literal) => {
         concat!(
@@ -102,8 +102,8 @@ macro_rules! confirmed {
     };
 }
 
-/// Whether the actor may do to the user of this row what takes over accounts, without a password:
-/// the owner's endpoints ask for it themselves, and operators come without an actor.
+/// A condition: the actor needs no password for a change of this row that could take over an account.
+/// The endpoints of one's own account require it themselves, and operators come without an actor.
 macro_rules! needs_no_password {
     ($actor:literal) => {
         concat!(

@@ -6,7 +6,7 @@ use crate::world::World;
 
 const EMAIL: &str = "ada@b.example";
 
-/// What a wrong guess gets that waited for `change` of the counts, and the failures after it.
+/// The error of a wrong guess that waited for `change` of the counts, and the failures after it.
 async fn after_waiting_for(change: &str) -> (Error, Vec<i32>) {
     let world = World::new().await;
     world.user(EMAIL, "user").await;

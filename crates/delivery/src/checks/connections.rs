@@ -141,7 +141,7 @@ fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, S
     Ok(format!("{total}; its `max_connections` is {most}"))
 }
 
-/// How many seconds a client of PgBouncer waits for a connection to Postgres.
+/// Seconds that a client of PgBouncer waits for a connection to Postgres.
 pub fn pooler_wait(environment: &Environment) -> Option<u64> {
     let pooler = environment.find("Deployment", "pgbouncer")?;
     let volumes = list(&pooler.spec()["template"]["spec"]["volumes"]).iter();
