@@ -18,7 +18,7 @@ use list::{ListQuery, Page};
 use store::once::{self, Once};
 
 pub use store::SCHEMA_VERSION;
-pub(crate) use store::{Outcome, columns, confirmed, needs_no_password, user_if_any};
+pub(crate) use store::{Outcome, columns, judged, outcome, user_if_any};
 
 /// The users resource over its two stores. Cheap to clone.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use super::RESET_HOURS;
 use crate::audit::Actor;
 use crate::password::PasswordHash;
 use crate::session::{OpaqueToken, SessionId};
-use crate::users::{Outcome, columns, confirmed, needs_no_password};
+use crate::users::{Outcome, columns, judged, outcome};
 use crate::{Error, User, UserId};
 
 /// The old hash is compared again: of two changes that know the same old password one happens.
@@ -52,30 +52,23 @@ pub(super) async fn change(
 }
 
 const CREATE_RESET_TOKEN: &str = concat!(
-    "WITH owner AS MATERIALIZED (
+    "WITH before AS MATERIALIZED (
         SELECT id, role, password_hash FROM users WHERE id = $1 FOR UPDATE
-     ), created AS (
+     ), ",
+    judged!("$4", "$7", "true"),
+    ", created AS (
         INSERT INTO reset_tokens (hash, user_id, expires_at)
-        SELECT $2, id, now() + make_interval(hours => $3::integer) FROM owner
-        WHERE ",
-    confirmed!("$4", "$7"),
-    " AND ($7 IS NOT NULL OR ",
-    needs_no_password!("$4"),
-    ")
+        SELECT $2, id, now() + make_interval(hours => $3::integer) FROM before, judged
+        WHERE confirmed AND NOT needed
         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
         RETURNING user_id, expires_at
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT 'reset_token_created', $4::uuid, user_id, $5, $6 FROM created
      )
-     SELECT EXISTS (SELECT FROM owner) AS found,
-        EXISTS (SELECT FROM owner WHERE ",
-    confirmed!("$4", "$7"),
-    ") AS confirmed,
-        $7 IS NULL AND EXISTS (SELECT FROM owner WHERE NOT ",
-    needs_no_password!("$4"),
-    ") AS needed,
-        (SELECT expires_at AT TIME ZONE 'UTC' FROM created) AS expires_at"
+     SELECT ",
+    outcome!(),
+    ", (SELECT expires_at AT TIME ZONE 'UTC' FROM created) AS expires_at"
 );
 
 struct Created {

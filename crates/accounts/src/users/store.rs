@@ -83,11 +83,15 @@ pub(super) async fn insert(database: &dyn Database, insert: &Insert<'_>) -> Resu
     created.ok_or_else(|| Error::Internal("INSERT returned no user".into()))
 }
 
-/// A condition: the password that the actor gave, if any, is still theirs. One's own row is the locked one.
-macro_rules! confirmed {
-    ($actor:literal, $hash:literal) => {
+/// The CTE `judged` over the locked row in `before`: `confirmed`, when the password that the actor gave,
+/// if any, is still theirs (one's own row is the locked one), and `needed`, when none was given for what
+/// could take over another admin's account, which `takeover` tells. The endpoints of one's own account
+/// require it themselves, and operators come without an actor.
+macro_rules! judged {
+    ($actor:literal, $hash:literal, $takeover:literal) => {
         concat!(
-            "(",
+            "judged AS MATERIALIZED (
+        SELECT (",
             $hash,
             "::text IS NULL OR CASE WHEN id = ",
             $actor,
@@ -97,27 +101,31 @@ macro_rules! confirmed {
             $actor,
             " AND a.password_hash = ",
             $hash,
-            ") END)"
+            ") END) IS TRUE AS confirmed,
+            (",
+            $hash,
+            " IS NULL AND id <> ",
+            $actor,
+            " AND role = 'admin' AND (",
+            $takeover,
+            ")) IS TRUE AS needed
+        FROM before
+     )"
         )
     };
 }
 
-/// A condition: the actor needs no password for a change of this row that could take over an account.
-/// The endpoints of one's own account require it themselves, and operators come without an actor.
-macro_rules! needs_no_password {
-    ($actor:literal) => {
-        concat!(
-            "(",
-            $actor,
-            "::uuid IS NULL OR id = ",
-            $actor,
-            " OR role <> 'admin')"
-        )
+/// The columns of [`Outcome`] for a statement with `judged`.
+macro_rules! outcome {
+    () => {
+        "EXISTS (SELECT FROM judged) AS found, \
+         EXISTS (SELECT FROM judged WHERE confirmed) AS confirmed, \
+         EXISTS (SELECT FROM judged WHERE needed) AS needed"
     };
 }
-pub(crate) use {confirmed, needs_no_password};
+pub(crate) use {judged, outcome};
 
-/// Why a statement about one user did nothing.
+/// The reason for which a statement about one user did nothing.
 pub(crate) struct Outcome {
     found: bool,
     /// The password that the actor gave is theirs, or none was given.
@@ -162,14 +170,15 @@ impl Outcome {
 const UPDATE: &str = concat!(
     "WITH before AS MATERIALIZED (
         SELECT * FROM users WHERE id = $1 FOR UPDATE
-     ), expected AS MATERIALIZED (
-        SELECT * FROM before WHERE ($6::bigint[] IS NULL OR version = ANY ($6))
-            AND version <> ALL ($11::bigint[]) AND ",
-    confirmed!("$7", "$10"),
-    "
-            AND ($10 IS NOT NULL OR coalesce($2, email) = email AND coalesce($4, role) = role OR ",
-    needs_no_password!("$7"),
-    ")
+     ), ",
+    judged!(
+        "$7",
+        "$10",
+        "coalesce($2, email) <> email OR coalesce($4, role) <> role"
+    ),
+    ", expected AS MATERIALIZED (
+        SELECT before.* FROM before, judged WHERE confirmed AND NOT needed
+            AND ($6::bigint[] IS NULL OR version = ANY ($6)) AND version <> ALL ($11::bigint[])
      ), changed AS (
         UPDATE users SET email = coalesce($2, b.email), full_name = coalesce($3, b.full_name),
             role = coalesce($4, b.role), is_active = coalesce($5, b.is_active),
@@ -198,15 +207,9 @@ const UPDATE: &str = concat!(
      )
      SELECT found, confirmed, needed, ",
     columns!(),
-    " FROM (SELECT EXISTS (SELECT FROM before) AS found,
-            EXISTS (SELECT FROM before WHERE ",
-    confirmed!("$7", "$10"),
-    ") AS confirmed,
-            $10 IS NULL AND EXISTS (SELECT FROM before
-                WHERE (coalesce($2, email) <> email OR coalesce($4, role) <> role) AND NOT (",
-    needs_no_password!("$7"),
-    ")) AS needed) AS was
-      LEFT JOIN result ON true"
+    " FROM (SELECT ",
+    outcome!(),
+    ") AS was LEFT JOIN result ON true"
 );
 
 struct Changed {
@@ -255,26 +258,19 @@ pub(super) async fn update(
 const DELETE: &str = concat!(
     "WITH before AS MATERIALIZED (
         SELECT id, role, version, password_hash FROM users WHERE id = $1 FOR UPDATE
-     ), expected AS MATERIALIZED (
-        SELECT id FROM before WHERE ($2::bigint[] IS NULL OR version = ANY ($2))
-            AND version <> ALL ($7::bigint[]) AND ",
-    confirmed!("$3", "$6"),
-    " AND ($6 IS NOT NULL OR ",
-    needs_no_password!("$3"),
-    ")
+     ), ",
+    judged!("$3", "$6", "true"),
+    ", expected AS MATERIALIZED (
+        SELECT id FROM before, judged WHERE confirmed AND NOT needed
+            AND ($2::bigint[] IS NULL OR version = ANY ($2)) AND version <> ALL ($7::bigint[])
      ), gone AS (
         DELETE FROM users USING expected WHERE users.id = expected.id RETURNING users.id
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT 'user_deleted', $3::uuid, id, $4, $5 FROM gone
      )
-     SELECT EXISTS (SELECT FROM before) AS found, EXISTS (SELECT FROM gone) AS gone,
-        EXISTS (SELECT FROM before WHERE ",
-    confirmed!("$3", "$6"),
-    ") AS confirmed,
-        $6 IS NULL AND EXISTS (SELECT FROM before WHERE NOT (",
-    needs_no_password!("$3"),
-    ")) AS needed"
+     SELECT EXISTS (SELECT FROM gone) AS gone, ",
+    outcome!()
 );
 
 struct Gone {
