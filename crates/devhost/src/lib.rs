@@ -45,6 +45,8 @@ pub struct Options {
     pub variables: Vec<(String, String)>,
     /// A folder for compiled code; nothing is kept without one.
     pub cache: Option<PathBuf>,
+    /// Whether a small segment is sent while another is not acknowledged yet (TCP_NODELAY).
+    pub nodelay: bool,
 }
 
 /// An application that is loaded and has its port, but does not answer yet.
@@ -52,6 +54,7 @@ pub struct Host {
     loader: Arc<Loader>,
     served: Arc<Served>,
     listener: TcpListener,
+    nodelay: bool,
 }
 
 impl Host {
@@ -77,6 +80,7 @@ impl Host {
             loader,
             served: Arc::new(Served::new(app)),
             listener,
+            nodelay: options.nodelay,
         })
     }
 
@@ -102,7 +106,7 @@ impl Host {
 
     /// Serves until `stop` resolves, then finishes what is under way, for ten seconds at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        server::serve(self.listener, self.served, stop).await;
+        server::serve(self.listener, self.nodelay, self.served, stop).await;
     }
 }
 

@@ -7,8 +7,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Parser;
 use devhost::{Host, Options, Reloader};
+use mimalloc::MiMalloc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// Each instance and request allocates on one thread and frees on another.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Serves a Spin application without Spin; SIGHUP loads it again.
 #[derive(Parser)]
@@ -26,6 +31,9 @@ struct Arguments {
     /// A folder for compiled components, so that the next start is faster
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
+    /// Leave TCP_NODELAY off, as Spin does
+    #[arg(long)]
+    no_nodelay: bool,
 }
 
 fn parse_variable(text: &str) -> Result<(String, String), String> {
@@ -65,6 +73,7 @@ async fn run() -> Result<()> {
         listen: arguments.listen,
         variables: arguments.variables,
         cache: arguments.cache,
+        nodelay: !arguments.no_nodelay,
     })
     .await?;
     say(&format!("Serving http://{}", host.address()?))?;

@@ -50,7 +50,12 @@ impl Served {
 }
 
 /// Serves until `stop` resolves, then finishes the requests that are under way, for ten seconds at most.
-pub async fn serve(listener: TcpListener, served: Arc<Served>, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    nodelay: bool,
+    served: Arc<Served>,
+    stop: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
@@ -60,6 +65,10 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, stop: impl Future
         };
         match accepted {
             Ok((stream, client)) => {
+                // Without it a response in several segments waits for the client's delayed acknowledgement.
+                if let Err(error) = stream.set_nodelay(nodelay) {
+                    tracing::debug!("cannot set TCP_NODELAY: {error}");
+                }
                 tokio::spawn(serve_connection(
                     served.clone(),
                     stream,
@@ -89,10 +98,6 @@ async fn serve_connection(
     client: SocketAddr,
     watcher: Watcher,
 ) {
-    // Without it a response in several segments waits for the client's delayed acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("cannot set TCP_NODELAY: {error}");
-    }
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
