@@ -19,7 +19,7 @@ use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 use devservices::random_hex;
 use spin_pg_bindings::postgres::Database;
-use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+use spin_pg_bindings::redis::{Command, Redis, RedisError, Reply};
 
 use crate::database;
 
@@ -148,7 +148,7 @@ struct NoRedis;
 
 #[async_trait]
 impl Redis for NoRedis {
-    async fn execute(&self, _: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+    async fn execute(&self, _: &Command) -> Result<Vec<Reply>, RedisError> {
         Err(RedisError::Connection("there is none".into()))
     }
 }

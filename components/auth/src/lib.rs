@@ -11,12 +11,10 @@ mod wire;
 mod component {
     use accounts::Bootstrap;
     use accounts::email::Email;
-    use axum::body::Body;
-    use axum::response::Response;
     use web::App;
     use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
     use web::cursor::CursorKey;
-    use web::host::{Instance, stores};
+    use web::host::{HostRequest, HostResponse, Instance, stores};
     use web::services::{self, Services};
     use web::tokens::{self, Signer, Verifier};
 
@@ -88,7 +86,7 @@ mod component {
     }
 
     #[spin_sdk::http_service]
-    async fn handle(request: spin_sdk::http::Request) -> Response {
-        APP.handle(request.map(Body::new), build).await
+    async fn handle(request: HostRequest) -> HostResponse {
+        APP.serve(request, build).await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use accounts::sessions::SignedIn;
 use accounts::sessions::list::{ListParameters, ListQuery};
@@ -27,7 +28,6 @@ use crate::wire::{
 };
 
 /// What the endpoints work with.
-#[derive(Clone)]
 pub struct AuthState {
     pub sessions: Sessions,
     pub users: Users,
@@ -70,7 +70,7 @@ pub fn router(gate: Gate, state: AuthState) -> Router {
         .serve(Endpoint::EndSession, end_session)
         .serve(Endpoint::ResetPassword, reset_password)
         .serve(Endpoint::Jwks, jwks)
-        .with_state(state)
+        .with_state(Arc::new(state))
 }
 
 /// Register
@@ -88,7 +88,7 @@ pub fn router(gate: Gate, state: AuthState) -> Router {
     ),
 )]
 async fn register(
-    State(state): State<AuthState>,
+    State(state): State<Arc<AuthState>>,
     Client(address): Client,
     Anonymous(actor): Anonymous,
     headers: HeaderMap,
@@ -114,7 +114,7 @@ async fn register(
     responses((status = 200, description = "An access token and a refresh token", body = TokensView)),
 )]
 async fn login(
-    State(state): State<AuthState>,
+    State(state): State<Arc<AuthState>>,
     Client(address): Client,
     Anonymous(actor): Anonymous,
     Json(value): Json<Login>,
@@ -135,7 +135,7 @@ async fn login(
     responses((status = 200, description = "An access token and a refresh token", body = TokensView)),
 )]
 async fn token_form(
-    State(state): State<AuthState>,
+    State(state): State<Arc<AuthState>>,
     Client(address): Client,
     Anonymous(actor): Anonymous,
     form: Result<Form<TokenForm>, Problem>,
@@ -160,7 +160,7 @@ async fn token_form(
     responses((status = 200, description = "An access token and a refresh token", body = TokensView)),
 )]
 async fn refresh(
-    State(state): State<AuthState>,
+    State(state): State<Arc<AuthState>>,
     Anonymous(actor): Anonymous,
     Json(value): Json<Refresh>,
 ) -> Result<Response, Problem> {
@@ -176,7 +176,10 @@ async fn refresh(
     post, path = Endpoint::Logout.path(), tag = "auth",
     responses((status = 204, description = "The session is over")),
 )]
-async fn logout(State(state): State<AuthState>, caller: Caller) -> Result<StatusCode, Problem> {
+async fn logout(
+    State(state): State<Arc<AuthState>>,
+    caller: Caller,
+) -> Result<StatusCode, Problem> {
     let (user, session) = (caller.user.id, caller.session);
     match state.sessions.end(user, session, &caller.actor()).await {
         // Another request ended it meanwhile, which is what was asked for.
@@ -192,7 +195,10 @@ async fn logout(State(state): State<AuthState>, caller: Caller) -> Result<Status
     post, path = Endpoint::LogoutAll.path(), tag = "auth",
     responses((status = 204, description = "All sessions are over")),
 )]
-async fn logout_all(State(state): State<AuthState>, caller: Caller) -> Result<StatusCode, Problem> {
+async fn logout_all(
+    State(state): State<Arc<AuthState>>,
+    caller: Caller,
+) -> Result<StatusCode, Problem> {
     let actor = caller.actor();
     state.sessions.end_all(caller.user.id, &actor).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -210,7 +216,7 @@ async fn logout_all(State(state): State<AuthState>, caller: Caller) -> Result<St
     )),
 )]
 async fn list_sessions(
-    State(state): State<AuthState>,
+    State(state): State<Arc<AuthState>>,
     caller: Caller,
     uri: Uri,
     Query(sent): Query<ListSessions>,
@@ -233,7 +239,7 @@ async fn list_sessions(
     responses((status = 204, description = "The session is over")),
 )]
 async fn end_session(
-    State(state): State<AuthState>,
+    State(state): State<Arc<AuthState>>,
     Path(id): Path<String>,
     caller: Caller,
 ) -> Result<StatusCode, Problem> {
@@ -252,7 +258,7 @@ async fn end_session(
     responses((status = 204, description = "The new password is in force")),
 )]
 async fn reset_password(
-    State(state): State<AuthState>,
+    State(state): State<Arc<AuthState>>,
     Anonymous(actor): Anonymous,
     Json(value): Json<Reset>,
 ) -> Result<StatusCode, Problem> {
@@ -269,7 +275,7 @@ async fn reset_password(
     get, path = Endpoint::Jwks.path(), tag = "auth",
     responses((status = 200, description = "The keys", body = JwkSet)),
 )]
-async fn jwks(State(state): State<AuthState>) -> Result<Response, Problem> {
+async fn jwks(State(state): State<Arc<AuthState>>) -> Result<Response, Problem> {
     let mut response = answer::secret_json(StatusCode::OK, &state.verifier.jwks())?;
     let cached = HeaderValue::from_static("public, max-age=300");
     response.headers_mut().insert(CACHE_CONTROL, cached);

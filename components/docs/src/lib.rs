@@ -10,11 +10,9 @@ pub mod routes;
 
 #[cfg(target_arch = "wasm32")]
 mod component {
-    use axum::body::Body;
-    use axum::response::Response;
     use web::App;
     use web::config::{ConfigError, HTTP, HttpConfig, Variables};
-    use web::host::Instance;
+    use web::host::{HostRequest, HostResponse, Instance};
 
     use crate::routes::router;
 
@@ -28,7 +26,7 @@ mod component {
     }
 
     #[spin_sdk::http_service]
-    async fn handle(request: spin_sdk::http::Request) -> Response {
-        APP.handle(request.map(Body::new), build).await
+    async fn handle(request: HostRequest) -> HostResponse {
+        APP.serve(request, build).await
     }
 }

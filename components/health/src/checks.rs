@@ -9,7 +9,7 @@ use std::sync::Arc;
 use accounts::users::SCHEMA_VERSION;
 use serde::Serialize;
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
-use spin_pg_bindings::redis::{Arg, Redis, Reply};
+use spin_pg_bindings::redis::{Command, Redis, Reply};
 use utoipa::ToSchema;
 
 /// Present while Postgres answered a check of any instance lately.
@@ -63,7 +63,8 @@ impl FromRow for Schema {
 /// Asks both.
 pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Checks {
     let schema = database.read_opt::<Schema>(SCHEMA, Vec::new());
-    let answered = redis.execute("GET", vec![Arg::from(ANSWERED)]);
+    let answered = Command::new("GET", [ANSWERED]);
+    let answered = redis.execute(&answered);
     let (schema, answered) = futures::join!(schema, answered);
     let lately = matches!(answered.as_deref(), Ok([Reply::Bytes(_), ..]));
     let (postgres, internal) = match schema {
@@ -94,9 +95,7 @@ pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Chec
 /// Keeps for the other instances, and for later, that Postgres answers.
 async fn remember(redis: &Arc<dyn Redis>) {
     let seconds = BUSY_SECONDS.to_string();
-    let args = [ANSWERED, "1", "EX", seconds.as_str()]
-        .map(Arg::from)
-        .to_vec();
+    let command = Command::new("SET", [ANSWERED, "1", "EX", seconds.as_str()]);
     // Without it a missed deadline counts as an outage, which is the careful side.
-    let _ = redis.execute("SET", args).await;
+    let _ = redis.execute(&command).await;
 }

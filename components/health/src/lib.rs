@@ -12,22 +12,27 @@ mod component {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use axum::body::Body;
-    use axum::response::Response;
     use futures::future::join_all;
+    use spin_pg_bindings::Deadline;
     use spin_pg_bindings::postgres::HostPostgres;
     use spin_pg_bindings::redis::HostRedis;
     use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
-    use web::host::{HostDeferred, Instance};
+    use web::host::{HostDeferred, HostRequest, HostResponse, Instance};
     use web::startup::{self, Answer};
     use web::{App, Metrics};
 
     use crate::routes::{HealthState, router};
     use crate::start::Components;
 
-    /// A probe hears from `ready` within a second.
-    const POSTGRES_DEADLINE: Duration = Duration::from_millis(750);
-    const REDIS_DEADLINE: Duration = Duration::from_millis(100);
+    /// A probe has its response from `ready` within a second.
+    const POSTGRES_DEADLINE: Deadline = Deadline {
+        store: Duration::from_millis(750),
+        hard: Duration::from_millis(900),
+    };
+    const REDIS_DEADLINE: Deadline = Deadline {
+        store: Duration::from_millis(100),
+        hard: Duration::from_millis(500),
+    };
     const COMPONENTS_DEADLINE: Duration = Duration::from_millis(750);
 
     static APP: Instance = Instance::new("health");
@@ -60,7 +65,7 @@ mod component {
     }
 
     #[spin_sdk::http_service]
-    async fn handle(request: spin_sdk::http::Request) -> Response {
-        APP.handle(request.map(Body::new), build).await
+    async fn handle(request: HostRequest) -> HostResponse {
+        APP.serve(request, build).await
     }
 }

@@ -1,9 +1,11 @@
 //! `/metrics`: the totals of all instances of all components, for Prometheus.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use spin_pg_bindings::redis::Arg;
+use spin_pg_bindings::redis::Command;
 use web::Problem;
 use web::endpoints::Endpoint;
 use web::metrics::{KEY, text};
@@ -20,8 +22,8 @@ use crate::routes::HealthState;
     get, path = Endpoint::Metrics.path(), tag = "operations",
     responses((status = 200, description = "The totals", body = String, content_type = text::CONTENT_TYPE)),
 )]
-pub async fn metrics(State(state): State<HealthState>) -> Result<Response, Problem> {
-    let totals = state.redis.execute("HGETALL", vec![Arg::from(KEY)]).await;
+pub async fn metrics(State(state): State<Arc<HealthState>>) -> Result<Response, Problem> {
+    let totals = state.redis.execute(&Command::new("HGETALL", [KEY])).await;
     let totals = totals.map_err(|error| Problem::unavailable(error.to_string()))?;
     let text = text::render(&totals, env!("CARGO_PKG_VERSION"));
     Ok(([(CONTENT_TYPE, text::CONTENT_TYPE)], text).into_response())

@@ -20,7 +20,6 @@ use crate::metrics::{self, metrics};
 use crate::start::{self, Components};
 
 /// What the checks ask.
-#[derive(Clone)]
 pub struct HealthState {
     pub database: Arc<dyn Database>,
     pub redis: Arc<dyn Redis>,
@@ -42,7 +41,7 @@ pub fn router(state: HealthState) -> Router {
         .serve(Endpoint::Live, live)
         .serve(Endpoint::Ready, ready)
         .serve(Endpoint::Metrics, metrics)
-        .with_state(state)
+        .with_state(Arc::new(state))
 }
 
 /// How the app is; `checks` is absent where nothing is checked.
@@ -86,7 +85,7 @@ impl Report {
     get, path = Endpoint::Health.path(), tag = "operations",
     responses((status = 200, description = "What was found", body = Report)),
 )]
-async fn health(State(state): State<HealthState>) -> Json<Report> {
+async fn health(State(state): State<Arc<HealthState>>) -> Json<Report> {
     let checks = check(&state.database, &state.redis).await;
     Report::new(&state, checks.status(), Some(checks))
 }
@@ -98,7 +97,7 @@ async fn health(State(state): State<HealthState>) -> Json<Report> {
     get, path = Endpoint::Live.path(), tag = "operations",
     responses((status = 200, description = "Alive", body = Report)),
 )]
-async fn live(State(state): State<HealthState>) -> Json<Report> {
+async fn live(State(state): State<Arc<HealthState>>) -> Json<Report> {
     Report::new(&state, "alive", None)
 }
 
@@ -112,7 +111,7 @@ async fn live(State(state): State<HealthState>) -> Json<Report> {
     get, path = Endpoint::Ready.path(), tag = "operations",
     responses((status = 200, description = "Ready", body = Report)),
 )]
-async fn ready(State(state): State<HealthState>) -> Result<Json<Report>, Problem> {
+async fn ready(State(state): State<Arc<HealthState>>) -> Result<Json<Report>, Problem> {
     let (mut checks, answers) =
         futures::join!(check(&state.database, &state.redis), state.others.ask());
     let mut started = start::all(answers)

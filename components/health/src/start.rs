@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde::Serialize;
-use spin_pg_bindings::redis::{Arg, Redis, Reply};
+use spin_pg_bindings::redis::{Command, Redis, Reply};
 use web::log::{Level, Log};
 use web::startup::{Answer, Started};
 
@@ -53,7 +53,7 @@ pub async fn announce(redis: &dyn Redis, log: &Log, host: &str, started: &[Start
         return;
     };
     let args = [key.as_str(), text.as_str(), "EX", REMEMBERED_SECONDS, "GET"];
-    let before = redis.execute("SET", args.map(Arg::from).to_vec()).await;
+    let before = redis.execute(&Command::new("SET", args)).await;
     let is_new = match before.as_deref() {
         Ok([Reply::Bytes(before)]) => before != text.as_bytes(),
         Ok(_) => true,

@@ -9,12 +9,10 @@ mod wire;
 mod component {
     use accounts::Audit;
     use accounts::SessionPolicy;
-    use axum::body::Body;
-    use axum::response::Response;
     use web::App;
     use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
     use web::cursor::CursorKey;
-    use web::host::{Instance, stores};
+    use web::host::{HostRequest, HostResponse, Instance, stores};
     use web::services::{self, Services};
     use web::tokens::{self, Verifier};
 
@@ -51,7 +49,7 @@ mod component {
     }
 
     #[spin_sdk::http_service]
-    async fn handle(request: spin_sdk::http::Request) -> Response {
-        APP.handle(request.map(Body::new), build).await
+    async fn handle(request: HostRequest) -> HostResponse {
+        APP.serve(request, build).await
     }
 }

@@ -3,6 +3,8 @@
 mod audit;
 mod me;
 
+use std::sync::Arc;
+
 use accounts::password::{Guess, PasswordHash};
 use accounts::users::list::{ListParameters, ListQuery};
 use accounts::{Audit, Passwords, Sessions, UserId, Users};
@@ -24,7 +26,6 @@ use web::{Problem, idempotency, list};
 use crate::wire::{Confirmation, CreateUser, ListUsers, PatchUser, ResetTokenView};
 
 /// What the endpoints work with.
-#[derive(Clone)]
 pub struct UsersState {
     pub users: Users,
     pub passwords: Passwords,
@@ -67,7 +68,7 @@ pub fn router(gate: Gate, state: UsersState) -> Router {
         .serve(Endpoint::DeleteMe, me::delete)
         .serve(Endpoint::ChangePassword, me::change_password)
         .serve(Endpoint::ListAudit, audit::list)
-        .with_state(state)
+        .with_state(Arc::new(state))
 }
 
 /// List users
@@ -84,7 +85,7 @@ pub fn router(gate: Gate, state: UsersState) -> Router {
     ),
 )]
 async fn list_users(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     uri: Uri,
     Query(query): Query<ListUsers>,
 ) -> Result<Response, Problem> {
@@ -111,7 +112,7 @@ async fn list_users(
     ),
 )]
 async fn create_user(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     caller: Caller,
     headers: HeaderMap,
     Json(value): Json<CreateUser>,
@@ -138,7 +139,7 @@ async fn create_user(
     ),
 )]
 async fn get_user(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     Path(id): Path<String>,
     AboutUser(seen): AboutUser,
     if_match: IfMatch,
@@ -171,7 +172,7 @@ async fn get_user(
     responses((status = 200, description = "The user after the change", body = UserView, headers(("ETag")))),
 )]
 async fn update_user(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     Path(id): Path<String>,
     caller: Caller,
     client: Client,
@@ -206,7 +207,7 @@ async fn update_user(
     responses((status = 204, description = "The user is gone")),
 )]
 async fn delete_user(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     Path(id): Path<String>,
     caller: Caller,
     client: Client,
@@ -234,7 +235,7 @@ async fn delete_user(
     responses((status = 204, description = "All sessions of the user are over")),
 )]
 async fn end_sessions(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     Path(id): Path<String>,
     caller: Caller,
 ) -> Result<StatusCode, Problem> {
@@ -255,7 +256,7 @@ async fn end_sessions(
     responses((status = 201, description = "The token", body = ResetTokenView)),
 )]
 async fn create_reset_token(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     Path(id): Path<String>,
     caller: Caller,
     client: Client,

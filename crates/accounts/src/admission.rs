@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spin_pg_bindings::postgres::Database;
-use spin_pg_bindings::redis::{Arg, Reply};
+use spin_pg_bindings::redis::{Arg, Command, Reply, Script};
 
 use crate::cache::{self, Cache, SessionEntry};
 use crate::metrics::{self, Event};
@@ -19,28 +19,28 @@ use crate::{Error, User, UserId};
 use store::SessionState;
 
 /// KEYS: session, caller, another user, rate of the caller, rate of the address; ARGV: limit, window in
-/// milliseconds, both of the rate (limit 0: none), and the session's entry once it has ended. A token of
+/// milliseconds, both of the rate, and the session's entry once it has ended. A token of
 /// an ended session counts against its address: it must not use up what its user has left. The rate is
 /// GCRA: `tat` is when the bucket is full again, and a request is one interval. Gives the three entries,
 /// then allowed, remaining, and two times in milliseconds: until the limit is whole again, and until
 /// the next request is allowed.
-const ASK: &str = "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3]) \
+static ASK: Script = Script::new(
+    "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3]) \
     local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) \
     local rate = found[1] == ARGV[3] and KEYS[5] or KEYS[4] \
-    local allowed, remaining, reset, retry = 1, limit, 0, 0 \
-    if limit > 0 then \
-      local t = redis.call('TIME') \
-      local now = t[1] * 1000 + t[2] / 1000 \
-      local tat = math.max(tonumber(redis.call('GET', rate) or now), now) \
-      local later = tat + window / limit \
-      if later - now > window then \
-        allowed, remaining, reset, retry = 0, 0, tat - now, later - now - window \
-      else \
-        redis.call('SET', rate, string.format('%.3f', later), 'PX', math.ceil(later - now)) \
-        remaining, reset = math.floor((window - later + now) * limit / window), later - now \
-      end \
+    local allowed, remaining, reset, retry = 1, 0, 0, 0 \
+    local t = redis.call('TIME') \
+    local now = t[1] * 1000 + t[2] / 1000 \
+    local tat = math.max(tonumber(redis.call('GET', rate) or now), now) \
+    local later = tat + window / limit \
+    if later - now > window then \
+      allowed, reset, retry = 0, tat - now, later - now - window \
+    else \
+      redis.call('SET', rate, string.format('%.3f', later), 'PX', math.ceil(later - now)) \
+      remaining, reset = math.floor((window - later + now) * limit / window), later - now \
     end \
-    return {found[1], found[2], found[3], allowed, remaining, math.ceil(reset), math.ceil(retry)}";
+    return {found[1], found[2], found[3], allowed, remaining, math.ceil(reset), math.ceil(retry)}",
+);
 
 /// A key that never has an entry.
 const NOTHING: &str = "roster:nothing";
@@ -164,28 +164,7 @@ impl Admission {
         if question.caller.is_none() && question.rate.is_none() {
             return Some(Found::default());
         }
-        let limit = self.limit.filter(|_| question.rate.is_some());
-        let (caller, session) = question.caller.unzip();
-        let or_nothing = |key: Option<String>| Arg::from(key.unwrap_or_else(|| NOTHING.into()));
-        let rate = question.rate.as_ref();
-        let rate_key = |key: &String| format!("roster:rate:{key}");
-        let args = vec![
-            Arg::from(ASK),
-            Arg::from("5"),
-            or_nothing(session.map(cache::session_key)),
-            or_nothing(caller.map(cache::user_key)),
-            or_nothing(question.about.map(cache::user_key)),
-            or_nothing(rate.map(|keys| rate_key(&keys.caller))),
-            or_nothing(rate.map(|keys| rate_key(&keys.address))),
-            Arg::from(limit.map_or(0, |limit| limit.requests).to_string()),
-            Arg::from(
-                limit
-                    .map_or(0, |limit| limit.window.as_millis())
-                    .to_string(),
-            ),
-            Arg::from(cache::ENDED),
-        ];
-        let replies = self.cache.ask("EVAL", args).await.ok()?;
+        let replies = self.cache.execute(&self.command(question)).await.ok()?;
         let mut replies = replies.into_iter();
         Some(Found {
             session: replies.next(),
@@ -193,6 +172,27 @@ impl Admission {
             about: replies.next(),
             rate: read_rate(replies),
         })
+    }
+
+    /// The entries alone where no limit applies, else the script.
+    fn command(&self, question: &Question) -> Command {
+        let (caller, session) = question.caller.unzip();
+        let or_nothing = |key: Option<String>| key.unwrap_or_else(|| NOTHING.into());
+        let entries = [
+            or_nothing(session.map(cache::session_key)),
+            or_nothing(caller.map(cache::user_key)),
+            or_nothing(question.about.map(cache::user_key)),
+        ];
+        let Some((limit, rate)) = self.limit.zip(question.rate.as_ref()) else {
+            return Command::new("MGET", entries);
+        };
+        let rates = [&rate.caller, &rate.address].map(|key| format!("roster:rate:{key}"));
+        let args = [
+            Arg::Int(limit.requests.into()),
+            Arg::Int(i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX)),
+            Arg::from(cache::ENDED),
+        ];
+        Command::script(&ASK, entries.into_iter().chain(rates), args)
     }
 
     /// The caller, from the cache when it can say, else from Postgres.

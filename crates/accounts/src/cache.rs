@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+use spin_pg_bindings::redis::{Arg, Command, Redis, RedisError, Reply, Script};
 
 use crate::keys::{Purpose, RootKey, SealKey};
 use crate::session::SessionId;
@@ -49,18 +49,22 @@ const TELL_WITHIN: Duration = Duration::from_millis(400);
 /// KEYS: user, session (may be missing); ARGV: TTL in milliseconds, stamp, payload, how
 /// long a mark of doubt then lasts (0: as it is; a reader does not extend it), session entry. A mark
 /// stays, since the write that it is about may still be committed.
-const PUT: &str = "local c = redis.call('GET', KEYS[1]) \
+static PUT: Script = Script::new(
+    "local c = redis.call('GET', KEYS[1]) \
     local v = c and tonumber(string.match(c, '^(%d+):')) \
     if c == '?' then if tonumber(ARGV[4]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end \
     elseif not (v and v > tonumber(ARGV[2])) then \
     redis.call('SET', KEYS[1], ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[1]) end \
     local s = KEYS[2] and redis.call('GET', KEYS[2]) \
     if KEYS[2] and s ~= '-' and s ~= '?' then \
-    redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[1]) end return 1";
+    redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[1]) end return 1",
+);
 
 /// KEYS: users and sessions; ARGV: TTL in milliseconds.
-const DOUBT: &str = "for _, key in ipairs(KEYS) do \
-    redis.call('SET', key, '?', 'PX', ARGV[1]) end return 1";
+static DOUBT: Script = Script::new(
+    "for _, key in ipairs(KEYS) do \
+    redis.call('SET', key, '?', 'PX', ARGV[1]) end return 1",
+);
 
 /// What runs work that outlives the request: the component's host does, tests do.
 #[async_trait]
@@ -101,38 +105,34 @@ impl Cache {
     }
 
     /// One command, once.
-    pub(crate) async fn ask(
-        &self,
-        command: &str,
-        args: Vec<Arg>,
-    ) -> Result<Vec<Reply>, RedisError> {
-        self.redis.execute(command, args).await
+    pub(crate) async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
+        self.redis.execute(command).await
     }
 
     /// Keeps, after the response, what was just read. Losing this costs only speed.
     pub(crate) fn keep(&self, user: &User, session: Option<SessionId>) {
-        let Some(args) = self.entry(user, session, 0) else {
+        let Some(command) = self.entry(user, session, 0) else {
             return;
         };
         let redis = self.redis.clone();
         self.deferred.spawn(Box::pin(async move {
-            let _ = redis.execute("EVAL", args).await;
+            let _ = redis.execute(&command).await;
         }));
     }
 
     /// Keeps, after the response, that Postgres has no such session. Losing this costs only speed.
     pub(crate) fn keep_ended(&self, session: SessionId) {
-        let args = self.ended(session);
+        let command = self.ended(session);
         let redis = self.redis.clone();
         self.deferred.spawn(Box::pin(async move {
-            let _ = redis.execute("SET", args).await;
+            let _ = redis.execute(&command).await;
         }));
     }
 
     /// Tells Redis of a change.
     pub(crate) async fn replace(&self, user: &User) {
-        if let Some(args) = self.entry(user, None, self.doubt_ttl()) {
-            self.insist("EVAL", args).await;
+        if let Some(command) = self.entry(user, None, self.doubt_ttl()) {
+            self.insist(command).await;
         }
     }
 
@@ -140,20 +140,19 @@ impl Cache {
     pub(crate) async fn forget(&self, id: UserId) {
         let ttl = millis(self.ttl + TOMBSTONE_MARGIN);
         let doubt = self.doubt_ttl();
-        let args = put(&[user_key(id)], ttl, TOMBSTONE, Vec::new(), doubt, None);
-        self.insist("EVAL", args).await;
+        let keys = vec![user_key(id)];
+        let command = put(keys, ttl, TOMBSTONE, Vec::new(), doubt, None);
+        self.insist(command).await;
     }
 
     /// Tells Redis that the session has ended.
     pub(crate) async fn end(&self, session: SessionId) {
-        self.insist("SET", self.ended(session)).await;
+        self.insist(self.ended(session)).await;
     }
 
-    fn ended(&self, session: SessionId) -> Vec<Arg> {
-        let ttl = millis(self.ttl + TOMBSTONE_MARGIN);
-        [session_key(session).as_str(), ENDED, "PX", &ttl.to_string()]
-            .map(Arg::from)
-            .to_vec()
+    fn ended(&self, session: SessionId) -> Command {
+        let ttl = millis(self.ttl + TOMBSTONE_MARGIN).to_string();
+        Command::new("SET", [session_key(session).as_str(), ENDED, "PX", &ttl])
     }
 
     /// The outcome of a write to `user`, and to `session` when it is about one; readers ask Postgres
@@ -174,32 +173,29 @@ impl Cache {
     /// Makes readers ask Postgres for [`Self::doubt_ttl`].
     pub(crate) async fn doubt(&self, user: Option<UserId>, session: Option<SessionId>) {
         let keys = user.map(user_key).into_iter();
-        let keys: Vec<_> = keys.chain(session.map(session_key)).collect();
-        let ttl = self.doubt_ttl();
-        let mut args = vec![Arg::from(DOUBT), Arg::from(keys.len().to_string())];
-        args.extend(keys.iter().map(|key| Arg::from(key.as_str())));
-        args.push(Arg::from(ttl.to_string()));
-        self.insist("EVAL", args).await;
+        let keys = keys.chain(session.map(session_key));
+        let command = Command::script(&DOUBT, keys, [Arg::Int(self.doubt_ttl())]);
+        self.insist(command).await;
     }
 
     /// Attempts within [`TELL_WITHIN`]; when they fail, more in the background for as long as an
     /// old entry may live.
-    async fn insist(&self, command: &'static str, args: Vec<Arg>) {
+    async fn insist(&self, command: Command) {
         let soon = Instant::now() + TELL_WITHIN;
-        if self.repeat(command, &args, soon).await {
+        if self.repeat(&command, soon).await {
             return;
         }
         let cache = self.clone();
         let until = Instant::now() + self.ttl;
         self.deferred.spawn(Box::pin(async move {
-            cache.repeat(command, &args, until).await;
+            cache.repeat(&command, until).await;
         }));
     }
 
     /// Repeats the command until Redis took it; false when the time is over.
-    pub(crate) async fn repeat(&self, command: &str, args: &[Arg], until: Instant) -> bool {
+    pub(crate) async fn repeat(&self, command: &Command, until: Instant) -> bool {
         loop {
-            if self.ask(command, args.to_vec()).await.is_ok() {
+            if self.execute(command).await.is_ok() {
                 return true;
             }
             if Instant::now() + RETRY_EVERY > until {
@@ -209,13 +205,13 @@ impl Cache {
         }
     }
 
-    fn entry(&self, user: &User, session: Option<SessionId>, doubt: i64) -> Option<Vec<Arg>> {
+    fn entry(&self, user: &User, session: Option<SessionId>, doubt: i64) -> Option<Command> {
         let sealed = seal_user(&self.key, user)?;
         let mut keys = vec![user_key(user.id)];
         keys.extend(session.map(session_key));
         let alive = session.map(|_| alive(user));
         Some(put(
-            &keys,
+            keys,
             millis(self.ttl),
             user.stamp(),
             sealed,
@@ -258,21 +254,21 @@ pub fn user_entry(root: &RootKey, user: &User) -> Option<Vec<u8>> {
 }
 
 fn put(
-    keys: &[String],
+    keys: Vec<String>,
     ttl: i64,
     stamp: i64,
     payload: Vec<u8>,
     doubt: i64,
     session: Option<String>,
-) -> Vec<Arg> {
-    let mut args = vec![Arg::from(PUT), Arg::from(keys.len().to_string())];
-    args.extend(keys.iter().map(|key| Arg::from(key.as_str())));
-    args.push(Arg::from(ttl.to_string()));
-    args.push(Arg::from(stamp.to_string()));
-    args.push(Arg::Bytes(payload));
-    args.push(Arg::from(doubt.to_string()));
-    args.extend(session.map(Arg::from));
-    args
+) -> Command {
+    let args = [
+        Arg::Int(ttl),
+        Arg::Int(stamp),
+        Arg::Bytes(payload),
+        Arg::Int(doubt),
+    ];
+    let session = session.map(Arg::from);
+    Command::script(&PUT, keys, args.into_iter().chain(session))
 }
 
 /// The entry of a session of `user` that is alive.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use spin_pg_bindings::postgres::Database;
-use spin_pg_bindings::redis::{Arg, Reply};
+use spin_pg_bindings::redis::{Arg, Command, Reply, Script};
 use uuid::Uuid;
 
 use crate::Error;
@@ -29,12 +29,14 @@ const POLL: Duration = Duration::from_millis(80);
 const WAITING: usize = 3;
 
 /// KEYS[1] the leases by their end; ARGV: slots, holder, milliseconds.
-const TAKE: &str = "local t = redis.call('TIME') \
+static TAKE: Script = Script::new(
+    "local t = redis.call('TIME') \
     local now = t[1] * 1000 + math.floor(t[2] / 1000) \
     redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now) \
     if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end \
     redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2]) \
-    redis.call('PEXPIRE', KEYS[1], ARGV[3]) return 1";
+    redis.call('PEXPIRE', KEYS[1], ARGV[3]) return 1",
+);
 
 /// Takes the first free slot. Of two that choose the same one, the second finds it taken.
 const TAKE_IN_POSTGRES: &str = "INSERT INTO hash_leases AS l (host, slot, holder, expires_at)
@@ -126,15 +128,13 @@ impl Hasher {
 
     async fn take(&self) -> Result<Option<Lease>, Error> {
         let holder = Uuid::new_v4();
-        let args = vec![
-            Arg::from(TAKE),
-            Arg::from("1"),
-            Arg::from(self.key()),
-            Arg::from(self.slots.to_string()),
+        let args = [
+            Arg::Int(self.slots.into()),
             Arg::from(holder.to_string()),
             Arg::from(LEASE.as_millis().to_string()),
         ];
-        match self.cache.ask("EVAL", args).await {
+        let command = Command::script(&TAKE, [self.key()], args);
+        match self.cache.execute(&command).await {
             Ok(replies) => {
                 let taken = matches!(replies.first(), Some(Reply::Int(1)));
                 Ok(taken.then_some(Lease::Redis(holder)))
@@ -162,7 +162,7 @@ impl Hasher {
     async fn give_back(&self, lease: Lease) {
         match lease {
             Lease::Redis(holder) => {
-                if self.cache.ask("ZREM", self.member(holder)).await.is_err() {
+                if self.cache.execute(&self.removal(holder)).await.is_err() {
                     self.give_back_later(holder);
                 }
             }
@@ -179,16 +179,16 @@ impl Hasher {
         let (hasher, cache) = (self.clone(), self.cache.clone());
         self.cache.deferred().spawn(Box::pin(async move {
             for _ in 0..2 {
-                let args = hasher.member(holder);
-                cache.repeat("ZREM", &args, Instant::now() + LEASE).await;
+                let command = hasher.removal(holder);
+                cache.repeat(&command, Instant::now() + LEASE).await;
                 cache.deferred().sleep(POLL).await;
             }
         }));
     }
 
-    /// The leases of this host, and one holder's.
-    fn member(&self, holder: Uuid) -> Vec<Arg> {
-        vec![Arg::from(self.key()), Arg::from(holder.to_string())]
+    /// Removes one holder's lease from those of this host.
+    fn removal(&self, holder: Uuid) -> Command {
+        Command::new("ZREM", [self.key(), holder.to_string()])
     }
 
     fn key(&self) -> String {
@@ -221,13 +221,10 @@ mod tests {
 
     #[async_trait]
     impl Redis for Late {
-        async fn execute(&self, command: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
-            let holder = if command == "EVAL" {
-                args.get(4)
-            } else {
-                args.get(1)
-            };
-            let entry = (command.to_owned(), holder.unwrap().clone());
+        async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
+            let place = if command.name == "EVALSHA" { 4 } else { 1 };
+            let holder = command.args.get(place).unwrap();
+            let entry = (command.name.to_owned(), holder.clone());
             self.seen.lock().unwrap().push(entry);
             let left = self.failures.load(Ordering::Relaxed);
             self.failures
@@ -289,13 +286,13 @@ mod tests {
     fn a_lease_whose_reply_was_late_is_given_back() {
         let seen = commands(1);
         let names: Vec<_> = seen.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["EVAL", "ZREM", "ZREM"]);
+        assert_eq!(names, ["EVALSHA", "ZREM", "ZREM"]);
         assert!(seen.iter().all(|(_, holder)| *holder == seen[0].1));
     }
 
     #[test]
     fn a_lease_is_given_back_once_when_redis_responds() {
         let names: Vec<_> = commands(0).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["EVAL", "ZREM"]);
+        assert_eq!(names, ["EVALSHA", "ZREM"]);
     }
 }

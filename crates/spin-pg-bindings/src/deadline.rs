@@ -1,22 +1,25 @@
-//! The host's clock.
+//! Deadlines that measure the store, not this instance's own wait for the CPU.
+//!
+//! On a busy host the reply of a healthy store waits behind other instances for longer than any
+//! deadline that would notice a frozen store soon enough. A clock that fires late shows that: the
+//! instance had to wait for the CPU, and so had a reply. Only the time before a punctual clock counts
+//! against the store, and none in which it replied to another call. A hard limit bounds the whole.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::time::{Duration, Instant};
+#[cfg(target_arch = "wasm32")]
+mod clock;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod left;
 
-/// A clock that several calls in a row race against.
-pub(crate) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
+use std::time::Duration;
 
-/// Starts a clock that rings after `duration`, counted from now and not from the first poll.
-pub(crate) fn timer(duration: Duration) -> Timer {
-    let rings_at = Instant::now() + duration;
-    Box::pin(async move {
-        wait(rings_at.saturating_duration_since(Instant::now())).await;
-    })
-}
+#[cfg(target_arch = "wasm32")]
+pub(crate) use clock::{Timer, timer, wait};
 
-/// Waits; the time begins when this is first polled.
-pub(crate) async fn wait(duration: Duration) {
-    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    wasip3::clocks::monotonic_clock::wait_for(nanoseconds).await;
+/// The bounds of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// How long the store may take.
+    pub store: Duration,
+    /// How long the call may take on a host that is too busy to tell whether the store is slow.
+    pub hard: Duration,
 }

@@ -1,10 +1,12 @@
 //! The connections that an instance holds, for the calls of its requests.
 //!
 //! A call takes an idle connection for itself. Without one, another is opened while there is room,
-//! and when there is none the call shares. It never waits until a connection is given back: a
-//! request must not await what another one completes. Hence also the std `Mutex`, never held
-//! across an await. What a burst opened is let go of soon after it: the instances of a component
-//! share the connections that the host allows.
+//! and when there is none the call shares. Where the first ones are still being opened it looks again
+//! after a moment. It never awaits what another request completes: a request must not. Hence also the
+//! std `Mutex`, never held across an await.
+//!
+//! The instances of a component share the connections that the host allows, so a [`Lease`] bounds how
+//! long one of them keeps a connection from the others.
 
 use std::cmp::Reverse;
 use std::future::Future;
@@ -18,9 +20,20 @@ use crate::race::before;
 /// statement on it may wait for a lock, and what is sent after it would wait too.
 const STALLED: Duration = Duration::from_millis(10);
 
+/// How long a connection stays with an instance.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lease {
+    /// From the last call on it until it is given back.
+    pub(crate) unused: Duration,
+    /// From its opening until it is given back as soon as no call is on it: under load none would ever
+    /// be unused, and instances that have none would wait for as long as the load lasts.
+    pub(crate) whole: Duration,
+}
+
 /// Connections of one address.
 pub(crate) struct Held<C> {
     most: usize,
+    lease: Option<Lease>,
     state: Mutex<State<C>>,
 }
 
@@ -37,8 +50,9 @@ struct State<C> {
 struct Slot<C> {
     connection: Arc<C>,
     calls: usize,
+    opened: Option<Instant>,
     /// When a call on it last ended, or the first one began.
-    moved: Instant,
+    moved: Option<Instant>,
 }
 
 /// A connection in use by one call. Dropping it gives it back, when the call was abandoned too.
@@ -57,6 +71,8 @@ struct Opening<'a, C> {
 enum Taken<'a, C> {
     InUse(InUse<'a, C>),
     Opening(Opening<'a, C>),
+    /// As many as will be held are being opened by other calls.
+    Later,
 }
 
 /// A failed call.
@@ -68,10 +84,11 @@ pub(crate) struct Failure<E> {
 }
 
 impl<C> Held<C> {
-    /// Holds at most `most` connections.
-    pub(crate) const fn new(most: usize) -> Self {
+    /// Holds at most `most` connections, each for as long as `lease` says; without one until it is lost.
+    pub(crate) const fn new(most: usize, lease: Option<Lease>) -> Self {
         Self {
             most,
+            lease,
             state: Mutex::new(State {
                 generation: 0,
                 slots: Vec::new(),
@@ -81,27 +98,26 @@ impl<C> Held<C> {
         }
     }
 
-    /// Whether more than one is held and nobody watches over them: the caller has to, and calls
-    /// [`release`](Self::release) until that says that it is enough.
-    pub(crate) fn needs_watching(&self) -> bool {
+    /// How often the caller has to call [`release`](Self::release) from now on, until that returns
+    /// false; `None` when nothing is leased or another call does it.
+    pub(crate) fn needs_watching(&self) -> Option<Duration> {
+        let lease = self.lease?;
         let mut state = self.state();
-        let needed = !state.is_watched && state.slots.len() > 1;
+        let needed = !state.is_watched && !state.slots.is_empty();
         state.is_watched |= needed;
-        needed
+        needed.then_some(lease.unused)
     }
 
-    /// Lets go of the connections that were not used for `unused`, except the last one. False when
-    /// no more than one is held any more: nobody watches from then on.
-    pub(crate) fn release(&self, unused: Duration) -> bool {
+    /// Lets go of the connections whose lease is over. False when none is held any more: nobody
+    /// watches from then on.
+    pub(crate) fn release(&self) -> bool {
+        let Some(lease) = self.lease else {
+            return false;
+        };
         let mut state = self.state();
         let now = Instant::now();
-        while state.slots.len() > 1 {
-            let Some(index) = state.unused(now, unused) else {
-                break;
-            };
-            state.slots.swap_remove(index);
-        }
-        state.is_watched = state.slots.len() > 1;
+        state.slots.retain(|slot| !slot.is_over(lease, now));
+        state.is_watched = !state.slots.is_empty();
         state.is_watched
     }
 
@@ -110,15 +126,20 @@ impl<C> Held<C> {
     ///
     /// When a new one cannot be had, or not within `patience`, the call shares if it can: the
     /// server may accept no more of them, and the host's pool may wait until one is given back.
-    pub(crate) async fn connection<E>(
+    /// `pause` is the time after which a call looks again that found as many being opened as are held.
+    pub(crate) async fn connection<E, P: Future<Output = ()>>(
         &self,
         open: impl Future<Output = Result<C, E>>,
+        pause: impl Fn() -> P,
         patience: impl Future<Output = ()>,
         mut deadline: impl Future<Output = ()> + Unpin,
     ) -> Option<Result<InUse<'_, C>, E>> {
-        let opening = match self.take() {
-            Taken::InUse(connection) => return Some(Ok(connection)),
-            Taken::Opening(opening) => opening,
+        let opening = loop {
+            match self.take() {
+                Taken::InUse(connection) => return Some(Ok(connection)),
+                Taken::Opening(opening) => break opening,
+                Taken::Later => before(&mut deadline, pause()).await?,
+            }
         };
         let (mut open, patience) = (pin!(open), pin!(patience));
         // Either may come first: a call that was sent twice has little time left.
@@ -136,13 +157,18 @@ impl<C> Held<C> {
         })
     }
 
+    /// The time, where it matters: one connection alone is neither chosen by time nor leased.
+    fn now(&self) -> Option<Instant> {
+        (self.most > 1 || self.lease.is_some()).then(Instant::now)
+    }
+
     fn state(&self) -> MutexGuard<'_, State<C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self) -> Taken<'_, C> {
+        let now = self.now();
         let mut state = self.state();
-        let now = Instant::now();
         let generation = state.generation;
         let has_room = state.slots.len() + state.opening < self.most;
         match state.best(now) {
@@ -151,7 +177,7 @@ impl<C> Held<C> {
                 held: self,
                 generation,
             }),
-            // Where there is none to share, more are opened than will be held.
+            None if !has_room => Taken::Later,
             _ => {
                 state.opening += 1;
                 Taken::Opening(Opening {
@@ -163,8 +189,8 @@ impl<C> Held<C> {
     }
 
     fn share(&self) -> Option<InUse<'_, C>> {
+        let now = self.now();
         let mut state = self.state();
-        let now = Instant::now();
         let generation = state.generation;
         let connection = state.best(now)?.take(now);
         Some(InUse {
@@ -178,19 +204,10 @@ impl<C> Held<C> {
 impl<C> State<C> {
     /// The connection that is likely to answer a further call soonest; of several idle ones that
     /// which was used last, because it is the least likely to have been closed since.
-    fn best(&mut self, now: Instant) -> Option<&mut Slot<C>> {
+    fn best(&mut self, now: Option<Instant>) -> Option<&mut Slot<C>> {
         self.slots
             .iter_mut()
             .min_by_key(|slot| (slot.has_stalled(now), slot.calls, Reverse(slot.moved)))
-    }
-
-    /// The one of no call that was used last the longest time ago, at least `unused`.
-    fn unused(&self, now: Instant, unused: Duration) -> Option<usize> {
-        let slots = self.slots.iter().enumerate();
-        slots
-            .filter(|(_, slot)| slot.calls == 0 && now.duration_since(slot.moved) >= unused)
-            .min_by_key(|(_, slot)| slot.moved)
-            .map(|(index, _)| index)
     }
 
     fn slot(&self, connection: &Arc<C>) -> Option<usize> {
@@ -200,11 +217,18 @@ impl<C> State<C> {
 }
 
 impl<C> Slot<C> {
-    fn has_stalled(&self, now: Instant) -> bool {
-        self.calls > 0 && now.duration_since(self.moved) > STALLED
+    fn has_stalled(&self, now: Option<Instant>) -> bool {
+        self.calls > 0 && elapsed(self.moved, now) > STALLED
     }
 
-    fn take(&mut self, now: Instant) -> Arc<C> {
+    fn is_over(&self, lease: Lease, now: Instant) -> bool {
+        let now = Some(now);
+        self.calls == 0
+            && (elapsed(self.moved, now) >= lease.unused
+                || elapsed(self.opened, now) >= lease.whole)
+    }
+
+    fn take(&mut self, now: Option<Instant>) -> Arc<C> {
         if self.calls == 0 {
             self.moved = now;
         }
@@ -213,17 +237,26 @@ impl<C> Slot<C> {
     }
 }
 
+fn elapsed(since: Option<Instant>, now: Option<Instant>) -> Duration {
+    match (since, now) {
+        (Some(since), Some(now)) => now.saturating_duration_since(since),
+        _ => Duration::ZERO,
+    }
+}
+
 impl<'a, C> Opening<'a, C> {
     /// Holds the new connection, unless there are enough by now or one was lost since it was asked
     /// for: then it serves its own call only.
     fn done(self, connection: C) -> InUse<'a, C> {
         let connection = Arc::new(connection);
+        let now = self.held.now();
         let mut state = self.held.state();
         if state.generation == self.generation && state.slots.len() < self.held.most {
             state.slots.push(Slot {
                 connection: connection.clone(),
                 calls: 1,
-                moved: Instant::now(),
+                opened: now,
+                moved: now,
             });
         }
         InUse {
@@ -263,11 +296,19 @@ impl<C> InUse<'_, C> {
 
 impl<C> Drop for InUse<'_, C> {
     fn drop(&mut self) {
+        let now = self.held.now();
         let mut state = self.held.state();
-        let index = state.slot(&self.connection);
-        if let Some(slot) = index.and_then(|index| state.slots.get_mut(index)) {
-            slot.calls = slot.calls.saturating_sub(1);
-            slot.moved = Instant::now();
+        let Some(index) = state.slot(&self.connection) else {
+            return;
+        };
+        let Some(slot) = state.slots.get_mut(index) else {
+            return;
+        };
+        slot.calls = slot.calls.saturating_sub(1);
+        slot.moved = now;
+        let lease = self.held.lease.zip(now);
+        if lease.is_some_and(|(lease, now)| slot.is_over(lease, now)) {
+            state.slots.swap_remove(index);
         }
     }
 }

@@ -6,12 +6,13 @@
 
 #[cfg(target_arch = "wasm32")]
 mod bindings;
-#[cfg(target_arch = "wasm32")]
-mod clock;
+mod deadline;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod held;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod race;
+
+pub use deadline::Deadline;
 
 pub mod postgres;
 pub mod redis;

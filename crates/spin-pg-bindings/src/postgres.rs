@@ -14,7 +14,7 @@ use async_trait::async_trait;
 pub use config::ConnectionConfig;
 pub use error::{DatabaseError, Error};
 #[cfg(target_arch = "wasm32")]
-pub use host::{HostPostgres, RowStream};
+pub use host::HostPostgres;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::NativePostgres;
 pub use row::{FromRow, FromValue, Row};

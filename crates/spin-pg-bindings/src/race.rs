@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 
 use futures::future::{Either, select};
 
@@ -14,6 +15,19 @@ pub(crate) async fn before<T>(
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }
+}
+
+/// Lets the host, and events that are there already, come first.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What `call` gives, and whether the host gave it without waiting for anything.
@@ -41,6 +55,26 @@ mod tests {
     async fn the_first_of_the_two_counts() {
         assert_eq!(before(pending(), ready(1)).await, Some(1));
         assert_eq!(before(ready(()), pending::<()>()).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_after_a_turn_comes_before_the_timer() {
+        let mut turns = 0;
+        let call = poll_fn(|context| {
+            turns += 1;
+            context.waker().wake_by_ref();
+            if turns < 3 {
+                Poll::Pending
+            } else {
+                Poll::Ready(turns)
+            }
+        });
+        let timer = async {
+            for _ in 0..3 {
+                yield_now().await;
+            }
+        };
+        assert_eq!(before(Box::pin(timer), call).await, Some(3));
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Redis: single commands over the host's connection.
 
+mod command;
 #[cfg(target_arch = "wasm32")]
 mod host;
 
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use command::{Command, Script};
 #[cfg(target_arch = "wasm32")]
 pub use host::HostRedis;
 
@@ -87,7 +89,7 @@ pub trait Redis: Send + Sync + 'static {
     /// Runs a command, at most once. Nested arrays of a reply come flattened.
     ///
     /// Keys and arguments stand in the host's traces: no secrets.
-    async fn execute(&self, command: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError>;
+    async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError>;
 }
 
 #[cfg(test)]

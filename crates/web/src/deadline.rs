@@ -3,9 +3,20 @@
 use std::future::Future;
 use std::time::Duration;
 
+use spin_pg_bindings::Deadline;
+
 /// Deadline of one statement, a new connection included: a client gets an error from a Postgres that is gone
 /// within two seconds. What queues before Postgres has to give up earlier.
-pub const POSTGRES: Duration = Duration::from_millis(1_500);
+pub const POSTGRES: Deadline = Deadline {
+    store: Duration::from_millis(1_500),
+    hard: Duration::from_millis(1_900),
+};
+
+/// Deadline of one command, a new connection included, before Postgres takes the place of Redis.
+pub const REDIS: Deadline = Deadline {
+    store: Duration::from_millis(100),
+    hard: Duration::from_millis(1_000),
+};
 
 /// The output of `work`, or `None` after `limit`; the work is then dropped.
 #[cfg(target_arch = "wasm32")]

@@ -1,5 +1,7 @@
 //! What a component's shell needs of the host: one app an instance, and work after the response.
 
+mod http;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -20,16 +22,15 @@ use crate::log::{Level, Log};
 use crate::services::Stores;
 use crate::startup::{self, Started};
 use crate::{App, Problem, deadline};
+pub use http::{HostRequest, HostResponse};
 
-/// How long Redis may take before Postgres is asked instead.
-const REDIS_DEADLINE: Duration = Duration::from_millis(100);
 /// How long a refused login is held back.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The host's Postgres and Redis, and the server that knows breached passwords.
 pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {
     let postgres = HostPostgres::new(variables.postgres()?.dsn(), deadline::POSTGRES);
-    let redis = HostRedis::new(variables.redis_url()?, REDIS_DEADLINE);
+    let redis = HostRedis::new(variables.redis_url()?, deadline::REDIS);
     Ok(Stores {
         database: Arc::new(postgres),
         redis: Arc::new(redis),
@@ -66,10 +67,18 @@ impl Instance {
         }
     }
 
+    /// Serves a request of the host.
+    pub async fn serve<F>(&self, request: HostRequest, build: impl FnOnce() -> F) -> HostResponse
+    where
+        F: Future<Output = Result<App, ConfigError>>,
+    {
+        http::response(self.handle(http::request(request), build).await).await
+    }
+
     /// Answers `request`. Two first requests may both build; one result is kept, since nothing
     /// may wait for what another request completes. A variable that makes no sense is logged by
     /// name and answered with 500, or 503 where readiness is asked for; the next request tries again.
-    pub async fn handle<F>(&self, request: Request, build: impl FnOnce() -> F) -> Response
+    async fn handle<F>(&self, request: Request, build: impl FnOnce() -> F) -> Response
     where
         F: Future<Output = Result<App, ConfigError>>,
     {

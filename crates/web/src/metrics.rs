@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use accounts::Deferred;
 use http::{Method, StatusCode};
-use spin_pg_bindings::redis::{Arg, Redis};
+use spin_pg_bindings::redis::{Arg, Command, Redis, Script};
 use uuid::Uuid;
 
 use counts::Counts;
@@ -31,9 +31,11 @@ const ATTEMPTS: usize = 3;
 
 /// KEYS[1] the hash, KEYS[2] the mark of this batch; ARGV: seconds that the mark stays, then names
 /// and counts by turns.
-const ADD: &str = "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end \
+static ADD: Script = Script::new(
+    "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end \
     for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end \
-    redis.call('SET', KEYS[2], '', 'EX', ARGV[1]) return 1";
+    redis.call('SET', KEYS[2], '', 'EX', ARGV[1]) return 1",
+);
 const MARK_SECONDS: &str = "60";
 
 /// Counts of this instance on their way to Redis. Cheap to clone.
@@ -113,7 +115,7 @@ impl Flush {
         while refusals < ATTEMPTS {
             self.shared.deferred.sleep(wait).await;
             let batch = self.next_batch();
-            let sent = self.shared.redis.execute("EVAL", batch.arguments()).await;
+            let sent = self.shared.redis.execute(&batch.command()).await;
             if sent.is_err() {
                 refusals += 1;
                 wait = RETRY_AFTER;
@@ -158,20 +160,15 @@ impl Flush {
 }
 
 impl Batch {
-    fn arguments(&self) -> Vec<Arg> {
-        let mut arguments = vec![
-            Arg::from(ADD),
-            Arg::from("2"),
-            Arg::from(KEY),
-            // The braces put both keys on one node of a cluster.
-            Arg::from(format!("{{{KEY}}}:{}", self.id)),
-            Arg::from(MARK_SECONDS),
-        ];
+    fn command(&self) -> Command {
+        // The braces put both keys on one node of a cluster.
+        let keys = [KEY.to_owned(), format!("{{{KEY}}}:{}", self.id)];
+        let mut args = vec![Arg::from(MARK_SECONDS)];
         for (name, count) in &self.fields {
-            arguments.push(Arg::from(name.clone()));
-            arguments.push(Arg::from(count.to_string()));
+            args.push(Arg::from(name.clone()));
+            args.push(Arg::from(count.to_string()));
         }
-        arguments
+        Command::script(&ADD, keys, args)
     }
 }
 

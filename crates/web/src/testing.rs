@@ -13,7 +13,7 @@ use accounts::cache::user_entry;
 use accounts::{Deferred, RootKey, SessionId, User};
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, Error, Param, Row};
-use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+use spin_pg_bindings::redis::{Arg, Command, Redis, RedisError, Reply};
 
 use crate::config::{HttpConfig, Variables};
 use crate::log::{Level, Log};
@@ -51,9 +51,9 @@ pub struct KnowsCaller(pub Option<User>);
 
 #[async_trait]
 impl Redis for KnowsCaller {
-    async fn execute(&self, _: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
-        // Only the gate's question has five keys.
-        if args.get(1) != Some(&Arg::from("5")) {
+    async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
+        // Only the gate reads several entries or has five keys.
+        if command.name != "MGET" && command.args.get(1) != Some(&Arg::Int(5)) {
             return Ok(vec![Reply::Int(1)]);
         }
         let entries = self.0.as_ref().map(|user| {

@@ -10,7 +10,7 @@ use axum::body::Body;
 use futures::executor::block_on;
 use http_body_util::BodyExt;
 use spin_pg_bindings::postgres::{Error, Param, Row, Value};
-use spin_pg_bindings::redis::{Arg, RedisError, Reply};
+use spin_pg_bindings::redis::{Command, RedisError, Reply};
 use web::App;
 use web::config::HttpConfig;
 use web::log::Level;
@@ -42,8 +42,8 @@ enum Cache {
 
 #[async_trait]
 impl Redis for Cache {
-    async fn execute(&self, command: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
-        match (self, command) {
+    async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
+        match (self, command.name) {
             (Self::Down, _) => Err(RedisError::Connection("refused".into())),
             (Self::Marked, "GET") => Ok(vec![Reply::Bytes(b"1".to_vec())]),
             _ => Ok(vec![Reply::Nil]),

@@ -1,5 +1,7 @@
 //! `/api/v1/audit`: what happened, by the same list rules as users.
 
+use std::sync::Arc;
+
 use accounts::audit::{ListParameters, ListQuery};
 use axum::extract::State;
 use axum::response::Response;
@@ -23,7 +25,7 @@ use crate::wire::audit::{EventList, EventView, ListAudit};
     )),
 )]
 pub(super) async fn list(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     uri: Uri,
     Query(sent): Query<ListAudit>,
 ) -> Result<Response, Problem> {

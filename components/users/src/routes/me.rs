@@ -1,5 +1,7 @@
 //! `/api/v1/users/me`: the caller's own account.
 
+use std::sync::Arc;
+
 use accounts::password::{Guess, PasswordHash};
 use axum::extract::State;
 use axum::response::Response;
@@ -51,7 +53,7 @@ pub(super) async fn get(
     responses((status = 200, description = "The caller after the change", body = UserView, headers(("ETag")))),
 )]
 pub(super) async fn update(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     caller: Caller,
     client: Client,
     precondition: Precondition,
@@ -80,7 +82,7 @@ pub(super) async fn update(
     responses((status = 204, description = "The account is gone")),
 )]
 pub(super) async fn delete(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     caller: Caller,
     client: Client,
     precondition: Precondition,
@@ -105,7 +107,7 @@ pub(super) async fn delete(
     responses((status = 204, description = "The new password is in force")),
 )]
 pub(super) async fn change_password(
-    State(state): State<UsersState>,
+    State(state): State<Arc<UsersState>>,
     caller: Caller,
     Client(address): Client,
     Json(value): Json<ChangePassword>,

@@ -19,13 +19,13 @@ use accounts::{
 };
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, NativePostgres};
-use spin_pg_bindings::redis::{Arg, Redis, RedisError, Reply};
+use spin_pg_bindings::redis::{Command, Redis, RedisError, Reply};
 
 struct RedisIsDown;
 
 #[async_trait]
 impl Redis for RedisIsDown {
-    async fn execute(&self, _: &str, _: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+    async fn execute(&self, _: &Command) -> Result<Vec<Reply>, RedisError> {
         Err(RedisError::Connection("down".into()))
     }
 }

@@ -1,18 +1,24 @@
 //! Connections are numbers here, and nothing takes time unless a test says so.
 
+use std::cell::RefCell;
 use std::future::{pending, ready};
 
 use super::*;
 
 /// The connection for a call; `new` is what would be opened for it.
 async fn take(held: &Held<u32>, new: u32) -> InUse<'_, u32> {
-    let found = held.connection(ready(Ok::<_, ()>(new)), pending(), pending());
+    let opened = ready(Ok::<_, ()>(new));
+    let found = held.connection(opened, pending::<()>, pending(), pending());
     found.await.unwrap().unwrap()
 }
 
 /// Holds connections 1, 2, ... up to `count`, all idle, the last one used last.
 async fn idle(most: usize, count: u32) -> Held<u32> {
-    let held = Held::new(most);
+    leased(most, count, None).await
+}
+
+async fn leased(most: usize, count: u32, lease: Option<Lease>) -> Held<u32> {
+    let held = Held::new(most, lease);
     let mut in_use = Vec::new();
     for new in 1..=count {
         in_use.push(take(&held, new).await);
@@ -38,7 +44,7 @@ async fn a_call_has_the_idle_connection_that_was_used_last() {
 
 #[tokio::test]
 async fn beyond_the_most_the_least_busy_connection_is_shared() {
-    let held = Held::new(2);
+    let held = Held::new(2, None);
     let first = take(&held, 1).await;
     let second = take(&held, 2).await;
     assert_eq!((number(&first), number(&second)), (1, 2));
@@ -52,29 +58,49 @@ async fn beyond_the_most_the_least_busy_connection_is_shared() {
 
 #[tokio::test]
 async fn a_connection_that_answers_nothing_is_shared_last() {
-    let held = Held::new(2);
+    let held = Held::new(2, None);
     let _stalled = take(&held, 1).await;
     let _busy = [take(&held, 2).await, take(&held, 9).await];
     held.state()
         .slots
         .iter_mut()
         .filter(|slot| *slot.connection == 1)
-        .for_each(|slot| (slot.moved, slot.calls) = (slot.moved - STALLED * 2, 1));
+        .for_each(|slot| {
+            (slot.moved, slot.calls) = (slot.moved.map(|moved| moved - STALLED * 2), 1)
+        });
     let shared = [take(&held, 9).await, take(&held, 9).await];
     assert_eq!(shared.each_ref().map(number), [2, 2]);
 }
 
 #[tokio::test]
-async fn calls_that_find_none_to_share_open_more_than_are_held() {
-    let held = Held::new(1);
-    let (first, second) = (held.take(), held.take());
-    let (Taken::Opening(first), Taken::Opening(second)) = (first, second) else {
+async fn calls_look_again_while_as_many_are_opened_as_are_held() {
+    let held = Held::new(1, None);
+    let Taken::Opening(first) = held.take() else {
         panic!("there is no connection");
     };
-    let (first, second) = (first.done(1), second.done(2));
-    assert_eq!((number(&first), number(&second)), (1, 2));
-    assert_eq!(Arc::strong_count(&first.connection), 2);
-    assert_eq!(Arc::strong_count(&second.connection), 1);
+    assert!(matches!(held.take(), Taken::Later));
+    // The first call has its connection while the second one pauses.
+    let first = RefCell::new(Some(first));
+    let pause = || {
+        drop(first.take().map(|first| first.done(1)));
+        ready(())
+    };
+    let never = pending::<Result<u32, ()>>();
+    let found = held.connection(never, pause, pending(), pending()).await;
+    assert_eq!(number(&found.unwrap().unwrap()), 1);
+}
+
+#[tokio::test]
+async fn a_call_opens_itself_what_another_could_not() {
+    let held = Held::<u32>::new(1, None);
+    let first = RefCell::new(Some(held.take()));
+    let pause = || {
+        drop(first.take());
+        ready(())
+    };
+    let opened = ready(Ok::<_, ()>(2));
+    let found = held.connection(opened, pause, pending(), pending()).await;
+    assert_eq!(number(&found.unwrap().unwrap()), 2);
 }
 
 #[tokio::test]
@@ -138,57 +164,93 @@ async fn an_abandoned_call_gives_its_connection_back() {
     assert_eq!(before(Box::pin(tokio::task::yield_now()), call).await, None);
     assert!(held.state().slots.iter().all(|slot| slot.calls == 0));
 
-    let held = Held::<u32>::new(1);
-    let opening = held.connection(pending::<Result<u32, ()>>(), pending(), pending());
+    let held = Held::<u32>::new(1, None);
+    let opening = held.connection(
+        pending::<Result<u32, ()>>(),
+        pending::<()>,
+        pending(),
+        pending(),
+    );
     assert!(before(ready(()), opening).await.is_none());
     assert_eq!(held.state().opening, 0);
 }
 
 #[tokio::test]
 async fn what_cannot_be_opened_is_done_without_where_there_is_one_to_share() {
-    let held = Held::new(4);
+    let held = Held::new(4, None);
     let refused = || ready(Err::<u32, _>("refused"));
-    let found = held.connection(refused(), pending(), pending()).await;
+    let found = held
+        .connection(refused(), pending::<()>, pending(), pending())
+        .await;
     assert!(matches!(found, Some(Err("refused"))));
     let never = pending::<Result<u32, ()>>;
     assert!(
-        held.connection(never(), pending(), ready(()))
+        held.connection(never(), pending::<()>, pending(), ready(()))
             .await
             .is_none()
     );
     assert!(
-        held.connection(never(), ready(()), ready(()))
+        held.connection(never(), pending::<()>, ready(()), ready(()))
             .await
             .is_none()
     );
 
     let first = take(&held, 1).await;
-    let shared = held.connection(refused(), pending(), pending()).await;
+    let shared = held
+        .connection(refused(), pending::<()>, pending(), pending())
+        .await;
     assert_eq!(number(&shared.unwrap().unwrap()), number(&first));
-    let shared = held.connection(never(), ready(()), pending()).await;
+    let shared = held
+        .connection(never(), pending::<()>, ready(()), pending())
+        .await;
     assert_eq!(number(&shared.unwrap().unwrap()), number(&first));
     assert_eq!(held.state().opening, 0);
 }
 
+const LONG: Duration = Duration::from_secs(60);
+
 #[tokio::test]
-async fn what_a_burst_opened_is_let_go_of_when_it_is_unused() {
-    let held = idle(4, 4).await;
-    assert!(held.needs_watching());
-    assert!(!held.needs_watching(), "one watches");
-    assert!(held.release(Duration::from_secs(60)), "used just now");
+async fn what_is_unused_is_given_back() {
+    let lease = |unused| Lease {
+        unused,
+        whole: LONG,
+    };
+    let held = leased(4, 4, Some(lease(LONG))).await;
+    assert_eq!(held.needs_watching(), Some(LONG));
+    assert_eq!(held.needs_watching(), None, "one watches");
+    assert!(held.release(), "used just now");
     assert_eq!(held.state().slots.len(), 4);
-    assert!(!held.release(Duration::ZERO), "one is enough");
-    assert_eq!(number(&take(&held, 9).await), 4);
-    assert!(!held.needs_watching());
+
+    let held = leased(4, 4, Some(lease(Duration::ZERO))).await;
+    let busy = [take(&held, 9).await, take(&held, 9).await];
+    assert!(held.release());
+    assert_eq!(held.state().slots.len(), 2);
+    drop(busy);
+    assert!(!held.release());
+    assert!(held.state().slots.is_empty());
+    assert_eq!(held.needs_watching(), None, "nothing is held");
 }
 
 #[tokio::test]
-async fn what_is_in_use_is_not_let_go_of() {
-    let held = idle(4, 4).await;
-    let busy = [take(&held, 9).await, take(&held, 9).await];
-    assert!(held.release(Duration::ZERO));
-    assert_eq!(held.state().slots.len(), 2);
-    drop(busy);
-    assert!(!held.release(Duration::ZERO));
-    assert_eq!(held.state().slots.len(), 1);
+async fn what_was_held_for_long_is_given_back_between_two_calls() {
+    let lease = Lease {
+        unused: LONG,
+        whole: Duration::ZERO,
+    };
+    let held = leased(1, 0, Some(lease)).await;
+    let (first, second) = (take(&held, 1).await, take(&held, 9).await);
+    assert_eq!([number(&first), number(&second)], [1, 1]);
+    drop(first);
+    assert_eq!(held.state().slots.len(), 1, "a call is on it");
+    drop(second);
+    assert!(held.state().slots.is_empty());
+    assert_eq!(number(&take(&held, 2).await), 2);
+}
+
+#[tokio::test]
+async fn without_a_lease_it_is_held_until_it_is_lost() {
+    let held = idle(1, 1).await;
+    assert_eq!(held.needs_watching(), None);
+    assert!(!held.release());
+    assert_eq!(number(&take(&held, 9).await), 1);
 }

@@ -2,8 +2,8 @@
 //!
 //! The instance holds a few connections, opened when they are needed first. A statement has one to
 //! itself, so that it can wait for a lock without making others wait; only when all are busy does
-//! it share one. A connection is dropped when it is lost and when a deadline passes; all but one
-//! are given back when they were not used for a moment.
+//! it share one. A connection is dropped when it is lost and when a deadline passes, and given back to
+//! the host's pool when its lease is over.
 //!
 //! When is a statement sent a second time? The host prepares every statement and then executes it,
 //! and says "closed" for a connection that was lost during either, so the error alone does not
@@ -13,7 +13,7 @@
 //! other loss only reads are.
 
 mod convert;
-mod stream;
+mod rows;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,20 +21,26 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Database, Error, Param, Row};
+use crate::Deadline;
 use crate::bindings::postgres as host;
-use crate::clock::{Timer, timer, wait};
-use crate::held::{Failure, Held, InUse};
+use crate::deadline::{Timer, timer, wait};
+use crate::held::{Failure, Held, InUse, Lease};
 use crate::race::before;
-pub use stream::RowStream;
+use rows::Rows;
 
 /// The connections of one instance. It serves at most 16 requests at once, and all instances of a
-/// component share the 64 connections of the host's pool: with 4 each they last for 16 busy
-/// instances, 256 requests. Beyond that, opening one waits until another is given back.
+/// component share the 64 connections of the host's pool.
 const CONNECTIONS: usize = 4;
 
-/// How long all but one may be unused before they are given back. Bursts are served by many short-
-/// lived instances, and what each still held would keep the next ones from opening their first.
-const UNUSED: Duration = Duration::from_millis(50);
+/// A busy host runs more instances than its pool has connections. Given back after this, each of them
+/// has one in turn; opening it again is one round trip to Postgres.
+const LEASE: Lease = Lease {
+    unused: Duration::from_millis(50),
+    whole: Duration::from_millis(100),
+};
+
+/// How soon a request looks again for a connection that others of the instance open.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// How long an abandoned statement may still run: the role's `statement_timeout`.
 const ABANDONED: Duration = Duration::from_secs(5);
@@ -42,7 +48,7 @@ const ABANDONED: Duration = Duration::from_secs(5);
 /// Postgres as the host provides it.
 pub struct HostPostgres {
     dsn: String,
-    deadline: Duration,
+    deadline: Deadline,
     held: Arc<Held<host::Connection>>,
 }
 
@@ -56,31 +62,12 @@ impl HostPostgres {
     /// `dsn` is a connection string (see [`super::ConnectionConfig::dsn`]). `deadline` bounds each
     /// statement with everything that it takes: opening a connection, running, reading the rows,
     /// and the second attempt.
-    pub fn new(dsn: String, deadline: Duration) -> Self {
+    pub fn new(dsn: String, deadline: Deadline) -> Self {
         Self {
             dsn,
             deadline,
-            held: Arc::new(Held::new(CONNECTIONS)),
+            held: Arc::new(Held::new(CONNECTIONS, Some(LEASE))),
         }
-    }
-
-    /// Runs a statement that changes nothing and returns its rows one by one, for results that
-    /// are too large to collect. It has a connection of its own, so that a slow reader holds up
-    /// nobody else; the deadline bounds the wait for the first row and between two rows.
-    ///
-    /// # Errors
-    /// Those of [`Database::read`].
-    pub async fn stream(&self, sql: &str, params: Vec<Param>) -> Result<RowStream, Error> {
-        let params = convert::params(params)?;
-        let mut timer = timer(self.deadline);
-        let opened = before(&mut timer, async {
-            let connection = Arc::new(self.open().await?);
-            stream::start(connection, sql, params)
-                .await
-                .map_err(|failure| failure.error)
-        });
-        let rows = opened.await.ok_or(Error::Timeout(self.deadline))??;
-        Ok(rows.with_deadline(self.deadline))
     }
 
     async fn open(&self) -> Result<host::Connection, Error> {
@@ -91,7 +78,7 @@ impl HostPostgres {
 
     async fn run(&self, kind: Kind, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
         let params = convert::params(params)?;
-        let mut timer = timer(self.deadline);
+        let mut timer = timer(self.deadline, || 0);
         let connection = self.connection(&mut timer).await?;
         match self
             .run_on(&mut timer, connection, sql, params.clone())
@@ -106,23 +93,30 @@ impl HostPostgres {
         done.map_err(|failure| failure.error)
     }
 
-    async fn connection(&self, timer: &mut Timer) -> Result<InUse<'_, host::Connection>, Error> {
-        let patience = wait(self.deadline / 3);
-        let found = self.held.connection(self.open(), patience, timer).await;
+    async fn connection(
+        &self,
+        timer: &mut Timer<'_>,
+    ) -> Result<InUse<'_, host::Connection>, Error> {
+        let patience = wait(self.deadline.store / 3);
+        let pause = || wait(PAUSE);
+        let found = self
+            .held
+            .connection(self.open(), pause, patience, timer)
+            .await;
         self.watch();
-        found.ok_or(Error::Timeout(self.deadline))?
+        found.ok_or(Error::Timeout(self.deadline.store))?
     }
 
-    /// Gives back what a burst has opened, once it is over.
+    /// Gives back what is held once its lease is over.
     fn watch(&self) {
-        if !self.held.needs_watching() {
+        let Some(every) = self.held.needs_watching() else {
             return;
-        }
+        };
         let held = self.held.clone();
         wit_bindgen::spawn(async move {
             loop {
-                wait(UNUSED).await;
-                if !held.release(UNUSED) {
+                wait(every).await;
+                if !held.release() {
                     return;
                 }
             }
@@ -131,13 +125,13 @@ impl HostPostgres {
 
     async fn run_on(
         &self,
-        timer: &mut Timer,
+        timer: &mut Timer<'_>,
         in_use: InUse<'_, host::Connection>,
         sql: &str,
         params: Vec<host::ParameterValue>,
     ) -> Result<Vec<Row>, Failure<Error>> {
         let rows = async {
-            let rows = stream::start(in_use.connection.clone(), sql, params).await?;
+            let rows = Rows::of(&in_use.connection, sql, params).await?;
             rows.collect()
                 .await
                 .map_err(|error| Failure { error, sent: true })
@@ -146,7 +140,7 @@ impl HostPostgres {
             in_use.withdraw();
             keep_open(in_use.connection.clone(), ABANDONED);
             return Err(Failure {
-                error: Error::Timeout(self.deadline),
+                error: Error::Timeout(self.deadline.store),
                 sent: true,
             });
         };

@@ -4,14 +4,16 @@
 //! dropped when it is lost and when a deadline passes. A command is sent again, on a new
 //! connection, only when the host refused it without waiting, so that it did not reach Redis.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::{Arg, Redis, RedisError, Reply};
+use super::{Arg, Command, Redis, RedisError, Reply};
+use crate::Deadline;
 use crate::bindings::redis as host;
-use crate::clock::{Timer, timer, wait};
+use crate::deadline::{Timer, timer, wait};
 use crate::held::{Failure, Held, InUse};
 use crate::race::{answered_at_once, before};
 
@@ -19,26 +21,38 @@ use crate::race::{answered_at_once, before};
 /// that the app sends blocks.
 const CONNECTIONS: usize = 1;
 
-/// After a timeout or a failed connection, how long calls fail at once: a Redis that is down costs
-/// an instance one deadline in this time, not one a request.
+/// How soon a request looks again for the connection that the first one of the instance opens.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// After a failed connection or several timeouts, how long calls fail at once: a Redis that is down
+/// costs an instance one deadline in this time, not one per request.
 const BACK_OFF: Duration = Duration::from_millis(250);
+
+/// Timeouts in a row that show a frozen Redis. One alone may be a command of somebody else's that
+/// takes long.
+const TIMEOUTS: usize = 3;
 
 /// Redis as the host provides it.
 pub struct HostRedis {
     url: String,
-    deadline: Duration,
+    deadline: Deadline,
     held: Held<host::Connection>,
+    replies: AtomicUsize,
+    /// Calls without a reply since the last reply.
+    timeouts: AtomicUsize,
     backing_off_until: Mutex<Option<Instant>>,
 }
 
 impl HostRedis {
     /// `url` is `redis[s]://[user:password@]host:port`. `deadline` bounds each command with
     /// everything that it takes.
-    pub fn new(url: String, deadline: Duration) -> Self {
+    pub fn new(url: String, deadline: Deadline) -> Self {
         Self {
             url,
             deadline,
-            held: Held::new(CONNECTIONS),
+            held: Held::new(CONNECTIONS, None),
+            replies: AtomicUsize::new(0),
+            timeouts: AtomicUsize::new(0),
             backing_off_until: Mutex::new(None),
         }
     }
@@ -59,14 +73,46 @@ impl HostRedis {
         *until = Some(Instant::now() + BACK_OFF);
     }
 
+    /// Draws the conclusion of a call for the next ones.
+    fn learn<T>(&self, outcome: &Result<T, RedisError>) {
+        match outcome {
+            Err(RedisError::Connection(_)) => self.back_off(),
+            Err(RedisError::Timeout(_)) => {
+                if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS {
+                    self.back_off();
+                }
+            }
+            Ok(_) | Err(RedisError::Other(_)) => {
+                self.replies.fetch_add(1, Ordering::Relaxed);
+                self.timeouts.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Runs the command, with the text of its script when Redis lacks that.
     async fn run(
         &self,
-        timer: &mut Timer,
-        command: &str,
-        args: Vec<host::RedisParameter>,
+        timer: &mut Timer<'_>,
+        command: &Command,
+    ) -> Result<Vec<Reply>, RedisError> {
+        match self.run_once(timer, command).await {
+            Err(RedisError::Other(text)) if text.contains("NOSCRIPT") => {
+                match command.with_text() {
+                    Some(command) => self.run_once(timer, &command).await,
+                    None => Err(RedisError::Other(text)),
+                }
+            }
+            done => done,
+        }
+    }
+
+    async fn run_once(
+        &self,
+        timer: &mut Timer<'_>,
+        command: &Command,
     ) -> Result<Vec<Reply>, RedisError> {
         let connection = self.connection(timer).await?;
-        match self.run_on(timer, connection, command, args.clone()).await {
+        match self.run_on(timer, connection, command).await {
             Err(Failure {
                 error: RedisError::Connection(_),
                 sent: false,
@@ -74,35 +120,38 @@ impl HostRedis {
             done => return done.map_err(|failure| failure.error),
         }
         let connection = self.connection(timer).await?;
-        let done = self.run_on(timer, connection, command, args).await;
+        let done = self.run_on(timer, connection, command).await;
         done.map_err(|failure| failure.error)
     }
 
     async fn connection(
         &self,
-        timer: &mut Timer,
+        timer: &mut Timer<'_>,
     ) -> Result<InUse<'_, host::Connection>, RedisError> {
         let open = async {
             let opened = host::Connection::open(self.url.clone()).await;
             opened.map_err(|error| RedisError::Connection(text(error)))
         };
-        let patience = wait(self.deadline / 3);
-        let found = self.held.connection(open, patience, timer).await;
-        found.ok_or(RedisError::Timeout(self.deadline))?
+        let patience = wait(self.deadline.store / 3);
+        let pause = || wait(PAUSE);
+        let found = self.held.connection(open, pause, patience, timer).await;
+        found.ok_or(RedisError::Timeout(self.deadline.store))?
     }
 
     async fn run_on(
         &self,
-        timer: &mut Timer,
+        timer: &mut Timer<'_>,
         in_use: InUse<'_, host::Connection>,
-        command: &str,
-        args: Vec<host::RedisParameter>,
+        command: &Command,
     ) -> Result<Vec<Reply>, Failure<RedisError>> {
-        let call = in_use.connection.execute(command.to_owned(), args);
+        let args = command.args.iter().cloned().map(host::RedisParameter::from);
+        let call = in_use
+            .connection
+            .execute(command.name.to_owned(), args.collect());
         let Some((answer, at_once)) = before(timer, answered_at_once(call)).await else {
             in_use.lost();
             return Err(Failure {
-                error: RedisError::Timeout(self.deadline),
+                error: RedisError::Timeout(self.deadline.store),
                 sent: true,
             });
         };
@@ -123,19 +172,14 @@ impl HostRedis {
 
 #[async_trait]
 impl Redis for HostRedis {
-    async fn execute(&self, command: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+    async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
         if self.is_backing_off() {
             return Err(RedisError::Connection("it failed a moment ago".to_owned()));
         }
-        let args = args.into_iter().map(host::RedisParameter::from).collect();
-        let done = self.run(&mut timer(self.deadline), command, args).await;
-        if matches!(
-            done,
-            Err(RedisError::Connection(_) | RedisError::Timeout(_))
-        ) {
-            self.back_off();
-        }
-        done
+        let replies = || self.replies.load(Ordering::Relaxed);
+        let outcome = self.run(&mut timer(self.deadline, replies), command).await;
+        self.learn(&outcome);
+        outcome
     }
 }
 

@@ -45,17 +45,16 @@ struct Scripted {
 
 #[async_trait]
 impl Redis for Scripted {
-    async fn execute(&self, command: &str, args: Vec<Arg>) -> Result<Vec<Reply>, RedisError> {
+    async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
         if let Some(metrics) = self.meanwhile.lock().unwrap().take() {
             live(&metrics);
         }
-        assert_eq!(command, "EVAL");
-        let texts = args.into_iter().map(|arg| match arg {
-            Arg::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
+        let texts = command.args.iter().map(|arg| match arg {
+            Arg::Bytes(bytes) => String::from_utf8(bytes.clone()).unwrap(),
             Arg::Int(number) => number.to_string(),
         });
         let texts: Vec<String> = texts.collect();
-        assert_eq!(texts[..3], [ADD, "2", KEY]);
+        assert_eq!(texts[..3], [ADD.sha1(), "2", KEY]);
         let outcome = self.outcomes.lock().unwrap().remove(0);
         let mut marks = self.marks.lock().unwrap();
         if !matches!(outcome, Refused) && !marks.contains(&texts[3]) {

@@ -1,0 +1,94 @@
+//! The time that a store has left.
+
+use std::time::Duration;
+
+use super::Deadline;
+
+/// How late a clock may fire and still show that the instance gets the CPU. On an idle host it is
+/// about a millisecond late.
+const PUNCTUAL: Duration = Duration::from_millis(5);
+
+/// What is left of a deadline.
+#[derive(Debug)]
+pub(super) struct Left {
+    whole: Deadline,
+    store: Duration,
+    hard: Duration,
+}
+
+impl Left {
+    pub(super) fn of(deadline: Deadline) -> Self {
+        Self {
+            whole: deadline,
+            store: deadline.store,
+            hard: deadline.hard,
+        }
+    }
+
+    /// The time until the clock fires next, zero once the deadline has passed. The first slice is the
+    /// longest: most calls need no other.
+    pub(super) fn slice(&self) -> Duration {
+        let whole = self.whole.store;
+        let part = if self.store < whole { 4 } else { 2 };
+        (whole / part).min(self.store).min(self.hard)
+    }
+
+    /// Counts a slice after which the clock fired `late`; `progressed`: the store replied meanwhile.
+    pub(super) fn count(&mut self, slice: Duration, late: Duration, progressed: bool) {
+        self.hard = self.hard.saturating_sub(slice + late);
+        if late <= PUNCTUAL && !progressed {
+            self.store = self.store.saturating_sub(slice);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEADLINE: Deadline = Deadline {
+        store: Duration::from_millis(100),
+        hard: Duration::from_millis(1_000),
+    };
+
+    /// Milliseconds until the deadline passes when each clock fires this late.
+    fn passes_after(late: u64, progressed: bool) -> u128 {
+        let (mut left, mut total) = (Left::of(DEADLINE), Duration::ZERO);
+        let late = Duration::from_millis(late);
+        loop {
+            let slice = left.slice();
+            if slice.is_zero() {
+                return total.as_millis();
+            }
+            left.count(slice, late, progressed);
+            total += slice + late;
+        }
+    }
+
+    #[test]
+    fn a_store_has_its_time_on_an_idle_host() {
+        assert_eq!(passes_after(0, false), 100);
+        assert_eq!(passes_after(1, false), 103);
+    }
+
+    #[test]
+    fn the_wait_for_the_cpu_is_not_the_stores() {
+        assert_eq!(passes_after(50, false), 1_000);
+        assert_eq!(passes_after(10_000, false), 10_050);
+    }
+
+    #[test]
+    fn a_store_that_replies_to_others_is_not_frozen() {
+        assert_eq!(passes_after(0, true), 1_000);
+    }
+
+    #[test]
+    fn late_clocks_do_not_hide_a_frozen_store_from_punctual_ones() {
+        let mut left = Left::of(DEADLINE);
+        for late in [30, 0, 40, 2, 0] {
+            let slice = left.slice();
+            left.count(slice, Duration::from_millis(late), false);
+        }
+        assert!(left.slice().is_zero(), "{left:?}");
+    }
+}

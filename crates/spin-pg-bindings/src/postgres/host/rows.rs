@@ -1,0 +1,58 @@
+//! The rows of one statement as the host sends them.
+
+use std::sync::Arc;
+
+use super::convert;
+use crate::bindings::postgres as host;
+use crate::held::Failure;
+use crate::postgres::{Error, Row};
+use crate::race::answered_at_once;
+
+/// The rows of a statement that was sent.
+pub(super) struct Rows {
+    names: Arc<[String]>,
+    columns: Vec<host::Column>,
+    rows: wit_bindgen::StreamReader<host::Row>,
+    result: wit_bindgen::FutureReader<Result<(), host::Error>>,
+}
+
+impl Rows {
+    /// Sends the statement.
+    pub(super) async fn of(
+        connection: &host::Connection,
+        sql: &str,
+        params: Vec<host::ParameterValue>,
+    ) -> Result<Self, Failure<Error>> {
+        let call = connection.query_async(sql.to_owned(), params);
+        let (answer, at_once) = answered_at_once(call).await;
+        let (columns, rows, result) = answer.map_err(|error| Failure {
+            error: convert::error(error),
+            sent: !at_once,
+        })?;
+        Ok(Self {
+            names: columns.iter().map(|column| column.name.clone()).collect(),
+            columns,
+            rows,
+            result,
+        })
+    }
+
+    /// All rows. Errors of the execution, a violated constraint for one, come only at the end.
+    pub(super) async fn collect(mut self) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        while let Some(values) = self.rows.next().await {
+            rows.push(self.row(values)?);
+        }
+        self.result.await.map_err(convert::error)?;
+        Ok(rows)
+    }
+
+    fn row(&self, values: Vec<host::DbValue>) -> Result<Row, Error> {
+        let values = values.into_iter().zip(&self.columns);
+        let values = values.map(|(value, column)| convert::value(value, column));
+        Ok(Row::new(
+            self.names.clone(),
+            values.collect::<Result<_, _>>()?,
+        ))
+    }
+}

@@ -1,0 +1,114 @@
+//! Commands and Lua scripts.
+
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+use sha1::{Digest, Sha1};
+
+use super::Arg;
+
+/// A Lua script. Redis keeps it under its SHA-1, so its text is sent only to a Redis that lacks it.
+#[derive(Debug)]
+pub struct Script {
+    text: &'static str,
+    sha1: OnceLock<String>,
+}
+
+impl Script {
+    pub const fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            sha1: OnceLock::new(),
+        }
+    }
+
+    /// The SHA-1 of the text in hexadecimal digits.
+    pub fn sha1(&self) -> &str {
+        self.sha1.get_or_init(|| {
+            let mut digits = String::with_capacity(40);
+            for byte in Sha1::digest(self.text) {
+                // Writing to a string cannot fail.
+                let _ = write!(digits, "{byte:02x}");
+            }
+            digits
+        })
+    }
+}
+
+/// One command with its arguments.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// `GET`, or `EVALSHA` for a script.
+    pub name: &'static str,
+    pub args: Vec<Arg>,
+    script: Option<&'static Script>,
+}
+
+impl Command {
+    pub fn new<A: Into<Arg>>(name: &'static str, args: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            name,
+            args: args.into_iter().map(A::into).collect(),
+            script: None,
+        }
+    }
+
+    /// Runs `script` with these keys and arguments.
+    pub fn script<K: Into<Arg>>(
+        script: &'static Script,
+        keys: impl IntoIterator<Item = K>,
+        args: impl IntoIterator<Item = Arg>,
+    ) -> Self {
+        let mut all = vec![Arg::from(script.sha1()), Arg::Int(0)];
+        all.extend(keys.into_iter().map(K::into));
+        let keys = i64::try_from(all.len() - 2).unwrap_or(i64::MAX);
+        if let Some(count) = all.get_mut(1) {
+            *count = Arg::Int(keys);
+        }
+        all.extend(args);
+        Self {
+            name: "EVALSHA",
+            args: all,
+            script: Some(script),
+        }
+    }
+
+    /// The same command for a Redis that lacks the script; `None` when it runs none.
+    pub fn with_text(&self) -> Option<Self> {
+        let mut args = self.args.clone();
+        *args.first_mut()? = Arg::from(self.script?.text);
+        Some(Self {
+            name: "EVAL",
+            args,
+            script: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SCRIPT: Script = Script::new("return redis.call('GET', KEYS[1])");
+
+    #[test]
+    fn a_script_is_named_by_its_sha1() {
+        // printf %s "return redis.call('GET', KEYS[1])" | sha1sum
+        let sha1 = "d3c21d0c2b9ca22f82737626a27bcaf5d288f99f";
+        let command = Command::script(&SCRIPT, ["a", "b"], [Arg::from("7")]);
+        let args = [Arg::from(sha1), Arg::Int(2)];
+        let rest = ["a", "b", "7"].map(Arg::from);
+        assert_eq!(
+            (command.name, command.args),
+            ("EVALSHA", [&args[..], &rest].concat())
+        );
+    }
+
+    #[test]
+    fn a_redis_that_lacks_the_script_gets_its_text() {
+        let command = Command::script(&SCRIPT, ["a"], []).with_text().unwrap();
+        let args = vec![Arg::from(SCRIPT.text), Arg::Int(1), Arg::from("a")];
+        assert_eq!((command.name, command.args), ("EVAL", args));
+        assert!(Command::new("GET", ["a"]).with_text().is_none());
+    }
+}
