@@ -15,6 +15,7 @@
 mod convert;
 mod rows;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,15 +131,15 @@ impl HostPostgres {
         sql: &str,
         params: Vec<host::ParameterValue>,
     ) -> Result<Vec<Row>, Failure<Error>> {
-        let rows = async {
-            let rows = Rows::of(&in_use.connection, sql, params).await?;
-            rows.collect()
-                .await
-                .map_err(|error| Failure { error, sent: true })
-        };
-        let Some(rows) = before(timer, rows).await else {
+        let (connection, sql) = (in_use.connection.clone(), sql.to_owned());
+        let mut rows = Box::pin(async move {
+            let rows = Rows::of(&connection, sql, params).await?;
+            let rows = rows.collect().await;
+            rows.map_err(|error| Failure { error, sent: true })
+        });
+        let Some(rows) = before(timer, &mut rows).await else {
             in_use.withdraw();
-            keep_open(in_use.connection.clone(), ABANDONED);
+            wit_bindgen::spawn(run_out(rows));
             return Err(Failure {
                 error: Error::Timeout(self.deadline.store),
                 sent: true,
@@ -152,14 +153,11 @@ impl HostPostgres {
     }
 }
 
-/// Keeps a connection from being closed for a while: an abandoned statement still occupies it, and
-/// given back, the host's pool would hand it out at once. The task also keeps the instance, which
+/// Lets an abandoned statement end before its connection is given back: until then it occupies the
+/// connection, and the host's pool would hand it out at once. The task also keeps the instance, which
 /// may have served its last request.
-fn keep_open(connection: Arc<host::Connection>, duration: Duration) {
-    wit_bindgen::spawn(async move {
-        wait(duration).await;
-        drop(connection);
-    });
+async fn run_out<T>(statement: impl Future<Output = T>) {
+    before(Box::pin(wait(ABANDONED)), statement).await;
 }
 
 /// Whether a new connection may do better. A deadline that passed leaves no time for one.

@@ -20,10 +20,10 @@ impl Rows {
     /// Sends the statement.
     pub(super) async fn of(
         connection: &host::Connection,
-        sql: &str,
+        sql: String,
         params: Vec<host::ParameterValue>,
     ) -> Result<Self, Failure<Error>> {
-        let call = connection.query_async(sql.to_owned(), params);
+        let call = connection.query_async(sql, params);
         let (answer, at_once) = answered_at_once(call).await;
         let (columns, rows, result) = answer.map_err(|error| Failure {
             error: convert::error(error),
