@@ -56,6 +56,9 @@ pub enum RedisError {
     /// Redis did not answer in this time; whether the command happened is not known.
     #[error("Redis did not answer within {0:?}")]
     Timeout(Duration),
+    /// Redis does not have the script of that SHA-1, so nothing was run.
+    #[error("{0}")]
+    NoScript(String),
     /// Redis refused the command.
     #[error("{0}")]
     Other(String),
@@ -75,7 +78,10 @@ impl RedisError {
             "unexpected end of file",
         ];
         let lower = text.to_ascii_lowercase();
-        if LOST.iter().any(|lost| lower.contains(lost)) {
+        // One driver hands on the code of Redis, another its own name for it.
+        if lower.contains("noscript") {
+            Self::NoScript(text)
+        } else if LOST.iter().any(|lost| lower.contains(lost)) {
             Self::Connection(text)
         } else {
             Self::Other(text)
@@ -109,12 +115,16 @@ mod tests {
             let error = RedisError::from_driver_text(lost.to_owned());
             assert!(matches!(error, RedisError::Connection(_)), "{lost}");
         }
-        for refused in [
+        for no_script in [
             "NOSCRIPT: No matching script.",
-            "WRONGTYPE: Operation against a key",
+            "Server error: ServerError(Known { kind: NoScript, detail: None })",
+            "An error was signalled by the server - NoScriptError: No matching script. Please use EVAL.",
         ] {
-            let error = RedisError::from_driver_text(refused.to_owned());
-            assert!(matches!(error, RedisError::Other(_)), "{refused}");
+            let error = RedisError::from_driver_text(no_script.to_owned());
+            assert!(matches!(error, RedisError::NoScript(_)), "{no_script}");
         }
+        let refused = "WRONGTYPE: Operation against a key".to_owned();
+        let error = RedisError::from_driver_text(refused);
+        assert!(matches!(error, RedisError::Other(_)));
     }
 }

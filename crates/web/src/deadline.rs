@@ -9,7 +9,7 @@ use spin_pg_bindings::Deadline;
 /// within two seconds. What queues before Postgres has to give up earlier.
 pub const POSTGRES: Deadline = Deadline {
     store: Duration::from_millis(1_500),
-    hard: Duration::from_millis(1_900),
+    hard: Duration::from_millis(1_750),
 };
 
 /// Deadline of one command, a new connection included, before Postgres takes the place of Redis.

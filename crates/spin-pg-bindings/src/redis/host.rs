@@ -82,7 +82,7 @@ impl HostRedis {
                     self.back_off();
                 }
             }
-            Ok(_) | Err(RedisError::Other(_)) => {
+            Ok(_) | Err(RedisError::NoScript(_) | RedisError::Other(_)) => {
                 self.replies.fetch_add(1, Ordering::Relaxed);
                 self.timeouts.store(0, Ordering::Relaxed);
             }
@@ -96,12 +96,10 @@ impl HostRedis {
         command: &Command,
     ) -> Result<Vec<Reply>, RedisError> {
         match self.run_once(timer, command).await {
-            Err(RedisError::Other(text)) if text.contains("NOSCRIPT") => {
-                match command.with_text() {
-                    Some(command) => self.run_once(timer, &command).await,
-                    None => Err(RedisError::Other(text)),
-                }
-            }
+            Err(RedisError::NoScript(text)) => match command.with_text() {
+                Some(command) => self.run_once(timer, &command).await,
+                None => Err(RedisError::NoScript(text)),
+            },
             done => done,
         }
     }
