@@ -195,6 +195,8 @@ class Contract:
         self.check_problem(self.send("GET", f"{USERS}/nobody", token), 404, "not_found")
 
     def check_list(self, token):
+        for name in ("second", "third", "fourth"):
+            self.create(token, name)
         response = self.send("GET", f"{USERS}?limit=2", token)
         self.check_status(response, 200)
         self.check_private(response)

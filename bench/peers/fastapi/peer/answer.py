@@ -1,0 +1,37 @@
+"""Responses that several routes give."""
+
+import orjson
+from fastapi import Response
+
+# Only the caller's own cache may keep a response, and asks again each time.
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+# All but the epoch of the sessions.
+VISIBLE = (
+    "id",
+    "email",
+    "full_name",
+    "role",
+    "is_active",
+    "created_at",
+    "updated_at",
+    "version",
+)
+
+
+def json_response(status, value, headers):
+    content = orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    return Response(content, status, headers, "application/json")
+
+
+def view(user):
+    """A user as clients see it."""
+    return {name: user[name] for name in VISIBLE}
+
+
+def etag(user):
+    return f'"v{user["version"]}"'
+
+
+def user_response(status, user, headers=None):
+    """The user with their entity tag."""
+    return json_response(status, view(user), {**PRIVATE, "ETag": etag(user), **(headers or {})})
