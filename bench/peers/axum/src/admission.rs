@@ -172,9 +172,7 @@ async fn identify(
         }
         SessionState::Ended => {
             let cache = app.cache.clone();
-            tokio::spawn(async move {
-                let _ = cache.end(session).await;
-            });
+            tokio::spawn(async move { cache.end(session).await });
             Ok(None)
         }
         SessionState::Anothers => Ok(None),

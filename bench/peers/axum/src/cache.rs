@@ -68,7 +68,9 @@ impl Cache {
             login = login.set_password(&settings.redis_password);
         }
         let info = address.into_connection_info()?.set_redis_settings(login);
+        // A request without Redis goes on at once; the next one connects anew.
         let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
         Ok(Self {
@@ -132,11 +134,11 @@ impl Cache {
         });
     }
 
-    /// Marks the session as ended.
-    pub async fn end(&self, session: Uuid) -> RedisResult<()> {
+    /// Marks the session as ended. Without Redis nobody reads there, and what it had ends by itself.
+    pub async fn end(&self, session: Uuid) {
         let ttl = u64::from(self.ttl_seconds) + ENDED_MARGIN_SECONDS;
         let mut redis = self.redis.clone();
-        redis.set_ex(session_key(session), ENDED, ttl).await
+        let _: RedisResult<()> = redis.set_ex(session_key(session), ENDED, ttl).await;
     }
 }
 

@@ -115,7 +115,7 @@ pub async fn login(
         .open_session(&verified, &client.network.0, &client.actor);
     let Opened { user, ended } = opened.await?.ok_or_else(Problem::invalid_credentials)?;
     for session in ended {
-        app.cache.end(session).await.map_err(Problem::internal)?;
+        app.cache.end(session).await;
     }
     let access_token = app.tokens.sign(user.id, verified.session);
     let access_token = access_token.map_err(Problem::internal)?;

@@ -42,10 +42,10 @@ impl Default for Metrics {
         let durations =
             Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let mut registry = Registry::default();
-        registry.register("http_requests", "Requests served.", requests.clone());
+        registry.register("http_requests", "Requests served", requests.clone());
         registry.register(
             "http_request_duration_seconds",
-            "Time until the response's head.",
+            "Time until the head of the response",
             durations.clone(),
         );
         Self {

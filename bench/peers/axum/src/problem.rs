@@ -22,7 +22,8 @@ pub struct Problem {
     pub code: &'static str,
     detail: &'static str,
     errors: Vec<FieldError>,
-    header: Option<(HeaderName, HeaderValue)>,
+    /// In a box: results with this error stay small.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 #[derive(Serialize)]
@@ -50,7 +51,7 @@ impl Problem {
     }
 
     fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
-        self.header = Some((name, value.into()));
+        self.header = Some(Box::new((name, value.into())));
         self
     }
 
@@ -172,7 +173,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        response.headers_mut().extend(self.header.clone());
+        response
+            .headers_mut()
+            .extend(self.header.as_deref().cloned());
         response.extensions_mut().insert(self);
         response
     }
