@@ -64,12 +64,20 @@ class Contract:
             headers.setdefault("Content-Type", "application/json")
             body = body if isinstance(body, str) else json.dumps(body)
         until = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            self.connection.request(method, path, body, headers)
-            response = Response(f"{method} {path.split('?')[0]}", self.connection.getresponse())
-            if response.status != 503 or time.monotonic() > until:
-                break
-            time.sleep(0.1)
+        response = None
+        while response is None or (response.status == 503 and time.monotonic() < until):
+            if response is not None:
+                time.sleep(0.1)
+            try:
+                self.connection.request(method, path, body, headers)
+                call = f"{method} {path.split('?')[0]}"
+                response = Response(call, self.connection.getresponse())
+            except ConnectionError:
+                # A server may refuse a request before its body has arrived, and then closes the
+                # connection: what was sent into it did not happen.
+                self.connection.close()
+                if time.monotonic() > until:
+                    raise
         self.check_headers(response)
         return response
 
