@@ -1,127 +1,150 @@
-//! HTTP/1.1 over one connection that is kept.
+//! HTTP/1.1 over one connection that is kept, by hand: the generator shares the machine with what it
+//! measures, and a general client costs several times the CPU.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use bytes::{Buf, BytesMut};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longer than any answer should take.
+use crate::http::{Head, Request};
+
+/// Longer than any response should take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the app is.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// `host:port`
-    authority: String,
-}
-
-impl Target {
-    pub fn parse(url: &str) -> Result<Self> {
-        let url: Uri = url.parse().context("not a URL")?;
-        if url.scheme_str() != Some("http") {
-            bail!("only http:// can be measured: TLS would be measured with it");
-        }
-        let host = url.host().context("the URL has no host")?;
-        let port = url.port_u16().unwrap_or(80);
-        Ok(Self {
-            authority: format!("{host}:{port}"),
-        })
-    }
-}
-
-/// A request that is sent many times.
-#[derive(Clone, Debug)]
-pub struct Call {
-    method: Method,
-    path: String,
-    bearer: Option<String>,
-    body: Bytes,
-}
-
-impl Call {
-    pub fn get(path: &str, token: &str) -> Self {
-        Self {
-            method: Method::GET,
-            path: path.to_owned(),
-            bearer: Some(format!("Bearer {token}")),
-            body: Bytes::new(),
-        }
-    }
-
-    pub fn post(path: &str, token: Option<&str>, body: &Value) -> Self {
-        Self {
-            method: Method::POST,
-            path: path.to_owned(),
-            bearer: token.map(|token| format!("Bearer {token}")),
-            body: body.to_string().into(),
-        }
-    }
+/// `host:port` of `http://host:port`.
+pub fn authority(url: &str) -> Result<Arc<str>> {
+    let Some(rest) = url.strip_prefix("http://") else {
+        bail!("{url}: only http:// can be measured: TLS would be measured with it");
+    };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    Ok(match host.contains(':') {
+        true => host.into(),
+        false => format!("{host}:80").into(),
+    })
 }
 
 /// What came back, read to its end.
-pub struct Answer {
-    pub status: StatusCode,
-    pub body: Bytes,
+#[derive(Clone, Copy, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub has_retry_after: bool,
+    /// From the request's first byte to the response's last.
     pub took: Duration,
 }
 
 /// One connection, made when it is needed, and again after an error.
 pub struct Connection {
-    target: Target,
-    sender: Option<SendRequest<Full<Bytes>>>,
+    authority: Arc<str>,
+    stream: Option<TcpStream>,
+    received: BytesMut,
+    body_len: usize,
 }
 
 impl Connection {
-    pub fn new(target: &Target) -> Self {
+    pub fn new(authority: &Arc<str>) -> Self {
         Self {
-            target: target.clone(),
-            sender: None,
+            authority: authority.clone(),
+            stream: None,
+            received: BytesMut::with_capacity(8 * 1024),
+            body_len: 0,
         }
     }
 
-    /// Sends and reads the whole answer. Connecting is not part of the time.
-    pub async fn send(&mut self, call: &Call) -> Result<Answer> {
-        let mut sender = match self.sender.take().filter(|sender| !sender.is_closed()) {
-            Some(sender) => sender,
-            None => self.connect().await?,
-        };
-        let mut request = Request::builder()
-            .method(&call.method)
-            .uri(&call.path)
-            .header(HOST, &self.target.authority);
-        if let Some(bearer) = &call.bearer {
-            request = request.header(AUTHORIZATION, bearer);
+    /// Connects unless there is a connection that the server has kept.
+    pub async fn connect(&mut self) -> Result<()> {
+        if self.stream.as_ref().is_some_and(is_open) {
+            return Ok(());
         }
-        if call.method == Method::POST {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let request = request.body(Full::new(call.body.clone()))?;
-        let begun = Instant::now();
-        let exchange = async {
-            sender.ready().await?;
-            let (parts, body) = sender.send_request(request).await?.into_parts();
-            anyhow::Ok((parts.status, body.collect().await?.to_bytes()))
-        };
-        let (status, body) = timeout(PATIENCE, exchange).await.context("no answer")??;
-        let took = begun.elapsed();
-        self.sender = Some(sender);
-        Ok(Answer { status, body, took })
-    }
-
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
-        let stream = TcpStream::connect(&self.target.authority).await?;
+        let stream = timeout(PATIENCE, TcpStream::connect(&*self.authority)).await??;
         stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Its error also reaches whoever waits for the answer.
-        tokio::spawn(async move { connection.await.ok() });
-        Ok(sender)
+        self.stream = Some(stream);
+        Ok(())
+    }
+
+    /// Sends the bytes of a request and reads the whole response. Connecting is not part of the time.
+    pub async fn send(&mut self, message: &[u8]) -> Result<Reply> {
+        self.connect().await?;
+        // Put back when the response is complete: a connection with half a response is not used again.
+        let mut stream = self.stream.take().context("no connection")?;
+        let begun = Instant::now();
+        let exchange = self.exchange(&mut stream, message);
+        let head = timeout(PATIENCE, exchange).await.context("no response")??;
+        let took = begun.elapsed();
+        if !head.closes {
+            self.stream = Some(stream);
+        }
+        Ok(Reply {
+            status: head.status,
+            has_retry_after: head.has_retry_after,
+            took,
+        })
+    }
+
+    /// As `send`, for requests that are not measured.
+    pub async fn request(&mut self, request: &Request<'_>) -> Result<Reply> {
+        let mut message = Vec::new();
+        request.write(&mut message);
+        self.send(&message).await
+    }
+
+    /// The body of the last response.
+    pub fn body(&self) -> &[u8] {
+        self.received.get(..self.body_len).unwrap_or_default()
+    }
+
+    /// The body of the last response as JSON.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_slice(self.body()).context("the body is not JSON")
+    }
+
+    async fn exchange(&mut self, stream: &mut TcpStream, message: &[u8]) -> Result<Head> {
+        self.received.clear();
+        stream.write_all(message).await?;
+        let head = loop {
+            self.read(stream).await?;
+            if let Some(head) = Head::parse(&self.received)? {
+                break head;
+            }
+        };
+        while self.received.len() < head.len + head.body_len {
+            self.read(stream).await?;
+        }
+        self.received.advance(head.len);
+        self.body_len = head.body_len;
+        Ok(head)
+    }
+
+    async fn read(&mut self, stream: &mut TcpStream) -> Result<()> {
+        self.received.reserve(4 * 1024);
+        match stream.read_buf(&mut self.received).await? {
+            0 => bail!("the connection ended before the response did"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Tells a connection that the server has ended while it was idle.
+fn is_open(stream: &TcpStream) -> bool {
+    let mut byte = [0];
+    // No bytes are due: what is there is the end, or an error.
+    stream
+        .try_read(&mut byte)
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authority;
+
+    #[test]
+    fn authorities_come_from_plain_urls() {
+        assert_eq!(&*authority("http://127.0.0.1:3000/").unwrap(), "127.0.0.1:3000");
+        assert_eq!(&*authority("http://example.com").unwrap(), "example.com:80");
+        assert!(authority("https://example.com").is_err());
     }
 }

@@ -1,62 +1,56 @@
-//! `bench`: loads a running app and prints what it answered, how fast. It starts nothing itself;
-//! `cargo xtask bench` does.
+//! `bench`: loads targets side by side and reports what they answered, how fast, at what cost.
+//! `cargo xtask bench` prepares them.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a native program, which starts others and waits for them"
+)]
 
 mod client;
-mod load;
+mod closed;
+mod cold;
+mod http;
+mod keep;
+mod machine;
+mod measure;
+mod open;
+mod options;
+mod pace;
+mod plan;
+mod probes;
+mod proc;
+mod recovery;
 mod report;
+mod run;
+mod sample;
 mod scenarios;
-mod setup;
 mod statistics;
+mod subject;
+mod target;
+mod window;
+mod workload;
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::signal::unix::{SignalKind, signal};
 
-use client::Target;
-use setup::Setup;
-
-/// Loads the app at URL in one way, or in every way.
-#[derive(Parser)]
-#[command(version)]
-struct Cli {
-    /// What to do; without it everything, one after the other.
-    #[arg(value_enum)]
-    scenario: Option<Scenario>,
-    /// How long each measurement takes, after a second that is not counted.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    seconds: u64,
-    /// The app, without TLS.
-    #[arg(long, env = "ROSTER_URL", value_name = "U")]
-    url: String,
-    /// An admin of the app, who makes the users that are needed.
-    #[arg(long, env = "ROSTER_ADMIN_EMAIL", value_name = "E")]
-    email: String,
-    /// The admin's password.
-    #[arg(
-        long,
-        env = "ROSTER_ADMIN_PASSWORD",
-        value_name = "P",
-        hide_env_values = true
-    )]
-    password: String,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Scenario {
-    /// 32 connections get one user.
-    Read,
-    /// 32 connections get the first page of the users.
-    List,
-    /// 8 connections get one user, alone and while 32 others log in.
-    ReadsUnderLogins,
-    /// 500 pairs of logins, one with an unknown email and one with a wrong password.
-    SignInTiming,
-}
+use options::Cli;
+use plan::{Plan, Planned};
+use report::data::{Profile, Report};
+use run::Run;
+use subject::Subject;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+    match try_main(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -65,23 +59,91 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    let target = Target::parse(&cli.url)?;
-    let setup = Setup::prepare(&target, &cli.email, &cli.password).await?;
-    let time = Duration::from_secs(cli.seconds);
-    let scenarios = match &cli.scenario {
-        Some(scenario) => std::slice::from_ref(scenario),
-        None => Scenario::value_variants(),
+async fn try_main(cli: Cli) -> Result<()> {
+    if let Some(root) = &cli.capacity {
+        return keep::capacity(root);
+    }
+    // A thousand connections and more, here and in the targets.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    // Dropped, a run stops its targets.
+    tokio::select! {
+        result = measure(&cli) => result,
+        _ = interrupt.recv() => bail!("interrupted"),
+        _ = terminate.recv() => bail!("interrupted"),
+    }
+}
+
+async fn measure(cli: &Cli) -> Result<()> {
+    let begun = Instant::now();
+    let began = OffsetDateTime::now_utc().replace_nanosecond(0)?;
+    let options = cli.options();
+    let mut report = Report {
+        began: began.format(&Rfc3339)?,
+        machine: machine::describe(),
+        profile: Profile {
+            seconds: options.times.counted.as_secs_f64(),
+            warm_up_seconds: options.times.warm_up.as_secs_f64(),
+            rounds: options.rounds,
+        },
+        ..Report::default()
     };
-    for scenario in scenarios {
-        match scenario {
-            Scenario::Read => scenarios::read(&target, &setup, time).await,
-            Scenario::List => scenarios::list(&target, &setup, time).await,
-            Scenario::ReadsUnderLogins => {
-                scenarios::reads_under_logins(&target, &setup, time).await?;
+    let (subjects, reports) = match (&cli.plan, &cli.url) {
+        (Some(path), _) => {
+            let plan = read(path)?;
+            let subjects = start(&plan, &mut report).await;
+            (report.commit, report.versions) = (plan.commit, plan.versions);
+            report.skipped.splice(0..0, plan.skipped);
+            (subjects, Some(plan.reports))
+        }
+        (None, Some(url)) => {
+            let subject = Subject::foreign(url, &cli.email, &cli.password).await?;
+            (vec![subject], None)
+        }
+        (None, None) => bail!("there is nothing to measure: give --plan or --url"),
+    };
+    ensure!(!subjects.is_empty(), "there is nothing to measure");
+    let mut report = Run::new(options, subjects, report).finish().await?;
+    report.minutes = begun.elapsed().as_secs_f64() / 60.0;
+    print!("{}", report::table::markdown(&report));
+    match reports {
+        Some(folder) => keep::reports(&report, &folder, cli.keep.as_deref()),
+        None => Ok(()),
+    }
+}
+
+fn read(path: &Path) -> Result<Plan> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).context("the plan")
+}
+
+/// Starts every target; one that does not start is left out of the run.
+async fn start(plan: &Plan, report: &mut Report) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for planned in &plan.targets {
+        eprintln!("==> starting {}", planned.name);
+        match start_one(planned, plan.contract.as_deref()).await {
+            Ok(subject) => subjects.push(subject),
+            Err(error) => {
+                eprintln!("    {error:#}");
+                report.skipped.push(report::data::Skipped {
+                    what: planned.name.clone(),
+                    reason: format!("{error:#}"),
+                });
             }
-            Scenario::SignInTiming => scenarios::sign_in_timing(&target, &setup).await?,
         }
     }
-    Ok(())
+    subjects
+}
+
+async fn start_one(planned: &Planned, contract: Option<&Path>) -> Result<Subject> {
+    let subject = Subject::start(planned).await?;
+    if let (Some(script), Some(data)) = (contract, &planned.data) {
+        subject.check(script, data)?;
+    }
+    Ok(subject)
 }

@@ -1,98 +1,111 @@
-//! What is measured.
+//! Courses of their own: reads beside logins, and what the time of a refused login tells.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::client::{Call, Connection, Target};
-use crate::load::Load;
-use crate::report::{self, milliseconds};
-use crate::setup::{Setup, USERS, login, right_login};
+use crate::client::Connection;
+use crate::measure::{self, Times};
+use crate::report::data::{Role, Scenario};
+use crate::run::Run;
 use crate::statistics::{median, rank_sum_p};
+use crate::subject::Subject;
+use crate::workload::Workload;
 
-/// Connections of a load that has the app to itself.
-const CONNECTIONS: usize = 32;
 /// Connections that read while others log in: few, so that they are not limited by one another.
 const READERS: usize = 8;
+const LOGINS: usize = 32;
 const PAIRS: usize = 500;
 
-/// One user, again and again: what the cache answers.
-pub async fn read(target: &Target, setup: &Setup, time: Duration) {
-    report::title("read: GET one user");
-    let call = Call::get(&setup.user, &setup.token);
-    let load = Load::run(target, vec![call; CONNECTIONS], time).await;
-    report::load("reads", &load);
+type Figures = BTreeMap<String, f64>;
+
+/// Runs those that were asked for on every target that has users.
+pub async fn run(run: &mut Run) {
+    for workload in run.options.workloads.clone() {
+        if workload.is_load() {
+            continue;
+        }
+        for number in 0..run.subjects.len() {
+            let times = run.options.times;
+            let subject = run.subjects.get_mut(number);
+            let Some(subject) = subject.filter(|subject| subject.about.role != Role::Floor) else {
+                continue;
+            };
+            let found = match workload {
+                Workload::ReadsUnderLogins => reads_under_logins(subject, times).await,
+                _ => sign_in_timing(subject).await,
+            };
+            let (name, target) = (workload.name(), run.name(number));
+            match found {
+                Ok(figures) => {
+                    eprintln!("    {name} on {target}: {figures:.2?}");
+                    run.report.scenarios.push(Scenario {
+                        target,
+                        name,
+                        figures,
+                    });
+                }
+                Err(error) => run.skip(&format!("{name} on {target}"), format!("{error:#}")),
+            }
+        }
+    }
 }
 
-/// The first page of the users: what Postgres answers.
-pub async fn list(target: &Target, setup: &Setup, time: Duration) {
-    report::title("list: GET the first 20 users");
-    let call = Call::get(&format!("{USERS}?limit=20"), &setup.token);
-    let load = Load::run(target, vec![call; CONNECTIONS], time).await;
-    report::load("lists", &load);
-}
-
-/// Reads alone, then the same reads while every account logs in as fast as it is let.
-pub async fn reads_under_logins(target: &Target, setup: &Setup, time: Duration) -> Result<()> {
-    report::title("reads-under-logins: GET one user, alone and beside logins");
-    let reads = || {
-        let call = Call::get(&setup.user, &setup.token);
-        Load::run(target, vec![call; READERS], time)
-    };
-    let alone = reads().await;
-    let logins = setup.known.iter().map(|email| right_login(email)).collect();
-    let (beside, logins) = tokio::join!(reads(), Load::run(target, logins, time));
-    report::load("reads alone", &alone);
-    report::load("reads beside logins", &beside);
-    report::load("logins", &logins);
-    let p99 = |load: &Load| load.quantile(0.99).as_secs_f64();
-    ensure!(alone.answers() > 0, "no read was answered");
-    println!(
-        "ratios: requests/s {:.2} (goal: at least 0.50), p99 {:.2} (goal: at most 3.00)",
-        beside.per_second() / alone.per_second(),
-        p99(&beside) / p99(&alone),
-    );
-    println!(
-        "logins: {} succeeded, {} were 503, {} were 429; {:.1} hashes/s",
-        logins.with_status(200),
-        logins.with_status(503),
-        logins.with_status(429),
+/// Reads alone, then the same reads while accounts log in as fast as they are let.
+async fn reads_under_logins(subject: &mut Subject, times: Times) -> Result<Figures> {
+    let (traffic, root) = subject.prepare(Workload::ReadsUnderLogins).await?;
+    let read = || measure::closed(&traffic, Workload::ReadsUnderLogins, READERS, times, root);
+    let alone = read().await;
+    let logins = measure::closed(&traffic, Workload::Login, LOGINS, times, None);
+    let (beside, logins) = tokio::join!(read(), logins);
+    ensure!(alone.good_per_second > 0.0, "no read was answered");
+    Ok(figures([
+        ("reads per second alone", alone.good_per_second),
+        ("reads per second beside logins", beside.good_per_second),
+        ("throughput ratio", beside.good_per_second / alone.good_per_second),
+        ("read p99 alone (ms)", alone.service.p99),
+        ("read p99 beside logins (ms)", beside.service.p99),
+        ("p99 ratio", beside.service.p99 / alone.service.p99),
         // A login that is let in is one hash, one that is sent away is none.
-        logins.with_status(200) as f64 / time.as_secs_f64(),
-    );
-    Ok(())
+        ("logins per second", logins.good_per_second),
+        ("logins refused per second", logins.per_second - logins.good_per_second),
+    ]))
 }
 
 /// Whether the time of a refused login tells who has an account.
-pub async fn sign_in_timing(target: &Target, setup: &Setup) -> Result<()> {
-    report::title("sign-in-timing: unknown email against wrong password");
-    let mut connection = Connection::new(target);
+async fn sign_in_timing(subject: &mut Subject) -> Result<Figures> {
+    let (traffic, _) = subject.prepare(Workload::SignInTiming).await?;
+    let mut connection = Connection::new(&traffic.authority);
     let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
-    let emails = setup.unknown.iter().zip(&setup.known).cycle();
-    for (pair, (nobody, somebody)) in emails.take(PAIRS).enumerate() {
+    let (mut message, run) = (Vec::new(), subject.population().run.clone());
+    let accounts = subject.population().accounts.iter().cycle();
+    for (pair, account) in accounts.take(PAIRS).enumerate() {
+        let nobody = format!("nobody-{run}-{pair}@example.com");
         // Which of the two comes first alternates, so that neither profits from its place.
         for first in [true, false] {
             let is_unknown = first == (pair % 2 == 0);
-            let email = if is_unknown { nobody } else { somebody };
-            let guess = login(email, &format!("wrong guess {pair}"));
-            let answer = connection.send(&guess).await?;
-            ensure!(
-                answer.status == 401,
-                "a wrong guess was answered {}",
-                answer.status
-            );
-            let times = if is_unknown { &mut unknown } else { &mut wrong };
-            times.push(answer.took);
+            let email = if is_unknown { &nobody } else { account };
+            traffic.login(email, &format!("wrong guess {pair}"), &mut message);
+            let reply = connection.send(&message).await?;
+            let status = reply.status;
+            ensure!(status == 401, "a wrong guess was answered {status}");
+            let times: &mut Vec<Duration> = if is_unknown { &mut unknown } else { &mut wrong };
+            times.push(reply.took);
         }
     }
-    let (unknown_median, wrong_median) = (median(&unknown), median(&wrong));
-    let gap = unknown_median.as_secs_f64() / wrong_median.as_secs_f64() - 1.0;
-    println!(
-        "{PAIRS} pairs: median of unknown {}, of wrong {}, gap {:+.2} %, rank-sum p {:.3}",
-        milliseconds(unknown_median),
-        milliseconds(wrong_median),
-        gap * 100.0,
-        rank_sum_p(&unknown, &wrong),
-    );
-    Ok(())
+    let millis = |times: &[Duration]| median(times).as_secs_f64() * 1000.0;
+    Ok(figures([
+        ("pairs", PAIRS as f64),
+        ("median of unknown (ms)", millis(&unknown)),
+        ("median of wrong (ms)", millis(&wrong)),
+        ("gap (%)", (millis(&unknown) / millis(&wrong) - 1.0) * 100.0),
+        ("rank-sum p", rank_sum_p(&unknown, &wrong)),
+    ]))
+}
+
+fn figures<const N: usize>(figures: [(&str, f64); N]) -> Figures {
+    // JSON has no other numbers.
+    let figures = figures.into_iter().filter(|(_, value)| value.is_finite());
+    figures.map(|(name, value)| (name.to_owned(), value)).collect()
 }

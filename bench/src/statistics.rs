@@ -1,19 +1,28 @@
-//! Quantiles, and whether two samples differ.
+//! Medians, spreads, and the odds that two samples differ.
 
 use std::time::Duration;
 
-/// The value at `share` (0 to 1) of what is in order; zero of nothing.
-pub fn quantile(sorted: &[Duration], share: f64) -> Duration {
-    let rank = (sorted.len() as f64 * share).ceil() as usize;
-    let index = rank.saturating_sub(1).min(sorted.len().saturating_sub(1));
-    sorted.get(index).copied().unwrap_or_default()
+use crate::report::data::Spread;
+
+/// The median of `values` (of an even number, the mean of the middle two) and the ends; zeros of none.
+pub fn spread(values: impl IntoIterator<Item = f64>) -> Spread {
+    let mut sorted: Vec<f64> = values.into_iter().collect();
+    sorted.sort_by(f64::total_cmp);
+    let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
+    let middle = sorted.len() / 2;
+    Spread {
+        median: match sorted.len() % 2 {
+            1 => at(middle),
+            _ => (at(middle.saturating_sub(1)) + at(middle)) / 2.0,
+        },
+        min: at(0),
+        max: at(sorted.len().saturating_sub(1)),
+    }
 }
 
 /// The middle value.
 pub fn median(sample: &[Duration]) -> Duration {
-    let mut sorted = sample.to_vec();
-    sorted.sort();
-    quantile(&sorted, 0.5)
+    Duration::from_secs_f64(spread(sample.iter().map(Duration::as_secs_f64)).median)
 }
 
 /// How probable it is that samples of one distribution differ at least as much as these do, in
@@ -69,12 +78,11 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_values_of_the_sample() {
-        let hundred = sample(1..=100);
-        for (share, value) in [(0.0, 1), (0.5, 50), (0.99, 99), (1.0, 100)] {
-            assert_eq!(quantile(&hundred, share), Duration::from_micros(value));
-        }
-        assert_eq!(quantile(&[], 0.5), Duration::ZERO);
+    fn a_spread_is_the_median_and_the_ends() {
+        let odd = spread([3.0, 1.0, 7.0]);
+        assert_eq!((odd.median, odd.min, odd.max), (3.0, 1.0, 7.0));
+        assert_eq!(spread([4.0, 1.0]).median, 2.5);
+        assert_eq!(spread([]), Spread::default());
         assert_eq!(median(&sample([9, 1, 5])), Duration::from_micros(5));
     }
 

@@ -1,31 +1,60 @@
-//! `cargo xtask bench`: loads the app and prints what it answered, how fast.
+//! `cargo xtask bench`: measures the app beside the floor of its host and beside its peers.
 
-use std::net::SocketAddr;
-use std::path::Path;
+mod data;
+mod plan;
+mod targets;
+
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use devservices::{Process, random_hex, random_password};
+use devservices::Process;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cargo::{cargo, check};
-use crate::first_admin::FirstAdmin;
-use crate::host::{Host, Program};
-use crate::operator::Operator;
-use crate::servers::{Servers, throwaway_folder};
-use crate::settings::Settings;
-use crate::workspace::{step, target_dir};
-use crate::{build, migrate};
+use crate::host::Kind;
+use crate::servers::throwaway_folder;
+use crate::workspace::{root, step, target_dir};
 
-/// Measures a running app, or the components on the embedded host with private servers.
+/// Measures the app on the embedded host and on Spin, the smallest component on the same hosts, and
+/// FastAPI and axum doing the same work (bench/peers), each with private servers. What is missing is
+/// left out, and the report says why.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// read, list, reads-under-logins or sign-in-timing; without it all of them.
-    scenario: Option<String>,
-    /// How long each measurement takes.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    seconds: u64,
+    /// roster, hello, fastapi, axum; roster-spin is only the one on Spin.
+    #[arg(long, value_delimiter = ',', value_name = "T,...")]
+    targets: Vec<String>,
+    /// Only this host of the app and of its floor; without it both, Spin if it is on the PATH.
+    #[arg(long)]
+    host: Option<Kind>,
+    /// live, get, get-limited, get-uncached, list, patch, create, login, mix, reads-under-logins,
+    /// sign-in-timing; without it all of them.
+    #[arg(long, value_name = "W,...")]
+    workloads: Option<String>,
+    /// Connections of the closed loops; without it up to 1024, by workload.
+    #[arg(long, value_name = "N,...")]
+    connections: Option<String>,
+    /// How long each measurement takes, after a second that does not count; 5.
+    #[arg(long, value_name = "N")]
+    seconds: Option<f64>,
+    /// How often everything is measured; 3.
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// A round of a second each, over 1 and 32 connections: shows that everything works.
+    #[arg(long)]
+    quick: bool,
+    /// Leaves out the open loops.
+    #[arg(long)]
+    no_open: bool,
+    /// Leaves out starts and memory.
+    #[arg(long)]
+    no_costs: bool,
+    /// Keeps the run: bench/report.md, .svg and .json, a line of bench/history.jsonl, docs/capacity.md.
+    #[arg(long)]
+    keep: bool,
+    /// Only writes docs/capacity.md, from the run that was kept last.
+    #[arg(long)]
+    capacity: bool,
     /// An app that runs already. ROSTER_ADMIN_EMAIL and ROSTER_ADMIN_PASSWORD name an admin of it.
     #[arg(long, value_name = "U")]
     url: Option<String>,
@@ -47,55 +76,53 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 
 async fn measure(arguments: &Arguments) -> Result<()> {
     let mut command = Command::new(target_dir().join("debug").join("bench"));
-    command.args(&arguments.scenario).stdin(Stdio::null());
-    command.arg("--seconds").arg(arguments.seconds.to_string());
-    if let Some(url) = &arguments.url {
-        command.arg("--url").arg(url);
-        return finish(&mut command).await;
+    command.args(arguments.passed_on()).stdin(Stdio::null());
+    if arguments.capacity {
+        return check(command.arg("--capacity").arg(root()));
     }
-    build::components()?;
+    if let Some(url) = &arguments.url {
+        return finish(command.arg("--url").arg(url)).await;
+    }
+    if arguments.keep {
+        command.arg("--keep").arg(root());
+    }
     let folder = throwaway_folder()?;
-    measure_private(&mut command, folder.path()).await?;
+    let prepared = plan::prepare(arguments, folder.path()).await?;
+    command.env_remove("ROSTER_URL").arg("--plan").arg(&prepared.file);
+    finish(&mut command).await?;
+    drop(prepared);
     Ok(folder.close()?)
 }
 
-/// The app without limits but `hash_slots`, as the tests have it.
-async fn measure_private(command: &mut Command, dir: &Path) -> Result<()> {
-    let mut settings = Settings::default();
-    let servers = Servers::throwaway(&mut settings, dir).await?;
-    let database = servers.owner_url(&settings)?;
-    migrate::apply(&database).await?;
-    let password = random_password()?;
-    settings.set("bootstrap_admin_password", &password);
-    let first_admin = FirstAdmin::take(&mut settings)?;
-    let operator = Operator::connect(&database).await?;
-    let admin = first_admin.provide(&operator).await?;
-    drop(operator);
-    settings.set("cursor_key", &random_hex(32)?);
-    settings.set("jwt_secret", &random_hex(32)?);
-    for (name, value) in [
-        ("rate_limit_requests", "0"),
-        ("login_attempts_per_account", "1000000"),
-        ("login_attempts_per_ip", "1000000"),
-        // A line for each request would be measured with it.
-        ("log_level", "error"),
-    ] {
-        settings.set(name, value);
+impl Arguments {
+    /// What the load generator itself understands.
+    fn passed_on(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let values = [
+            ("--workloads", self.workloads.clone()),
+            ("--connections", self.connections.clone()),
+            ("--seconds", self.seconds.map(|seconds| seconds.to_string())),
+            ("--rounds", self.rounds.map(|rounds| rounds.to_string())),
+        ];
+        for (name, value) in values {
+            words.extend(value.map(|value| format!("{name}={value}")));
+        }
+        for (name, is_set) in [
+            ("--quick", self.quick),
+            ("--no-open", self.no_open),
+            ("--no-costs", self.no_costs),
+        ] {
+            words.extend(is_set.then(|| name.to_owned()));
+        }
+        words
     }
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut host = Host::start(&Program::embedded(), listen, &settings)?;
-    host.ready().await?;
-    command
-        .env("ROSTER_URL", &host.url)
-        .env("ROSTER_ADMIN_EMAIL", &admin.email)
-        .env("ROSTER_ADMIN_PASSWORD", &password);
-    finish(command).await
 }
 
 /// Waits for the end without holding up signals.
 async fn finish(command: &mut Command) -> Result<()> {
     const POLL: Duration = Duration::from_millis(50);
-    const GRACE: Duration = Duration::from_secs(1);
+    // It stops what it measures, one after the other.
+    const GRACE: Duration = Duration::from_secs(120);
     step("measuring");
     let mut bench = Process::spawn(command, GRACE)?;
     loop {

@@ -1,0 +1,142 @@
+//! An open loop: requests are due at a fixed rate, whether or not the last ones are answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::client::Connection;
+use crate::closed::sample;
+use crate::pace::Pace;
+use crate::sample::Sample;
+use crate::window::Window;
+use crate::workload::{Traffic, Workload};
+
+/// How often the pacer looks what is due. Tokio's own timers are a millisecond coarse.
+const TICK: Duration = Duration::from_micros(250);
+
+/// What an open loop came to.
+#[derive(Default)]
+pub struct Flow {
+    /// Requests that were due within the window, and sent.
+    pub samples: Vec<Sample>,
+    /// Of them, those that had their response within the window.
+    pub within: Vec<bool>,
+    /// How long those had waited at the end that were due within the window and never sent.
+    pub unsent: Vec<Duration>,
+    /// By how much requests were sent late although a connection was idle.
+    pub late: Vec<Duration>,
+}
+
+/// What the connections of a flow share.
+struct Shared {
+    traffic: Arc<Traffic>,
+    workload: Workload,
+    pace: Pace,
+    start: Instant,
+    window: Window,
+    /// One permit for each request that is due.
+    due: Semaphore,
+    next: AtomicU64,
+}
+
+/// Sends `workload` at `per_second` over `connections`. A request that finds none idle waits, and the
+/// wait counts; at the end of the window those that still wait are given up.
+pub async fn run(
+    traffic: &Arc<Traffic>,
+    workload: Workload,
+    per_second: f64,
+    connections: Vec<Connection>,
+    window: Window,
+) -> (Flow, Vec<Connection>) {
+    let shared = Arc::new(Shared {
+        traffic: traffic.clone(),
+        workload,
+        pace: Pace::new(per_second),
+        start: Instant::now(),
+        window,
+        due: Semaphore::new(0),
+        next: AtomicU64::new(0),
+    });
+    let pacer = {
+        let shared = shared.clone();
+        std::thread::spawn(move || shared.release())
+    };
+    let mut loops = JoinSet::new();
+    for (number, connection) in connections.into_iter().enumerate() {
+        let random = Rng::with_seed(number as u64);
+        loops.spawn(serve(shared.clone(), connection, random));
+    }
+    let (mut flow, mut connections) = (Flow::default(), Vec::new());
+    for (part, connection) in loops.join_all().await {
+        flow.samples.extend(part.samples);
+        flow.within.extend(part.within);
+        flow.late.extend(part.late);
+        connections.push(connection);
+    }
+    // It ended with the window, and the loops later.
+    let _ = pacer.join();
+    flow.unsent = shared.unsent();
+    (flow, connections)
+}
+
+impl Shared {
+    /// Adds a permit for each request when it is due, and closes at the end.
+    fn release(&self) {
+        let mut released = 0;
+        loop {
+            let now = Instant::now();
+            if now >= self.window.until {
+                return self.due.close();
+            }
+            let due = self.pace.count(now - self.start);
+            self.due.add_permits(usize::try_from(due - released).unwrap_or_default());
+            released = due;
+            let next = self.start + self.pace.due(due);
+            let wake = next.max(now + TICK).min(self.window.until);
+            std::thread::sleep(wake.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// The waits of requests that were due and that no connection took.
+    fn unsent(&self) -> Vec<Duration> {
+        let due = self.pace.count(self.window.until - self.start);
+        (self.next.load(Ordering::Relaxed)..due)
+            .map(|number| self.start + self.pace.due(number))
+            .filter(|moment| self.window.holds(*moment))
+            .map(|moment| self.window.until - moment)
+            .collect()
+    }
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    mut connection: Connection,
+    mut random: Rng,
+) -> (Flow, Connection) {
+    let (mut flow, mut message) = (Flow::default(), Vec::new());
+    loop {
+        let was_idle = shared.due.available_permits() == 0;
+        // Closed: the window is over, and what is still due is not sent.
+        let Ok(permit) = shared.due.acquire().await else {
+            return (flow, connection);
+        };
+        permit.forget();
+        let number = shared.next.fetch_add(1, Ordering::Relaxed);
+        let due = shared.start + shared.pace.due(number);
+        shared.traffic.write(shared.workload, &mut random, &mut message);
+        let begun = Instant::now();
+        let reply = connection.send(&message).await;
+        let now = Instant::now();
+        if shared.window.holds(due) {
+            flow.samples.push(sample(reply.as_ref().ok(), due, now));
+            flow.within.push(now <= shared.window.until);
+            if was_idle {
+                flow.late.push(begun.saturating_duration_since(due));
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! When the requests of an open loop are due.
+
+use std::time::Duration;
+
+/// Requests at a fixed rate from a start on: the first at once, each next after the same time.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    per_second: f64,
+}
+
+impl Pace {
+    pub fn new(per_second: f64) -> Self {
+        Self {
+            per_second: per_second.max(1.0),
+        }
+    }
+
+    /// When request `number` is due, counted from the start.
+    pub fn due(&self, number: u64) -> Duration {
+        Duration::from_secs_f64(number as f64 / self.per_second)
+    }
+
+    /// How many requests are due when `elapsed` has passed since the start.
+    pub fn count(&self, elapsed: Duration) -> u64 {
+        (elapsed.as_secs_f64() * self.per_second).floor() as u64 + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Pace;
+
+    #[test]
+    fn requests_are_due_at_equal_distances() {
+        let pace = Pace::new(500.0);
+        assert_eq!(pace.due(0), Duration::ZERO);
+        assert_eq!(pace.due(1), Duration::from_millis(2));
+        assert_eq!(pace.due(500), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_is_due_has_been_counted_and_nothing_more() {
+        let pace = Pace::new(300.0);
+        for number in 0..1_000 {
+            let due = pace.due(number);
+            assert!(pace.count(due + Duration::from_nanos(10)) > number);
+            let before = due.saturating_sub(Duration::from_micros(1));
+            assert!(number == 0 || pace.count(before) <= number);
+        }
+    }
+}

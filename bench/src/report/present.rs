@@ -1,0 +1,144 @@
+//! What `k8s/` sets now: the sizes that the capacity page holds against what was measured.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+
+/// The values, of users, which carries most requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Present {
+    pub base: Size,
+    pub prod: Size,
+    /// At which percentage of the CPU request the autoscaler adds pods.
+    pub utilization: f64,
+    pub max_pods: f64,
+    /// By how many percent it lets the pods grow in a minute.
+    pub growth: f64,
+    /// Postgres connections that a pod may have.
+    pub pod_connections: f64,
+    /// Of one PgBouncer, and how many there are.
+    pub pool_size: f64,
+    pub poolers: f64,
+}
+
+/// Cores and MiB of a pod.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Size {
+    pub cpu_request: f64,
+    pub cpu_limit: f64,
+    pub memory_request: f64,
+    pub memory_limit: f64,
+}
+
+impl Present {
+    /// Reads them from the folder `k8s`.
+    pub fn read(k8s: &Path) -> Result<Self> {
+        let users = documents(&k8s.join("base/apps/users.yaml"))?;
+        let scaler = documents(&k8s.join("base/autoscaling.yaml"))?;
+        let scaler = named(&scaler, "users")?;
+        let pooler = documents(&k8s.join("components/pgbouncer/pgbouncer.yaml"))?;
+        let pooler = pooler.iter().find(|document| document["kind"] == "Deployment");
+        let pooler = pooler.context("pgbouncer.yaml has no Deployment")?;
+        let policies = scaler["spec"]["behavior"]["scaleUp"]["policies"].as_sequence();
+        let policies = policies.context("no scaleUp policies")?;
+        let percent = policies.iter().find(|policy| policy["type"] == "Percent");
+        let target = &scaler["spec"]["metrics"][0]["resource"]["target"];
+        Ok(Self {
+            base: size(&named(&users, "users")?["spec"]["resources"])?,
+            prod: prod(&k8s.join("overlays/prod/sizes/kustomization.yaml"))?,
+            utilization: number(&target["averageUtilization"])?,
+            max_pods: number(&scaler["spec"]["maxReplicas"])?,
+            growth: number(&percent.context("no growth in percent")?["value"])?,
+            pod_connections: setting(&k8s.join("base/runtime-config.toml"), "max_connections")?,
+            pool_size: setting(&k8s.join("components/pgbouncer/start.sh"), "default_pool_size")?,
+            poolers: number(&pooler["spec"]["replicas"])?,
+        })
+    }
+}
+
+/// The size that the first patch of an overlay's sizes puts in place.
+fn prod(file: &Path) -> Result<Size> {
+    let sizes = documents(file)?;
+    let patch = sizes.first().context("it is empty")?["patches"][0]["patch"].as_str();
+    let patch: Value = serde_yaml_ng::from_str(patch.context("no patch")?)?;
+    size(&patch[0]["value"])
+}
+
+fn documents(file: &Path) -> Result<Vec<Value>> {
+    let text = read(file)?;
+    serde_yaml_ng::Deserializer::from_str(&text)
+        .map(|document| Value::deserialize(document).map_err(Into::into))
+        .collect::<Result<_>>()
+        .with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn named<'a>(documents: &'a [Value], name: &str) -> Result<&'a Value> {
+    let found = documents.iter().find(|document| document["metadata"]["name"] == name);
+    found.with_context(|| format!("nothing is named {name}"))
+}
+
+fn size(resources: &Value) -> Result<Size> {
+    let of = |kind: &str, name: &str| quantity(&resources[kind][name]);
+    Ok(Size {
+        cpu_request: of("requests", "cpu")?,
+        cpu_limit: of("limits", "cpu")?,
+        memory_request: of("requests", "memory")?,
+        memory_limit: of("limits", "memory")?,
+    })
+}
+
+fn number(value: &Value) -> Result<f64> {
+    value.as_f64().with_context(|| format!("{value:?} is no number"))
+}
+
+/// Cores of `200m` and `"1"`, MiB of `256Mi` and `1Gi`.
+fn quantity(value: &Value) -> Result<f64> {
+    let text = value.as_str().with_context(|| format!("{value:?} is no quantity"))?;
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let number: f64 = digits.parse().with_context(|| format!("{text} is no quantity"))?;
+    Ok(match text.strip_prefix(digits) {
+        Some("m") => number / 1000.0,
+        Some("Gi") => number * 1024.0,
+        _ => number,
+    })
+}
+
+/// The number in a line `name = number`.
+fn setting(file: &Path, name: &str) -> Result<f64> {
+    let text = read(file)?;
+    let values = text.lines().filter_map(|line| line.split_once('='));
+    let mut values = values.filter(|(key, _)| key.trim() == name);
+    let (_, value) = values.next().with_context(|| format!("no {name} in {}", file.display()))?;
+    Ok(value.trim().parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Present, quantity};
+
+    #[test]
+    fn quantities_are_cores_and_mebibytes() {
+        let of = |text: &str| quantity(&text.into()).unwrap();
+        assert_eq!((of("200m"), of("2"), of("256Mi"), of("1Gi")), (0.2, 2.0, 256.0, 1024.0));
+        assert!(quantity(&"much".into()).is_err());
+    }
+
+    #[test]
+    fn the_manifests_of_this_project_are_understood() {
+        let k8s = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s");
+        let present = Present::read(&k8s).unwrap();
+        for size in [present.base, present.prod] {
+            assert!(size.cpu_request < size.cpu_limit && size.memory_request < size.memory_limit);
+        }
+        assert!(present.max_pods > 1.0 && present.pool_size > 1.0);
+    }
+}

@@ -1,0 +1,125 @@
+//! Builds and fills every target, and writes what the load generator has to know of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::Arguments;
+use super::data::Filled;
+use super::targets::{Target, contract};
+use crate::host::Kind;
+use crate::workspace::{reports_dir, root, step};
+
+/// Users of each database: more than a fast target reads within the time that the cache keeps one.
+const USERS: u64 = 200_000;
+const FEW_USERS: u64 = 20_000;
+
+/// What a run needs, for as long as this value is.
+pub struct Prepared {
+    /// The plan, a file of JSON.
+    pub file: PathBuf,
+    _filled: Vec<Filled>,
+}
+
+/// Prepares what `arguments` ask for, with the servers' files in `dir`.
+pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
+    let (mut targets, mut skipped, mut filled) = (Vec::new(), Vec::new(), Vec::new());
+    let mut has_spin = false;
+    for target in wanted(arguments) {
+        let built = match target.build() {
+            Ok(built) => built,
+            Err(error) => {
+                step(&format!("without {}: {error:#}", target.name()));
+                skipped.push(json!({ "what": target.name(), "reason": format!("{error:#}") }));
+                continue;
+            }
+        };
+        has_spin |= target.kind() == Some(Kind::Spin);
+        let (role, host) = target.role_and_host();
+        let mut environment = BTreeMap::new();
+        let mut data = Value::Null;
+        if !matches!(target, Target::Hello(_)) {
+            step(&format!("preparing servers for {}", target.name()));
+            let users = if arguments.quick { FEW_USERS } else { USERS };
+            let own = Filled::start(&dir.join(target.name()), users).await?;
+            let settings = own.settings.environment();
+            environment.extend(settings.map(|(name, value)| (name, value.to_owned())));
+            data = own.data.clone();
+            filled.push(own);
+        }
+        targets.push(json!({
+            "name": target.name(),
+            "role": role,
+            "host": host,
+            "command": built.command,
+            "folder": root(),
+            "environment": environment,
+            "data": data,
+            "shipped": built.shipped,
+        }));
+    }
+    ensure!(!targets.is_empty(), "none of these targets can be measured here");
+    let plan = json!({
+        "commit": commit(),
+        "versions": versions(has_spin),
+        "targets": targets,
+        "skipped": skipped,
+        "contract": contract(),
+        "reports": reports_dir()?,
+    });
+    // With passwords, of servers that end with this command; the folder goes with them.
+    let file = dir.join("plan.json");
+    fs::write(&file, plan.to_string())?;
+    Ok(Prepared {
+        file,
+        _filled: filled,
+    })
+}
+
+fn wanted(arguments: &Arguments) -> impl Iterator<Item = Target> {
+    let on_host = |target: &Target| match (arguments.host, target.kind()) {
+        (Some(wanted), Some(kind)) => wanted == kind,
+        _ => true,
+    };
+    let all = Target::ALL.into_iter().filter(on_host);
+    all.filter(|target| target.is_in(&arguments.targets))
+}
+
+/// The commit that is measured, marked when the files differ from it.
+fn commit() -> String {
+    let commit = output(&["git", "rev-parse", "--short=12", "HEAD"]).unwrap_or_default();
+    match output(&["git", "status", "--porcelain", "--untracked-files=no"]) {
+        Some(changes) if changes.is_empty() => commit,
+        _ => format!("{commit} with changes"),
+    }
+}
+
+fn versions(has_spin: bool) -> BTreeMap<&'static str, String> {
+    let mut commands = vec![
+        ("rustc", vec!["rustc", "--version"]),
+        ("Redis", vec!["redis-server", "--version"]),
+        ("Python", vec!["python3", "--version"]),
+    ];
+    if has_spin {
+        commands.push(("Spin", vec!["spin", "--version"]));
+    }
+    let versions = commands.into_iter().filter_map(|(name, command)| {
+        let text = output(&command)?;
+        let mut words = text.split_whitespace().map(|word| word.trim_start_matches("v="));
+        let is_version = |word: &&str| word.starts_with(|letter: char| letter.is_ascii_digit());
+        Some((name, words.find(is_version)?.to_owned()))
+    });
+    versions.collect()
+}
+
+/// What a command prints, if it works.
+fn output(command: &[&str]) -> Option<String> {
+    let (program, arguments) = command.split_first()?;
+    let output = Command::new(program).args(arguments).current_dir(root()).output().ok()?;
+    let text = output.status.success().then_some(output.stdout)?;
+    Some(String::from_utf8_lossy(&text).trim().to_owned())
+}
