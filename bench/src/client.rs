@@ -143,7 +143,10 @@ mod tests {
 
     #[test]
     fn authorities_come_from_plain_urls() {
-        assert_eq!(&*authority("http://127.0.0.1:3000/").unwrap(), "127.0.0.1:3000");
+        assert_eq!(
+            &*authority("http://127.0.0.1:3000/").unwrap(),
+            "127.0.0.1:3000"
+        );
         assert_eq!(&*authority("http://example.com").unwrap(), "example.com:80");
         assert!(authority("https://example.com").is_err());
     }

@@ -45,7 +45,10 @@ async fn start_again(subject: &mut Subject, starts: usize) -> Result<()> {
         }
     }
     let process = spread(times.iter().map(|time| time.as_secs_f64() * 1000.0));
-    eprintln!("    start of {}: {:.0} ms", subject.about.name, process.median);
+    eprintln!(
+        "    start of {}: {:.0} ms",
+        subject.about.name, process.median
+    );
     subject.about.cold = Some(Cold {
         process,
         instance: None,
@@ -97,7 +100,10 @@ async fn weigh(
     }
     sleep(REST).await;
     let after = now().unwrap_or_default();
-    eprintln!("    memory of {}: {idle:.0} MiB idle, {after:.0} MiB after", subject.about.name);
+    eprintln!(
+        "    memory of {}: {idle:.0} MiB idle, {after:.0} MiB after",
+        subject.about.name
+    );
     Ok(Some(Memory { idle, at, after }))
 }
 
@@ -120,7 +126,10 @@ pub async fn instances(run: &mut Run) {
         }
     }
     for (number, _, _, [first, second]) in probed {
-        let cold = run.subjects.get_mut(number).and_then(|subject| subject.about.cold.as_mut());
+        let cold = run
+            .subjects
+            .get_mut(number)
+            .and_then(|subject| subject.about.cold.as_mut());
         if let Some(cold) = cold {
             cold.instance = Some(Instance {
                 pauses: run.options.pauses,

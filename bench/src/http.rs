@@ -136,7 +136,11 @@ mod tests {
         assert!(Head::parse(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
         let head = Head::parse(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
         assert_eq!(head.unwrap().unwrap().body_len, 0);
-        assert!(Head::parse(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap().is_some());
+        assert!(
+            Head::parse(b"HTTP/1.1 204 No Content\r\n\r\n")
+                .unwrap()
+                .is_some()
+        );
         assert!(Head::parse(b"SSH-2.0\r\n\r\n").is_err());
     }
 }

@@ -13,7 +13,10 @@ use crate::report::{capacity, chart, history, table};
 /// Writes `bench.json`, `bench.md` and `bench.svg` to `folder`, and keeps the run in the project at
 /// `root` when that is given.
 pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()> {
-    write(&folder.join("bench.json"), &serde_json::to_string_pretty(report)?)?;
+    write(
+        &folder.join("bench.json"),
+        &serde_json::to_string_pretty(report)?,
+    )?;
     write(&folder.join("bench.md"), &table::markdown(report))?;
     let drawing = chart::svg(report)?;
     if let Some(drawing) = &drawing {
@@ -29,7 +32,10 @@ pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()
         write(&kept.join("report.svg"), drawing)?;
     }
     let mut file = OpenOptions::new();
-    let mut file = file.create(true).append(true).open(kept.join("history.jsonl"))?;
+    let mut file = file
+        .create(true)
+        .append(true)
+        .open(kept.join("history.jsonl"))?;
     file.write_all(history::line(report)?.as_bytes())?;
     capacity(root)
 }
@@ -38,7 +44,10 @@ pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()
 pub fn capacity(root: &Path) -> Result<()> {
     let path = root.join("bench/report.json");
     let kept = fs::read_to_string(&path).with_context(|| {
-        format!("no run is kept in {}: `cargo xtask bench --keep`", path.display())
+        format!(
+            "no run is kept in {}: `cargo xtask bench --keep`",
+            path.display()
+        )
     })?;
     let report: Report = serde_json::from_str(&kept)?;
     let page = capacity::page(&report, &Present::read(&root.join("k8s"))?);
@@ -50,10 +59,16 @@ pub fn capacity(root: &Path) -> Result<()> {
 fn lines(report: &Report) -> Result<String> {
     let mut head = report.clone();
     let series = std::mem::take(&mut head.series);
-    let series: Vec<String> =
-        series.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    let series: Vec<String> = series
+        .iter()
+        .map(serde_json::to_string)
+        .collect::<Result<_, _>>()?;
     let head = serde_json::to_string_pretty(&head)?;
-    Ok(head.replacen("\"series\": []", &format!("\"series\": [\n{}\n]", series.join(",\n")), 1) + "\n")
+    Ok(head.replacen(
+        "\"series\": []",
+        &format!("\"series\": [\n{}\n]", series.join(",\n")),
+        1,
+    ) + "\n")
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -77,7 +92,12 @@ mod tests {
             });
         }
         let text = lines(&report).unwrap();
-        assert_eq!(text.lines().filter(|line| line.contains("\"rounds\":")).count(), 2);
+        assert_eq!(
+            text.lines()
+                .filter(|line| line.contains("\"rounds\":"))
+                .count(),
+            2
+        );
         let read: Report = serde_json::from_str(&text).unwrap();
         assert_eq!(read.series.len(), 2);
         assert_eq!(read.series[1].load, Load::Closed { connections: 32 });

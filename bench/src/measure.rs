@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::closed;
 use crate::open::{self, Flow};
 use crate::probes;
 use crate::proc;
@@ -12,7 +13,6 @@ use crate::report::data::{Cpu, Measured, Open, Quantiles};
 use crate::sample::{Counted, Sample, corrected, histogram};
 use crate::window::{Window, sleep_until};
 use crate::workload::{Traffic, Workload};
-use crate::closed;
 
 /// How long a load runs before it counts, and while it does.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +41,9 @@ pub async fn closed(
     // The connections stay open until the meter has read.
     let ((timed, _connections), cost) = tokio::join!(load, meter(root, window));
     let samples: Vec<Sample> = timed.into_iter().map(|(_, sample)| sample).collect();
-    let counted = Counted::new(&samples);
     Measured {
         response: corrected(&samples),
-        good_per_second: counted.good as f64 / window.seconds(),
-        ..measured(counted, window, cost)
+        ..measured(&samples, window, cost)
     }
 }
 
@@ -79,12 +77,8 @@ pub async fn open(
     let probing = probes::beside(traffic, load.has_ready, window.until);
     let ((flow, _connections), cost, probes, recovery) =
         tokio::join!(flow, meter(root, window), probing, recovered);
-    let counted = Counted::new(&flow.samples);
-    let within = flow.samples.iter().zip(&flow.within);
-    let good = within.filter(|(sample, within)| **within && sample.is_good());
     Measured {
         response: from_due(&flow),
-        good_per_second: good.count() as f64 / window.seconds(),
         open: Some(Open {
             rate: load.per_second,
             unsent: flow.unsent.len() as u64,
@@ -92,23 +86,27 @@ pub async fn open(
             probes,
             recovery_ms: recovery.map(|time| time.as_secs_f64() * 1000.0),
         }),
-        ..measured(counted, window, cost)
+        ..measured(&flow.ended, window, cost)
     }
 }
 
 /// The time of a client that wanted its response when the request was due: of those that got one,
 /// and, as far as it went, of those that were never sent.
 fn from_due(flow: &Flow) -> Quantiles {
-    let good = flow.samples.iter().filter(|sample| sample.is_good());
-    let times = good.map(|sample| sample.response).chain(flow.unsent.iter().copied());
+    let good = flow.due.iter().filter(|sample| sample.is_good());
+    let times = good
+        .map(|sample| sample.response)
+        .chain(flow.unsent.iter().copied());
     Quantiles::of(&histogram(times))
 }
 
-fn measured(counted: Counted, window: Window, (cpu, pss_mib): (Cpu, Option<f64>)) -> Measured {
+/// What ended within the window, and its cost.
+fn measured(ended: &[Sample], window: Window, (cpu, pss_mib): (Cpu, Option<f64>)) -> Measured {
+    let counted = Counted::new(ended);
     let answered: u64 = counted.statuses.values().sum();
     Measured {
         per_second: answered as f64 / window.seconds(),
-        good_per_second: 0.0,
+        good_per_second: counted.good as f64 / window.seconds(),
         statuses: counted.statuses,
         lost: counted.lost,
         service: counted.service,
@@ -144,4 +142,3 @@ async fn meter(root: Option<u32>, window: Window) -> (Cpu, Option<f64>) {
 fn reading(target: &BTreeSet<u32>) -> [Duration; 3] {
     [proc::own_cpu(), proc::cpu(target), proc::machine_cpu()]
 }
-

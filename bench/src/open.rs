@@ -21,10 +21,10 @@ const TICK: Duration = Duration::from_micros(250);
 /// What an open loop came to.
 #[derive(Default)]
 pub struct Flow {
+    /// Requests that ended within the window, whenever they were due.
+    pub ended: Vec<Sample>,
     /// Requests that were due within the window, and sent.
-    pub samples: Vec<Sample>,
-    /// Of them, those that had their response within the window.
-    pub within: Vec<bool>,
+    pub due: Vec<Sample>,
     /// How long those had waited at the end that were due within the window and never sent.
     pub unsent: Vec<Duration>,
     /// By how much requests were sent late although a connection was idle.
@@ -72,8 +72,8 @@ pub async fn run(
     }
     let (mut flow, mut connections) = (Flow::default(), Vec::new());
     for (part, connection) in loops.join_all().await {
-        flow.samples.extend(part.samples);
-        flow.within.extend(part.within);
+        flow.ended.extend(part.ended);
+        flow.due.extend(part.due);
         flow.late.extend(part.late);
         connections.push(connection);
     }
@@ -93,7 +93,8 @@ impl Shared {
                 return self.due.close();
             }
             let due = self.pace.count(now - self.start);
-            self.due.add_permits(usize::try_from(due - released).unwrap_or_default());
+            self.due
+                .add_permits(usize::try_from(due - released).unwrap_or_default());
             released = due;
             let next = self.start + self.pace.due(due);
             let wake = next.max(now + TICK).min(self.window.until);
@@ -127,13 +128,18 @@ async fn serve(
         permit.forget();
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         let due = shared.start + shared.pace.due(number);
-        shared.traffic.write(shared.workload, &mut random, &mut message);
+        shared
+            .traffic
+            .write(shared.workload, &mut random, &mut message);
         let begun = Instant::now();
         let reply = connection.send(&message).await;
         let now = Instant::now();
+        let sample = sample(reply.as_ref().ok(), due, now);
+        if shared.window.holds(now) {
+            flow.ended.push(sample);
+        }
         if shared.window.holds(due) {
-            flow.samples.push(sample(reply.as_ref().ok(), due, now));
-            flow.within.push(now <= shared.window.until);
+            flow.due.push(sample);
             if was_idle {
                 flow.late.push(begun.saturating_duration_since(due));
             }

@@ -27,8 +27,13 @@ pub struct Planned {
     pub name: String,
     pub role: Role,
     pub host: String,
-    /// Prints `Serving http://...` when it listens, and ends on SIGTERM.
+    /// Prints `Serving http://...` when it listens, and ends on SIGTERM. `{own}` in a word stands for
+    /// a folder that each process has to itself.
     pub command: Vec<String>,
+    /// Where those folders are made.
+    pub scratch: PathBuf,
+    /// Gets what the processes write to standard error.
+    pub log: PathBuf,
     pub folder: PathBuf,
     pub environment: BTreeMap<String, String>,
     /// None: it has no users.

@@ -29,7 +29,9 @@ pub async fn beside(
         }
     });
     let found = [("live", Some(live)), ("ready", ready)].into_iter();
-    found.filter_map(|(name, probes)| Some((name.to_owned(), probes?))).collect()
+    found
+        .filter_map(|(name, probes)| Some((name.to_owned(), probes?)))
+        .collect()
 }
 
 async fn probe(traffic: &Traffic, path: &str, until: Instant) -> Probes {

@@ -62,7 +62,9 @@ fn process_cpu(id: u32) -> Option<Duration> {
     let stat = stat(id)?;
     let ticks = |index: usize| stat.get(index)?.parse::<u64>().ok();
     // utime and stime.
-    Some(Duration::from_millis(TICK_MILLIS * (ticks(10)? + ticks(11)?)))
+    Some(Duration::from_millis(
+        TICK_MILLIS * (ticks(10)? + ticks(11)?),
+    ))
 }
 
 /// The words of /proc/ID/stat from the parent's id on.

@@ -27,8 +27,7 @@ pub async fn watch(
         from: end,
         until: end + WATCH,
     };
-    let (mut timed, _connections) =
-        closed::run(traffic, Workload::Get, connections, window).await;
+    let (mut timed, _connections) = closed::run(traffic, Workload::Get, connections, window).await;
     timed.sort_by_key(|(moment, _)| *moment);
     let events = timed.iter().map(|(moment, sample)| {
         let is_well = sample.is_good() && sample.service <= normal;
@@ -68,7 +67,9 @@ mod tests {
     use super::{normal, recovered};
 
     fn at(events: &[(u64, bool)]) -> Option<u64> {
-        let events = events.iter().map(|(at, well)| (Duration::from_millis(*at), *well));
+        let events = events
+            .iter()
+            .map(|(at, well)| (Duration::from_millis(*at), *well));
         let found = recovered(events, Duration::from_secs(5))?;
         u64::try_from(found.as_millis()).ok()
     }
@@ -76,7 +77,10 @@ mod tests {
     #[test]
     fn recovery_is_where_a_calm_begins() {
         assert_eq!(at(&[(1, true), (300, true), (600, true)]), Some(1));
-        assert_eq!(at(&[(1, true), (300, false), (310, true), (900, true)]), Some(310));
+        assert_eq!(
+            at(&[(1, true), (300, false), (310, true), (900, true)]),
+            Some(310)
+        );
         assert_eq!(at(&[(1, true), (4_800, false), (4_900, true)]), None);
         assert_eq!(at(&[]), None);
     }

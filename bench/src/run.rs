@@ -80,7 +80,11 @@ impl Run {
                 rounds,
             });
         }
-        self.report.targets = self.subjects.into_iter().map(|subject| subject.about).collect();
+        self.report.targets = self
+            .subjects
+            .into_iter()
+            .map(|subject| subject.about)
+            .collect();
         Ok(self.report)
     }
 
@@ -98,7 +102,9 @@ impl Run {
 
     pub fn name(&self, subject: usize) -> String {
         let subject = self.subjects.get(subject);
-        subject.map(|subject| subject.about.name.clone()).unwrap_or_default()
+        subject
+            .map(|subject| subject.about.name.clone())
+            .unwrap_or_default()
     }
 
     async fn closed_loops(&mut self, round: usize, workload: Workload) {
@@ -200,8 +206,12 @@ impl Run {
     /// The most that closed loops got out of a target in the first round: later rounds send at the
     /// same rates.
     fn peak(&self, workload: Workload, subject: usize) -> f64 {
-        let of_first = self.closed(workload, subject).filter_map(|(_, rounds)| rounds.first());
-        of_first.map(|measured| measured.good_per_second).fold(0.0, f64::max)
+        let of_first = self
+            .closed(workload, subject)
+            .filter_map(|(_, rounds)| rounds.first());
+        of_first
+            .map(|measured| measured.good_per_second)
+            .fold(0.0, f64::max)
     }
 
     /// The p99 of reads over 32 connections; of whatever was read where that was not measured.
@@ -220,11 +230,13 @@ impl Run {
         workload: Workload,
         subject: usize,
     ) -> impl Iterator<Item = (usize, &Vec<Measured>)> {
-        self.series.iter().filter_map(move |((of, load, by), rounds)| match load {
-            Load::Closed { connections } if (*of, *by) == (workload, subject) => {
-                Some((*connections, rounds))
-            }
-            _ => None,
-        })
+        self.series
+            .iter()
+            .filter_map(move |((of, load, by), rounds)| match load {
+                Load::Closed { connections } if (*of, *by) == (workload, subject) => {
+                    Some((*connections, rounds))
+                }
+                _ => None,
+            })
     }
 }

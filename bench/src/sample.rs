@@ -26,7 +26,8 @@ pub struct Sample {
 
 impl Sample {
     pub fn is_good(&self) -> bool {
-        self.status.is_some_and(|status| (200..300).contains(&status))
+        self.status
+            .is_some_and(|status| (200..300).contains(&status))
     }
 
     /// Sent away because of the load.
@@ -70,7 +71,10 @@ fn refused(samples: &[Sample]) -> Option<Refused> {
     let count = refused.clone().count() as u64;
     (count > 0).then(|| Refused {
         count,
-        with_retry_after: refused.clone().filter(|sample| sample.has_retry_after).count() as u64,
+        with_retry_after: refused
+            .clone()
+            .filter(|sample| sample.has_retry_after)
+            .count() as u64,
         service: Quantiles::of(&histogram(refused.map(|sample| sample.service))),
     })
 }

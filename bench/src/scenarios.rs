@@ -63,13 +63,19 @@ async fn reads_under_logins(subject: &mut Subject, times: Times) -> Result<Figur
     Ok(figures([
         ("reads per second alone", alone.good_per_second),
         ("reads per second beside logins", beside.good_per_second),
-        ("throughput ratio", beside.good_per_second / alone.good_per_second),
+        (
+            "throughput ratio",
+            beside.good_per_second / alone.good_per_second,
+        ),
         ("read p99 alone (ms)", alone.service.p99),
         ("read p99 beside logins (ms)", beside.service.p99),
         ("p99 ratio", beside.service.p99 / alone.service.p99),
         // A login that is let in is one hash, one that is sent away is none.
         ("logins per second", logins.good_per_second),
-        ("logins refused per second", logins.per_second - logins.good_per_second),
+        (
+            "logins refused per second",
+            logins.per_second - logins.good_per_second,
+        ),
     ]))
 }
 
@@ -107,5 +113,7 @@ async fn sign_in_timing(subject: &mut Subject) -> Result<Figures> {
 fn figures<const N: usize>(figures: [(&str, f64); N]) -> Figures {
     // JSON has no other numbers.
     let figures = figures.into_iter().filter(|(_, value)| value.is_finite());
-    figures.map(|(name, value)| (name.to_owned(), value)).collect()
+    figures
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

@@ -111,7 +111,11 @@ impl Subject {
             .context("cannot run python3")?;
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
-        ensure!(output.status.success(), "it does not keep the contract: {}", text.trim());
+        ensure!(
+            output.status.success(),
+            "it does not keep the contract: {}",
+            text.trim()
+        );
         Ok(())
     }
 
@@ -201,7 +205,10 @@ async fn create(
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let body = String::from_utf8_lossy(connection.body()).into_owned();
-    ensure!(status == 201, "creating {email} was answered {status}: {body}");
+    ensure!(
+        status == 201,
+        "creating {email} was answered {status}: {body}"
+    );
     let user = connection.json()?;
     let id = user.get("id").and_then(|id| id.as_str());
     Ok(id.context("the user has no id")?.to_owned())

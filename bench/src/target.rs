@@ -1,6 +1,8 @@
 //! A target as the run sees it: started, stopped, logged in to, its cache emptied.
 
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -39,11 +41,23 @@ pub struct Running {
 impl Running {
     /// Starts the target with `overrides` in its environment, and waits for its first 200.
     pub async fn start(planned: &Planned, overrides: &[(&str, &str)]) -> Result<Self> {
-        let (program, arguments) = planned.command.split_first().context("no command")?;
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(&planned.folder);
-        command.envs(&planned.environment).env_remove("RUST_BACKTRACE");
+        let own = own_folder(&planned.scratch)?;
+        let own = own.display().to_string();
+        let mut words = planned
+            .command
+            .iter()
+            .map(|word| word.replace("{own}", &own));
+        let mut command = Command::new(words.next().context("no command")?);
+        command.args(words).current_dir(&planned.folder);
+        command
+            .envs(&planned.environment)
+            .env_remove("RUST_BACKTRACE");
         command.envs(overrides.iter().copied());
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&planned.log);
+        command.stderr(log.with_context(|| format!("cannot write {}", planned.log.display()))?);
         let begun = Instant::now();
         let mut process = Process::spawn(command.stdout(Stdio::piped()), STOP_LIMIT)?;
         let stdout = process.take_stdout().context("no output")?;
@@ -55,7 +69,7 @@ impl Running {
             }
         });
         let url = serving(&lines, begun + START_LIMIT)
-            .with_context(|| format!("{} did not start", planned.name))?;
+            .with_context(|| format!("it did not start: {}", planned.log.display()))?;
         let mut running = Self {
             process,
             authority: authority(&url)?,
@@ -106,6 +120,18 @@ impl Running {
         };
         request.write(message);
     }
+}
+
+/// A new folder in `scratch`.
+fn own_folder(scratch: &Path) -> Result<PathBuf> {
+    for number in 0_u32.. {
+        let folder = scratch.join(number.to_string());
+        if !folder.exists() {
+            fs::create_dir_all(&folder)?;
+            return Ok(folder);
+        }
+    }
+    bail!("no number is left in {}", scratch.display())
 }
 
 /// The URL of the line `Serving URL`; lines before it are the program's own business.
@@ -175,7 +201,10 @@ impl Session {
                 continue;
             }
             let body = String::from_utf8_lossy(connection.body()).into_owned();
-            ensure!(status == 200, "the admin's login was answered {status}: {body}");
+            ensure!(
+                status == 200,
+                "the admin's login was answered {status}: {body}"
+            );
             let token = connection.json()?;
             let token = token.get("access_token").and_then(|token| token.as_str());
             let token = token.context("the login has no access_token")?.to_owned();

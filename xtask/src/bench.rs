@@ -88,7 +88,10 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     }
     let folder = throwaway_folder()?;
     let prepared = plan::prepare(arguments, folder.path()).await?;
-    command.env_remove("ROSTER_URL").arg("--plan").arg(&prepared.file);
+    command
+        .env_remove("ROSTER_URL")
+        .arg("--plan")
+        .arg(&prepared.file);
     finish(&mut command).await?;
     drop(prepared);
     Ok(folder.close()?)

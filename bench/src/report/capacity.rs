@@ -18,23 +18,30 @@ pub fn page(report: &Report, present: &Present) -> Option<String> {
     apps.sort_by_key(|app| app.host != "spin");
     let app = *apps.first()?;
     let typical = usual(report, app, TYPICAL)?;
-    Some([
-        heading(report, app),
-        per_core(report, app),
-        connections(report, app),
-        sizes(report, app, typical, present),
-    ].join("\n"))
+    Some(
+        [
+            heading(report, app),
+            per_core(report, app),
+            connections(report, app),
+            sizes(report, app, typical, present),
+        ]
+        .join("\n"),
+    )
 }
 
 /// The closed loop with the most 2xx per second.
 fn usual<'a>(report: &'a Report, app: &Target, workload: &str) -> Option<&'a Series> {
-    let loops = report.closed(&app.name, workload).into_iter().map(|(_, series)| series);
+    let loops = report
+        .closed(&app.name, workload)
+        .into_iter()
+        .map(|(_, series)| series);
     loops.max_by(|one, other| one.good().median.total_cmp(&other.good().median))
 }
 
 /// 2xx per second for each core that the app itself used.
 fn rate_per_core(series: &Series) -> f64 {
-    let per_core = |of: &crate::report::data::Measured| of.good_per_second / of.cpu.target.max(1e-9);
+    let per_core =
+        |of: &crate::report::data::Measured| of.good_per_second / of.cpu.target.max(1e-9);
     series.over(per_core).median
 }
 
@@ -56,8 +63,18 @@ fn heading(report: &Report, app: &Target) -> String {
 
 fn per_core(report: &Report, app: &Target) -> String {
     let mut text = String::from("## What a core does\n");
-    text += &header(&["workload", "requests/s per core", "CPU ms per request", "p99 ms", "best with"]);
-    let mut workloads: Vec<&str> = report.measured().into_iter().map(|(name, _)| name).collect();
+    text += &header(&[
+        "workload",
+        "requests/s per core",
+        "CPU ms per request",
+        "p99 ms",
+        "best with",
+    ]);
+    let mut workloads: Vec<&str> = report
+        .measured()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     workloads.dedup();
     for workload in workloads {
         if let Some(series) = usual(report, app, workload) {
@@ -77,7 +94,13 @@ fn per_core(report: &Report, app: &Target) -> String {
 
 fn connections(report: &Report, app: &Target) -> String {
     let mut text = String::from("## Connections and memory\n");
-    text += &header(&["connections", "reads/s", "p99 ms", "without a 2xx", "PSS MiB"]);
+    text += &header(&[
+        "connections",
+        "reads/s",
+        "p99 ms",
+        "without a 2xx",
+        "PSS MiB",
+    ]);
     let at = |connections: &usize| app.memory.as_ref()?.at.get(connections).copied();
     for (connections, series) in report.closed(&app.name, "get") {
         text += &row([
@@ -127,12 +150,20 @@ fn sizes(report: &Report, app: &Target, typical: &Series, present: &Present) -> 
         text += &row([
             format!("a pod's requests/s when pods are added, {name}"),
             "HorizontalPodAutoscaler".to_owned(),
-            format!("{} % of {}: {}", present.utilization, cores(size.cpu_request), number(rate * begins)),
+            format!(
+                "{} % of {}: {}",
+                present.utilization,
+                cores(size.cpu_request),
+                number(rate * begins)
+            ),
             number(rate * busy * size.cpu_limit),
             format!("{} per core", number(rate)),
         ]);
         text += &row([
-            format!("requests/s of {} pods at the limit, {name}", present.max_pods),
+            format!(
+                "requests/s of {} pods at the limit, {name}",
+                present.max_pods
+            ),
             "maxReplicas".to_owned(),
             number(rate * size.cpu_limit * present.max_pods),
             String::new(),
@@ -161,7 +192,10 @@ fn memory(app: &Target, present: &Present) -> String {
     };
     // An instance holds four connections and serves 16 requests.
     let at_once = present.pod_connections * 4.0;
-    let request = memory.at.iter().find(|(connections, _)| **connections as f64 >= at_once);
+    let request = memory
+        .at
+        .iter()
+        .find(|(connections, _)| **connections as f64 >= at_once);
     let most = memory.at.iter().next_back();
     let mut text = String::new();
     if let (Some((some, request)), Some((all, most))) = (request, most) {
@@ -199,12 +233,19 @@ fn postgres(report: &Report, app: &Target, present: &Present) -> String {
         "runtime-config.toml".to_owned(),
         present.pod_connections.to_string(),
         format!("at least {pod}"),
-        format!("uncached reads/s per core x {} ms each", number(held * 1000.0)),
+        format!(
+            "uncached reads/s per core x {} ms each",
+            number(held * 1000.0)
+        ),
     ]) + &row([
         "PgBouncer's pools".to_owned(),
         "components/pgbouncer".to_owned(),
         format!("{} x {}", present.poolers, present.pool_size),
-        format!("at most {} x {}", present.poolers, (all / present.poolers).ceil()),
+        format!(
+            "at most {} x {}",
+            present.poolers,
+            (all / present.poolers).ceil()
+        ),
         format!("{pods} pods x {pod}, if every request were an uncached read"),
     ])
 }

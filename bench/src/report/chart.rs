@@ -64,17 +64,20 @@ fn lines(report: &Report, workload: &str) -> Vec<Line> {
     lines.filter(|line| !line.points.is_empty()).collect()
 }
 
-fn panel(
-    area: &DrawingArea<SVGBackend<'_>, Shift>,
-    workload: &str,
-    lines: &[Line],
-) -> Result<()> {
+fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, workload: &str, lines: &[Line]) -> Result<()> {
     let points = || lines.iter().flat_map(|line| &line.points);
-    let most = points().map(|(connections, _)| *connections).fold(2.0, f64::max);
-    let low = points().map(|(_, rate)| rate.min.max(1.0)).fold(f64::INFINITY, f64::min);
+    let most = points()
+        .map(|(connections, _)| *connections)
+        .fold(2.0, f64::max);
+    let low = points()
+        .map(|(_, rate)| rate.min.max(1.0))
+        .fold(f64::INFINITY, f64::min);
     let high = points().map(|(_, rate)| rate.max).fold(low * 2.0, f64::max);
     let mut chart = ChartBuilder::on(area)
-        .caption(format!("{workload}: 2xx/s by connections"), ("sans-serif", 15))
+        .caption(
+            format!("{workload}: 2xx/s by connections"),
+            ("sans-serif", 15),
+        )
         .margin(8)
         .x_label_area_size(28)
         .y_label_area_size(58)
@@ -91,7 +94,9 @@ fn panel(
         .map_err(drawing)?;
     for line in lines {
         let (colour, points) = (line.colour, &line.points);
-        let medians = points.iter().map(|(connections, rate)| (*connections, rate.median));
+        let medians = points
+            .iter()
+            .map(|(connections, rate)| (*connections, rate.median));
         chart
             .draw_series(LineSeries::new(medians.clone(), colour.stroke_width(2)))
             .map_err(drawing)?

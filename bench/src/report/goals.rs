@@ -1,7 +1,7 @@
 //! What the app should reach, held against a report.
 
 use crate::report::data::{Load, Report, Role, Series, Target};
-use crate::report::words::{header, number, row};
+use crate::report::words::{header, load, number, row};
 
 /// The loop in which the app is held against others.
 const USUAL: Load = Load::Closed { connections: 32 };
@@ -46,13 +46,26 @@ pub fn table(report: &Report) -> String {
                 Bound::AtLeast(bound) => format!("at least {}", number(bound)),
                 Bound::AtMost(bound) => format!("at most {}", number(bound)),
             };
-            let met = if goal.bound.holds(goal.found) { "yes" } else { "**no**" };
-            rows += &row([app.name.as_str(), &goal.what, &number(goal.found), &bound, met]);
+            let met = if goal.bound.holds(goal.found) {
+                "yes"
+            } else {
+                "**no**"
+            };
+            rows += &row([
+                app.name.as_str(),
+                &goal.what,
+                &number(goal.found),
+                &bound,
+                met,
+            ]);
         }
     }
     match rows.is_empty() {
         true => rows,
-        false => format!("## Goals\n{}{rows}", header(&["target", "goal", "found", "bound", "met"])),
+        false => format!(
+            "## Goals\n{}{rows}",
+            header(&["target", "goal", "found", "bound", "met"])
+        ),
     }
 }
 
@@ -74,15 +87,16 @@ fn many_connections(report: &Report, app: &Target) -> Vec<Goal> {
     let mut goals = Vec::new();
     for (connections, series) in report.closed(&app.name, READ) {
         let refused = series.refused().0 + series.failed();
-        let what = format!("{READ}, {connections} connections: requests without a 2xx");
+        let words = load(series.load);
+        let what = format!("{READ}, {words}: requests without a 2xx");
         goals.push(goal(what, refused as f64, Bound::AtMost(0.0)));
         if connections < 256 {
             continue;
         }
         let rate = series.good().median;
-        let what = format!("{READ}, {connections} connections: share of the peak");
+        let what = format!("{READ}, {words}: share of the peak");
         goals.push(goal(what, rate / peak.max(1e-9), Bound::AtLeast(0.9)));
-        let what = format!("{READ}, {connections} connections: p99 / (connections / throughput)");
+        let what = format!("{READ}, {words}: p99 / (connections / throughput)");
         let fair_ms = connections as f64 / rate.max(1e-9) * 1000.0;
         goals.push(goal(what, p99(series) / fair_ms, Bound::AtMost(2.0)));
     }
@@ -119,21 +133,41 @@ fn overload(report: &Report, app: &Target) -> Vec<Goal> {
     if let Some(series) = report.find(&app.name, READ, Load::Open { percent: 200 }) {
         let peak = report.peak(&app.name, READ).unwrap_or_default();
         let share = series.good().median / peak.max(1e-9);
-        goals.push(goal("get at 200 %: goodput, share of the peak", share, Bound::AtLeast(0.9)));
+        goals.push(goal(
+            "get at 200 %: goodput, share of the peak",
+            share,
+            Bound::AtLeast(0.9),
+        ));
         let (refused, with_retry_after) = series.refused();
         if refused > 0 {
             let late = series.over(|measured| measured.refused.map_or(0.0, |of| of.service.p99));
-            goals.push(goal("get at 200 %: p99 of refusals in ms", late.median, Bound::AtMost(50.0)));
+            goals.push(goal(
+                "get at 200 %: p99 of refusals in ms",
+                late.median,
+                Bound::AtMost(50.0),
+            ));
             let share = with_retry_after as f64 / refused as f64;
             let what = "get at 200 %: share of refusals with Retry-After";
             goals.push(goal(what, share, Bound::AtLeast(1.0)));
         }
-        let open = || series.rounds.iter().filter_map(|measured| measured.open.as_ref());
+        let open = || {
+            series
+                .rounds
+                .iter()
+                .filter_map(|measured| measured.open.as_ref())
+        };
         let slowest = open().map(|open| open.recovery_ms.unwrap_or(f64::INFINITY));
         let slowest = slowest.fold(0.0, f64::max);
-        goals.push(goal("get at 200 %: recovery in ms", slowest, Bound::AtMost(2000.0)));
+        goals.push(goal(
+            "get at 200 %: recovery in ms",
+            slowest,
+            Bound::AtMost(2000.0),
+        ));
     }
-    let open = report.series.iter().filter(|series| series.target == app.name);
+    let open = report
+        .series
+        .iter()
+        .filter(|series| series.target == app.name);
     let open = open.flat_map(|series| series.rounds.iter().filter_map(|of| of.open.as_ref()));
     let mut probes = open.flat_map(|open| open.probes.values()).peekable();
     if probes.peek().is_some() {
@@ -151,14 +185,22 @@ fn logins(report: &Report, app: &Target) -> Vec<Goal> {
     if let (Some(app), Some(peer)) = (of(app), native.and_then(of)) {
         let p50 = |series: &Series| series.over(|measured| measured.service.p50).median;
         let what = "login, 1 connection: p50 against native axum's";
-        goals.push(goal(what, p50(app) / p50(peer).max(1e-9), Bound::AtMost(1.5)));
+        goals.push(goal(
+            what,
+            p50(app) / p50(peer).max(1e-9),
+            Bound::AtMost(1.5),
+        ));
     }
     let scenario = report
         .scenarios
         .iter()
         .find(|scenario| scenario.target == app.name && scenario.name == "reads-under-logins");
     if let Some(ratio) = scenario.and_then(|scenario| scenario.figures.get("p99 ratio")) {
-        goals.push(goal("reads beside logins: p99 against idle", *ratio, Bound::AtMost(3.0)));
+        goals.push(goal(
+            "reads beside logins: p99 against idle",
+            *ratio,
+            Bound::AtMost(3.0),
+        ));
     }
     goals
 }

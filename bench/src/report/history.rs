@@ -21,11 +21,18 @@ struct Line<'a> {
 pub fn line(report: &Report) -> serde_json::Result<String> {
     let figures = report.targets.iter().map(|target| {
         let mut figures = BTreeMap::new();
-        let mut note = |name: String, value: f64| figures.insert(name, (value * 100.0).round() / 100.0);
-        for series in report.series.iter().filter(|series| series.target == target.name) {
+        let mut note =
+            |name: String, value: f64| figures.insert(name, (value * 100.0).round() / 100.0);
+        for series in report
+            .series
+            .iter()
+            .filter(|series| series.target == target.name)
+        {
             let name = &series.workload;
             match series.load {
-                Load::Closed { connections: connections @ (1 | 32 | 1024) } => {
+                Load::Closed {
+                    connections: connections @ (1 | 32 | 1024),
+                } => {
                     note(format!("{name}/{connections}"), series.good().median);
                     let p99 = series.over(|measured| measured.service.p99).median;
                     note(format!("{name}/{connections} p99"), p99);

@@ -40,7 +40,9 @@ impl Present {
         let scaler = documents(&k8s.join("base/autoscaling.yaml"))?;
         let scaler = named(&scaler, "users")?;
         let pooler = documents(&k8s.join("components/pgbouncer/pgbouncer.yaml"))?;
-        let pooler = pooler.iter().find(|document| document["kind"] == "Deployment");
+        let pooler = pooler
+            .iter()
+            .find(|document| document["kind"] == "Deployment");
         let pooler = pooler.context("pgbouncer.yaml has no Deployment")?;
         let policies = scaler["spec"]["behavior"]["scaleUp"]["policies"].as_sequence();
         let policies = policies.context("no scaleUp policies")?;
@@ -53,7 +55,10 @@ impl Present {
             max_pods: number(&scaler["spec"]["maxReplicas"])?,
             growth: number(&percent.context("no growth in percent")?["value"])?,
             pod_connections: setting(&k8s.join("base/runtime-config.toml"), "max_connections")?,
-            pool_size: setting(&k8s.join("components/pgbouncer/start.sh"), "default_pool_size")?,
+            pool_size: setting(
+                &k8s.join("components/pgbouncer/start.sh"),
+                "default_pool_size",
+            )?,
             poolers: number(&pooler["spec"]["replicas"])?,
         })
     }
@@ -80,7 +85,9 @@ fn read(file: &Path) -> Result<String> {
 }
 
 fn named<'a>(documents: &'a [Value], name: &str) -> Result<&'a Value> {
-    let found = documents.iter().find(|document| document["metadata"]["name"] == name);
+    let found = documents
+        .iter()
+        .find(|document| document["metadata"]["name"] == name);
     found.with_context(|| format!("nothing is named {name}"))
 }
 
@@ -95,14 +102,20 @@ fn size(resources: &Value) -> Result<Size> {
 }
 
 fn number(value: &Value) -> Result<f64> {
-    value.as_f64().with_context(|| format!("{value:?} is no number"))
+    value
+        .as_f64()
+        .with_context(|| format!("{value:?} is no number"))
 }
 
 /// Cores of `200m` and `"1"`, MiB of `256Mi` and `1Gi`.
 fn quantity(value: &Value) -> Result<f64> {
-    let text = value.as_str().with_context(|| format!("{value:?} is no quantity"))?;
+    let text = value
+        .as_str()
+        .with_context(|| format!("{value:?} is no quantity"))?;
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let number: f64 = digits.parse().with_context(|| format!("{text} is no quantity"))?;
+    let number: f64 = digits
+        .parse()
+        .with_context(|| format!("{text} is no quantity"))?;
     Ok(match text.strip_prefix(digits) {
         Some("m") => number / 1000.0,
         Some("Gi") => number * 1024.0,
@@ -115,7 +128,9 @@ fn setting(file: &Path, name: &str) -> Result<f64> {
     let text = read(file)?;
     let values = text.lines().filter_map(|line| line.split_once('='));
     let mut values = values.filter(|(key, _)| key.trim() == name);
-    let (_, value) = values.next().with_context(|| format!("no {name} in {}", file.display()))?;
+    let (_, value) = values
+        .next()
+        .with_context(|| format!("no {name} in {}", file.display()))?;
     Ok(value.trim().parse()?)
 }
 
@@ -128,7 +143,10 @@ mod tests {
     #[test]
     fn quantities_are_cores_and_mebibytes() {
         let of = |text: &str| quantity(&text.into()).unwrap();
-        assert_eq!((of("200m"), of("2"), of("256Mi"), of("1Gi")), (0.2, 2.0, 256.0, 1024.0));
+        assert_eq!(
+            (of("200m"), of("2"), of("256Mi"), of("1Gi")),
+            (0.2, 2.0, 256.0, 1024.0)
+        );
         assert!(quantity(&"much".into()).is_err());
     }
 

@@ -1,6 +1,6 @@
 //! A report as Markdown.
 
-use crate::report::data::{Load, Report, Role, Series, Spread, Target};
+use crate::report::data::{Load, Measured, Report, Role, Series, Spread, Target};
 use crate::report::goals;
 use crate::report::words::{self, header, number, row};
 
@@ -11,19 +11,26 @@ pub fn markdown(report: &Report) -> String {
         throughput(report),
         ratios(report),
         open_loops(report),
+        cpu(report),
         costs(report),
         failures(report),
         scenarios(report),
         goals::table(report),
         skipped(report),
     ];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn heading(report: &Report) -> String {
     let (machine, profile) = (&report.machine, &report.profile);
     let versions = report.versions.iter();
-    let versions: Vec<_> = versions.map(|(name, version)| format!("{name} {version}")).collect();
+    let versions: Vec<_> = versions
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
     format!(
         "# Measurements\n\
          Written by `cargo xtask bench`; how to read it: [README](README.md).\n\n\
@@ -45,7 +52,11 @@ fn heading(report: &Report) -> String {
 }
 
 fn throughput(report: &Report) -> String {
-    let names: Vec<&str> = report.targets.iter().map(|target| target.name.as_str()).collect();
+    let names: Vec<&str> = report
+        .targets
+        .iter()
+        .map(|target| target.name.as_str())
+        .collect();
     let mut text = String::from("## Closed loops: 2xx per second, p99 in ms\n");
     text += &header(&[vec!["workload", "connections"], names.clone()].concat());
     for (workload, load) in report.measured() {
@@ -53,14 +64,18 @@ fn throughput(report: &Report) -> String {
             continue;
         };
         let mut cells = vec![workload.to_owned(), connections.to_string()];
-        cells.extend(names.iter().map(|name| match report.find(name, workload, load) {
-            Some(series) => format!(
-                "{}, {}",
-                words::spread(series.good()),
-                number(series.over(|measured| measured.service.p99).median)
-            ),
-            None => String::new(),
-        }));
+        cells.extend(
+            names
+                .iter()
+                .map(|name| match report.find(name, workload, load) {
+                    Some(series) => format!(
+                        "{}, {}",
+                        words::spread(series.good()),
+                        number(series.over(|measured| measured.service.p99).median)
+                    ),
+                    None => String::new(),
+                }),
+        );
         text += &row(cells);
     }
     text
@@ -86,12 +101,16 @@ fn ratios(report: &Report) -> String {
             };
             let mut cells = vec![workload.to_owned(), connections.to_string()];
             // The floor answers one thing, which any workload is held against.
-            cells.extend(floor.map(|floor| {
-                against(report, (&app.name, workload), (&floor.name, "live"), load)
-            }));
-            cells.extend(peers.iter().map(|peer| {
-                against(report, (&app.name, workload), (&peer.name, workload), load)
-            }));
+            cells.extend(
+                floor.map(|floor| {
+                    against(report, (&app.name, workload), (&floor.name, "live"), load)
+                }),
+            );
+            cells.extend(
+                peers.iter().map(|peer| {
+                    against(report, (&app.name, workload), (&peer.name, workload), load)
+                }),
+            );
             text += &row(cells);
         }
         text.push('\n');
@@ -132,8 +151,20 @@ fn open_loops(report: &Report) -> String {
          Of 2xx, and of requests that were never sent, with the time that they had waited.\n\n",
     );
     text += &header(&[
-        "workload", "target", "% of peak", "due/s", "2xx/s", "of peak", "p50 ms", "p99 ms",
-        "refused", "with Retry-After", "refused p99 ms", "unsent", "probes failed", "worst probe ms",
+        "workload",
+        "target",
+        "% of peak",
+        "due/s",
+        "2xx/s",
+        "of peak",
+        "p50 ms",
+        "p99 ms",
+        "refused",
+        "with Retry-After",
+        "refused p99 ms",
+        "unsent",
+        "probes failed",
+        "worst probe ms",
         "recovery ms",
     ]);
     for series in open {
@@ -146,7 +177,10 @@ fn open_cells(report: &Report, series: &Series) -> Vec<String> {
     let Load::Open { percent } = series.load else {
         return Vec::new();
     };
-    let open = series.rounds.iter().filter_map(|measured| measured.open.as_ref());
+    let open = series
+        .rounds
+        .iter()
+        .filter_map(|measured| measured.open.as_ref());
     let sum = |of: fn(&crate::report::data::Open) -> u64| open.clone().map(of).sum::<u64>();
     let probes = open.clone().flat_map(|open| open.probes.values());
     let recoveries: Vec<f64> = open.clone().filter_map(|open| open.recovery_ms).collect();
@@ -154,7 +188,9 @@ fn open_cells(report: &Report, series: &Series) -> Vec<String> {
         true => words::spread(crate::statistics::spread(recoveries)),
         false => "not within 3 s".to_owned(),
     };
-    let peak = report.peak(&series.target, &series.workload).unwrap_or_default();
+    let peak = report
+        .peak(&series.target, &series.workload)
+        .unwrap_or_default();
     let (refused, with_retry_after) = series.refused();
     let refused_p99 = series.over(|measured| measured.refused.map_or(0.0, |of| of.service.p99));
     vec![
@@ -168,23 +204,72 @@ fn open_cells(report: &Report, series: &Series) -> Vec<String> {
         words::spread(series.over(|measured| measured.response.p99)),
         refused.to_string(),
         with_retry_after.to_string(),
-        if refused > 0 { number(refused_p99.median) } else { String::new() },
+        if refused > 0 {
+            number(refused_p99.median)
+        } else {
+            String::new()
+        },
         sum(|open| open.unsent).to_string(),
-        probes.clone().map(|probes| probes.failed).sum::<u64>().to_string(),
+        probes
+            .clone()
+            .map(|probes| probes.failed)
+            .sum::<u64>()
+            .to_string(),
         number(probes.map(|probes| probes.worst_ms).fold(0.0, f64::max)),
         recovery,
     ]
 }
 
+/// Who used the machine, in the usual loop.
+fn cpu(report: &Report) -> String {
+    let mut text = String::from("## CPU, closed loops over 32 connections\n");
+    text += &header(&[
+        "workload",
+        "target",
+        "its cores",
+        "its ms per response",
+        "generator's ms per response",
+        "cores of the whole machine",
+    ]);
+    let usual = |series: &&Series| series.load == Load::Closed { connections: 32 };
+    for series in report.series.iter().filter(usual) {
+        let each = |cores: f64, rate: f64| cores * 1000.0 / rate.max(1e-9);
+        let of = |figure: fn(&Measured) -> f64| number(series.over(figure).median);
+        text += &row([
+            series.workload.clone(),
+            series.target.clone(),
+            of(|measured| measured.cpu.target),
+            number(series.over(|of| each(of.cpu.target, of.per_second)).median),
+            number(
+                series
+                    .over(|of| each(of.cpu.generator, of.per_second))
+                    .median,
+            ),
+            of(|measured| measured.cpu.machine),
+        ]);
+    }
+    text
+}
+
 /// Starts, memory, and what is delivered.
 fn costs(report: &Report) -> String {
-    let weighed = report.targets.iter().filter_map(|target| target.memory.as_ref());
-    let mut steps: Vec<usize> = weighed.flat_map(|memory| memory.at.keys().copied()).collect();
+    let weighed = report
+        .targets
+        .iter()
+        .filter_map(|target| target.memory.as_ref());
+    let mut steps: Vec<usize> = weighed
+        .flat_map(|memory| memory.at.keys().copied())
+        .collect();
     steps.sort_unstable();
     steps.dedup();
-    let mut names = ["target", "process start ms", "instance start p50, p99 ms", "warm p50, p99 ms"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut names = [
+        "target",
+        "process start ms",
+        "instance start p50, p99 ms",
+        "warm p50, p99 ms",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     names.push("PSS idle MiB".to_owned());
     names.extend(steps.iter().map(|step| format!("at {step}")));
     names.extend(["after".to_owned(), "shipped".to_owned()]);
@@ -192,23 +277,36 @@ fn costs(report: &Report) -> String {
     for target in &report.targets {
         let cold = target.cold.as_ref();
         let instance = cold.and_then(|cold| cold.instance.as_ref());
-        let two = |of: crate::report::data::Quantiles| {
-            format!("{}, {}", number(of.p50), number(of.p99))
-        };
+        let two =
+            |of: crate::report::data::Quantiles| format!("{}, {}", number(of.p50), number(of.p99));
         let memory = target.memory.as_ref();
         let mut cells = vec![
             target.name.clone(),
-            cold.map(|cold| words::spread(cold.process)).unwrap_or_default(),
-            instance.map(|instance| two(instance.first)).unwrap_or_default(),
-            instance.map(|instance| two(instance.second)).unwrap_or_default(),
+            cold.map(|cold| words::spread(cold.process))
+                .unwrap_or_default(),
+            instance
+                .map(|instance| two(instance.first))
+                .unwrap_or_default(),
+            instance
+                .map(|instance| two(instance.second))
+                .unwrap_or_default(),
             memory.map(|memory| number(memory.idle)).unwrap_or_default(),
         ];
         let at = |step| memory.and_then(|memory| memory.at.get(step)).copied();
-        cells.extend(steps.iter().map(|step| at(step).map(number).unwrap_or_default()));
-        cells.push(memory.map(|memory| number(memory.after)).unwrap_or_default());
+        cells.extend(
+            steps
+                .iter()
+                .map(|step| at(step).map(number).unwrap_or_default()),
+        );
+        cells.push(
+            memory
+                .map(|memory| number(memory.after))
+                .unwrap_or_default(),
+        );
         let shipped = target.shipped.iter();
-        let shipped: Vec<_> =
-            shipped.map(|(name, size)| format!("{name} {}", words::bytes(*size))).collect();
+        let shipped: Vec<_> = shipped
+            .map(|(name, size)| format!("{name} {}", words::bytes(*size)))
+            .collect();
         cells.push(shipped.join(", "));
         text += &row(cells);
     }
@@ -236,7 +334,14 @@ fn failures(report: &Report) -> String {
     match text.is_empty() {
         true => "## Other statuses\nNone: every request was answered with a 2xx.\n".to_owned(),
         false => {
-            let names = ["target", "workload", "load", "round", "responses", "other than 2xx"];
+            let names = [
+                "target",
+                "workload",
+                "load",
+                "round",
+                "responses",
+                "other than 2xx",
+            ];
             format!("## Other statuses\n{}{text}", header(&names))
         }
     }
@@ -246,9 +351,15 @@ fn scenarios(report: &Report) -> String {
     let mut text = String::new();
     for scenario in &report.scenarios {
         let figures = scenario.figures.iter();
-        let figures: Vec<_> =
-            figures.map(|(name, value)| format!("{name} {}", number(*value))).collect();
-        text += &format!("- {} on {}: {}\n", scenario.name, scenario.target, figures.join("; "));
+        let figures: Vec<_> = figures
+            .map(|(name, value)| format!("{name} {}", number(*value)))
+            .collect();
+        text += &format!(
+            "- {} on {}: {}\n",
+            scenario.name,
+            scenario.target,
+            figures.join("; ")
+        );
     }
     match text.is_empty() {
         true => text,

@@ -27,16 +27,21 @@ impl Report {
     /// 2xx per second of the best closed loop.
     pub fn peak(&self, target: &str, workload: &str) -> Option<f64> {
         let loops = self.closed(target, workload).into_iter();
-        loops.map(|(_, series)| series.good().median).max_by(f64::total_cmp)
+        loops
+            .map(|(_, series)| series.good().median)
+            .max_by(f64::total_cmp)
     }
 
     pub fn role(&self, role: Role) -> impl Iterator<Item = &Target> {
-        self.targets.iter().filter(move |target| target.role == role)
+        self.targets
+            .iter()
+            .filter(move |target| target.role == role)
     }
 
     /// The smallest component on the same host.
     pub fn floor_of(&self, target: &Target) -> Option<&Target> {
-        self.role(Role::Floor).find(|floor| floor.host == target.host)
+        self.role(Role::Floor)
+            .find(|floor| floor.host == target.host)
     }
 
     /// Workloads and loads that were measured, each once, in the order of the first target.

@@ -15,7 +15,9 @@ pub fn load(load: Load) -> String {
 pub fn failures(measured: &Measured) -> String {
     let others = measured.statuses.iter();
     let others = others.filter(|(status, _)| !(200..300).contains(*status));
-    let mut words: Vec<String> = others.map(|(status, n)| format!(", {status}: {n}")).collect();
+    let mut words: Vec<String> = others
+        .map(|(status, n)| format!(", {status}: {n}"))
+        .collect();
     if measured.lost > 0 {
         words.push(format!(", lost: {}", measured.lost));
     }
@@ -88,12 +90,21 @@ mod tests {
 
     #[test]
     fn numbers_have_the_digits_that_matter() {
-        let cases = [(0.114, "0.11"), (42.19, "42.2"), (151.4, "151"), (24_900.4, "24,900")];
+        let cases = [
+            (0.114, "0.11"),
+            (42.19, "42.2"),
+            (151.4, "151"),
+            (24_900.4, "24,900"),
+        ];
         for (value, text) in cases {
             assert_eq!(number(value), text);
         }
         assert_eq!(number(1_234_567.0), "1,234,567");
-        let of = |min, max| Spread { median: 2.0, min, max };
+        let of = |min, max| Spread {
+            median: 2.0,
+            min,
+            max,
+        };
         assert_eq!(spread(of(2.0, 2.0)), "2.00");
         assert_eq!(spread(of(1.0, 3.0)), "2.00 (1.00..3.00)");
     }

@@ -56,7 +56,11 @@ impl Filled {
         ] {
             settings.set(name, value);
         }
-        let redis = |name| settings.get(name).context("Redis has no address or password");
+        let redis = |name| {
+            settings
+                .get(name)
+                .context("Redis has no address or password")
+        };
         let data = json!({
             "admin_email": admin.email,
             "password": password,
@@ -94,9 +98,15 @@ async fn fill(url: &str, admin: &str, users: u64) -> Result<()> {
                 (SELECT password_hash FROM users WHERE email = '{admin}')
          FROM generate_series(0, {ACCOUNTS} - 1) AS n;"
     );
-    database.batch(&sql).await.context("cannot fill the database")?;
+    database
+        .batch(&sql)
+        .await
+        .context("cannot fill the database")?;
     // Not in a transaction, which several statements at once are.
-    database.batch("VACUUM ANALYZE users").await.context("cannot analyse the users")
+    database
+        .batch("VACUUM ANALYZE users")
+        .await
+        .context("cannot analyse the users")
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct Prepared {
 /// Prepares what `arguments` ask for, with the servers' files in `dir`.
 pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
     let (mut targets, mut skipped, mut filled) = (Vec::new(), Vec::new(), Vec::new());
-    let mut has_spin = false;
+    let (mut has_spin, reports) = (false, reports_dir()?);
     for target in wanted(arguments) {
         let built = match target.build() {
             Ok(built) => built,
@@ -56,20 +56,25 @@ pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
             "role": role,
             "host": host,
             "command": built.command,
+            "scratch": dir.join(format!("{}-processes", target.name())),
+            "log": reports.join(format!("bench-{}.log", target.name())),
             "folder": root(),
             "environment": environment,
             "data": data,
             "shipped": built.shipped,
         }));
     }
-    ensure!(!targets.is_empty(), "none of these targets can be measured here");
+    ensure!(
+        !targets.is_empty(),
+        "none of these targets can be measured here"
+    );
     let plan = json!({
         "commit": commit(),
         "versions": versions(has_spin),
         "targets": targets,
         "skipped": skipped,
         "contract": contract(),
-        "reports": reports_dir()?,
+        "reports": reports,
     });
     // With passwords, of servers that end with this command; the folder goes with them.
     let file = dir.join("plan.json");
@@ -109,7 +114,9 @@ fn versions(has_spin: bool) -> BTreeMap<&'static str, String> {
     }
     let versions = commands.into_iter().filter_map(|(name, command)| {
         let text = output(&command)?;
-        let mut words = text.split_whitespace().map(|word| word.trim_start_matches("v="));
+        let mut words = text
+            .split_whitespace()
+            .map(|word| word.trim_start_matches("v="));
         let is_version = |word: &&str| word.starts_with(|letter: char| letter.is_ascii_digit());
         Some((name, words.find(is_version)?.to_owned()))
     });
@@ -119,7 +126,11 @@ fn versions(has_spin: bool) -> BTreeMap<&'static str, String> {
 /// What a command prints, if it works.
 fn output(command: &[&str]) -> Option<String> {
     let (program, arguments) = command.split_first()?;
-    let output = Command::new(program).args(arguments).current_dir(root()).output().ok()?;
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .ok()?;
     let text = output.status.success().then_some(output.stdout)?;
     Some(String::from_utf8_lossy(&text).trim().to_owned())
 }

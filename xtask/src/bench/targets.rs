@@ -13,6 +13,7 @@ use crate::tools;
 use crate::workspace::{manifest, root, step, target_dir};
 
 const PEERS: &str = "bench/peers";
+const LISTEN: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
 /// Something to measure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,7 +60,10 @@ impl Target {
     /// Whether a list of names has it: by its own name, or by that of its group. An empty list has all.
     pub fn is_in(self, names: &[String]) -> bool {
         let group = self.name().split('-').next().unwrap_or_default();
-        names.is_empty() || names.iter().any(|name| name == self.name() || name == group)
+        names.is_empty()
+            || names
+                .iter()
+                .any(|name| name == self.name() || name == group)
     }
 
     /// The host that it runs on, if it is a component.
@@ -109,11 +113,16 @@ fn serve(kind: Kind, manifest: &Path) -> Result<Vec<String>> {
         Kind::Embedded => vec![devhost_path(), "--manifest".into(), manifest.into()],
         Kind::Spin => {
             Program::prepare(kind)?;
-            vec!["spin".into(), "up".into(), "--from".into(), manifest.into()]
+            let mut words = vec!["spin".into(), "up".into(), "--from".into(), manifest.into()];
+            // Else it would write beside the manifest, where another one does.
+            for flag in ["--state-dir", "--log-dir", "--temp"] {
+                words.extend([flag.into(), "{own}".into()]);
+            }
+            words
         }
     };
     let words = words.into_iter().map(|word| word.display().to_string());
-    Ok(words.chain(["--listen", "127.0.0.1:0"].map(str::to_owned)).collect())
+    Ok(words.chain(LISTEN.map(str::to_owned)).collect())
 }
 
 fn hello(kind: Kind) -> Result<Built> {
@@ -134,9 +143,17 @@ fn fastapi() -> Result<Built> {
     let python = tools::python("bench-fastapi", &requirements)?.join("python");
     let workers = std::thread::available_parallelism()?.to_string();
     let environment = target_dir().join("bench-fastapi");
-    let words = [python.display().to_string(), folder.display().to_string()];
+    let (python, program) = (python.display().to_string(), folder.display().to_string());
+    let [listen, address] = LISTEN.map(str::to_owned);
     Ok(Built {
-        command: words.into_iter().chain(["--workers".to_owned(), workers]).collect(),
+        command: vec![
+            python,
+            program,
+            listen,
+            address,
+            "--workers".to_owned(),
+            workers,
+        ],
         shipped: BTreeMap::from([
             ("source".to_owned(), size(&folder)?),
             ("virtual environment".to_owned(), size(&environment)?),
@@ -151,7 +168,10 @@ fn axum() -> Result<Built> {
     let program = target_dir().join("release").join("peer-axum");
     Ok(Built {
         shipped: BTreeMap::from([("peer-axum".to_owned(), size(&program)?)]),
-        command: vec![program.display().to_string()],
+        command: [program.display().to_string()]
+            .into_iter()
+            .chain(LISTEN.map(str::to_owned))
+            .collect(),
     })
 }
 
@@ -190,7 +210,9 @@ mod tests {
     fn targets_are_chosen_by_name_or_by_group() {
         let chosen = |names: &[&str]| -> Vec<&str> {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            let chosen = Target::ALL.into_iter().filter(|target| target.is_in(&names));
+            let chosen = Target::ALL
+                .into_iter()
+                .filter(|target| target.is_in(&names));
             chosen.map(Target::name).collect()
         };
         assert_eq!(chosen(&[]).len(), Target::ALL.len());
