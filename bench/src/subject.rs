@@ -22,6 +22,14 @@ const LIMITED: [(&str, &str); 2] = [
 const ACCOUNTS: usize = 32;
 const OTHERS: usize = 68;
 
+/// A target of this run.
+struct Own {
+    planned: Planned,
+    running: Running,
+    /// The process with a rate limit, once it is needed.
+    limited: Option<Running>,
+}
+
 /// One target.
 pub struct Subject {
     /// What the report says of it.
@@ -31,8 +39,8 @@ pub struct Subject {
 }
 
 enum Server {
-    /// Started here. The second process is the one with a rate limit, once it is needed.
-    Own(Box<Planned>, Running, Option<Running>),
+    /// Started here.
+    Own(Box<Own>),
     /// One that ran already.
     Foreign(Arc<str>),
 }
@@ -51,7 +59,11 @@ impl Subject {
                 memory: None,
             },
             session: Session::seeded(planned.data.as_ref(), &unique()?),
-            server: Server::Own(Box::new(planned.clone()), running, None),
+            server: Server::Own(Box::new(Own {
+                planned: planned.clone(),
+                running,
+                limited: None,
+            })),
         })
     }
 
@@ -99,7 +111,7 @@ impl Subject {
     /// Runs the script that holds the target against the contract of the bench.
     pub fn check(&self, script: &Path, data: &Data) -> Result<()> {
         let authority = match &self.server {
-            Server::Own(_, running, _) => &running.authority,
+            Server::Own(own) => &own.running.authority,
             Server::Foreign(authority) => authority,
         };
         let output = Command::new("python3")
@@ -135,7 +147,12 @@ impl Subject {
     pub async fn prepare(&mut self, workload: Workload) -> Result<(Arc<Traffic>, Option<u32>)> {
         let (authority, live, root) = match &mut self.server {
             Server::Foreign(authority) => (authority.clone(), LIVE.to_owned(), None),
-            Server::Own(planned, running, limited) => {
+            Server::Own(own) => {
+                let Own {
+                    planned,
+                    running,
+                    limited,
+                } = &mut **own;
                 let running = match (workload, limited) {
                     (Workload::GetLimited, Some(limited)) => limited,
                     (Workload::GetLimited, none) => {
@@ -155,19 +172,19 @@ impl Subject {
 
     /// Stops it and starts it again; returns how long the start took. None of one that is not ours.
     pub async fn restart(&mut self) -> Result<Option<Duration>> {
-        let Server::Own(planned, running, limited) = &mut self.server else {
+        let Server::Own(own) = &mut self.server else {
             return Ok(None);
         };
-        *limited = None;
-        running.stop()?;
-        *running = Running::start(planned, &[]).await?;
-        Ok(Some(running.started_in))
+        own.limited = None;
+        own.running.stop()?;
+        own.running = Running::start(&own.planned, &[]).await?;
+        Ok(Some(own.running.started_in))
     }
 
     /// How long its last start took. None of one that is not ours.
     pub fn started_in(&self) -> Option<Duration> {
         match &self.server {
-            Server::Own(_, running, _) => Some(running.started_in),
+            Server::Own(own) => Some(own.running.started_in),
             Server::Foreign(_) => None,
         }
     }

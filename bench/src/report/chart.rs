@@ -87,6 +87,7 @@ fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, workload: &str, lines: &[Lin
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .x_labels(4)
         .light_line_style(TRANSPARENT)
         .x_label_formatter(&|value| format!("{value:.0}"))
         .y_label_formatter(&|value| crate::report::words::number(*value))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use serde_yaml_ng::Value;
+use serde_json::Value;
 
 /// The values, of users, which carries most requests.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,28 +38,27 @@ impl Present {
     pub fn read(k8s: &Path) -> Result<Self> {
         let users = documents(&k8s.join("base/apps/users.yaml"))?;
         let scaler = documents(&k8s.join("base/autoscaling.yaml"))?;
-        let scaler = named(&scaler, "users")?;
+        let scaler = find(&scaler, "/metadata/name", "users")?;
         let pooler = documents(&k8s.join("components/pgbouncer/pgbouncer.yaml"))?;
-        let pooler = pooler
-            .iter()
-            .find(|document| document["kind"] == "Deployment");
-        let pooler = pooler.context("pgbouncer.yaml has no Deployment")?;
-        let policies = scaler["spec"]["behavior"]["scaleUp"]["policies"].as_sequence();
+        let pooler = find(&pooler, "/kind", "Deployment")?;
+        let policies = at(scaler, "/spec/behavior/scaleUp/policies")?.as_array();
         let policies = policies.context("no scaleUp policies")?;
-        let percent = policies.iter().find(|policy| policy["type"] == "Percent");
-        let target = &scaler["spec"]["metrics"][0]["resource"]["target"];
+        let growth = find(policies, "/type", "Percent")?;
         Ok(Self {
-            base: size(&named(&users, "users")?["spec"]["resources"])?,
+            base: size(at(
+                find(&users, "/metadata/name", "users")?,
+                "/spec/resources",
+            )?)?,
             prod: prod(&k8s.join("overlays/prod/sizes/kustomization.yaml"))?,
-            utilization: number(&target["averageUtilization"])?,
-            max_pods: number(&scaler["spec"]["maxReplicas"])?,
-            growth: number(&percent.context("no growth in percent")?["value"])?,
+            utilization: number(scaler, "/spec/metrics/0/resource/target/averageUtilization")?,
+            max_pods: number(scaler, "/spec/maxReplicas")?,
+            growth: number(growth, "/value")?,
             pod_connections: setting(&k8s.join("base/runtime-config.toml"), "max_connections")?,
             pool_size: setting(
                 &k8s.join("components/pgbouncer/start.sh"),
                 "default_pool_size",
             )?,
-            poolers: number(&pooler["spec"]["replicas"])?,
+            poolers: number(pooler, "/spec/replicas")?,
         })
     }
 }
@@ -67,9 +66,9 @@ impl Present {
 /// The size that the first patch of an overlay's sizes puts in place.
 fn prod(file: &Path) -> Result<Size> {
     let sizes = documents(file)?;
-    let patch = sizes.first().context("it is empty")?["patches"][0]["patch"].as_str();
-    let patch: Value = serde_yaml_ng::from_str(patch.context("no patch")?)?;
-    size(&patch[0]["value"])
+    let patch = at(sizes.first().context("it is empty")?, "/patches/0/patch")?;
+    let patch: Value = serde_yaml_ng::from_str(patch.as_str().context("no patch")?)?;
+    size(at(&patch, "/0/value")?)
 }
 
 fn documents(file: &Path) -> Result<Vec<Value>> {
@@ -84,27 +83,31 @@ fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-fn named<'a>(documents: &'a [Value], name: &str) -> Result<&'a Value> {
-    let found = documents
-        .iter()
-        .find(|document| document["metadata"]["name"] == name);
-    found.with_context(|| format!("nothing is named {name}"))
+fn at<'a>(document: &'a Value, pointer: &str) -> Result<&'a Value> {
+    let value = document.pointer(pointer);
+    value.with_context(|| format!("there is no {pointer}"))
+}
+
+/// The value that has `word` at `pointer`.
+fn find<'a>(values: &'a [Value], pointer: &str, word: &str) -> Result<&'a Value> {
+    let mut values = values.iter();
+    let found = values.find(|value| value.pointer(pointer).is_some_and(|found| found == word));
+    found.with_context(|| format!("nothing has {word} as {pointer}"))
 }
 
 fn size(resources: &Value) -> Result<Size> {
-    let of = |kind: &str, name: &str| quantity(&resources[kind][name]);
+    let of = |pointer| quantity(at(resources, pointer)?);
     Ok(Size {
-        cpu_request: of("requests", "cpu")?,
-        cpu_limit: of("limits", "cpu")?,
-        memory_request: of("requests", "memory")?,
-        memory_limit: of("limits", "memory")?,
+        cpu_request: of("/requests/cpu")?,
+        cpu_limit: of("/limits/cpu")?,
+        memory_request: of("/requests/memory")?,
+        memory_limit: of("/limits/memory")?,
     })
 }
 
-fn number(value: &Value) -> Result<f64> {
-    value
-        .as_f64()
-        .with_context(|| format!("{value:?} is no number"))
+fn number(document: &Value, pointer: &str) -> Result<f64> {
+    let number = at(document, pointer)?.as_f64();
+    number.with_context(|| format!("{pointer} is no number"))
 }
 
 /// Cores of `200m` and `"1"`, MiB of `256Mi` and `1Gi`.

@@ -51,13 +51,16 @@ pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
             data = own.data.clone();
             filled.push(own);
         }
+        let log = reports.join(format!("bench-{}.log", target.name()));
+        // Of the run before; the processes of this one add to it.
+        fs::write(&log, "")?;
         targets.push(json!({
             "name": target.name(),
             "role": role,
             "host": host,
             "command": built.command,
             "scratch": dir.join(format!("{}-processes", target.name())),
-            "log": reports.join(format!("bench-{}.log", target.name())),
+            "log": log,
             "folder": root(),
             "environment": environment,
             "data": data,
