@@ -94,7 +94,7 @@ mod tests {
         let text = lines(&report).unwrap();
         assert_eq!(
             text.lines()
-                .filter(|line| line.contains("\"rounds\":"))
+                .filter(|line| line.contains("\"rounds\":["))
                 .count(),
             2
         );

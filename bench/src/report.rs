@@ -3,6 +3,8 @@
 pub mod capacity;
 pub mod chart;
 pub mod data;
+#[cfg(test)]
+mod fixture;
 pub mod goals;
 pub mod history;
 pub mod present;

@@ -266,11 +266,43 @@ mod tests {
 
     use super::{page, up};
     use crate::report::data::Report;
-    use crate::report::present::Present;
+    use crate::report::fixture::report;
+    use crate::report::present::{Present, Size};
 
     #[test]
     fn sizes_are_rounded_up() {
         assert_eq!((up(129.0, 32.0), up(128.0, 32.0)), (160.0, 128.0));
+    }
+
+    #[test]
+    fn sizes_follow_from_cpu_memory_and_connections() {
+        let size = Size {
+            cpu_request: 0.2,
+            cpu_limit: 1.0,
+            memory_request: 256.0,
+            memory_limit: 512.0,
+        };
+        let present = Present {
+            base: size,
+            prod: size,
+            utilization: 70.0,
+            max_pods: 10.0,
+            growth: 50.0,
+            pod_connections: 32.0,
+            pool_size: 30.0,
+            poolers: 2.0,
+        };
+        let page = page(&report(), &present).unwrap();
+        for line in [
+            // Half a core gave 2,000 of them.
+            "| mix | 4,000 | 0.25 | 12.0 | 32 connections |",
+            // Steady up to half of the peak, without an open loop of mix that says more.
+            "| CPU request, base | users, auth | 200m | up to 476m | 0.33 of the limit / 70 % |",
+            "| memory request | users, auth | 256 MiB | 160 MiB | PSS with 256 connections, to the next 32 |",
+            "| memory limit | users, auth | 512 MiB | 384 MiB | PSS with 1024 connections and a quarter, to the next 64 |",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
     }
 
     /// `cargo xtask bench --capacity` writes it anew.

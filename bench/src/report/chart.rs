@@ -126,3 +126,18 @@ fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, workload: &str, lines: &[Lin
 fn drawing(error: impl Display) -> anyhow::Error {
     anyhow!("cannot draw the chart: {error}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::svg;
+    use crate::report::data::Report;
+    use crate::report::fixture::report;
+
+    #[test]
+    fn a_panel_is_drawn_where_there_is_a_line() {
+        let drawing = svg(&report()).unwrap().unwrap();
+        assert!(drawing.starts_with("<svg ") && drawing.contains("get: 2xx/s by connections"));
+        assert!(!drawing.contains("live: 2xx/s by connections"));
+        assert_eq!(svg(&Report::default()).unwrap(), None);
+    }
+}

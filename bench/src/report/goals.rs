@@ -223,11 +223,25 @@ fn costs(app: &Target) -> Vec<Goal> {
 mod tests {
     use super::{Bound, table};
     use crate::report::data::Report;
+    use crate::report::fixture::report;
 
     #[test]
     fn a_bound_is_met_on_its_side() {
         assert!(Bound::AtLeast(0.9).holds(0.9) && !Bound::AtLeast(0.9).holds(0.89));
         assert!(Bound::AtMost(2.0).holds(2.0) && !Bound::AtMost(2.0).holds(f64::INFINITY));
+    }
+
+    #[test]
+    fn goals_say_what_was_found_and_whether_it_is_enough() {
+        let table = table(&report());
+        for line in [
+            "| app | live, 32 connections: share of the host's floor | 0.80 | at least 0.85 | **no** |",
+            "| app | get, 32 connections: throughput against FastAPI | 4.00 | at least 4.00 | yes |",
+            "| app | get at 200 %: share of refusals with Retry-After | 0.90 | at least 1.00 | **no** |",
+            "| app | open loops: health probes that failed | 1.00 | at most 0.00 | **no** |",
+        ] {
+            assert!(table.lines().any(|found| found == line), "{line}\n{table}");
+        }
     }
 
     #[test]

@@ -61,3 +61,22 @@ pub fn line(report: &Report) -> serde_json::Result<String> {
     };
     Ok(serde_json::to_string(&line)? + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+    use crate::report::fixture::report;
+
+    #[test]
+    fn a_run_is_one_line_with_its_key_figures() {
+        let line = line(&report()).unwrap();
+        assert!(line.ends_with('\n') && line.lines().count() == 1);
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let app = &line["targets"]["app"];
+        assert_eq!(
+            (&app["get/32"], &app["get at 200 %"]),
+            (&4_000.0.into(), &3_600.0.into())
+        );
+        assert_eq!(app["PSS idle"], 50.0);
+    }
+}

@@ -377,3 +377,44 @@ fn skipped(report: &Report) -> String {
         false => format!("## Not measured\n{text}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::markdown;
+    use crate::report::fixture::report;
+
+    fn has(text: &str, line: &str) {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+
+    #[test]
+    fn figures_are_medians_with_their_ends_and_ratios_to_others() {
+        let text = markdown(&report());
+        has(
+            &text,
+            "| get | 32 | 4,000 (3,000..5,000), 12.0 |  | 1,000, 12.0 |",
+        );
+        has(&text, "| live | 32 | 8,000, 12.0 | 10,000, 12.0 |  |");
+        // Of the floor's live, and of FastAPI's get.
+        has(
+            &text,
+            "| get | 32 | 0.40 (0.30..0.50) | 4.00 (3.00..5.00) |",
+        );
+    }
+
+    #[test]
+    fn an_open_loop_tells_refusals_and_what_was_never_sent() {
+        let text = markdown(&report());
+        let line = "| get | app | 200 | 8,000 | 3,600 | 0.90 | 3.00 | 12.0 | 30 | 27 | 12.0 | 7 | 1 | 80.0 | not within 3 s |";
+        has(&text, line);
+        has(
+            &text,
+            "| app | get | open loop at 200 % | 1 | 3,700 | 503: 30 |",
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_said() {
+        has(&markdown(&report()), "- app-on-spin: it is not installed");
+    }
+}
