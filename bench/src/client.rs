@@ -1,5 +1,5 @@
 //! HTTP/1.1 over one connection that is kept, by hand: the generator shares the machine with what it
-//! measures, and a general client costs several times the CPU.
+//! measures, and hyper's client takes twice the time outside the kernel.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ pub fn authority(url: &str) -> Result<Arc<str>> {
     })
 }
 
-/// What came back, read to its end.
+/// A response, read to its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply {
     pub status: u16,
@@ -85,7 +85,7 @@ impl Connection {
         })
     }
 
-    /// As `send`, for requests that are not measured.
+    /// Sends a request that is not measured.
     pub async fn request(&mut self, request: &Request<'_>) -> Result<Reply> {
         let mut message = Vec::new();
         request.write(&mut message);

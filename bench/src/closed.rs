@@ -70,7 +70,7 @@ pub fn sample(reply: Option<&crate::client::Reply>, due: Instant, now: Instant) 
     }
 }
 
-/// As many connections, connected. Those that cannot be made now are made when they are needed.
+/// Makes `count` connections, connected. Those that cannot be made now are made when they are needed.
 pub async fn connections(authority: &Arc<str>, count: usize) -> Vec<Connection> {
     let mut connections = Vec::with_capacity(count);
     for _ in 0..count {

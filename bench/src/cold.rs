@@ -1,4 +1,4 @@
-//! What a target costs before and beside its work: starts, and memory.
+//! Costs of a target before and beside its work: starts, and memory.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::workload::{Traffic, Workload};
 
 /// Hosts end instances that have been idle for a second.
 const PAUSE: Duration = Duration::from_millis(1_300);
-/// How long after its last connection a process is weighed again.
+/// The time after its last connection when a process is weighed again.
 const REST: Duration = Duration::from_secs(5);
 
 /// Starts every target several times.

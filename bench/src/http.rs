@@ -1,4 +1,4 @@
-//! What the client has to know of HTTP/1.1: the bytes of a request, and the head of a response.
+//! HTTP/1.1 as far as the client needs it: the bytes of a request, and the head of a response.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 /// More than any response of the apps has.
 const HEADERS: usize = 64;
 
-/// What a request has besides its path and body.
+/// A request, in parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub method: &'static str,

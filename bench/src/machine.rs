@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use crate::proc::number_after;
 use crate::report::data::Machine;
 
-/// What can be read about this one.
+/// Reads about this machine what /proc has.
 pub fn describe() -> Machine {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");

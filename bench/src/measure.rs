@@ -14,7 +14,7 @@ use crate::sample::{Counted, Sample, corrected, histogram};
 use crate::window::{Window, sleep_until};
 use crate::workload::{Traffic, Workload};
 
-/// How long a load runs before it counts, and while it does.
+/// Times for which a load runs before it counts, and while it does.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub warm_up: Duration,
@@ -100,7 +100,7 @@ fn from_due(flow: &Flow) -> Quantiles {
     Quantiles::of(&histogram(times))
 }
 
-/// What ended within the window, and its cost.
+/// Counts what ended within the window, and adds its cost.
 fn measured(ended: &[Sample], window: Window, (cpu, pss_mib): (Cpu, Option<f64>)) -> Measured {
     let counted = Counted::new(ended);
     let answered: u64 = counted.statuses.values().sum();

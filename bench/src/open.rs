@@ -15,23 +15,23 @@ use crate::sample::Sample;
 use crate::window::Window;
 use crate::workload::{Traffic, Workload};
 
-/// How often the pacer looks what is due. Tokio's own timers are a millisecond coarse.
+/// The pause between two looks at what is due. Tokio's own timers are a millisecond coarse.
 const TICK: Duration = Duration::from_micros(250);
 
-/// What an open loop came to.
+/// The outcome of an open loop.
 #[derive(Default)]
 pub struct Flow {
     /// Requests that ended within the window, whenever they were due.
     pub ended: Vec<Sample>,
     /// Requests that were due within the window, and sent.
     pub due: Vec<Sample>,
-    /// How long those had waited at the end that were due within the window and never sent.
+    /// The waits, at the end, of requests that were due within the window and never sent.
     pub unsent: Vec<Duration>,
-    /// By how much requests were sent late although a connection was idle.
+    /// Delays of requests that were sent late although a connection was idle.
     pub late: Vec<Duration>,
 }
 
-/// What the connections of a flow share.
+/// State that the connections of a flow share.
 struct Shared {
     traffic: Arc<Traffic>,
     workload: Workload,

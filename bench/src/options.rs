@@ -13,16 +13,16 @@ use crate::workload::Workload;
 #[derive(Parser)]
 #[command(version)]
 pub struct Cli {
-    /// What to send; without it everything.
+    /// Workloads to send; without it all of them.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "W,...")]
     workloads: Vec<Workload>,
     /// Connections of the closed loops; without it those of each workload.
     #[arg(long, value_delimiter = ',', value_name = "N,...")]
     connections: Vec<usize>,
-    /// How long each measurement takes, after a second that does not count.
+    /// Length of each measurement, after a second that does not count.
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
-    /// How often everything is measured.
+    /// Rounds, in each of which everything is measured once.
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
     /// One round of one second each over 1 and 32 connections: shows that everything works.
@@ -61,7 +61,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// What is to be measured.
+    /// Puts the options together, with their defaults.
     pub fn options(&self) -> Options {
         let quick = self.quick;
         let seconds = self.seconds.unwrap_or(if quick { 1.0 } else { 5.0 });

@@ -1,4 +1,4 @@
-//! When the requests of an open loop are due.
+//! The times at which the requests of an open loop are due.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ impl Pace {
         }
     }
 
-    /// When request `number` is due, counted from the start.
+    /// The time from the start at which request `number` is due.
     pub fn due(&self, number: u64) -> Duration {
         Duration::from_secs_f64(number as f64 / self.per_second)
     }
 
-    /// How many requests are due when `elapsed` has passed since the start.
+    /// The number of requests that are due when `elapsed` has passed since the start.
     pub fn count(&self, elapsed: Duration) -> u64 {
         (elapsed.as_secs_f64() * self.per_second).floor() as u64 + 1
     }

@@ -1,4 +1,4 @@
-//! What `cargo xtask bench` has prepared: the targets, and how each is started. A file of JSON.
+//! The plan of `cargo xtask bench`, a file of JSON: the targets, and how each is started.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// A script that tells whether a target does what all of them have to do.
     pub contract: Option<PathBuf>,
-    /// Where the report goes.
+    /// The folder for the report.
     pub reports: PathBuf,
 }
 
@@ -30,7 +30,7 @@ pub struct Planned {
     /// Prints `Serving http://...` when it listens, and ends on SIGTERM. `{own}` in a word stands for
     /// a folder that each process has to itself.
     pub command: Vec<String>,
-    /// Where those folders are made.
+    /// The folder in which those are made.
     pub scratch: PathBuf,
     /// Gets what the processes write to standard error.
     pub log: PathBuf,
@@ -42,7 +42,7 @@ pub struct Planned {
     pub shipped: BTreeMap<String, u64>,
 }
 
-/// What is in a target's database.
+/// Contents of a target's database.
 #[derive(Clone, Deserialize)]
 pub struct Data {
     pub admin_email: String,

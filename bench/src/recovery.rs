@@ -1,4 +1,4 @@
-//! How soon after a load a target serves again as if there had been none.
+//! The time after a load until a target serves again as if there had been none.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::workload::{Traffic, Workload};
 
 /// Of the client that watches.
 pub const CONNECTIONS: usize = 32;
-/// How long it watches.
+/// The time for which it watches.
 const WATCH: Duration = Duration::from_secs(3);
 /// Everything has to be well for so long.
 const CALM: Duration = Duration::from_millis(500);
@@ -54,7 +54,7 @@ fn recovered(
     calm_since.filter(|since| watched.saturating_sub(*since) >= CALM)
 }
 
-/// What is normal for a target whose reads over the same connections have this p99 when nothing
+/// The longest normal time of a target whose reads over the same connections have this p99 when nothing
 /// else is sent: three times that, and at least 50 ms, so that a hiccup of the machine is none.
 pub fn normal(p99_ms: f64) -> Duration {
     Duration::from_secs_f64((p99_ms * 3.0).max(50.0) / 1000.0)

@@ -1,4 +1,4 @@
-//! What a run leaves: tables, JSON, a chart, a line of history, and the capacity page.
+//! Results of a run: tables, JSON, a chart, a line of history, and the capacity page.
 
 pub mod capacity;
 pub mod chart;

@@ -20,7 +20,7 @@ const OPEN_CONNECTIONS: usize = 1024;
 /// The closed loop whose p99 tells what is normal.
 const NORMAL_CONNECTIONS: usize = 32;
 
-/// What is to be measured.
+/// The extent of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub workloads: Vec<Workload>,
@@ -29,7 +29,7 @@ pub struct Options {
     pub times: Times,
     pub rounds: usize,
     pub is_open: bool,
-    /// How often a process is started, and how many pauses an instance gets.
+    /// Starts of each process, and pauses of each instance.
     pub starts: usize,
     pub pauses: usize,
     /// Reads over so many connections before memory is weighed.

@@ -1,4 +1,4 @@
-//! What one request came to, and what many come to.
+//! The outcome of one request, and counts of many.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -90,7 +90,7 @@ pub fn histogram(times: impl IntoIterator<Item = Duration>) -> Histogram<u64> {
     histogram
 }
 
-/// What a closed loop would have seen had it sent at its usual pace while it waited for a late
+/// Quantiles that a closed loop would have seen had it sent at its usual pace while it waited for a late
 /// response: hdrhistogram's correction, with the median as the pace.
 pub fn corrected(samples: &[Sample]) -> Quantiles {
     let answered = samples.iter().filter(|sample| sample.status.is_some());

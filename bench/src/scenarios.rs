@@ -79,7 +79,7 @@ async fn reads_under_logins(subject: &mut Subject, times: Times) -> Result<Figur
     ]))
 }
 
-/// Whether the time of a refused login tells who has an account.
+/// Compares the times of refused logins with an account and without one.
 async fn sign_in_timing(subject: &mut Subject) -> Result<Figures> {
     let (traffic, _) = subject.prepare(Workload::SignInTiming).await?;
     let mut connection = Connection::new(&traffic.authority);

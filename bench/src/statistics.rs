@@ -25,7 +25,7 @@ pub fn median(sample: &[Duration]) -> Duration {
     Duration::from_secs_f64(spread(sample.iter().map(Duration::as_secs_f64)).median)
 }
 
-/// How probable it is that samples of one distribution differ at least as much as these do, in
+/// The probability that samples of one distribution differ at least as much as these do, in
 /// either direction (rank sums after Mann and Whitney, normal approximation for large samples).
 pub fn rank_sum_p(a: &[Duration], b: &[Duration]) -> f64 {
     let mut all: Vec<(Duration, bool)> = a.iter().map(|time| (*time, true)).collect();

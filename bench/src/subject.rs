@@ -32,7 +32,7 @@ struct Own {
 
 /// One target.
 pub struct Subject {
-    /// What the report says of it.
+    /// Its part of the report.
     pub about: Target,
     session: Session,
     server: Server,
@@ -143,7 +143,7 @@ impl Subject {
         }
     }
 
-    /// What makes requests of `workload`, and the root of the processes that will answer them.
+    /// Returns the maker of requests of `workload`, and the root of the processes that answer them.
     pub async fn prepare(&mut self, workload: Workload) -> Result<(Arc<Traffic>, Option<u32>)> {
         let (authority, live, root) = match &mut self.server {
             Server::Foreign(authority) => (authority.clone(), LIVE.to_owned(), None),
@@ -181,7 +181,7 @@ impl Subject {
         Ok(Some(own.running.started_in))
     }
 
-    /// How long its last start took. None of one that is not ours.
+    /// The time of its last start. None of one that is not ours.
     pub fn started_in(&self) -> Option<Duration> {
         match &self.server {
             Server::Own(own) => Some(own.running.started_in),

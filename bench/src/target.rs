@@ -25,7 +25,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(40);
 /// A token is renewed when it is this old; it lives for 15 minutes.
 const RENEWAL: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(2);
-/// How often a login is tried that finds no free slot for its hash.
+/// Attempts at a login that finds no free slot for its hash.
 const ATTEMPTS: usize = 100;
 
 /// A process that serves.
@@ -147,7 +147,7 @@ fn serving(lines: &mpsc::Receiver<String>, deadline: Instant) -> Result<String> 
     }
 }
 
-/// Who sends requests to a target, and what about.
+/// The sender of requests to a target, and their subjects.
 pub struct Session {
     pub population: Arc<Population>,
     pub admin_email: String,
@@ -177,7 +177,7 @@ impl Session {
         Self::new(population, admin.unwrap_or_default())
     }
 
-    /// What makes requests, with a token that is good for the next measurement. A target without
+    /// Returns the maker of requests, with a token that is good for the next measurement. A target without
     /// users gets none.
     pub async fn traffic(&mut self, authority: &Arc<str>, live: &str) -> Result<Arc<Traffic>> {
         let fresh = |(_, at): &&(String, Instant)| at.elapsed() < RENEWAL;

@@ -1,4 +1,4 @@
-//! When a load runs, and when it counts.
+//! The time in which a load runs, and that in which it counts.
 
 use std::time::{Duration, Instant};
 

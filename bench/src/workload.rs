@@ -1,4 +1,4 @@
-//! What is sent.
+//! The requests that are sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,7 +72,7 @@ impl Workload {
     }
 }
 
-/// Who and what the requests of a target are about.
+/// The users that the requests of a target are about.
 #[derive(Debug)]
 pub struct Population {
     /// Paths of users that exist; the first hundred are those that are cached.
@@ -88,7 +88,7 @@ pub struct Population {
 /// Users that can be read.
 #[derive(Debug)]
 pub enum Users {
-    /// As many with ids in a row (see `seeded_id`).
+    /// A number of users with ids in a row (see `seeded_id`).
     Seeded(u64),
     /// Ids of users that were created through the API.
     Created(Vec<String>),

@@ -34,10 +34,10 @@ pub struct Arguments {
     /// Connections of the closed loops; without it up to 1024, by workload.
     #[arg(long, value_name = "N,...")]
     connections: Option<String>,
-    /// How long each measurement takes, after a second that does not count; 5.
+    /// Length of each measurement, after a second that does not count; 5.
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
-    /// How often everything is measured; 3.
+    /// Rounds, in each of which everything is measured once; 3.
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
     /// A round of a second each, over 1 and 32 connections: shows that everything works.
@@ -98,7 +98,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
 }
 
 impl Arguments {
-    /// What the load generator itself understands.
+    /// The options that the load generator itself takes.
     fn passed_on(&self) -> Vec<String> {
         let mut words = Vec::new();
         let values = [

@@ -1,4 +1,4 @@
-//! What a run has found, as it is written to JSON.
+//! Findings of a run, as they are written to JSON.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub struct Machine {
     pub kernel: String,
 }
 
-/// How much was measured.
+/// The extent of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Profile {
     pub seconds: f64,
@@ -38,7 +38,7 @@ pub struct Profile {
     pub rounds: usize,
 }
 
-/// What a target is in the comparison.
+/// The part that a target has in the comparison.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -50,14 +50,14 @@ pub enum Role {
     Peer,
 }
 
-/// What was found out about a target besides its speed.
+/// Findings about a target besides its speed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Target {
     pub name: String,
     pub role: Role,
     /// `embedded`, `spin`, `native` or `python`: a floor belongs to the app on the same one.
     pub host: String,
-    /// What has to be delivered, in bytes.
+    /// Files that have to be delivered, in bytes.
     pub shipped: BTreeMap<String, u64>,
     pub cold: Option<Cold>,
     pub memory: Option<Memory>,
@@ -95,7 +95,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// How requests are sent.
+/// The way in which requests are sent.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Load {
@@ -179,14 +179,14 @@ pub struct Cpu {
     pub machine: f64,
 }
 
-/// What only an open loop has.
+/// Findings that only an open loop has.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Open {
     /// Requests that were due, per second.
     pub rate: f64,
     /// Due, and not sent before the end because no connection was idle.
     pub unsent: u64,
-    /// By how much the generator itself was late, in milliseconds; part of `response`.
+    /// Delays by the generator itself, in milliseconds; part of `response`.
     pub late: Quantiles,
     pub probes: BTreeMap<String, Probes>,
     /// From the load's end until 32 connections are served as on an idle app.

@@ -1,4 +1,4 @@
-//! What the app should reach, held against a report.
+//! Goals of the app, held against a report.
 
 use crate::report::data::{Load, Report, Role, Series, Target};
 use crate::report::words::{header, load, number, row};

@@ -1,4 +1,4 @@
-//! What `k8s/` sets now: the sizes that the capacity page holds against what was measured.
+//! The present sizes in `k8s/`, which the capacity page holds against what was measured.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub struct Present {
     /// At which percentage of the CPU request the autoscaler adds pods.
     pub utilization: f64,
     pub max_pods: f64,
-    /// By how many percent it lets the pods grow in a minute.
+    /// Percent by which it lets the pods grow in a minute.
     pub growth: f64,
     /// Postgres connections that a pod may have.
     pub pod_connections: f64,

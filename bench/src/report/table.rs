@@ -1,6 +1,9 @@
 //! A report as Markdown.
 
-use crate::report::data::{Load, Measured, Report, Role, Series, Spread, Target};
+mod costs;
+mod open;
+
+use crate::report::data::{Load, Report, Role, Series, Spread, Target};
 use crate::report::goals;
 use crate::report::words::{self, header, number, row};
 
@@ -10,9 +13,9 @@ pub fn markdown(report: &Report) -> String {
         heading(report),
         throughput(report),
         ratios(report),
-        open_loops(report),
-        cpu(report),
-        costs(report),
+        open::open_loops(report),
+        costs::cpu(report),
+        costs::costs(report),
         failures(report),
         scenarios(report),
         goals::table(report),
@@ -135,182 +138,6 @@ fn ratio(app: &Series, other: &Series) -> Spread {
         median: app.good().median / other.good().median.max(1e-9),
         ..ends
     }
-}
-
-fn open_loops(report: &Report) -> String {
-    let open: Vec<&Series> = report
-        .series
-        .iter()
-        .filter(|series| matches!(series.load, Load::Open { .. }))
-        .collect();
-    if open.is_empty() {
-        return String::new();
-    }
-    let mut text = String::from(
-        "## Open loops: latency from when a request was due\n\
-         Of 2xx, and of requests that were never sent, with the time that they had waited.\n\n",
-    );
-    text += &header(&[
-        "workload",
-        "target",
-        "% of peak",
-        "due/s",
-        "2xx/s",
-        "of peak",
-        "p50 ms",
-        "p99 ms",
-        "refused",
-        "with Retry-After",
-        "refused p99 ms",
-        "unsent",
-        "probes failed",
-        "worst probe ms",
-        "recovery ms",
-    ]);
-    for series in open {
-        text += &row(open_cells(report, series));
-    }
-    text
-}
-
-fn open_cells(report: &Report, series: &Series) -> Vec<String> {
-    let Load::Open { percent } = series.load else {
-        return Vec::new();
-    };
-    let open = series
-        .rounds
-        .iter()
-        .filter_map(|measured| measured.open.as_ref());
-    let sum = |of: fn(&crate::report::data::Open) -> u64| open.clone().map(of).sum::<u64>();
-    let probes = open.clone().flat_map(|open| open.probes.values());
-    let recoveries: Vec<f64> = open.clone().filter_map(|open| open.recovery_ms).collect();
-    let recovery = match recoveries.len() == series.rounds.len() {
-        true => words::spread(crate::statistics::spread(recoveries)),
-        false => "not within 3 s".to_owned(),
-    };
-    let peak = report
-        .peak(&series.target, &series.workload)
-        .unwrap_or_default();
-    let (refused, with_retry_after) = series.refused();
-    let refused_p99 = series.over(|measured| measured.refused.map_or(0.0, |of| of.service.p99));
-    vec![
-        series.workload.clone(),
-        series.target.clone(),
-        percent.to_string(),
-        number(crate::statistics::spread(open.clone().map(|open| open.rate)).median),
-        words::spread(series.good()),
-        number(series.good().median / peak.max(1e-9)),
-        number(series.over(|measured| measured.response.p50).median),
-        words::spread(series.over(|measured| measured.response.p99)),
-        refused.to_string(),
-        with_retry_after.to_string(),
-        if refused > 0 {
-            number(refused_p99.median)
-        } else {
-            String::new()
-        },
-        sum(|open| open.unsent).to_string(),
-        probes
-            .clone()
-            .map(|probes| probes.failed)
-            .sum::<u64>()
-            .to_string(),
-        number(probes.map(|probes| probes.worst_ms).fold(0.0, f64::max)),
-        recovery,
-    ]
-}
-
-/// Who used the machine, in the usual loop.
-fn cpu(report: &Report) -> String {
-    let mut text = String::from("## CPU, closed loops over 32 connections\n");
-    text += &header(&[
-        "workload",
-        "target",
-        "its cores",
-        "its ms per response",
-        "generator's ms per response",
-        "cores of the whole machine",
-    ]);
-    let usual = |series: &&Series| series.load == Load::Closed { connections: 32 };
-    for series in report.series.iter().filter(usual) {
-        let each = |cores: f64, rate: f64| cores * 1000.0 / rate.max(1e-9);
-        let of = |figure: fn(&Measured) -> f64| number(series.over(figure).median);
-        text += &row([
-            series.workload.clone(),
-            series.target.clone(),
-            of(|measured| measured.cpu.target),
-            number(series.over(|of| each(of.cpu.target, of.per_second)).median),
-            number(
-                series
-                    .over(|of| each(of.cpu.generator, of.per_second))
-                    .median,
-            ),
-            of(|measured| measured.cpu.machine),
-        ]);
-    }
-    text
-}
-
-/// Starts, memory, and what is delivered.
-fn costs(report: &Report) -> String {
-    let weighed = report
-        .targets
-        .iter()
-        .filter_map(|target| target.memory.as_ref());
-    let mut steps: Vec<usize> = weighed
-        .flat_map(|memory| memory.at.keys().copied())
-        .collect();
-    steps.sort_unstable();
-    steps.dedup();
-    let mut names = [
-        "target",
-        "process start ms",
-        "instance start p50, p99 ms",
-        "warm p50, p99 ms",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    names.push("PSS idle MiB".to_owned());
-    names.extend(steps.iter().map(|step| format!("at {step}")));
-    names.extend(["after".to_owned(), "shipped".to_owned()]);
-    let mut text = String::from("## Starts, memory, size\n") + &header(&names);
-    for target in &report.targets {
-        let cold = target.cold.as_ref();
-        let instance = cold.and_then(|cold| cold.instance.as_ref());
-        let two =
-            |of: crate::report::data::Quantiles| format!("{}, {}", number(of.p50), number(of.p99));
-        let memory = target.memory.as_ref();
-        let mut cells = vec![
-            target.name.clone(),
-            cold.map(|cold| words::spread(cold.process))
-                .unwrap_or_default(),
-            instance
-                .map(|instance| two(instance.first))
-                .unwrap_or_default(),
-            instance
-                .map(|instance| two(instance.second))
-                .unwrap_or_default(),
-            memory.map(|memory| number(memory.idle)).unwrap_or_default(),
-        ];
-        let at = |step| memory.and_then(|memory| memory.at.get(step)).copied();
-        cells.extend(
-            steps
-                .iter()
-                .map(|step| at(step).map(number).unwrap_or_default()),
-        );
-        cells.push(
-            memory
-                .map(|memory| number(memory.after))
-                .unwrap_or_default(),
-        );
-        let shipped = target.shipped.iter();
-        let shipped: Vec<_> = shipped
-            .map(|(name, size)| format!("{name} {}", words::bytes(*size)))
-            .collect();
-        cells.push(shipped.join(", "));
-        text += &row(cells);
-    }
-    text
 }
 
 /// Every status but 2xx.

@@ -11,7 +11,7 @@ pub fn load(load: Load) -> String {
     }
 }
 
-/// What was not a 2xx, by status: `, 503: 12, lost: 1`; nothing if all were.
+/// Counts of other statuses than 2xx: `, 503: 12, lost: 1`; nothing if all were.
 pub fn failures(measured: &Measured) -> String {
     let others = measured.statuses.iter();
     let others = others.filter(|(status, _)| !(200..300).contains(*status));

@@ -18,7 +18,7 @@ use crate::workspace::{reports_dir, root, step};
 const USERS: u64 = 200_000;
 const FEW_USERS: u64 = 20_000;
 
-/// What a run needs, for as long as this value is.
+/// Everything that a run needs, for as long as this value is.
 pub struct Prepared {
     /// The plan, a file of JSON.
     pub file: PathBuf,
@@ -126,7 +126,7 @@ fn versions(has_spin: bool) -> BTreeMap<&'static str, String> {
     versions.collect()
 }
 
-/// What a command prints, if it works.
+/// The output of a command, if it works.
 fn output(command: &[&str]) -> Option<String> {
     let (program, arguments) = command.split_first()?;
     let output = Command::new(program)

@@ -1,4 +1,4 @@
-//! What can be measured, and how each of it is built and started.
+//! The targets that can be measured: how each is built and started.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,7 @@ pub enum Target {
 /// A target that can be started.
 pub struct Built {
     pub command: Vec<String>,
-    /// What has to be delivered, in bytes.
+    /// Files that have to be delivered, in bytes.
     pub shipped: BTreeMap<String, u64>,
 }
 
@@ -57,7 +57,7 @@ impl Target {
         }
     }
 
-    /// Whether a list of names has it: by its own name, or by that of its group. An empty list has all.
+    /// True when a list names it or its group. An empty list has all.
     pub fn is_in(self, names: &[String]) -> bool {
         let group = self.name().split('-').next().unwrap_or_default();
         names.is_empty()
@@ -74,7 +74,7 @@ impl Target {
         }
     }
 
-    /// What the report calls its role and its host.
+    /// Its role and its host, as the report names them.
     pub fn role_and_host(self) -> (&'static str, &'static str) {
         let host = |kind| match kind {
             Kind::Embedded => "embedded",
