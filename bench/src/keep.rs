@@ -10,6 +10,8 @@ use crate::report::data::Report;
 use crate::report::present::Present;
 use crate::report::{capacity, chart, history, table};
 
+const PAGE: &str = "docs/capacity.md";
+
 /// Writes `bench.json`, `bench.md` and `bench.svg` to `folder`, and keeps the run in the project at
 /// `root` when that is given.
 pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()> {
@@ -25,6 +27,7 @@ pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()
     let Some(root) = root else {
         return Ok(());
     };
+    let page = page(report, root)?;
     let kept = root.join("bench");
     write(&kept.join("report.json"), &lines(report)?)?;
     write(&kept.join("report.md"), &table::markdown(report))?;
@@ -37,7 +40,7 @@ pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()
         .append(true)
         .open(kept.join("history.jsonl"))?;
     file.write_all(history::line(report)?.as_bytes())?;
-    capacity(root)
+    write(&root.join(PAGE), &page)
 }
 
 /// Writes `docs/capacity.md` from the report that is kept.
@@ -50,9 +53,12 @@ pub fn capacity(root: &Path) -> Result<()> {
         )
     })?;
     let report: Report = serde_json::from_str(&kept)?;
-    let page = capacity::page(&report, &Present::read(&root.join("k8s"))?);
-    let page = page.context("the kept report has no measurement of `mix` on the app")?;
-    write(&root.join("docs/capacity.md"), &page)
+    write(&root.join(PAGE), &page(&report, root)?)
+}
+
+fn page(report: &Report, root: &Path) -> Result<String> {
+    let page = capacity::page(report, &Present::read(&root.join("k8s"))?);
+    page.context("only a run with `mix` on the app can be kept: docs/capacity.md comes from it")
 }
 
 /// JSON with a series a line, so that two reports can be compared.

@@ -47,6 +47,7 @@ use plan::{Plan, Planned};
 use report::data::{Profile, Report};
 use run::Run;
 use subject::Subject;
+use workload::Workload;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -82,6 +83,10 @@ async fn measure(cli: &Cli) -> Result<()> {
     let begun = Instant::now();
     let began = OffsetDateTime::now_utc().replace_nanosecond(0)?;
     let options = cli.options();
+    ensure!(
+        cli.keep.is_none() || options.workloads.contains(&Workload::Mix),
+        "only a run with `mix` can be kept: docs/capacity.md comes from it"
+    );
     let mut report = Report {
         began: began.format(&Rfc3339)?,
         machine: machine::describe(),

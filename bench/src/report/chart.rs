@@ -79,6 +79,7 @@ fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, workload: &str, lines: &[Lin
             ("sans-serif", 15),
         )
         .margin(8)
+        .margin_right(20)
         .x_label_area_size(28)
         .y_label_area_size(58)
         // Both by powers: the targets are far apart.
@@ -88,6 +89,7 @@ fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, workload: &str, lines: &[Lin
         .configure_mesh()
         .disable_x_mesh()
         .x_labels(4)
+        .y_labels(6)
         .light_line_style(TRANSPARENT)
         .x_label_formatter(&|value| format!("{value:.0}"))
         .y_label_formatter(&|value| crate::report::words::number(*value))
