@@ -60,10 +60,13 @@ static PUT: Script = Script::new(
     redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[1]) end return 1",
 );
 
-/// KEYS: users and sessions; ARGV: TTL in milliseconds.
-static DOUBT: Script = Script::new(
+/// The entry of a user or session of which Postgres must be read: a write to it had no outcome.
+const DOUBT: &str = "?";
+
+/// KEYS: users and sessions; ARGV: TTL in milliseconds, the mark that becomes the entry of each.
+static MARK: Script = Script::new(
     "for _, key in ipairs(KEYS) do \
-    redis.call('SET', key, '?', 'PX', ARGV[1]) end return 1",
+    redis.call('SET', key, ARGV[2], 'PX', ARGV[1]) end return 1",
 );
 
 /// What runs work that outlives the request: the component's host does, tests do.
@@ -122,7 +125,7 @@ impl Cache {
 
     /// Keeps, after the response, that Postgres has no such session. Losing this costs only speed.
     pub(crate) fn keep_ended(&self, session: SessionId) {
-        let command = self.ended(session);
+        let command = self.ended(&[session]);
         let redis = self.redis.clone();
         self.deferred.spawn(Box::pin(async move {
             let _ = redis.execute(&command).await;
@@ -145,14 +148,17 @@ impl Cache {
         self.insist(command).await;
     }
 
-    /// Tells Redis that the session has ended.
-    pub(crate) async fn end(&self, session: SessionId) {
-        self.insist(self.ended(session)).await;
+    /// Tells Redis that the sessions have ended, in one round trip.
+    pub(crate) async fn end(&self, sessions: &[SessionId]) {
+        if !sessions.is_empty() {
+            self.insist(self.ended(sessions)).await;
+        }
     }
 
-    fn ended(&self, session: SessionId) -> Command {
-        let ttl = millis(self.ttl + TOMBSTONE_MARGIN).to_string();
-        Command::new("SET", [session_key(session).as_str(), ENDED, "PX", &ttl])
+    fn ended(&self, sessions: &[SessionId]) -> Command {
+        let keys = sessions.iter().map(|session| session_key(*session));
+        let ttl = Arg::Int(millis(self.ttl + TOMBSTONE_MARGIN));
+        Command::script(&MARK, keys, [ttl, Arg::from(ENDED)])
     }
 
     /// The outcome of a write to `user`, and to `session` when it is about one; readers ask Postgres
@@ -174,7 +180,8 @@ impl Cache {
     pub(crate) async fn doubt(&self, user: Option<UserId>, session: Option<SessionId>) {
         let keys = user.map(user_key).into_iter();
         let keys = keys.chain(session.map(session_key));
-        let command = Command::script(&DOUBT, keys, [Arg::Int(self.doubt_ttl())]);
+        let args = [Arg::Int(self.doubt_ttl()), Arg::from(DOUBT)];
+        let command = Command::script(&MARK, keys, args);
         self.insist(command).await;
     }
 

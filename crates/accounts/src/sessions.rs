@@ -85,9 +85,7 @@ impl Sessions {
         .await?;
         // The password or the user changed since the comparison.
         let store::Opened { user, ended } = opened.ok_or(Error::WrongPassword)?;
-        for session in ended {
-            self.cache.end(session).await;
-        }
+        self.cache.end(&ended).await;
         metrics::count(Event::LoginSucceeded);
         self.cache.keep(&user, Some(session));
         Ok(SignedIn {
@@ -150,7 +148,7 @@ impl Sessions {
             }
             Ok(Rotated::Replayed(session)) => {
                 metrics::count(Event::RefreshReplayed);
-                self.cache.end(session).await;
+                self.cache.end(&[session]).await;
                 return Err(Error::BadRefreshToken);
             }
             Ok(Rotated::Refused) => return Err(Error::BadRefreshToken),
@@ -189,7 +187,7 @@ impl Sessions {
         let ended = store::end(&*self.database, user, session, actor).await;
         // Only the session: that it is the user's is not known unless it was ended.
         self.cache.settle(ended, None, Some(session)).await?;
-        self.cache.end(session).await;
+        self.cache.end(&[session]).await;
         Ok(())
     }
 
