@@ -1,5 +1,5 @@
-//! Private Postgres and Redis servers for development and tests, the browser that tests drive, and the
-//! runner of `migrations/`.
+//! Private Postgres and Redis servers for development and tests, the host of the app, the browser that
+//! tests drive, and the runner of `migrations/`.
 //!
 //! Servers come from binaries that are installed on the machine, listen on 127.0.0.1 only, and end
 //! with the value that owns them, or with the process that does if it is killed.
@@ -12,6 +12,7 @@
 mod account;
 mod binaries;
 mod database;
+mod host;
 mod install;
 pub mod migrations;
 mod port;
@@ -23,6 +24,7 @@ mod secret;
 pub use account::data_folder;
 pub use binaries::{Browser, on_path};
 pub use database::{AppDatabase, app_database, create_database};
+pub use host::{HostOptions, HostProcess, HostProgram};
 pub use install::{Program, install, missing};
 pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions};

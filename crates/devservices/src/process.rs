@@ -1,4 +1,5 @@
-//! A child process with a group of its own, stopped by signal, that does not outlive its owner.
+//! A child process with a group of its own, stopped by signal, that does not outlive its owner, and
+//! whose group does not outlive it.
 
 use std::fs;
 use std::io::{PipeWriter, pipe};
@@ -8,11 +9,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{Signal, kill};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 /// How often a state that has no event is looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
+/// How long processes may take to end after SIGKILL: what is left then is beyond any signal.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running child. Dropping it stops it.
 #[derive(Debug)]
@@ -24,6 +28,7 @@ pub struct Process {
     signal: Signal,
     grace: Duration,
     paused: bool,
+    group_ended: bool,
 }
 
 impl Process {
@@ -53,6 +58,7 @@ impl Process {
                 signal,
                 grace,
                 paused: false,
+                group_ended: false,
             }),
             Err(error) => {
                 child.kill()?;
@@ -72,12 +78,23 @@ impl Process {
         self.child.stdout.take()
     }
 
-    /// How the child ended, if it has.
-    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
+    /// The ids of the child and of its children, who may do the child's work.
+    pub fn ids(&self) -> Result<Vec<u32>> {
+        let mut ids = children(self.id())?;
+        ids.insert(0, self.id());
+        Ok(ids)
     }
 
-    /// Asks the child to stop, waits, and kills it when its time is over. A no-op once it ended.
+    /// How the child ended, if it has. What it left behind in its group has ended then, too.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.child.try_wait()?;
+        if status.is_some() {
+            self.end_group()?;
+        }
+        Ok(status)
+    }
+
+    /// Asks the child to stop, waits, and kills its group when its time is over. A no-op once it ended.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         self.stop_by(self.signal)
     }
@@ -90,12 +107,21 @@ impl Process {
         if self.exit_status()?.is_none() {
             self.send(signal)?;
             if self.wait(self.grace)?.is_none() {
-                self.child.kill()?;
+                self.kill_group()?;
             }
         }
         let status = self.child.wait()?;
+        self.end_group()?;
         self.dismiss_watchdog()?;
         Ok(status)
+    }
+
+    /// Ends the child and its group at once, as a power cut would.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        if !self.group_ended {
+            self.kill_group()?;
+        }
+        self.stop()
     }
 
     /// Sends SIGHUP, by which servers read their configuration again.
@@ -145,6 +171,30 @@ impl Process {
         Ok(())
     }
 
+    /// Kills what is left of the group, once: later its id may be another's.
+    fn end_group(&mut self) -> Result<()> {
+        if self.group_ended {
+            return Ok(());
+        }
+        self.kill_group()?;
+        let deadline = Instant::now() + KILL_LIMIT;
+        let group = pid(self.child.id())?;
+        while killpg(group, None).is_ok() && Instant::now() < deadline {
+            sleep(POLL);
+        }
+        self.group_ended = true;
+        Ok(())
+    }
+
+    fn kill_group(&self) -> Result<()> {
+        let group = pid(self.child.id())?;
+        match killpg(group, Signal::SIGKILL) {
+            // Nobody is left, or, on macOS, only who has ended and was not waited for.
+            Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("cannot end the group {group}")),
+        }
+    }
+
     fn dismiss_watchdog(&mut self) -> Result<()> {
         self.watchdog.kill()?;
         self.watchdog.wait()?;
@@ -160,13 +210,18 @@ impl Drop for Process {
     }
 }
 
-/// Starts a shell that signals `target` when this process is gone. Servers sit in groups of their
-/// own, so nothing else would end them when a test runner kills a test at its time limit.
+/// Starts a shell that signals the group of `target` when this process is gone. Servers sit in groups
+/// of their own, so nothing else would end them when a test runner kills a test at its time limit.
 fn watch(target: u32, signal: Signal) -> Result<(Child, PipeWriter)> {
     let (reader, writer) = pipe()?;
     let name = signal.as_str().trim_start_matches("SIG");
     let watchdog = Command::new("/bin/sh")
-        .args(["-c", "read -r _; kill -s \"$1\" \"$2\"", "watchdog", name])
+        .args([
+            "-c",
+            "read -r _; kill -s \"$1\" -- \"-$2\"",
+            "watchdog",
+            name,
+        ])
         .arg(target.to_string())
         .process_group(0)
         .current_dir("/")

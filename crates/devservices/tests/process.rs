@@ -1,0 +1,60 @@
+//! Processes whose children do the work, as those of Spin.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use devservices::Process;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Longer than any machine needs to stop a shell: nothing here may end for want of time.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// A shell with a child that outlives it, and the child's id.
+fn parent(trap: &str) -> Result<(Process, Pid)> {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(format!("{trap}; sleep 600 & echo $!; wait"));
+    let mut process = Process::spawn(command.stdout(Stdio::piped()), GRACE)?;
+    let mut line = String::new();
+    BufReader::new(process.take_stdout().context("no output")?).read_line(&mut line)?;
+    let child = line.trim().parse()?;
+    assert_eq!(process.ids()?, [process.id(), child]);
+    Ok((process, Pid::from_raw(i32::try_from(child)?)))
+}
+
+/// Nobody else waits for the orphan, so it may stay in the process table, ended.
+fn has_ended(id: Pid) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    kill(id, None) == Err(Errno::ESRCH) || state.contains(") Z ")
+}
+
+#[test]
+fn a_child_that_is_left_behind_ends_with_its_parent() -> Result<()> {
+    let (mut process, child) = parent("true")?;
+    process.stop()?;
+    assert!(has_ended(child));
+    Ok(())
+}
+
+#[test]
+fn a_child_that_is_orphaned_ends_when_that_is_noticed() -> Result<()> {
+    let (mut process, child) = parent("true")?;
+    kill(Pid::from_raw(i32::try_from(process.id())?), Signal::SIGKILL)?;
+    process.wait(GRACE)?.context("the shell goes on")?;
+    assert!(has_ended(child));
+    process.stop()?;
+    Ok(())
+}
+
+#[test]
+fn killing_ends_parent_and_child_without_asking() -> Result<()> {
+    let (mut process, child) = parent("trap '' TERM")?;
+    let status = process.kill()?;
+    assert!(!status.success() && has_ended(child), "{status}");
+    Ok(())
+}
