@@ -21,6 +21,7 @@ pub mod forge;
 pub mod forged;
 pub mod forged_claims;
 pub mod guesses;
+pub mod host;
 pub mod lists;
 pub mod person;
 pub mod raw;

@@ -1,9 +1,10 @@
 //! A private stack for suites that stop servers, look into them or need other limits: a Postgres, a
 //! Redis and a host of the test's own, without disturbing another.
 //!
-//! `ROSTER_DEVHOST` names the host's program; `ROSTER_MANIFEST` may name another manifest than the
-//! project's spin.toml.
+//! `ROSTER_HOST` chooses the host (see [`crate::host`]); `ROSTER_MANIFEST` may name another manifest
+//! than the project's spin.toml.
 
+mod faults;
 mod host;
 mod redis_monitor;
 mod variables;
@@ -14,13 +15,16 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use devservices::{Postgres, PostgresOptions, Process, Redis, RedisOptions};
+use devservices::{
+    HostProcess, HostProgram, Postgres, PostgresOptions, Process, Redis, RedisOptions,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, block_in_place};
 
 use crate::Client;
 use crate::client::access_token;
+use crate::host::devhost;
 pub use redis_monitor::RedisMonitor;
 use variables::Variables;
 pub use variables::{ADMIN_EMAIL, ADMIN_PASSWORD, DEFAULT_LIMITS, JWT_SECRET};
@@ -33,7 +37,8 @@ pub struct Stack {
     /// The administrator; nobody in a stack that was started signed out.
     pub client: Client,
     // In the order in which they end: the host first, the folder and the turn last.
-    host: Option<Process>,
+    host: Option<HostProcess>,
+    program: HostProgram,
     redis: Redis,
     postgres: Postgres,
     variables: Variables,
@@ -49,7 +54,7 @@ impl Stack {
 
     /// A stack with some variables set otherwise.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
-        Self::launch(variables, false)
+        Self::start_signed_out(variables)
             .await
             .expect("a stack")
             .signed_in()
@@ -58,7 +63,7 @@ impl Stack {
 
     /// A stack whose Postgres keeps what it acknowledged even when it crashes.
     pub async fn start_durable() -> Self {
-        Self::launch(&[], true)
+        Self::launch(crate::host::program().expect("a host"), &[], true)
             .await
             .expect("a stack")
             .signed_in()
@@ -67,10 +72,18 @@ impl Stack {
 
     /// A stack in which nobody has signed in, or the end of what the host said when it did not start.
     pub async fn start_signed_out(variables: &[(&str, &str)]) -> Result<Self> {
-        Self::launch(variables, false).await
+        Self::launch(crate::host::program()?, variables, false).await
     }
 
-    async fn launch(others: &[(&str, &str)], durable: bool) -> Result<Self> {
+    /// As `start_signed_out`, on another host than the suites', with the administrator signed in.
+    pub async fn start_on(program: HostProgram, variables: &[(&str, &str)]) -> Result<Self> {
+        Ok(Self::launch(program, variables, false)
+            .await?
+            .signed_in()
+            .await)
+    }
+
+    async fn launch(program: HostProgram, others: &[(&str, &str)], durable: bool) -> Result<Self> {
         let turn = block_in_place(take_turn)?;
         let folder = tempfile::Builder::new().prefix("roster-stack-").tempdir()?;
         open_to_servers(folder.path())?;
@@ -89,10 +102,12 @@ impl Stack {
         devservices::migrations::migrate(&database.owner_url).await?;
         let mut variables = Variables::of(&postgres, &redis);
         variables.set(others);
-        let (host, base) = block_in_place(|| host::start(&variables, &log_path(folder.path())))?;
+        let log = log_path(folder.path());
+        let host = block_in_place(|| host::start(&program, &variables, folder.path(), &log))?;
         Ok(Self {
-            client: Client::new(&base),
+            client: Client::new(&host.url),
             host: Some(host),
+            program,
             redis,
             postgres,
             variables,
@@ -126,10 +141,9 @@ impl Stack {
         self.variables.set(others);
         block_in_place(|| {
             drop(self.host.take());
-            let log = log_path(self.folder.path());
-            let (host, base) = host::start(&self.variables, &log)?;
+            let host = self.another_host(&self.variables)?;
+            self.client = self.client.at(&host.url);
             self.host = Some(host);
-            self.client = self.client.at(&base);
             Ok(())
         })
     }
@@ -139,9 +153,13 @@ impl Stack {
     pub fn second_host(&self, others: &[(&str, &str)]) -> Result<(Process, Client)> {
         let mut variables = self.variables.clone();
         variables.set(others);
-        let log = log_path(self.folder.path());
-        let (host, base) = block_in_place(|| host::start(&variables, &log))?;
-        Ok((host, Client::new(&base)))
+        let host = block_in_place(|| self.another_host(&variables))?;
+        Ok((host.process, Client::new(&host.url)))
+    }
+
+    fn another_host(&self, variables: &Variables) -> Result<HostProcess> {
+        let folder = self.folder.path();
+        host::start(&self.program, variables, folder, &log_path(folder))
     }
 
     /// What the host and its components have written to standard error so far.
@@ -218,53 +236,10 @@ impl Stack {
             .expect("an empty Redis");
     }
 
-    pub fn stop_redis(&mut self) {
-        block_in_place(|| self.redis.stop()).expect("Redis stops");
-    }
-
-    /// Starts Redis again, empty.
-    pub fn start_redis(&mut self) {
-        block_in_place(|| self.redis.start_again()).expect("Redis starts");
-    }
-
-    pub fn pause_redis(&mut self) {
-        self.redis.pause().expect("Redis freezes");
-    }
-
-    pub fn resume_redis(&mut self) {
-        self.redis.resume().expect("Redis thaws");
-    }
-
-    pub fn stop_postgres(&mut self) {
-        block_in_place(|| self.postgres.stop()).expect("Postgres stops");
-    }
-
-    /// Ends Postgres as a power cut would.
-    pub fn crash_postgres(&mut self) {
-        block_in_place(|| self.postgres.crash()).expect("Postgres ends");
-    }
-
-    pub fn start_postgres(&mut self) {
-        block_in_place(|| self.postgres.start_again()).expect("Postgres starts");
-    }
-
-    pub fn pause_postgres(&mut self) {
-        self.postgres.pause().expect("Postgres freezes");
-    }
-
-    pub fn resume_postgres(&mut self) {
-        self.postgres.resume().expect("Postgres thaws");
-    }
-
-    /// Stops Postgres as an operator does and starts it again.
-    pub fn restart_postgres(&mut self) {
-        block_in_place(|| self.postgres.restart()).expect("Postgres restarts");
-    }
-
     /// Sends SIGTERM to the host; the task ends with the host and has its exit status.
     pub fn terminate_host(&mut self) -> JoinHandle<Result<ExitStatus>> {
         let mut host = self.host.take().expect("a running host");
-        tokio::task::spawn_blocking(move || host.stop())
+        tokio::task::spawn_blocking(move || host.process.stop())
     }
 }
 
@@ -280,7 +255,7 @@ pub async fn eventually(limit: Duration, what: &str, condition: impl AsyncFn() -
 /// One stack at a time on this machine, across test processes too: what these suites measure must
 /// not depend on how many of them run. The turn ends with the file.
 fn take_turn() -> Result<File> {
-    let path = host::program()?.with_file_name("blackbox.lock");
+    let path = devhost()?.with_file_name("blackbox.lock");
     let file = File::options()
         .create(true)
         .truncate(false)

@@ -1,26 +1,24 @@
 //! The host that serves the components: `spin up`, or the embedded one.
 
-use std::io::{BufRead, BufReader};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
-use devservices::{Process, free_port};
+use anyhow::{Context, Result, bail};
+use devservices::{HostOptions, HostProcess, HostProgram};
 use semver::Version;
+use tempfile::TempDir;
 
 use crate::cargo::{cargo, check};
 use crate::settings::Settings;
-use crate::workspace::{manifest, root, step, target_dir};
+use crate::workspace::{manifest, step, target_dir};
 
 /// The first Spin that runs WASI 0.3.0 components.
 const OLDEST_SPIN: Version = Version::new(4, 1, 0);
-/// Compiling the components is part of a start.
+/// For a host that compiles components, and an app that connects.
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// Longer than the host's own drain.
-const STOP_LIMIT: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(100);
 
 /// Which host serves.
@@ -33,7 +31,15 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Spin when a new enough one is installed, else the embedded host.
+    /// The name by which the command line and `ROSTER_HOST` choose it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spin => "spin",
+            Self::Embedded => "embedded",
+        }
+    }
+
+    /// Spin when a release that is new enough is installed, else the embedded host.
     pub fn detect() -> Self {
         match spin_version() {
             Ok(version) if version >= OLDEST_SPIN => Self::Spin,
@@ -54,10 +60,18 @@ impl Program {
     /// Checks Spin's version, or builds the embedded host.
     pub fn prepare(kind: Kind) -> Result<Self> {
         match kind {
-            Kind::Spin => match spin_version()? {
-                version if version >= OLDEST_SPIN => Ok(Self::Spin(version)),
-                version => bail!("Spin {version} is too old: {OLDEST_SPIN} or later is needed"),
-            },
+            Kind::Spin => {
+                let version = spin_version()?;
+                if !serves(&version) {
+                    bail!("Spin {version} is too old: {OLDEST_SPIN} or later is needed");
+                }
+                if !version.pre.is_empty() {
+                    eprintln!(
+                        "warning: Spin {version} is a pre-release, which may differ from the release"
+                    );
+                }
+                Ok(Self::Spin(version))
+            }
             Kind::Embedded => {
                 step("building the embedded host");
                 check(cargo().args(["build", "--package", "devhost"]))?;
@@ -69,6 +83,22 @@ impl Program {
     /// The embedded host, where cargo has put it.
     pub fn embedded() -> Self {
         Self::Embedded(devhost_path())
+    }
+
+    fn executable(&self) -> HostProgram {
+        match self {
+            Self::Spin(_) => HostProgram::Spin("spin".into()),
+            Self::Embedded(path) => HostProgram::Embedded(path.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spin(version) => write!(formatter, "Spin {version}"),
+            Self::Embedded(_) => formatter.write_str("the embedded host"),
+        }
     }
 }
 
@@ -84,101 +114,51 @@ fn plain_http() -> reqwest::Result<reqwest::Client> {
 
 /// A running host. Dropping it lets it answer what it has begun, and stops it.
 pub struct Host {
-    process: Process,
-    /// What the embedded host says.
-    lines: Option<Receiver<String>>,
+    process: HostProcess,
     /// `http://address:port`
     pub url: String,
+    _folder: TempDir,
 }
 
 impl Host {
-    /// Starts a host on `listen` with `settings` in its environment. The embedded one listens when
-    /// this returns; `ready` waits for either.
+    /// Starts a host on `listen` with `settings` in its environment; it listens when this returns.
     pub fn start(program: &Program, listen: SocketAddr, settings: &Settings) -> Result<Self> {
         Self::start_with(&manifest(), program, listen, settings)
     }
 
-    /// As `start`, with another manifest, which the embedded host alone takes.
+    /// As `start`, with another manifest.
     pub fn start_with(
         manifest: &Path,
         program: &Program,
         listen: SocketAddr,
         settings: &Settings,
     ) -> Result<Self> {
-        match program {
-            Program::Spin(version) => {
-                step(&format!("starting Spin {version}"));
-                Self::start_spin(listen, settings)
-            }
-            Program::Embedded(path) => {
-                step("starting the embedded host");
-                Self::start_embedded(path, manifest, listen, settings)
-            }
-        }
-    }
-
-    fn start_spin(mut listen: SocketAddr, settings: &Settings) -> Result<Self> {
-        if listen.port() == 0 {
-            listen.set_port(free_port()?);
-        }
-        let mut command = Command::new("spin");
-        command.arg("up").arg("--from").arg(manifest());
-        command.arg("--listen").arg(listen.to_string());
-        command.current_dir(root()).envs(settings.environment());
+        step(&format!("starting {program}"));
+        let folder = tempfile::Builder::new().prefix("roster-host-").tempdir()?;
+        let options = HostOptions {
+            manifest,
+            listen,
+            folder: folder.path(),
+            cache: None,
+            log: None,
+        };
+        let process = HostProcess::start(&program.executable(), options, settings.environment())?;
         Ok(Self {
-            process: Process::spawn(&mut command, STOP_LIMIT)?,
-            lines: None,
-            url: format!("http://{listen}"),
-        })
-    }
-
-    fn start_embedded(
-        program: &Path,
-        manifest: &Path,
-        listen: SocketAddr,
-        settings: &Settings,
-    ) -> Result<Self> {
-        let mut command = Command::new(program);
-        command.arg("--manifest").arg(manifest);
-        command.arg("--listen").arg(listen.to_string());
-        command.current_dir(root()).envs(settings.environment());
-        let mut process = Process::spawn(command.stdout(Stdio::piped()), STOP_LIMIT)?;
-        let stdout = process.take_stdout().context("the host has no output")?;
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // Read on when nobody waits any more, so that the host never blocks on a full pipe.
-                let _ = sender.send(line);
-            }
-        });
-        let line = lines
-            .recv_timeout(START_LIMIT)
-            .map_err(|_| match process.wait(POLL) {
-                Ok(Some(status)) => anyhow!("the host ended at start ({status})"),
-                _ => anyhow!("the host did not say where it listens"),
-            })?;
-        let url = line
-            .strip_prefix("Serving ")
-            .with_context(|| format!("the host said {line:?}"))?
-            .to_owned();
-        Ok(Self {
+            url: process.url.clone(),
             process,
-            lines: Some(lines),
-            url,
+            _folder: folder,
         })
     }
 
     /// Has the embedded host load manifest and components again. False when it could not, said why,
     /// and serves what it served before.
     pub async fn reload(&mut self) -> Result<bool> {
-        let lines = self.lines.as_ref().context("this host does not reload")?;
-        self.process.hang_up()?;
+        self.process.reload()?;
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            match lines.try_recv() {
-                Ok(line) => return Ok(line == "Reloaded"),
-                Err(TryRecvError::Empty) => tokio::time::sleep(POLL).await,
-                Err(TryRecvError::Disconnected) => bail!("the host ended while it reloaded"),
+            match self.process.reloaded()? {
+                Some(outcome) => return Ok(outcome),
+                None => tokio::time::sleep(POLL).await,
             }
         }
         bail!("the host did not reload within {START_LIMIT:?}")
@@ -195,7 +175,7 @@ impl Host {
                 Ok(response) => format!("{}: {}", response.status(), response.text().await?),
                 Err(error) => error.to_string(),
             };
-            if let Some(status) = self.process.exit_status()? {
+            if let Some(status) = self.process.process.exit_status()? {
                 bail!("the host ended ({status}); its last words are above");
             }
             if Instant::now() >= deadline {
@@ -208,7 +188,7 @@ impl Host {
     /// Waits for the host to end, which it does not do by itself: always an error.
     pub async fn watch(&mut self) -> Result<()> {
         loop {
-            if let Some(status) = self.process.exit_status()? {
+            if let Some(status) = self.process.process.exit_status()? {
                 bail!("the host ended ({status}); its last words are above");
             }
             tokio::time::sleep(POLL).await;
@@ -230,29 +210,35 @@ fn spin_version() -> Result<Version> {
     parse_spin_version(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// The version in `spin 4.1.0 (a1b2c3d 2026-08-01)`. A pre-release counts as the release before.
+/// The version in `spin 4.1.0 (a1b2c3d 2026-08-01)`.
 fn parse_spin_version(text: &str) -> Result<Version> {
     let word = text.split_whitespace().nth(1).unwrap_or_default();
     Version::parse(word).with_context(|| format!("cannot read Spin's version from {text:?}"))
 }
 
+/// Whether this Spin runs the components. Its pre-releases do, but are only taken when asked for.
+fn serves(version: &Version) -> bool {
+    (version.major, version.minor) >= (OLDEST_SPIN.major, OLDEST_SPIN.minor)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{OLDEST_SPIN, parse_spin_version};
+    use super::{OLDEST_SPIN, parse_spin_version, serves};
 
     #[test]
     fn knows_which_spin_is_new_enough() {
-        for (text, enough) in [
-            ("spin 4.1.0 (a1b2c3d 2026-08-01)\n", true),
-            ("spin 4.12.3", true),
-            ("spin 5.0.0-pre0 (a1b2c3d 2026-08-01)", true),
-            ("spin 4.1.0-pre0", false),
-            ("spin 4.0.2 (a1b2c3d 2026-05-01)", false),
-            ("spin 3.6.1", false),
+        for (text, chosen, accepted) in [
+            ("spin 4.1.0 (a1b2c3d 2026-08-01)\n", true, true),
+            ("spin 4.12.3", true, true),
+            ("spin 5.0.0-pre0 (a1b2c3d 2026-08-01)", true, true),
+            ("spin 4.1.0-pre0", false, true),
+            ("spin 4.0.2 (a1b2c3d 2026-05-01)", false, false),
+            ("spin 3.6.1", false, false),
         ] {
+            let version = parse_spin_version(text).unwrap();
             assert_eq!(
-                parse_spin_version(text).unwrap() >= OLDEST_SPIN,
-                enough,
+                (version >= OLDEST_SPIN, serves(&version)),
+                (chosen, accepted),
                 "{text}"
             );
         }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -23,6 +24,9 @@ use crate::{answers, build, kubectl, migrate, schemathesis, tools};
 pub struct Arguments {
     /// Only tests whose name contains this.
     filter: Option<String>,
+    /// What serves the black-box suites: the embedded host, or the Spin on PATH.
+    #[arg(long, value_enum, default_value_t = Kind::Embedded)]
+    host: Kind,
     /// Arguments for the test runner.
     #[arg(last = true)]
     runner: Vec<OsString>,
@@ -39,11 +43,15 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         &target_dir(),
     )?)?;
     build::tests_and_host()?;
+    let program = match arguments.host {
+        Kind::Spin => Program::prepare(Kind::Spin)?,
+        Kind::Embedded => Program::embedded(),
+    };
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let folder = throwaway_folder()?;
     let status = tokio::select! {
-        status = run_tests(&arguments, folder.path()) => status?.code(),
+        status = run_tests(&arguments, &program, folder.path()) => status?.code(),
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
     };
@@ -51,7 +59,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     std::process::exit(status.unwrap_or(1))
 }
 
-async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
+async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Result<ExitStatus> {
     // Nothing of the developer's own .env: tests write, and stop servers.
     let mut settings = Settings::default();
     install_missing(&[
@@ -69,7 +77,7 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     let admin = Administrator::new()?;
     prepare(&mut settings, &admin)?;
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut host = Host::start(&Program::embedded(), listen, &settings)?;
+    let mut host = Host::start(program, listen, &settings)?;
     host.ready().await?;
     let runner = Runner::provide()?;
     let mut command = runner.command();
@@ -81,6 +89,7 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
         .env("ROSTER_ADMIN_PASSWORD", &admin.password)
         .env("ROSTER_DATABASE_URL", &database)
         .env("ROSTER_REDIS_URL", &cache)
+        .env("ROSTER_HOST", arguments.host.name())
         .env("ROSTER_DEVHOST", devhost_path())
         .env("ROSTER_CLI", devhost_path().with_file_name("roster"))
         .env("ROSTER_SCHEMATHESIS", schemathesis)
@@ -92,14 +101,29 @@ async fn run_tests(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     let notes = dir.join("answers");
     fs::create_dir(&notes)?;
     command.env("ROSTER_ANSWERS", &notes);
-    step("running the tests");
+    let not_run = dir.join("not-run");
+    command.env("ROSTER_NOT_RUN", &not_run);
+    step(&format!("running the tests on {program}"));
     let status = Running::start(&mut command)?.wait().await?;
     runner.keep_report()?;
+    report_not_run(&not_run)?;
     // Of some of the tests nothing follows.
     if status.success() && arguments.filter.is_none() && arguments.runner.is_empty() {
         answers::check(&notes)?;
     }
     Ok(status)
+}
+
+/// Names the tests that have not run because the host cannot pass them, with their reasons.
+fn report_not_run(notes: &Path) -> Result<()> {
+    match fs::read_to_string(notes) {
+        Ok(lines) => lines
+            .lines()
+            .for_each(|line| step(&format!("not run on Spin: {line}"))),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error).context("cannot read which tests have not run"),
+    }
+    Ok(())
 }
 
 /// What the test of the artifact in a registry needs; it is skipped without.

@@ -1,0 +1,63 @@
+//! Which host serves the suites, and what Spin does not pass.
+
+use std::env;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use devservices::HostProgram;
+
+/// The tests that Spin cannot pass, by suite and name, each with its reason.
+const NOT_ON_SPIN: &[(&str, &str)] = &[
+    (
+        "faults_host::sigterm_lets_requests_in_flight_finish",
+        "Spin ends at SIGTERM without finishing requests; the edge drains a pod before it ends",
+    ),
+];
+
+/// The embedded host's program, which other things of the build lie beside.
+///
+/// # Errors
+/// When `ROSTER_DEVHOST` does not name it.
+pub fn devhost() -> Result<PathBuf> {
+    let path = env::var_os("ROSTER_DEVHOST");
+    path.map(PathBuf::from)
+        .context("ROSTER_DEVHOST is not set; run `cargo xtask test`")
+}
+
+/// The program that `ROSTER_HOST` chooses: `embedded`, which it is by default, or `spin`, from PATH.
+///
+/// # Errors
+/// When it is neither.
+pub fn program() -> Result<HostProgram> {
+    match env::var("ROSTER_HOST").as_deref() {
+        Ok("spin") => Ok(HostProgram::Spin("spin".into())),
+        Ok("embedded") | Err(env::VarError::NotPresent) => Ok(HostProgram::Embedded(devhost()?)),
+        other => bail!("ROSTER_HOST is {other:?}: `embedded` or `spin` is meant"),
+    }
+}
+
+/// True on Spin, for a test that it cannot pass: the test has to return. The reason is noted in the
+/// file that `ROSTER_NOT_RUN` names, whose lines `cargo xtask test` repeats at its end.
+///
+/// # Panics
+/// When the test has no reason here.
+pub fn not_on_spin(test: &str) -> bool {
+    let reason = NOT_ON_SPIN.iter().find(|(name, _)| *name == test);
+    let (name, reason) = reason.unwrap_or_else(|| panic!("{test} has no reason"));
+    if !matches!(program(), Ok(HostProgram::Spin(_))) {
+        return false;
+    }
+    let line = format!("{name}: {reason}\n");
+    match env::var_os("ROSTER_NOT_RUN") {
+        Some(path) => File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .and_then(|mut notes| notes.write_all(line.as_bytes()))
+            .expect("a note"),
+        None => eprint!("not run on Spin: {line}"),
+    }
+    true
+}
