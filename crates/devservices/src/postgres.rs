@@ -113,10 +113,22 @@ impl Postgres {
         self.stop_by(Signal::SIGQUIT)
     }
 
-    /// Starts on the same port and data after `stop` or `crash`.
+    /// Ends the server and all its sessions by SIGKILL, which none of them can handle.
+    pub fn kill(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(mut process) => process.kill(),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts on the same port and data after `stop`, `crash` or `kill`, or when the server has ended
+    /// by itself.
     pub fn start_again(&mut self) -> Result<()> {
-        if self.process.is_some() {
-            return Ok(());
+        if let Some(process) = &mut self.process {
+            if process.exit_status()?.is_none() {
+                return Ok(());
+            }
+            self.process = None;
         }
         let mut process = Process::spawn_with(&mut self.command()?, Signal::SIGINT, STOP_LIMIT)?;
         let deadline = Instant::now() + START_LIMIT;

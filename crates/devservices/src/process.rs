@@ -18,6 +18,9 @@ pub(crate) const POLL: Duration = Duration::from_millis(20);
 /// How long processes may take to end after SIGKILL: what is left then is beyond any signal.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
+/// A killed process is gone sooner than a stopping one.
+const KILLED_POLL: Duration = Duration::from_millis(1);
+
 /// A running child. Dropping it stops it.
 #[derive(Debug)]
 pub struct Process {
@@ -116,12 +119,24 @@ impl Process {
         Ok(status)
     }
 
-    /// Ends the child and its group at once, as a power cut would.
-    pub fn kill(&mut self) -> Result<ExitStatus> {
-        if !self.group_ended {
+    /// Ends the child, its children and its group at once by SIGKILL, and returns when none is left. A
+    /// no-op once it ended.
+    pub fn kill(&mut self) -> Result<()> {
+        if self.exit_status()?.is_none() {
+            // Stopped first, so that it makes no children that would be missed.
+            self.send(Signal::SIGSTOP)?;
+            let children = children(self.child.id())?;
+            self.send_children(Signal::SIGKILL)?;
             self.kill_group()?;
+            self.child.wait()?;
+            let deadline = Instant::now() + KILL_LIMIT;
+            while children.iter().any(|child| runs(*child)) && Instant::now() < deadline {
+                sleep(KILLED_POLL);
+            }
+            self.end_group()?;
         }
-        self.stop()
+        self.paused = false;
+        self.dismiss_watchdog()
     }
 
     /// Sends SIGHUP, by which servers read their configuration again.
@@ -265,6 +280,11 @@ pub(crate) fn command_line(id: u32) -> Option<String> {
         .ok()?;
     let line = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (!line.is_empty()).then_some(line)
+}
+
+/// A process that has ended and still waits for its parent has no command line left.
+fn runs(id: u32) -> bool {
+    command_line(id).is_some_and(|line| !line.is_empty())
 }
 
 /// Asks a process that is not a child to stop.

@@ -97,7 +97,15 @@ impl Redis {
         }
     }
 
-    /// Starts on the same port after `stop`, empty.
+    /// Ends it by SIGKILL.
+    pub fn kill(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(mut process) => process.kill(),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts on the same port after `stop` or `kill`, empty.
     pub fn start_again(&mut self) -> Result<()> {
         if self.process.is_some() {
             return Ok(());
