@@ -14,6 +14,7 @@
 
 pub mod artifact;
 pub mod browser;
+pub mod chaos;
 pub mod client;
 pub mod database;
 mod document;
@@ -26,6 +27,7 @@ pub mod lists;
 pub mod person;
 pub mod raw;
 pub mod reply;
+pub mod soak;
 pub mod stack;
 
 pub use client::Client;

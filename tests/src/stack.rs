@@ -7,6 +7,7 @@
 mod faults;
 mod host;
 mod redis_monitor;
+mod small_disk;
 mod variables;
 
 use std::fs::{self, File};
@@ -26,6 +27,7 @@ use crate::Client;
 use crate::client::access_token;
 use crate::host::devhost;
 pub use redis_monitor::RedisMonitor;
+use small_disk::SmallDisk;
 use variables::Variables;
 pub use variables::{ADMIN_EMAIL, ADMIN_PASSWORD, DEFAULT_LIMITS, JWT_SECRET};
 
@@ -41,9 +43,19 @@ pub struct Stack {
     program: HostProgram,
     redis: Redis,
     postgres: Postgres,
+    small_disk: Option<SmallDisk>,
     variables: Variables,
     folder: TempDir,
     _turn: File,
+}
+
+/// How a stack's Postgres keeps its data.
+#[derive(Clone, Copy, Default)]
+pub struct Storage {
+    /// True: what it acknowledged is kept even when it crashes.
+    pub durable: bool,
+    /// The size of a file system of its own, in memory, which tests can fill.
+    pub megabytes: Option<u32>,
 }
 
 impl Stack {
@@ -54,42 +66,58 @@ impl Stack {
 
     /// A stack with some variables set otherwise.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
-        Self::start_signed_out(variables)
+        Self::start_with_storage(Storage::default(), variables)
             .await
             .expect("a stack")
-            .signed_in()
-            .await
+    }
+
+    /// A stack whose Postgres has another storage, with some variables set otherwise.
+    pub async fn start_with_storage(
+        storage: Storage,
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
+        let stack = Self::launch(crate::host::program()?, variables, storage).await?;
+        Ok(stack.signed_in().await)
     }
 
     /// A stack whose Postgres keeps what it acknowledged even when it crashes.
     pub async fn start_durable() -> Self {
-        Self::launch(crate::host::program().expect("a host"), &[], true)
+        let storage = Storage {
+            durable: true,
+            megabytes: None,
+        };
+        Self::start_with_storage(storage, &[])
             .await
             .expect("a stack")
-            .signed_in()
-            .await
     }
 
     /// A stack in which nobody has signed in, or the end of what the host said when it did not start.
     pub async fn start_signed_out(variables: &[(&str, &str)]) -> Result<Self> {
-        Self::launch(crate::host::program()?, variables, false).await
+        Self::launch(crate::host::program()?, variables, Storage::default()).await
     }
 
     /// As `start_signed_out`, on another host than the suites', with the administrator signed in.
     pub async fn start_on(program: HostProgram, variables: &[(&str, &str)]) -> Result<Self> {
-        Ok(Self::launch(program, variables, false)
-            .await?
-            .signed_in()
-            .await)
+        let stack = Self::launch(program, variables, Storage::default()).await?;
+        Ok(stack.signed_in().await)
     }
 
-    async fn launch(program: HostProgram, others: &[(&str, &str)], durable: bool) -> Result<Self> {
+    async fn launch(
+        program: HostProgram,
+        others: &[(&str, &str)],
+        storage: Storage,
+    ) -> Result<Self> {
         let turn = block_in_place(take_turn)?;
         let folder = tempfile::Builder::new().prefix("roster-stack-").tempdir()?;
         open_to_servers(folder.path())?;
+        let data = folder.path().join("postgres");
+        let small_disk = storage.megabytes.map(|size| SmallDisk::mount(&data, size));
+        let small_disk = small_disk.transpose()?;
         let (postgres, redis) = block_in_place(|| -> Result<_> {
-            let options = PostgresOptions { durable };
-            let postgres = Postgres::start(&folder.path().join("postgres"), options)?;
+            let options = PostgresOptions {
+                durable: storage.durable,
+            };
+            let postgres = Postgres::start(&data, options)?;
             let options = RedisOptions {
                 password: Some(REDIS_PASSWORD.to_owned()),
             };
@@ -110,6 +138,7 @@ impl Stack {
             program,
             redis,
             postgres,
+            small_disk,
             variables,
             folder,
             _turn: turn,

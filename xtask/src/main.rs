@@ -11,6 +11,7 @@ mod audit;
 mod bench;
 mod build;
 mod cargo;
+mod chaos;
 mod check;
 mod ci;
 mod compose;
@@ -31,6 +32,7 @@ mod schemathesis;
 mod secrets;
 mod servers;
 mod settings;
+mod soak;
 mod sweep;
 mod test;
 mod tools;
@@ -66,6 +68,8 @@ enum Command {
     Sweep(sweep::Arguments),
     Admin(admin::Arguments),
     Bench(bench::Arguments),
+    Chaos(chaos::Arguments),
+    Soak(soak::Arguments),
     Openapi(openapi::Arguments),
     Fuzz(fuzz::Arguments),
 }
@@ -86,6 +90,8 @@ async fn main() -> ExitCode {
         Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Admin(arguments) => admin::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Chaos(arguments) => chaos::run(arguments).await,
+        Command::Soak(arguments) => soak::run(arguments).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };

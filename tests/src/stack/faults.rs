@@ -1,5 +1,6 @@
-//! What a private stack's servers go through.
+//! Faults of a private stack's servers.
 
+use anyhow::{Context, Result};
 use tokio::task::block_in_place;
 
 use super::Stack;
@@ -46,5 +47,61 @@ impl Stack {
     /// Stops Postgres as an operator does and starts it again.
     pub fn restart_postgres(&mut self) {
         block_in_place(|| self.postgres.restart()).expect("Postgres restarts");
+    }
+
+    /// Ends Postgres and all its sessions by SIGKILL.
+    ///
+    /// # Errors
+    /// When a signal cannot be sent.
+    pub fn kill_postgres(&mut self) -> Result<()> {
+        block_in_place(|| self.postgres.kill())
+    }
+
+    /// Starts Postgres when it does not run, also when it has ended by itself.
+    ///
+    /// # Errors
+    /// The end of its log when it does not start.
+    pub fn revive_postgres(&mut self) -> Result<()> {
+        block_in_place(|| self.postgres.start_again())
+    }
+
+    /// Ends Redis by SIGKILL.
+    ///
+    /// # Errors
+    /// When a signal cannot be sent.
+    pub fn kill_redis(&mut self) -> Result<()> {
+        block_in_place(|| self.redis.kill())
+    }
+
+    /// The host's process, while it runs.
+    pub fn host_process(&self) -> Option<u32> {
+        self.host.as_ref().map(|host| host.process.id())
+    }
+
+    /// True when Postgres has a disk that can be filled.
+    pub fn has_small_disk(&self) -> bool {
+        self.small_disk.is_some()
+    }
+
+    /// The URL of a superuser for the app's database.
+    pub fn superuser_url(&self) -> String {
+        self.postgres.url("roster")
+    }
+
+    /// Leaves no byte free on the disk of Postgres.
+    ///
+    /// # Errors
+    /// When the stack has no disk of its own.
+    pub fn fill_disk(&self) -> Result<()> {
+        let disk = self.small_disk.as_ref().context("no disk to fill")?;
+        block_in_place(|| disk.fill())
+    }
+
+    /// Undoes `fill_disk`.
+    ///
+    /// # Errors
+    /// When the stack has no disk of its own.
+    pub fn free_disk(&self) -> Result<()> {
+        self.small_disk.as_ref().context("no disk to free")?.free()
     }
 }

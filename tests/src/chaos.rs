@@ -1,0 +1,189 @@
+//! Chaos: a real Postgres, a real Redis and two hosts, broken on purpose by a schedule that a seed
+//! repeats, while clients change things and keep a log. Afterwards nothing that was acknowledged may
+//! be lost, nothing that failed may have happened, and nothing may have happened twice.
+
+mod client;
+mod edge;
+mod judge;
+mod log;
+mod meter;
+mod oracle;
+pub mod report;
+mod schedule;
+mod sessions;
+mod stage;
+mod users;
+mod verify;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use futures::future::try_join_all;
+
+use crate::stack::Storage;
+use client::{Client, Remains};
+use edge::Edge;
+use meter::Meter;
+use report::Report;
+use schedule::{Kind, Schedule};
+use stage::Stage;
+
+/// How far a run goes: until it has both as many kills and as many acknowledged changes, or until its
+/// time is over.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub kills: u64,
+    pub writes: u64,
+    pub limit: Duration,
+    pub clients: usize,
+    /// Faults of a full disk in a second stage, with a disk of its own; 0: there is none.
+    pub full_disks: u64,
+}
+
+/// The size of the second stage's disk: Postgres with its log, and a little more.
+const SMALL_DISK: u32 = 288;
+
+/// Runs the plan and reports.
+///
+/// # Errors
+/// When something fails that is not the app: a server that does not start, a log that cannot be
+/// written.
+pub async fn run(plan: &Plan) -> Result<Report> {
+    let mut report = Report::new(plan);
+    let disk = Storage {
+        durable: true,
+        megabytes: None,
+    };
+    Run::start(plan, disk, &mut report)
+        .await?
+        .finish(&mut report)
+        .await?;
+    if plan.full_disks == 0 {
+        report.skip(
+            Kind::DiskFull,
+            "no stage with a disk of its own was asked for",
+        );
+        return Ok(report);
+    }
+    let small_disk = Storage {
+        durable: true,
+        megabytes: Some(SMALL_DISK),
+    };
+    match Run::start(plan, small_disk, &mut report).await {
+        Ok(run) => run.finish(&mut report).await?,
+        Err(error) if format!("{error:#}").contains("cannot mount") => {
+            report.skip(Kind::DiskFull, &format!("{error:#}"));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(report)
+}
+
+/// One stage under way.
+struct Run<'a> {
+    plan: &'a Plan,
+    stage: Stage,
+    has_small_disk: bool,
+    logs: tempfile::TempDir,
+    acknowledged: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+    healed: Arc<AtomicBool>,
+    clients: Vec<tokio::task::JoinHandle<Result<Remains>>>,
+    begun: Instant,
+}
+
+impl<'a> Run<'a> {
+    /// Starts the servers and the clients.
+    async fn start(plan: &'a Plan, storage: Storage, report: &mut Report) -> Result<Self> {
+        let edge = Edge::new(Arc::new(Meter::default()))?;
+        let stage = Stage::start(storage, edge).await?;
+        report.durability = verify::durability(&stage).await?;
+        let mut run = Self {
+            plan,
+            stage,
+            has_small_disk: storage.megabytes.is_some(),
+            logs: tempfile::tempdir()?,
+            acknowledged: Arc::default(),
+            over: Arc::default(),
+            healed: Arc::default(),
+            clients: Vec::new(),
+            begun: Instant::now(),
+        };
+        let name = crate::unique();
+        let name = name.get(..8).context("a name")?;
+        let prepared = (0..plan.clients).map(async |index| {
+            let edge = run.stage.edge.reconnected()?;
+            let acknowledged = Arc::clone(&run.acknowledged);
+            let folder = run.logs.path();
+            Client::prepare((index, name, plan.seed), edge, folder, acknowledged).await
+        });
+        for client in try_join_all(prepared).await? {
+            let (over, healed) = (Arc::clone(&run.over), Arc::clone(&run.healed));
+            run.clients.push(tokio::spawn(client.work(over, healed)));
+        }
+        run.begun = Instant::now();
+        Ok(run)
+    }
+
+    /// Follows the schedule, then heals, verifies, and adds to the report.
+    async fn finish(mut self, report: &mut Report) -> Result<()> {
+        self.follow_schedule(report).await?;
+        self.over.store(true, Ordering::SeqCst);
+        self.stage.recovered().await?;
+        verify::quiet(&self.stage).await?;
+        self.healed.store(true, Ordering::SeqCst);
+        let mut remains = Vec::new();
+        for client in std::mem::take(&mut self.clients) {
+            remains.push(client.await??);
+        }
+        report.add_time(self.begun.elapsed());
+        let mut expectations = oracle::expectations(log::read(self.logs.path())?);
+        let found = verify::find(&self.stage, &expectations).await?;
+        let findings = judge::judge(&mut expectations, &found);
+        report.tokens += verify::try_tokens(&self.stage, &remains).await;
+        report.add_findings(&expectations, findings);
+        report.add_measured(&self.stage.edge.meter.measured());
+        Ok(())
+    }
+
+    async fn follow_schedule(&mut self, report: &mut Report) -> Result<()> {
+        let mut excluded = Vec::new();
+        for (kind, why) in self.stage.impossible() {
+            excluded.push(kind);
+            // The other stage has it.
+            if kind != Kind::DiskFull {
+                report.skip(kind, why);
+            }
+        }
+        let mut schedule = Schedule::new(self.plan.seed, &excluded);
+        let (mut kills, mut full_disks) = (0, 0);
+        while !self.is_enough(kills, full_disks) {
+            tokio::time::sleep(schedule.pause()).await;
+            let fault = schedule.next().context("no fault is possible")?;
+            let meter = Arc::clone(&self.stage.edge.meter);
+            meter.begin(fault.kind);
+            self.stage
+                .suffer(&fault)
+                .await
+                .with_context(|| format!("{fault:?}"))?;
+            meter.end(self.stage.recovered().await?);
+            report.add_fault(fault.kind);
+            kills += u64::from(fault.kind.is_kill());
+            full_disks += u64::from(fault.kind == Kind::DiskFull);
+        }
+        Ok(())
+    }
+
+    fn is_enough(&self, kills: u64, full_disks: u64) -> bool {
+        if self.begun.elapsed() >= self.plan.limit {
+            return true;
+        }
+        if self.has_small_disk {
+            return full_disks >= self.plan.full_disks;
+        }
+        kills >= self.plan.kills && self.acknowledged.load(Ordering::SeqCst) >= self.plan.writes
+    }
+}

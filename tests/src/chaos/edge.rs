@@ -1,0 +1,235 @@
+//! The way to the app: two hosts, of which a client takes the other one when one does not serve.
+
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+use super::meter::Meter;
+
+/// Longer than any response may take, so that late ones are measured.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Between attempts of one request, at first and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
+
+/// Both hosts, as one client reaches them. Clones share the hosts and what is measured.
+#[derive(Clone)]
+pub struct Edge {
+    http: reqwest::Client,
+    hosts: Arc<RwLock<[String; 2]>>,
+    pub meter: Arc<Meter>,
+}
+
+/// One response, read whole.
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Response {
+    /// A text member of the body, or nothing.
+    pub fn text(&self, name: &str) -> &str {
+        self.body.get(name).and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// The version of the user in the body, or 0.
+    pub fn version(&self) -> u64 {
+        let version = self.body.get("version").and_then(Value::as_u64);
+        version.unwrap_or_default()
+    }
+}
+
+/// What came of one attempt.
+pub enum Attempt {
+    Response(Response),
+    /// No connection: nothing was sent.
+    Refused,
+    /// Sent, and no response.
+    Lost,
+}
+
+/// What came of a request after as many attempts as it was given time for.
+#[derive(Debug)]
+pub enum Verdict {
+    /// 2xx.
+    Done(Response),
+    /// Any other status but 503; `was_unknown` when an earlier attempt may have succeeded.
+    Refused(Response),
+    /// No attempt reached a host, or each was refused before it began.
+    NotSent,
+    Unknown,
+}
+
+/// A verdict, and if an attempt before the last had no outcome.
+pub struct Settled {
+    pub verdict: Verdict,
+    pub was_unknown: bool,
+}
+
+/// A request that can be made again, to whatever host.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: Method,
+    pub path: String,
+    pub token: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Option<Value>,
+}
+
+impl Request {
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            token: String::new(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    #[must_use]
+    pub fn token(mut self, token: &str) -> Self {
+        token.clone_into(&mut self.token);
+        self
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    fn build(&self, http: &reqwest::Client, base: &str) -> RequestBuilder {
+        let url = format!("{base}{}", self.path);
+        let mut request = http.request(self.method.clone(), url);
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        match &self.body {
+            Some(body) => request.json(body),
+            None => request,
+        }
+    }
+}
+
+impl Edge {
+    /// Two hosts that are named later.
+    pub fn new(meter: Arc<Meter>) -> Result<Self> {
+        Ok(Self {
+            http: http()?,
+            hosts: Arc::default(),
+            meter,
+        })
+    }
+
+    /// The same hosts over connections of its own.
+    pub fn reconnected(&self) -> Result<Self> {
+        Ok(Self {
+            http: http()?,
+            ..self.clone()
+        })
+    }
+
+    /// Names the address of a host, which changes when it is started again.
+    pub fn set_host(&self, host: usize, base: &str) {
+        let mut hosts = self.hosts.write().expect("a healthy lock");
+        base.clone_into(&mut hosts[host % 2]);
+    }
+
+    /// The address of a host.
+    pub fn host(&self, host: usize) -> String {
+        self.hosts.read().expect("a healthy lock")[host % 2].clone()
+    }
+
+    /// One attempt at one host.
+    pub async fn attempt(&self, host: usize, request: &Request) -> Attempt {
+        let (fault, begun) = (self.meter.current(), Instant::now());
+        let attempt = self.exchange(host, request).await;
+        let status = match &attempt {
+            Attempt::Response(response) => response.status,
+            Attempt::Refused | Attempt::Lost => 0,
+        };
+        let what = format!("{} {}", request.method, request.path);
+        self.meter.request(fault, status, begun.elapsed(), &what);
+        if let Attempt::Response(response) = &attempt
+            && response.status >= 500
+            && response.status != 503
+        {
+            let (status, id) = (response.status, response.text("request_id"));
+            let what = format!("{what}: {status}, request {id}");
+            self.meter.violation(&what);
+        }
+        attempt
+    }
+
+    async fn exchange(&self, host: usize, request: &Request) -> Attempt {
+        let response = match request.build(&self.http, &self.host(host)).send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() || error.is_builder() => return Attempt::Refused,
+            Err(_) => return Attempt::Lost,
+        };
+        let status = response.status().as_u16();
+        match response.bytes().await {
+            Ok(body) => Attempt::Response(Response {
+                status,
+                body: serde_json::from_slice(&body).unwrap_or_default(),
+            }),
+            Err(_) => Attempt::Lost,
+        }
+    }
+
+    /// Repeats a request that may be repeated, at one host and then at the other, until it has an
+    /// outcome or `patience` is over.
+    pub async fn settle(&self, host: usize, request: &Request, patience: Duration) -> Settled {
+        let (begun, mut backoff, mut was_unknown) = (Instant::now(), BACKOFF.0, false);
+        for at in host.. {
+            match self.attempt(at, request).await {
+                Attempt::Response(response) => match response.status {
+                    200..=299 => return settled(Verdict::Done(response), was_unknown),
+                    503 if response.text("code") == "busy" => {}
+                    409 if response.text("code") == "idempotency_key_in_flight" => {
+                        was_unknown = true;
+                    }
+                    500.. => was_unknown = true,
+                    _ => return settled(Verdict::Refused(response), was_unknown),
+                },
+                Attempt::Refused => {}
+                Attempt::Lost => was_unknown = true,
+            }
+            if begun.elapsed() >= patience {
+                break;
+            }
+            tokio::time::sleep(backoff).await;
+            backoff = (backoff * 2).min(BACKOFF.1);
+        }
+        match was_unknown {
+            true => settled(Verdict::Unknown, true),
+            false => settled(Verdict::NotSent, false),
+        }
+    }
+}
+
+fn settled(verdict: Verdict, was_unknown: bool) -> Settled {
+    Settled {
+        verdict,
+        was_unknown,
+    }
+}
+
+fn http() -> Result<reqwest::Client> {
+    // As the generated client sets it up; the address is each request's.
+    let builder = roster_client::http("http://127.0.0.1/")?;
+    Ok(builder.no_proxy().timeout(TIMEOUT).build()?)
+}

@@ -1,0 +1,233 @@
+use super::super::judge::{Found, Row, Shown, judge};
+use super::*;
+
+const ADA: &str = "ada@example.com";
+
+fn record(number: u64, deed: Deed, value: &str, outcome: Option<Outcome>) -> Record {
+    Record {
+        number: (0, number),
+        deed,
+        user: ADA.into(),
+        value: value.into(),
+        outcome,
+        was_unknown: false,
+        id: "id".into(),
+        version: number + 1,
+    }
+}
+
+fn created() -> Record {
+    record(0, Deed::Create, "Ada", Some(Outcome::Ok))
+}
+
+/// A log in which Ada was created and renamed, and a database that shows it.
+fn renamed() -> (Vec<Record>, Found) {
+    let patch = record(1, Deed::Patch, "Augusta", Some(Outcome::Ok));
+    (vec![created(), patch], stored("Augusta", 2))
+}
+
+fn stored(name: &str, version: u64) -> Found {
+    let row = Row {
+        id: "id".into(),
+        name: name.into(),
+        version,
+    };
+    let shown = Shown {
+        status: 200,
+        name: name.into(),
+        version,
+    };
+    Found {
+        rows: BTreeMap::from([(ADA.to_owned(), vec![row])]),
+        shown: BTreeMap::from([(ADA.to_owned(), vec![shown])]),
+        ..Found::default()
+    }
+}
+
+/// Lost, phantom and duplicate of one deed.
+fn wrong(records: Vec<Record>, found: &Found, deed: Deed) -> (u64, u64, u64) {
+    let mut expectations = expectations(records);
+    let findings = judge(&mut expectations, found);
+    let sum: u64 = expectations
+        .tallies
+        .values()
+        .map(|tally| tally.lost + tally.phantom + tally.duplicate)
+        .sum();
+    assert_eq!(findings.len() as u64, sum);
+    let tally = expectations.tallies.get(&deed).copied().unwrap_or_default();
+    (tally.lost, tally.phantom, tally.duplicate)
+}
+
+#[test]
+fn what_is_as_acknowledged_is_right() {
+    let (records, found) = renamed();
+    assert_eq!(wrong(records, &found, Deed::Patch), (0, 0, 0));
+}
+
+#[test]
+fn an_acknowledged_user_without_a_row_is_lost() {
+    assert_eq!(
+        wrong(vec![created()], &Found::default(), Deed::Create),
+        (1, 0, 0)
+    );
+}
+
+#[test]
+fn a_failed_create_with_a_row_is_a_phantom() {
+    let failed = record(0, Deed::Create, "Ada", Some(Outcome::Failed));
+    assert_eq!(
+        wrong(vec![failed], &stored("Ada", 1), Deed::Create),
+        (0, 1, 0)
+    );
+}
+
+#[test]
+fn a_create_without_an_outcome_may_be_either() {
+    for outcome in [None, Some(Outcome::Unknown)] {
+        let unknown = || vec![record(0, Deed::Create, "Ada", outcome)];
+        assert_eq!(wrong(unknown(), &Found::default(), Deed::Create), (0, 0, 0));
+        assert_eq!(wrong(unknown(), &stored("Ada", 1), Deed::Create), (0, 0, 0));
+    }
+}
+
+#[test]
+fn an_outcome_that_was_found_later_counts() {
+    let unknown = record(0, Deed::Create, "Ada", Some(Outcome::Unknown));
+    let mut resolved = created();
+    resolved.was_unknown = true;
+    let tallies = expectations(vec![unknown, resolved]).tallies;
+    let tally = &tallies[&Deed::Create];
+    assert_eq!(
+        (tally.acknowledged, tally.unknown, tally.resolved),
+        (1, 0, 1)
+    );
+}
+
+#[test]
+fn a_version_that_went_back_is_a_lost_patch() {
+    let (records, _) = renamed();
+    assert_eq!(wrong(records, &stored("Ada", 1), Deed::Patch), (1, 0, 0));
+}
+
+#[test]
+fn a_version_too_many_is_a_duplicate_patch() {
+    let (records, _) = renamed();
+    assert_eq!(
+        wrong(records, &stored("Augusta", 3), Deed::Patch),
+        (0, 0, 1)
+    );
+}
+
+#[test]
+fn a_refused_name_is_a_phantom() {
+    let (mut records, _) = renamed();
+    records.push(record(2, Deed::Patch, "Refused", Some(Outcome::Failed)));
+    assert_eq!(
+        wrong(records, &stored("Refused", 3), Deed::Patch),
+        (0, 1, 0)
+    );
+}
+
+#[test]
+fn an_api_that_shows_an_older_user_loses_a_patch() {
+    let (records, mut found) = renamed();
+    found.shown = stored("Ada", 1).shown;
+    assert_eq!(wrong(records, &found, Deed::Patch), (1, 0, 0));
+}
+
+#[test]
+fn a_deleted_user_that_is_back_is_lost() {
+    let delete = record(1, Deed::Delete, "id", Some(Outcome::Ok));
+    let records = vec![created(), delete];
+    assert_eq!(wrong(records, &stored("Ada", 1), Deed::Delete), (1, 0, 0));
+}
+
+#[test]
+fn a_refused_deletion_that_was_made_is_a_phantom() {
+    let delete = record(1, Deed::Delete, "id", Some(Outcome::Failed));
+    let records = vec![created(), delete];
+    assert_eq!(wrong(records, &Found::default(), Deed::Delete), (0, 1, 0));
+}
+
+#[test]
+fn a_replay_that_gives_another_user_is_a_duplicate() {
+    let mut replay = record(1, Deed::Replay, "id", Some(Outcome::Ok));
+    replay.id = "another".into();
+    let records = vec![created(), replay];
+    assert_eq!(wrong(records, &stored("Ada", 1), Deed::Replay), (0, 0, 1));
+}
+
+fn with_sessions(sessions: &[&str]) -> Found {
+    let sessions = sessions.iter().map(|session| ((*session).to_owned(), 1));
+    Found {
+        sessions: BTreeMap::from([("id".to_owned(), sessions.collect())]),
+        ..stored("Ada", 1)
+    }
+}
+
+#[test]
+fn a_session_must_live_until_it_is_ended() {
+    let login = record(1, Deed::Login, "s", Some(Outcome::Ok));
+    let revoke = record(2, Deed::Revoke, "s", Some(Outcome::Ok));
+    let alive = || vec![created(), login.clone()];
+    let ended = || vec![created(), login.clone(), revoke.clone()];
+    assert_eq!(
+        wrong(alive(), &with_sessions(&["s"]), Deed::Login),
+        (0, 0, 0)
+    );
+    assert_eq!(wrong(alive(), &with_sessions(&[]), Deed::Login), (1, 0, 0));
+    assert_eq!(wrong(ended(), &with_sessions(&[]), Deed::Revoke), (0, 0, 0));
+    assert_eq!(
+        wrong(ended(), &with_sessions(&["s"]), Deed::Revoke),
+        (1, 0, 0)
+    );
+    assert_eq!(
+        wrong(alive(), &with_sessions(&["s", "t"]), Deed::Login),
+        (0, 1, 0)
+    );
+}
+
+#[test]
+fn a_password_change_ends_the_other_sessions() {
+    let kept = record(1, Deed::Login, "kept", Some(Outcome::Ok));
+    let other = record(2, Deed::Login, "other", Some(Outcome::Ok));
+    let mut change = record(3, Deed::Password, "1", Some(Outcome::Ok));
+    change.id = "kept".into();
+    let records = || vec![created(), kept.clone(), other.clone(), change.clone()];
+    assert_eq!(
+        wrong(records(), &with_sessions(&["kept"]), Deed::Revoke),
+        (0, 0, 0)
+    );
+    let found = with_sessions(&["kept", "other"]);
+    assert_eq!(wrong(records(), &found, Deed::Revoke), (1, 0, 0));
+}
+
+#[test]
+fn the_new_password_is_accepted_and_no_other() {
+    let change = record(1, Deed::Password, "1", Some(Outcome::Ok));
+    let refused = record(2, Deed::Password, "77", Some(Outcome::Failed));
+    let records = || vec![created(), change.clone(), refused.clone()];
+    let logins = |statuses: [u16; 3]| {
+        let numbers = ["0", "1", "77"].map(|number| (ADA.to_owned(), number.to_owned()));
+        Found {
+            logins: numbers.into_iter().zip(statuses).collect(),
+            ..stored("Ada", 1)
+        }
+    };
+    assert_eq!(
+        wrong(records(), &logins([401, 200, 401]), Deed::Password),
+        (0, 0, 0)
+    );
+    assert_eq!(
+        wrong(records(), &logins([200, 200, 401]), Deed::Password),
+        (1, 0, 0)
+    );
+    assert_eq!(
+        wrong(records(), &logins([401, 401, 401]), Deed::Password),
+        (1, 0, 0)
+    );
+    assert_eq!(
+        wrong(records(), &logins([401, 200, 200]), Deed::Password),
+        (0, 1, 0)
+    );
+}

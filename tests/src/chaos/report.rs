@@ -1,0 +1,254 @@
+//! The report of a run: JSON for programs, Markdown for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Plan;
+use super::log::Deed;
+use super::meter::{Measured, RESPONSE_LIMIT, Responses};
+use super::oracle::{Expectations, Tally};
+use super::schedule::Kind;
+
+/// The longest recovery that a run is content with.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(5);
+
+/// Everything that a run has shown.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub commit: String,
+    pub seed: u64,
+    pub clients: usize,
+    pub seconds: u64,
+    pub durability: String,
+    pub kills: u64,
+    pub acknowledged: u64,
+    /// Tokens that were tried again after the faults.
+    pub tokens: usize,
+    pub deeds: BTreeMap<Deed, Tally>,
+    pub faults: BTreeMap<Kind, Fault>,
+    /// Responses between the faults.
+    pub calm: Fault,
+    pub violation_count: u64,
+    /// Responses that no fault excuses: 500, stale reads, revoked tokens that are accepted.
+    pub violations: Vec<String>,
+    pub findings: Vec<String>,
+    /// Responses after the limit.
+    pub late: Vec<String>,
+    pub skipped: BTreeMap<Kind, String>,
+}
+
+/// One kind of fault in figures. Times are in milliseconds.
+#[derive(Debug, Default, Serialize)]
+pub struct Fault {
+    pub count: u64,
+    pub responses: u64,
+    pub unavailable: u64,
+    pub no_response: u64,
+    pub slowest: u128,
+    pub late: u64,
+    pub recovery_median: u128,
+    pub recovery_longest: u128,
+    #[serde(skip)]
+    recoveries: Vec<Duration>,
+}
+
+impl Fault {
+    fn add(&mut self, responses: &Responses) {
+        self.responses += responses.count;
+        self.unavailable += responses.unavailable;
+        self.no_response += responses.none;
+        self.slowest = self.slowest.max(responses.slowest.as_millis());
+        self.late += responses.late;
+    }
+
+    fn add_recoveries(&mut self, recoveries: &[Duration]) {
+        self.recoveries.extend(recoveries);
+        self.recoveries.sort();
+        let median = self.recoveries.get(self.recoveries.len() / 2);
+        self.recovery_median = median.map_or(0, Duration::as_millis);
+        self.recovery_longest = self.recoveries.last().map_or(0, Duration::as_millis);
+    }
+}
+
+impl Report {
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            commit: std::env::var("ROSTER_COMMIT").unwrap_or_else(|_| "unknown".to_owned()),
+            seed: plan.seed,
+            clients: plan.clients,
+            seconds: 0,
+            durability: String::new(),
+            kills: 0,
+            acknowledged: 0,
+            tokens: 0,
+            deeds: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            calm: Fault::default(),
+            violation_count: 0,
+            violations: Vec::new(),
+            findings: Vec::new(),
+            late: Vec::new(),
+            skipped: BTreeMap::new(),
+        }
+    }
+
+    /// True when nothing is lost, phantom or duplicate, and no response was one that no fault excuses.
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty() && self.violation_count == 0
+    }
+
+    /// True when also every response was in time and every recovery short.
+    pub fn is_in_time(&self) -> bool {
+        let faults = || self.faults.values();
+        faults().all(|fault| fault.late == 0)
+            && faults().all(|fault| fault.recovery_longest <= RECOVERY_LIMIT.as_millis())
+    }
+
+    pub(super) fn skip(&mut self, kind: Kind, why: &str) {
+        self.skipped.insert(kind, why.to_owned());
+    }
+
+    pub(super) fn add_time(&mut self, time: Duration) {
+        self.seconds += time.as_secs();
+    }
+
+    pub(super) fn add_fault(&mut self, kind: Kind) {
+        self.faults.entry(kind).or_default().count += 1;
+        self.kills += u64::from(kind.is_kill());
+    }
+
+    pub(super) fn add_findings(&mut self, expectations: &Expectations, findings: Vec<String>) {
+        for (deed, tally) in &expectations.tallies {
+            let sum = self.deeds.entry(*deed).or_default();
+            sum.acknowledged += tally.acknowledged;
+            sum.failed += tally.failed;
+            sum.resolved += tally.resolved;
+            sum.unknown += tally.unknown;
+            sum.lost += tally.lost;
+            sum.phantom += tally.phantom;
+            sum.duplicate += tally.duplicate;
+        }
+        let changes = self.deeds.iter().filter(|(deed, _)| **deed != Deed::Replay);
+        self.acknowledged = changes.map(|(_, tally)| tally.acknowledged).sum();
+        self.findings.extend(findings);
+    }
+
+    pub(super) fn add_measured(&mut self, measured: &Measured) {
+        for (kind, responses) in &measured.responses {
+            let fault = match kind {
+                Some(kind) => self.faults.entry(*kind).or_default(),
+                None => &mut self.calm,
+            };
+            fault.add(responses);
+        }
+        for (kind, recoveries) in &measured.recoveries {
+            self.faults
+                .entry(*kind)
+                .or_default()
+                .add_recoveries(recoveries);
+        }
+        self.violation_count += measured.violation_count;
+        self.violations.extend(measured.violations.iter().cloned());
+        self.late.extend(measured.late.iter().cloned());
+    }
+
+    /// The report for people.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "# Chaos\n")?;
+        writeln!(
+            text,
+            "Commit {}, seed {}, {} clients, {} s: {} kills, {} acknowledged changes. Postgres: {}.\n",
+            self.commit,
+            self.seed,
+            self.clients,
+            self.seconds,
+            self.kills,
+            self.acknowledged,
+            self.durability
+        )?;
+        self.write_deeds(text)?;
+        self.write_faults(text)?;
+        writeln!(
+            text,
+            "\nAfter the faults {} access tokens were tried again, before and after Redis was flushed.",
+            self.tokens
+        )?;
+        for (kind, why) in &self.skipped {
+            writeln!(text, "\nNot made: {} ({why}).", kind.name())?;
+        }
+        let title = format!("Responses that no fault excuses ({})", self.violation_count);
+        write_list(text, &title, &self.violations)?;
+        write_list(text, "Lost, phantom, duplicate", &self.findings)?;
+        let limit = RESPONSE_LIMIT.as_millis();
+        write_list(text, &format!("Responses after {limit} ms"), &self.late)
+    }
+
+    fn write_deeds(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "| change | acknowledged | failed | unknown, resolved | unknown | lost | phantom | duplicate |\n\
+             |---|---|---|---|---|---|---|---|"
+        )?;
+        for deed in Deed::ALL {
+            let tally = self.deeds.get(&deed).copied().unwrap_or_default();
+            writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} | {} | {} |",
+                deed.name(),
+                tally.acknowledged,
+                tally.failed,
+                tally.resolved,
+                tally.unknown,
+                tally.lost,
+                tally.phantom,
+                tally.duplicate
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_faults(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "\n| fault | times | responses | of them 503 | no response | slowest, ms | late | \
+             recovery, median ms | longest |\n|---|---|---|---|---|---|---|---|---|"
+        )?;
+        let faults = self.faults.iter().map(|(kind, fault)| (kind.name(), fault));
+        for (name, fault) in faults.chain([("none", &self.calm)]) {
+            writeln!(
+                text,
+                "| {name} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                fault.count,
+                fault.responses,
+                fault.unavailable,
+                fault.no_response,
+                fault.slowest,
+                fault.late,
+                fault.recovery_median,
+                fault.recovery_longest
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn write_list(text: &mut String, title: &str, lines: &[String]) -> std::fmt::Result {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n## {title}\n")?;
+    for line in lines {
+        writeln!(text, "- {line}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! The app under chaos: its servers, two hosts over them, and each fault from its begin to its end.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use devservices::Process;
+use reqwest::Method;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::block_in_place;
+use tokio_postgres::NoTls;
+use tokio_postgres::config::Config;
+
+use super::client::new_user;
+use super::edge::{Attempt, Edge, Request};
+use super::schedule::{Fault, Kind};
+use crate::client::USERS;
+use crate::stack::{Stack, Storage};
+
+/// The names of the two hosts, which also name the files of their clocks.
+const HOSTS: [&str; 2] = ["a", "b"];
+/// A run is over when the app does not recover within this.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(10);
+/// Connections to each host that send too little.
+const SILENT: usize = 60;
+
+/// A running app.
+pub struct Stage {
+    pub stack: Stack,
+    pub edge: Edge,
+    hosts: [Option<Process>; 2],
+    /// Where the files are that move the hosts' clocks.
+    clocks: Option<PathBuf>,
+    canaries: u64,
+    admin_token: String,
+}
+
+impl Stage {
+    /// Starts everything. The clocks can be moved where `ROSTER_CLOCKS` names a folder.
+    pub async fn start(storage: Storage, edge: Edge) -> Result<Self> {
+        let variables = [
+            ("access_token_minutes", "60"),
+            ("max_sessions", "1000"),
+            // Longer than any fault, so that a repeated refresh gives the same successor.
+            ("refresh_grace_seconds", "60"),
+            ("login_attempts_per_account", "1000000"),
+            ("login_attempts_per_ip", "1000000"),
+            ("log_level", "warn"),
+        ];
+        let mut stack = Stack::start_with_storage(storage, &variables).await?;
+        let admin_token = stack.client.token().to_owned();
+        stack.terminate_host().await??;
+        let mut stage = Self {
+            stack,
+            edge,
+            hosts: [None, None],
+            clocks: std::env::var_os("ROSTER_CLOCKS").map(PathBuf::from),
+            canaries: 0,
+            admin_token,
+        };
+        for host in 0..2 {
+            stage.start_host(host)?;
+        }
+        Ok(stage)
+    }
+
+    /// Why some faults cannot be made here.
+    pub fn impossible(&self) -> Vec<(Kind, &'static str)> {
+        let mut impossible = Vec::new();
+        if !self.stack.has_small_disk() {
+            let why = "the data is on a disk that others use; a second stage has a disk of its own";
+            impossible.push((Kind::DiskFull, why));
+        }
+        if self.clocks.is_none() {
+            impossible.push((Kind::ClockMoved, "libfaketime is not in use"));
+        }
+        impossible
+    }
+
+    /// A superuser's connection, or why there is none.
+    pub async fn superuser(&self) -> Result<tokio_postgres::Client> {
+        let mut config: Config = self.stack.superuser_url().parse()?;
+        config.connect_timeout(Duration::from_secs(5));
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        let limits = "SET statement_timeout = 0; SET lock_timeout = 0; \
+             SET idle_in_transaction_session_timeout = 0";
+        client.batch_execute(limits).await?;
+        Ok(client)
+    }
+
+    fn start_host(&mut self, host: usize) -> Result<()> {
+        let (process, client) = self.stack.second_host(&[("host_id", HOSTS[host])])?;
+        self.hosts[host] = Some(process);
+        self.edge.set_host(host, client.base());
+        Ok(())
+    }
+
+    /// Makes a fault, waits, and heals it.
+    pub async fn suffer(&mut self, fault: &Fault) -> Result<()> {
+        match fault.kind {
+            Kind::PostgresKilled => {
+                self.stack.kill_postgres()?;
+                tokio::time::sleep(fault.hold).await;
+                self.stack.revive_postgres()
+            }
+            Kind::SessionKilled => self.kill_session().await,
+            Kind::PostgresRestarted => {
+                self.stack.restart_postgres();
+                Ok(())
+            }
+            Kind::PostgresFrozen => {
+                self.stack.pause_postgres();
+                tokio::time::sleep(fault.hold).await;
+                self.stack.resume_postgres();
+                Ok(())
+            }
+            Kind::TableLocked => self.lock_table(fault.hold).await,
+            Kind::DiskFull => {
+                self.stack.fill_disk()?;
+                tokio::time::sleep(fault.hold).await;
+                self.stack.free_disk()?;
+                self.stack.revive_postgres()
+            }
+            Kind::RedisKilled => {
+                self.stack.kill_redis()?;
+                tokio::time::sleep(fault.hold).await;
+                self.stack.start_redis();
+                Ok(())
+            }
+            Kind::RedisFrozen => {
+                self.stack.pause_redis();
+                tokio::time::sleep(fault.hold).await;
+                self.stack.resume_redis();
+                Ok(())
+            }
+            Kind::RedisFlushed => {
+                self.stack.flush_redis().await;
+                Ok(())
+            }
+            Kind::HostKilled => {
+                let mut process = self.hosts[fault.host].take().context("no host")?;
+                block_in_place(|| process.kill())?;
+                tokio::time::sleep(fault.hold).await;
+                self.start_host(fault.host)
+            }
+            Kind::HostsRolled => self.roll_hosts(),
+            Kind::SilentClients => self.connect_silently(fault.hold).await,
+            Kind::ClockMoved => {
+                self.set_clock(fault.host, fault.seconds)?;
+                tokio::time::sleep(fault.hold).await;
+                self.set_clock(fault.host, 0)
+            }
+        }
+    }
+
+    /// Ends the session of one of the app's connections, after which Postgres ends them all.
+    async fn kill_session(&self) -> Result<()> {
+        let superuser = self.superuser().await?;
+        let sql = "SELECT pid FROM pg_stat_activity WHERE usename = 'roster' \
+             ORDER BY state = 'active' DESC, random() LIMIT 1";
+        let deadline = Instant::now() + RECOVERY_LIMIT;
+        while Instant::now() < deadline {
+            if let Some(row) = superuser.query_opt(sql, &[]).await? {
+                let id: i32 = row.get(0);
+                let status = std::process::Command::new("kill")
+                    .args(["-KILL", &id.to_string()])
+                    .status()?;
+                return status.success().then_some(()).context("no such session");
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        bail!("the app has no session in Postgres")
+    }
+
+    async fn lock_table(&self, hold: Duration) -> Result<()> {
+        let superuser = self.superuser().await?;
+        let lock = "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE";
+        superuser.batch_execute(lock).await?;
+        tokio::time::sleep(hold).await;
+        Ok(superuser.batch_execute("ROLLBACK").await?)
+    }
+
+    /// The new host serves before the old one is asked to stop.
+    fn roll_hosts(&mut self) -> Result<()> {
+        for host in 0..2 {
+            let old = self.hosts[host].take();
+            self.start_host(host)?;
+            if let Some(mut old) = old {
+                block_in_place(|| old.stop())?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn connect_silently(&self, hold: Duration) -> Result<()> {
+        const BEGINNINGS: [&str; 3] = [
+            "",
+            "GET /api/v1/users HTTP/1.1\r\nHost: local",
+            "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\n\
+             Content-Type: application/json\r\nContent-Length: 60\r\n\r\n{\"email\":",
+        ];
+        let mut connections = Vec::new();
+        for host in 0..2 {
+            let base = self.edge.host(host);
+            let address = base.trim_start_matches("http://").trim_end_matches('/');
+            for beginning in BEGINNINGS.iter().cycle().take(SILENT) {
+                let mut connection = TcpStream::connect(address).await?;
+                connection.write_all(beginning.as_bytes()).await?;
+                connections.push(connection);
+            }
+        }
+        // A byte now and then.
+        let until = Instant::now() + hold;
+        while Instant::now() < until {
+            tokio::time::sleep(hold / 4).await;
+            for connection in &mut connections {
+                // The host may end what takes too long.
+                let _ = connection.write_all(b" ").await;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_clock(&self, host: usize, seconds: i64) -> Result<()> {
+        let folder = self.clocks.as_ref().context("no clock to move")?;
+        // Renamed into place, so that the host never reads half of it.
+        let (file, part) = (folder.join(HOSTS[host]), folder.join("part"));
+        fs::write(&part, format!("{seconds:+}\n"))?;
+        Ok(fs::rename(part, file)?)
+    }
+
+    /// Waits until both hosts create, list and are ready, and gives how long that took.
+    pub async fn recovered(&mut self) -> Result<Duration> {
+        let begun = Instant::now();
+        for host in 0..2 {
+            while !self.works(host).await {
+                if begun.elapsed() > RECOVERY_LIMIT {
+                    bail!("host {host} does not recover within {RECOVERY_LIMIT:?}");
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        Ok(begun.elapsed())
+    }
+
+    async fn works(&mut self, host: usize) -> bool {
+        self.canaries += 1;
+        let name = format!("canary{}", self.canaries);
+        let body = new_user(&format!("{name}@example.com"), &name, None);
+        let requests = [
+            (Request::new(Method::GET, "/api/v1/health/ready"), 200),
+            (Request::new(Method::POST, USERS).body(body), 201),
+            (Request::new(Method::GET, format!("{USERS}?limit=1")), 200),
+        ];
+        for (request, expected) in requests {
+            let request = request.token(&self.admin_token);
+            match self.edge.attempt(host, &request).await {
+                Attempt::Response(response) if response.status == expected => {}
+                _ => return false,
+            }
+        }
+        true
+    }
+}

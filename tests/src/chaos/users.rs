@@ -1,0 +1,338 @@
+//! What a client does to users: create, repeat, patch and delete.
+
+use anyhow::Result;
+use reqwest::Method;
+use serde_json::json;
+
+use super::client::{Account, Client, Doubt, PATIENT, State, new_user};
+use super::edge::{Attempt, Request, Response, Verdict};
+use super::log::{Deed, Outcome, Record};
+use crate::client::{USERS, user_path};
+
+impl Client {
+    /// Creates a user, with a password when it is one of the people.
+    pub(super) async fn create(&mut self, with_password: Option<u64>) -> Result<()> {
+        let name = format!("{}-{}-{}", self.run, self.index, self.count);
+        let email = format!("{name}@example.com");
+        let create = self
+            .as_admin(Method::POST, USERS)
+            .header("idempotency-key", name.clone())
+            .body(new_user(&email, &name, with_password));
+        let mut record = self.intend(Deed::Create, &email, &name)?;
+        let patience = match with_password {
+            Some(_) => PATIENT,
+            None => self.patience(),
+        };
+        let host = self.any_host();
+        let settled = self.edge.settle(host, &create, patience).await;
+        record.was_unknown = settled.was_unknown;
+        let mut account = Account {
+            email,
+            id: String::new(),
+            create,
+            version: 1,
+            password: with_password,
+            sessions: Vec::new(),
+            state: State::Alive,
+        };
+        match settled.verdict {
+            Verdict::Done(response) => {
+                self.created(&mut record, &mut account, &response);
+                self.conclude(&mut record, Outcome::Ok)?;
+            }
+            Verdict::Refused(response) => {
+                let outcome = refused(settled.was_unknown);
+                self.conclude(&mut record, outcome)?;
+                self.after_refusal(&response).await;
+                return Ok(());
+            }
+            Verdict::NotSent => return self.conclude(&mut record, Outcome::Failed),
+            Verdict::Unknown => {
+                account.state = State::InDoubt;
+                self.conclude(&mut record, Outcome::Unknown)?;
+                let (account, request) = (self.accounts.len(), account.create.clone());
+                self.doubts.push(Doubt {
+                    account,
+                    record,
+                    request,
+                });
+            }
+        }
+        match with_password {
+            Some(_) => self.people.push(account),
+            None => self.accounts.push(account),
+        }
+        Ok(())
+    }
+
+    fn created(&self, record: &mut Record, account: &mut Account, response: &Response) {
+        response.text("id").clone_into(&mut account.id);
+        record.id.clone_from(&account.id);
+        (record.version, account.version) = (response.version(), response.version());
+        if response.status != 201
+            || account.id.is_empty()
+            || response.text("email") != account.email
+        {
+            let what = format!("a create of {} gives {response:?}", account.email);
+            self.edge.meter.violation(&what);
+        }
+    }
+
+    /// Repeats an acknowledged create: the same user, or 410 once it was deleted.
+    pub(super) async fn replay(&mut self) -> Result<()> {
+        let candidates = self.accounts.len();
+        if candidates == 0 {
+            return Ok(());
+        }
+        let at = self
+            .random
+            .usize(candidates.saturating_sub(400)..candidates);
+        let (account, token) = (&self.accounts[at], self.admin_token.clone());
+        if account.state == State::InDoubt {
+            return Ok(());
+        }
+        let (email, id, state) = (account.email.clone(), account.id.clone(), account.state);
+        let request = account.create.clone().token(&token);
+        let mut record = self.intend(Deed::Replay, &email, &id)?;
+        let (host, patience) = (self.any_host(), self.patience());
+        let settled = self.edge.settle(host, &request, patience).await;
+        record.was_unknown = settled.was_unknown;
+        match settled.verdict {
+            Verdict::Done(response) => {
+                response.text("id").clone_into(&mut record.id);
+                self.conclude(&mut record, Outcome::Ok)?;
+                if state == State::Deleted {
+                    let what = format!("a replay of {email}, deleted, gives {}", response.status);
+                    self.edge.meter.violation(&what);
+                }
+            }
+            Verdict::Refused(response) => {
+                if response.status == 410 && state == State::Alive {
+                    let what = format!("a replay of {email}, never deleted, gives 410");
+                    self.edge.meter.violation(&what);
+                }
+                self.conclude(&mut record, Outcome::Failed)?;
+                self.after_refusal(&response).await;
+            }
+            Verdict::NotSent => self.conclude(&mut record, Outcome::Failed)?,
+            // Nothing that could be changed by it is unknown.
+            Verdict::Unknown => self.conclude(&mut record, Outcome::Unknown)?,
+        }
+        Ok(())
+    }
+
+    /// Creates a user whose email another one has: it must fail.
+    pub(super) async fn create_taken(&mut self) -> Result<()> {
+        let Some(at) = self.pick() else {
+            return Ok(());
+        };
+        let email = self.accounts[at].email.clone();
+        let name = format!("taken-{}-{}", self.index, self.count);
+        let request = self
+            .as_admin(Method::POST, USERS)
+            .body(new_user(&email, &name, None));
+        let mut record = self.intend(Deed::Create, &email, &name)?;
+        let host = self.any_host();
+        let settled = self.edge.settle(host, &request, PATIENT).await;
+        match settled.verdict {
+            Verdict::Done(_) => self.conclude(&mut record, Outcome::Ok),
+            // Nothing but the first can have this email.
+            Verdict::Refused(response) => {
+                self.conclude(&mut record, Outcome::Failed)?;
+                self.after_refusal(&response).await;
+                Ok(())
+            }
+            Verdict::NotSent | Verdict::Unknown => self.conclude(&mut record, Outcome::Failed),
+        }
+    }
+
+    fn patch_request(&self, at: usize, version: u64, name: &str) -> Request {
+        self.as_admin(Method::PATCH, &user_path(&self.accounts[at].id))
+            .header("if-match", format!("\"v{version}\""))
+            .body(json!({ "full_name": name }))
+    }
+
+    /// Renames a user whose version the client knows.
+    pub(super) async fn patch(&mut self) -> Result<()> {
+        let Some(at) = self.pick() else {
+            return Ok(());
+        };
+        let (email, version) = (self.accounts[at].email.clone(), self.accounts[at].version);
+        let name = format!("patched-{}-{}", self.index, self.count);
+        let request = self.patch_request(at, version, &name);
+        let mut record = self.intend(Deed::Patch, &email, &name)?;
+        let (host, patience) = (self.any_host(), self.patience());
+        let settled = self.edge.settle(host, &request, patience).await;
+        record.was_unknown = settled.was_unknown;
+        match settled.verdict {
+            Verdict::Done(response) => self.patched(at, record, response.version()).await,
+            Verdict::Refused(response) if !settled.was_unknown => {
+                self.conclude(&mut record, Outcome::Failed)?;
+                self.after_refusal(&response).await;
+                Ok(())
+            }
+            Verdict::NotSent => self.conclude(&mut record, Outcome::Failed),
+            // After an attempt without a response 412 says that it was made: resolved by reading.
+            Verdict::Refused(_) | Verdict::Unknown => {
+                self.accounts[at].state = State::InDoubt;
+                self.conclude(&mut record, Outcome::Unknown)?;
+                self.doubts.push(Doubt {
+                    account: at,
+                    record,
+                    request,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    async fn patched(&mut self, at: usize, mut record: Record, version: u64) -> Result<()> {
+        record.version = version;
+        self.accounts[at].version = version;
+        self.accounts[at].state = State::Alive;
+        self.conclude(&mut record, Outcome::Ok)?;
+        let read = self.as_admin(Method::GET, &user_path(&self.accounts[at].id));
+        let is_old = |response: &Response| response.status == 200 && response.version() < version;
+        self.probe(&read, is_old, &format!("a read after version {version}"))
+            .await;
+        Ok(())
+    }
+
+    /// Renames a user with a version that is no longer current: it must fail.
+    pub(super) async fn patch_stale(&mut self) -> Result<()> {
+        let Some(at) = self.pick().filter(|at| self.accounts[*at].version > 1) else {
+            return Ok(());
+        };
+        let (email, version) = (self.accounts[at].email.clone(), self.accounts[at].version);
+        let name = format!("stale-{}-{}", self.index, self.count);
+        let request = self.patch_request(at, version - 1, &name);
+        let mut record = self.intend(Deed::Patch, &email, &name)?;
+        let host = self.any_host();
+        let settled = self.edge.settle(host, &request, PATIENT).await;
+        match settled.verdict {
+            Verdict::Done(response) => {
+                let what = format!("a patch of {email} with a stale version: {response:?}");
+                self.edge.meter.violation(&what);
+                self.patched(at, record, response.version()).await
+            }
+            Verdict::Refused(response) => {
+                self.conclude(&mut record, Outcome::Failed)?;
+                self.after_refusal(&response).await;
+                Ok(())
+            }
+            // The version is over, whatever became of the request.
+            Verdict::NotSent | Verdict::Unknown => self.conclude(&mut record, Outcome::Failed),
+        }
+    }
+
+    pub(super) async fn delete(&mut self) -> Result<()> {
+        let Some(at) = self.pick() else {
+            return Ok(());
+        };
+        let (email, id) = (
+            self.accounts[at].email.clone(),
+            self.accounts[at].id.clone(),
+        );
+        let request = self.as_admin(Method::DELETE, &user_path(&id));
+        let mut record = self.intend(Deed::Delete, &email, &id)?;
+        let (host, patience) = (self.any_host(), self.patience());
+        let settled = self.edge.settle(host, &request, patience).await;
+        record.was_unknown = settled.was_unknown;
+        match settled.verdict {
+            Verdict::Done(_) => self.deleted(at, record).await,
+            Verdict::Refused(response) if response.status == 404 && settled.was_unknown => {
+                self.deleted(at, record).await
+            }
+            Verdict::Refused(response) if !settled.was_unknown => {
+                self.conclude(&mut record, Outcome::Failed)?;
+                self.after_refusal(&response).await;
+                Ok(())
+            }
+            Verdict::NotSent => self.conclude(&mut record, Outcome::Failed),
+            Verdict::Refused(_) | Verdict::Unknown => {
+                self.accounts[at].state = State::InDoubt;
+                self.conclude(&mut record, Outcome::Unknown)?;
+                self.doubts.push(Doubt {
+                    account: at,
+                    record,
+                    request,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    async fn deleted(&mut self, at: usize, mut record: Record) -> Result<()> {
+        self.accounts[at].state = State::Deleted;
+        self.conclude(&mut record, Outcome::Ok)?;
+        let read = self.as_admin(Method::GET, &user_path(&self.accounts[at].id));
+        self.probe(
+            &read,
+            |response| response.status == 200,
+            "a read after deletion",
+        )
+        .await;
+        Ok(())
+    }
+
+    /// Repeats what has no outcome; the faults are over.
+    pub(super) async fn resolve(&mut self) -> Result<()> {
+        for Doubt {
+            account,
+            mut record,
+            request,
+        } in std::mem::take(&mut self.doubts)
+        {
+            let request = request.token(&self.admin_token);
+            let host = self.any_host();
+            let verdict = self.edge.settle(host, &request, PATIENT).await.verdict;
+            record.was_unknown = true;
+            match (record.deed, verdict) {
+                (Deed::Create, Verdict::Done(response)) => {
+                    response.text("id").clone_into(&mut record.id);
+                    record.version = response.version();
+                    self.conclude(&mut record, Outcome::Ok)?;
+                }
+                (Deed::Patch, Verdict::Done(response)) => {
+                    self.patched(account, record, response.version()).await?;
+                }
+                (Deed::Patch, Verdict::Refused(response)) if response.status == 412 => {
+                    let outcome = self.read_back(account, &mut record).await;
+                    self.conclude(&mut record, outcome)?;
+                }
+                (Deed::Delete, Verdict::Done(_)) => self.deleted(account, record).await?,
+                (Deed::Delete, Verdict::Refused(response)) if response.status == 404 => {
+                    self.deleted(account, record).await?;
+                }
+                (_, verdict) => {
+                    let what = format!("{record:?} cannot be resolved: {verdict:?}");
+                    self.edge.meter.violation(&what);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The outcome of a patch whose version is over.
+    async fn read_back(&self, at: usize, record: &mut Record) -> Outcome {
+        let read = self.as_admin(Method::GET, &user_path(&self.accounts[at].id));
+        match self.edge.attempt(0, &read).await {
+            Attempt::Response(user) if user.status == 200 => {
+                record.version = user.version();
+                match user.text("full_name") == record.value {
+                    true => Outcome::Ok,
+                    false => Outcome::Failed,
+                }
+            }
+            _ => Outcome::Unknown,
+        }
+    }
+}
+
+/// The outcome of a request that was refused in the end.
+pub(super) fn refused(was_unknown: bool) -> Outcome {
+    match was_unknown {
+        true => Outcome::Unknown,
+        false => Outcome::Failed,
+    }
+}

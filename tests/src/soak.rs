@@ -1,0 +1,60 @@
+//! Soak: the mix of requests at 80 % of its measured peak for a long time. Memory must not drift,
+//! descriptors must not grow, and no request may fail.
+
+mod load;
+pub mod report;
+mod samples;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::stack::{Stack, Storage};
+use load::{Load, Pace};
+use report::Report;
+use samples::Sampler;
+
+/// How long a run takes, and its parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// The closed loop that measures the peak.
+    pub peak: Duration,
+    /// Not compared: caches fill, instances start.
+    pub warm_up: Duration,
+    pub duration: Duration,
+    /// Between two samples.
+    pub every: Duration,
+}
+
+/// The share of the peak that is sent, in percent.
+const SHARE: u64 = 80;
+/// Requests at a time while the peak is measured, and at most afterwards.
+const PARALLEL: (usize, usize) = (16, 64);
+
+/// Measures the peak, then loads and samples.
+///
+/// # Errors
+/// When a server does not start or cannot be read.
+pub async fn run(plan: Plan) -> Result<Report> {
+    let variables = [("access_token_minutes", "60"), ("log_level", "warn")];
+    let stack = Stack::start_with_storage(Storage::default(), &variables).await?;
+    let load = Arc::new(Load::prepare(&stack).await?);
+    let closed = load.run(plan.peak, PARALLEL.0, Pace::Closed).await?;
+    let peak = closed.completed * 1_000 / u64::try_from(plan.peak.as_millis())?.max(1);
+    let rate = (peak * SHARE / 100).max(1);
+    let pace = Pace::Open(Duration::from_secs(1) / u32::try_from(rate)?);
+    let background = {
+        let (load, time) = (Arc::clone(&load), plan.warm_up + plan.duration);
+        tokio::spawn(async move { load.run(time, PARALLEL.1, pace).await })
+    };
+    let sampler = Sampler::new(&stack).await.context("cannot sample")?;
+    tokio::time::sleep(plan.warm_up).await;
+    let (begun, mut samples) = (Instant::now(), Vec::new());
+    while !background.is_finished() {
+        samples.push(sampler.sample(begun.elapsed()).await?);
+        tokio::time::sleep(plan.every).await;
+    }
+    let steady = background.await??;
+    Ok(Report::new(peak, rate, &closed, &steady, samples))
+}

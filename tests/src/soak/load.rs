@@ -1,0 +1,196 @@
+//! The mix: 90 % reads, 9 % writes, 1 % logins.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures::future::try_join_all;
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use crate::client::{LOGIN, ME, USERS, id, user_path};
+use crate::person::Person;
+use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, Stack};
+use crate::{Client, new_user};
+
+/// Users that are read and renamed, and people who sign in.
+const USERS_COUNT: usize = 200;
+const PEOPLE: usize = 12;
+/// The administrator signs in again before the token expires.
+const TOKEN_AGE: Duration = Duration::from_secs(1_200);
+
+/// How fast requests are sent.
+#[derive(Clone, Copy)]
+pub(super) enum Pace {
+    /// The next one after the response to the last.
+    Closed,
+    /// One in each interval, whatever the responses take.
+    Open(Duration),
+}
+
+/// What was answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted {
+    pub completed: u64,
+    /// By status, 0 without a response; only those that must not be.
+    pub failures: BTreeMap<u16, u64>,
+    pub examples: Vec<String>,
+    /// Milliseconds from when a request was due to its response.
+    pub latencies: Vec<u32>,
+}
+
+/// An app with users in it.
+pub(super) struct Load {
+    admin: Mutex<(Client, Instant)>,
+    people: Vec<Mutex<Person>>,
+    users: Vec<String>,
+    nobody: Client,
+}
+
+impl Load {
+    pub(super) async fn prepare(stack: &Stack) -> Result<Self> {
+        let admin = &stack.client;
+        let mut people = Vec::new();
+        for _ in 0..PEOPLE {
+            people.push(Mutex::new(Person::create(admin).await));
+        }
+        let mut users = Vec::new();
+        for _ in 0..USERS_COUNT {
+            users.push(id(&admin.created(&new_user()).await).to_owned());
+        }
+        Ok(Self {
+            admin: Mutex::new((admin.clone(), Instant::now())),
+            people,
+            users,
+            nobody: stack.anonymous(),
+        })
+    }
+
+    /// Sends for `time` over so many workers.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        time: Duration,
+        workers: usize,
+        pace: Pace,
+    ) -> Result<Counted> {
+        let (begun, tickets) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let workers = (0..workers).map(|worker| {
+            let (load, tickets) = (Arc::clone(self), Arc::clone(&tickets));
+            tokio::spawn(async move { load.work(worker, begun, time, pace, &tickets).await })
+        });
+        let mut sum = Counted::default();
+        for counted in try_join_all(workers).await? {
+            sum.completed += counted.completed;
+            for (status, count) in counted.failures {
+                *sum.failures.entry(status).or_default() += count;
+            }
+            sum.examples.extend(counted.examples);
+            sum.latencies.extend(counted.latencies);
+        }
+        sum.latencies.sort_unstable();
+        Ok(sum)
+    }
+
+    async fn work(
+        &self,
+        worker: usize,
+        begun: Instant,
+        time: Duration,
+        pace: Pace,
+        tickets: &AtomicU64,
+    ) -> Counted {
+        let mut random = fastrand::Rng::with_seed(worker as u64);
+        let mut counted = Counted::default();
+        loop {
+            let due = match pace {
+                Pace::Closed => Instant::now(),
+                Pace::Open(interval) => {
+                    let ticket = tickets.fetch_add(1, Ordering::SeqCst);
+                    begun + interval * u32::try_from(ticket).unwrap_or(u32::MAX)
+                }
+            };
+            if due.duration_since(begun) >= time {
+                return counted;
+            }
+            tokio::time::sleep_until(due.into()).await;
+            let (status, what) = self.one(&mut random).await;
+            let took = u32::try_from(due.elapsed().as_millis()).unwrap_or(u32::MAX);
+            counted.completed += 1;
+            counted.latencies.push(took);
+            if !(200..300).contains(&status) {
+                *counted.failures.entry(status).or_default() += 1;
+                if counted.examples.len() < 3 {
+                    let at = begun.elapsed();
+                    counted
+                        .examples
+                        .push(format!("{at:.1?}: {what}: {status} after {took} ms"));
+                }
+            }
+        }
+    }
+
+    /// Sends one request of the mix, and gives its status.
+    async fn one(&self, random: &mut fastrand::Rng) -> (u16, String) {
+        let admin = self.admin().await;
+        let user = random.choice(&self.users).map_or("", String::as_str);
+        let person = random.usize(0..self.people.len());
+        let (person, client) = {
+            let person = self.people[person].lock().expect("a healthy lock");
+            (person.clone(), person.client.clone())
+        };
+        let roll = random.u32(0..1_000);
+        let request = match roll {
+            0..=599 => admin.request(Method::GET, &user_path(user)),
+            600..=799 => client.request(Method::GET, ME),
+            800..=899 => admin.request(Method::GET, &format!("{USERS}?limit=20")),
+            900..=969 => admin.patch_request(user, &json!({ "full_name": format!("N{roll}") })),
+            970..=989 => return self.create_and_delete(&admin).await,
+            _ => {
+                let body = json!({ "email": person.email, "password": person.password });
+                self.nobody.request(Method::POST, LOGIN).json(&body)
+            }
+        };
+        let what = describe(&request);
+        let reply = self.nobody.try_send(request).await;
+        (reply.map_or(0, |reply| reply.status), what)
+    }
+
+    /// Two writes that leave nothing behind.
+    async fn create_and_delete(&self, admin: &Client) -> (u16, String) {
+        let create = admin.request(Method::POST, USERS).json(&new_user());
+        let what = describe(&create);
+        match self.nobody.try_send(create).await {
+            Ok(reply) if reply.status == 201 => {
+                let path = user_path(id(&reply.json()));
+                let delete = admin.request(Method::DELETE, &path);
+                let reply = self.nobody.try_send(delete).await;
+                (
+                    reply.map_or(0, |reply| reply.status),
+                    format!("DELETE {path}"),
+                )
+            }
+            Ok(reply) => (reply.status, what),
+            Err(_) => (0, what),
+        }
+    }
+
+    async fn admin(&self) -> Client {
+        let (client, signed_in) = self.admin.lock().expect("a healthy lock").clone();
+        if signed_in.elapsed() < TOKEN_AGE {
+            return client;
+        }
+        let reply = self.nobody.login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
+        let client = client.with_token(&crate::client::access_token(&reply.expect(200)));
+        *self.admin.lock().expect("a healthy lock") = (client.clone(), Instant::now());
+        client
+    }
+}
+
+fn describe(request: &RequestBuilder) -> String {
+    let request = request.try_clone().and_then(|request| request.build().ok());
+    request.map_or_else(String::new, |request| {
+        format!("{} {}", request.method(), request.url().path())
+    })
+}

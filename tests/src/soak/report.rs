@@ -1,0 +1,216 @@
+//! The report of a soak run.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::load::Counted;
+use super::samples::Sample;
+
+/// How much memory may drift, in percent.
+const MEMORY_DRIFT: f64 = 5.0;
+/// Descriptors differ by what is under way when a sample is taken; a leak of one in a thousand requests
+/// would be more within a minute.
+const DESCRIPTORS: f64 = 16.0;
+
+/// Everything that a run has shown.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Requests per second.
+    pub peak: u64,
+    pub rate: u64,
+    pub requests: u64,
+    pub failures: BTreeMap<u16, u64>,
+    pub examples: Vec<String>,
+    /// Milliseconds from when a request was due.
+    pub latency_median: u32,
+    pub latency_p99: u32,
+    pub latency_longest: u32,
+    pub drifts: Vec<Drift>,
+    pub samples: Vec<Sample>,
+}
+
+/// The medians of the first and of the last fifth of the samples.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Drift {
+    pub name: &'static str,
+    pub first: f64,
+    pub last: f64,
+}
+
+impl Drift {
+    fn of(name: &'static str, samples: &[Sample], value: impl Fn(&Sample) -> u64) -> Self {
+        let values: Vec<_> = samples.iter().map(value).collect();
+        let fifth = values.len().div_ceil(5);
+        let (first, last) = (values.get(..fifth), values.get(values.len() - fifth..));
+        Self {
+            name,
+            first: median(first.unwrap_or_default()),
+            last: median(last.unwrap_or_default()),
+        }
+    }
+
+    fn percent(&self) -> f64 {
+        match self.first {
+            0.0 => 0.0,
+            first => (self.last - first) / first * 100.0,
+        }
+    }
+}
+
+fn median(values: &[u64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    let middle = values.get(values.len() / 2).copied().unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let middle = middle as f64;
+    middle
+}
+
+impl Report {
+    pub(super) fn new(
+        peak: u64,
+        rate: u64,
+        closed: &Counted,
+        steady: &Counted,
+        samples: Vec<Sample>,
+    ) -> Self {
+        let mut failures = closed.failures.clone();
+        for (status, count) in &steady.failures {
+            *failures.entry(*status).or_default() += count;
+        }
+        let at = |share: usize| {
+            let last = steady.latencies.len().saturating_sub(1);
+            steady
+                .latencies
+                .get(last * share / 100)
+                .copied()
+                .unwrap_or_default()
+        };
+        let examples = closed.examples.iter().chain(&steady.examples).cloned();
+        Self {
+            peak,
+            rate,
+            requests: steady.completed,
+            failures,
+            examples: examples.collect(),
+            latency_median: at(50),
+            latency_p99: at(99),
+            latency_longest: at(100),
+            drifts: vec![
+                Drift::of("memory, KiB", &samples, |sample| sample.memory_kib),
+                Drift::of("descriptors", &samples, |sample| sample.descriptors),
+                Drift::of("threads", &samples, |sample| sample.threads),
+                Drift::of("Postgres connections", &samples, |sample| {
+                    sample.postgres_connections
+                }),
+                Drift::of("Redis clients", &samples, |sample| sample.redis_clients),
+            ],
+            samples,
+        }
+    }
+
+    /// What is wrong; empty when the run was good.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        if !self.failures.is_empty() {
+            complaints.push(format!("requests failed, by status: {:?}", self.failures));
+        }
+        for drift in &self.drifts {
+            let (memory, descriptors) = (
+                drift.percent() > MEMORY_DRIFT,
+                drift.last - drift.first > DESCRIPTORS,
+            );
+            let is_wrong = match drift.name {
+                "memory, KiB" => memory,
+                "descriptors" => descriptors,
+                _ => false,
+            };
+            if is_wrong {
+                complaints.push(format!("{} grew by {:.1} %", drift.name, drift.percent()));
+            }
+        }
+        complaints
+    }
+
+    /// The report for people.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let minutes = self.samples.last().map_or(0, |sample| sample.seconds) / 60;
+        writeln!(
+            text,
+            "# Soak\n\n{} requests in {minutes} minutes after the warm-up: {}/s, 80 % of a measured peak of \
+             {}/s. Latency from when a request was due: median {} ms, p99 {} ms, longest {} ms.\n",
+            self.requests,
+            self.rate,
+            self.peak,
+            self.latency_median,
+            self.latency_p99,
+            self.latency_longest
+        )?;
+        writeln!(
+            text,
+            "| | first fifth | last fifth | drift, % |\n|---|---|---|---|"
+        )?;
+        for drift in &self.drifts {
+            let percent = drift.percent();
+            writeln!(
+                text,
+                "| {} | {} | {} | {percent:+.1} |",
+                drift.name, drift.first, drift.last
+            )?;
+        }
+        for complaint in self.complaints() {
+            writeln!(text, "\nFailed: {complaint}.")?;
+        }
+        for example in &self.examples {
+            writeln!(text, "- {example}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(memory: impl Fn(u64) -> u64, descriptors: impl Fn(u64) -> u64) -> Report {
+        let samples = (0..100).map(|at| Sample {
+            seconds: at,
+            memory_kib: memory(at),
+            descriptors: descriptors(at),
+            ..Sample::default()
+        });
+        let none = Counted::default();
+        Report::new(1, 1, &none, &none, samples.collect())
+    }
+
+    #[test]
+    fn what_stays_is_good() {
+        let report = report(|at| 50_000 + at % 7, |at| 100 + at % 5);
+        assert_eq!(report.complaints(), [""; 0]);
+    }
+
+    #[test]
+    fn memory_and_descriptors_that_grow_are_found() {
+        assert_eq!(report(|at| 50_000 + 50 * at, |_| 100).complaints().len(), 1);
+        assert_eq!(report(|_| 50_000, |at| 100 + at).complaints().len(), 1);
+    }
+
+    #[test]
+    fn a_failure_is_found() {
+        let failed = Counted {
+            failures: BTreeMap::from([(503, 1)]),
+            ..Counted::default()
+        };
+        let report = Report::new(1, 1, &Counted::default(), &failed, Vec::new());
+        assert_eq!(report.complaints().len(), 1);
+    }
+}

@@ -1,0 +1,27 @@
+//! The short chaos run: nothing is lost, nothing that failed has happened, nothing happened twice.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use std::time::Duration;
+
+use blackbox::chaos::{Plan, run};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_kills_lose_nothing() {
+    let plan = Plan {
+        seed: 11,
+        kills: 20,
+        writes: 300,
+        limit: Duration::from_secs(120),
+        clients: 4,
+        full_disks: 0,
+    };
+    let report = run(&plan).await.expect("a run");
+    assert!(report.is_clean(), "{}", report.markdown());
+    assert!(report.kills >= plan.kills, "{}", report.markdown());
+    assert!(report.acknowledged >= plan.writes, "{}", report.markdown());
+}

@@ -1,0 +1,47 @@
+//! `cargo xtask soak`: the mix at 80 % of its peak for a long time, and what the host then holds.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+use devservices::Program;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::build;
+use crate::cargo::{cargo, check};
+use crate::host::devhost_path;
+use crate::runner::Running;
+use crate::servers::install_missing;
+use crate::workspace::{reports_dir, step, target_dir};
+
+/// Loads the embedded host steadily and fails when memory drifts, descriptors grow, or a request
+/// fails; leaves target/reports/soak.md and soak.json.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    minutes: u64,
+}
+
+/// Runs the command.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    build::components()?;
+    step("building the soak run");
+    check(cargo().args(["build", "--workspace", "--bins"]))?;
+    install_missing(&[Program::Postgres, Program::Redis])?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut command = Command::new(target_dir().join("debug").join("soak"));
+    command.arg("--minutes").arg(arguments.minutes.to_string());
+    command.arg("--reports").arg(reports_dir()?);
+    command.env("ROSTER_DEVHOST", devhost_path());
+    command.stdin(Stdio::null());
+    step("soaking");
+    let status = tokio::select! {
+        status = Running::start(&mut command)?.wait() => status?,
+        _ = interrupt.recv() => bail!("interrupted"),
+        _ = terminate.recv() => bail!("interrupted"),
+    };
+    if !status.success() {
+        bail!("the soak run failed ({status})");
+    }
+    Ok(())
+}
