@@ -15,6 +15,8 @@ mod stage;
 mod users;
 mod verify;
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -39,6 +41,8 @@ pub struct Plan {
     pub writes: u64,
     pub limit: Duration,
     pub clients: usize,
+    /// Where the hosts' log goes when something was wrong.
+    pub reports: Option<PathBuf>,
     /// Faults of a full disk in a second stage, with a disk of its own; 0: there is none.
     pub full_disks: u64,
 }
@@ -92,13 +96,15 @@ struct Run<'a> {
     over: Arc<AtomicBool>,
     healed: Arc<AtomicBool>,
     clients: Vec<tokio::task::JoinHandle<Result<Remains>>>,
+    watch: tokio::task::JoinHandle<()>,
     begun: Instant,
 }
 
 impl<'a> Run<'a> {
     /// Starts the servers and the clients.
     async fn start(plan: &'a Plan, storage: Storage, report: &mut Report) -> Result<Self> {
-        let edge = Edge::new(Arc::new(Meter::default()))?;
+        let meter = Arc::new(Meter::default());
+        let edge = Edge::new(Arc::clone(&meter))?;
         let stage = Stage::start(storage, edge).await?;
         report.durability = verify::durability(&stage).await?;
         let mut run = Self {
@@ -110,6 +116,7 @@ impl<'a> Run<'a> {
             over: Arc::default(),
             healed: Arc::default(),
             clients: Vec::new(),
+            watch: tokio::spawn(async move { meter.watch().await }),
             begun: Instant::now(),
         };
         let name = crate::unique();
@@ -145,7 +152,14 @@ impl<'a> Run<'a> {
         let findings = judge::judge(&mut expectations, &found);
         report.tokens += verify::try_tokens(&self.stage, &remains).await;
         report.add_findings(&expectations, findings);
+        self.watch.abort();
         report.add_measured(&self.stage.edge.meter.measured());
+        if let Some(folder) = &self.plan.reports
+            && !(report.is_clean() && report.broken.is_empty())
+        {
+            fs::create_dir_all(folder)?;
+            fs::write(folder.join("chaos-hosts.log"), self.stage.stack.log())?;
+        }
         Ok(())
     }
 
@@ -164,12 +178,14 @@ impl<'a> Run<'a> {
             tokio::time::sleep(schedule.pause()).await;
             let fault = schedule.next().context("no fault is possible")?;
             let meter = Arc::clone(&self.stage.edge.meter);
-            meter.begin(fault.kind);
+            let begin = meter.begin(fault.kind);
             self.stage
                 .suffer(&fault)
                 .await
                 .with_context(|| format!("{fault:?}"))?;
-            meter.end(self.stage.recovered().await?);
+            let healed = meter.healed(begin);
+            self.stage.recovered().await?;
+            meter.end(healed);
             report.add_fault(fault.kind);
             kills += u64::from(fault.kind.is_kill());
             full_disks += u64::from(fault.kind == Kind::DiskFull);

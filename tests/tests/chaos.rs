@@ -19,6 +19,7 @@ async fn twenty_kills_lose_nothing() {
         limit: Duration::from_secs(120),
         clients: 4,
         full_disks: 0,
+        reports: None,
     };
     let report = run(&plan).await.expect("a run");
     assert!(report.is_clean(), "{}", report.markdown());

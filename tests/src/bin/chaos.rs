@@ -48,6 +48,7 @@ async fn main() -> Result<ExitCode> {
         limit: Duration::from_secs(arguments.seconds),
         clients: arguments.clients,
         full_disks: arguments.full_disks,
+        reports: Some(arguments.reports.clone()),
     })
     .await?;
     fs::create_dir_all(&arguments.reports)?;

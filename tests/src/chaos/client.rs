@@ -3,20 +3,23 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
-use super::edge::{Edge, Request, Response, Verdict};
+use super::edge::{Attempt, Edge, Request, Response, Verdict};
 use super::log::{Deed, Log, Outcome, Record};
+use super::schedule::Kind;
 use crate::client::LOGIN;
 use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
 /// Longer than any fault lasts.
 pub(super) const PATIENT: Duration = Duration::from_secs(30);
+/// How long a Redis that was frozen may keep what has changed meanwhile.
+const THAW_LIMIT: Duration = Duration::from_secs(2);
 /// How many users with passwords and sessions a client has, and how many others it still changes.
 const PEOPLE: usize = 3;
 const CHANGED: usize = 60;
@@ -205,13 +208,45 @@ impl Client {
         what: &str,
     ) {
         for host in 0..2 {
-            if let super::edge::Attempt::Response(response) = self.edge.attempt(host, request).await
-                && is_wrong(&response)
-            {
-                let Response { status, body } = &response;
-                let what = format!("{what}: host {host} answers {status} {body}");
-                self.edge.meter.violation(&what);
+            let Some(Response { status, body }) = self.wrong(host, request, &is_wrong).await else {
+                continue;
+            };
+            let what = format!("{what}: host {host} answers {status} {body}");
+            match self.edge.meter.current() {
+                Some(Kind::RedisFrozen) => self.outwait(host, request, &is_wrong, &what).await,
+                _ => self.edge.meter.violation(&what),
             }
+        }
+    }
+
+    /// A Redis that was frozen keeps what it had until it is told, soon after it thaws.
+    async fn outwait(
+        &self,
+        host: usize,
+        request: &Request,
+        is_wrong: impl Fn(&Response) -> bool,
+        what: &str,
+    ) {
+        let begun = Instant::now();
+        while self.wrong(host, request, &is_wrong).await.is_some() {
+            if begun.elapsed() > THAW_LIMIT {
+                let what = format!("{what}, and still after {THAW_LIMIT:?}");
+                return self.edge.meter.violation(&what);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.edge.meter.outdated(begun.elapsed());
+    }
+
+    async fn wrong(
+        &self,
+        host: usize,
+        request: &Request,
+        is_wrong: impl Fn(&Response) -> bool,
+    ) -> Option<Response> {
+        match self.edge.attempt(host, request).await {
+            Attempt::Response(response) => is_wrong(&response).then_some(response),
+            Attempt::Refused | Attempt::Lost => None,
         }
     }
 

@@ -155,39 +155,40 @@ impl Edge {
 
     /// One attempt at one host.
     pub async fn attempt(&self, host: usize, request: &Request) -> Attempt {
-        let (fault, begun) = (self.meter.current(), Instant::now());
-        let attempt = self.exchange(host, request).await;
-        let status = match &attempt {
-            Attempt::Response(response) => response.status,
-            Attempt::Refused | Attempt::Lost => 0,
-        };
-        let what = format!("{} {}", request.method, request.path);
-        self.meter.request(fault, status, begun.elapsed(), &what);
-        if let Attempt::Response(response) = &attempt
-            && response.status >= 500
-            && response.status != 503
-        {
-            let (status, id) = (response.status, response.text("request_id"));
-            let what = format!("{what}: {status}, request {id}");
-            self.meter.violation(&what);
+        let begin = self.meter.now();
+        let what = format!("{} {} at host {}", request.method, request.path, host % 2);
+        match self.exchange(host, request).await {
+            Ok(response) => {
+                let Response { status, .. } = response;
+                self.meter.response(begin, status, &what);
+                if status >= 500 && status != 503 {
+                    let id = response.text("request_id");
+                    self.meter
+                        .violation(&format!("{what}: {status}, request {id}"));
+                }
+                Attempt::Response(response)
+            }
+            Err(error) => {
+                let causes = anyhow::Error::from(error);
+                self.meter
+                    .no_response(begin, &format!("{what}: {causes:#}"));
+                let error = causes.downcast_ref::<reqwest::Error>();
+                match error.is_some_and(|error| error.is_connect() || error.is_builder()) {
+                    true => Attempt::Refused,
+                    false => Attempt::Lost,
+                }
+            }
         }
-        attempt
     }
 
-    async fn exchange(&self, host: usize, request: &Request) -> Attempt {
-        let response = match request.build(&self.http, &self.host(host)).send().await {
-            Ok(response) => response,
-            Err(error) if error.is_connect() || error.is_builder() => return Attempt::Refused,
-            Err(_) => return Attempt::Lost,
-        };
+    async fn exchange(&self, host: usize, request: &Request) -> reqwest::Result<Response> {
+        let response = request.build(&self.http, &self.host(host)).send().await?;
         let status = response.status().as_u16();
-        match response.bytes().await {
-            Ok(body) => Attempt::Response(Response {
-                status,
-                body: serde_json::from_slice(&body).unwrap_or_default(),
-            }),
-            Err(_) => Attempt::Lost,
-        }
+        let body = response.bytes().await?;
+        Ok(Response {
+            status,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        })
     }
 
     /// Repeats a request that may be repeated, at one host and then at the other, until it has an

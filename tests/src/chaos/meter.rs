@@ -8,6 +8,9 @@ use super::schedule::Kind;
 
 /// The longest time to a response, as a client measures it.
 pub const RESPONSE_LIMIT: Duration = Duration::from_millis(2_500);
+/// How often this process is seen running, and how long it may not be.
+const BEAT: Duration = Duration::from_millis(20);
+const STALL: Duration = Duration::from_millis(400);
 /// How many exceptions a report describes, of each sort.
 const DESCRIBED: usize = 40;
 
@@ -33,25 +36,88 @@ pub struct Measured {
     pub violation_count: u64,
     /// Responses after the limit.
     pub late: Vec<String>,
+    /// Requests without a response while no host was stopped.
+    pub broken: Vec<String>,
+    pub broken_count: u64,
+    /// How long each kind of fault lasted at most.
+    pub lasted: BTreeMap<Kind, Duration>,
+    /// How long this process did not run at a time: the machine was busy, or somebody stopped it.
+    pub stalls: Vec<Duration>,
+    /// For how long responses showed an old state after Redis had thawed.
+    pub outdated: Vec<Duration>,
+}
+
+/// When something began, and in which fault.
+#[derive(Clone, Copy)]
+pub struct Moment {
+    fault: Option<Kind>,
+    begun: Instant,
 }
 
 /// The state that clients and the schedule share.
-#[derive(Default)]
 pub struct Meter {
     state: Mutex<(Option<Kind>, Measured)>,
-    begun: Mutex<Option<Instant>>,
+    begun: Instant,
+    /// When this process was last seen running, and when it last had not been for a while.
+    beats: Mutex<(Instant, Option<Instant>)>,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self {
+            state: Mutex::default(),
+            begun: now,
+            beats: Mutex::new((now, None)),
+        }
+    }
 }
 
 impl Meter {
-    /// Begins a fault.
-    pub fn begin(&self, kind: Kind) {
-        self.change(|current, _| *current = Some(kind));
+    /// Notes, without end, when this process did not run: times across that say nothing of the app.
+    pub async fn watch(&self) {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            let (now, mut beats) = (Instant::now(), self.beats.lock().expect("a healthy lock"));
+            let pause = now.duration_since(beats.0);
+            beats.0 = now;
+            if pause > STALL {
+                beats.1 = Some(now);
+                self.change(|_, measured| measured.stalls.push(pause));
+            }
+        }
     }
 
-    /// Ends the fault, after a recovery that took so long.
-    pub fn end(&self, recovery: Duration) {
+    fn has_stalled_since(&self, begun: Instant) -> bool {
+        let (last, stalled) = *self.beats.lock().expect("a healthy lock");
+        last.elapsed() > STALL || stalled.is_some_and(|end| end > begun)
+    }
+
+    /// Begins a fault.
+    pub fn begin(&self, kind: Kind) -> Moment {
+        self.change(|current, _| *current = Some(kind));
+        self.now()
+    }
+
+    /// Notes how long a fault lasted until it was healed.
+    pub fn healed(&self, begin: Moment) -> Moment {
+        let (kind, lasted) = (begin.fault, begin.begun.elapsed());
+        self.change(|_, measured| {
+            if let Some(kind) = kind {
+                let longest = measured.lasted.entry(kind).or_default();
+                *longest = lasted.max(*longest);
+            }
+        });
+        self.now()
+    }
+
+    /// Ends a fault that was healed at this moment, after the recovery.
+    pub fn end(&self, healed: Moment) {
+        let (recovery, is_stalled) = (healed.begun.elapsed(), self.has_stalled_since(healed.begun));
         self.change(|current, measured| {
-            if let Some(kind) = current.take() {
+            if let Some(kind) = current.take()
+                && !is_stalled
+            {
                 measured.recoveries.entry(kind).or_default().push(recovery);
             }
         });
@@ -62,23 +128,50 @@ impl Meter {
         self.change(|current, _| *current)
     }
 
-    /// Counts one request. `fault` is the one that it began in; `status` is 0 without a response.
-    pub fn request(&self, fault: Option<Kind>, status: u16, took: Duration, what: &str) {
-        let at = self.elapsed();
+    pub fn now(&self) -> Moment {
+        Moment {
+            fault: self.current(),
+            begun: Instant::now(),
+        }
+    }
+
+    /// Counts a request without a response.
+    pub fn no_response(&self, begin: Moment, what: &str) {
+        let (at, is_stalled) = (self.begun.elapsed(), self.has_stalled_since(begin.begun));
         self.change(|current, measured| {
-            let fault = fault.or(*current);
-            let responses = measured.responses.entry(fault).or_default();
-            if status == 0 {
-                responses.none += 1;
+            let faults = [begin.fault, *current];
+            let fault = begin.fault.or(*current);
+            measured.responses.entry(fault).or_default().none += 1;
+            let is_host = |fault| matches!(fault, Some(Kind::HostKilled | Kind::HostsRolled));
+            if faults.into_iter().any(is_host) || is_stalled {
                 return;
             }
+            measured.broken_count += 1;
+            if measured.broken.len() < DESCRIBED {
+                let (fault, took) = (name(fault), begin.begun.elapsed());
+                let what = format!("{at:.1?}: {what}, after {took:.1?} ({fault})");
+                measured.broken.push(what);
+            }
+        });
+    }
+
+    /// Counts a response.
+    pub fn response(&self, begin: Moment, status: u16, what: &str) {
+        let (at, took) = (self.begun.elapsed(), begin.begun.elapsed());
+        let is_stalled = self.has_stalled_since(begin.begun);
+        self.change(|current, measured| {
+            let fault = begin.fault.or(*current);
+            let responses = measured.responses.entry(fault).or_default();
             responses.count += 1;
             responses.unavailable += u64::from(status == 503);
+            if is_stalled {
+                return;
+            }
             responses.slowest = responses.slowest.max(took);
             if took > RESPONSE_LIMIT {
                 responses.late += 1;
                 if measured.late.len() < DESCRIBED {
-                    let fault = fault.map_or("no fault", Kind::name);
+                    let fault = name(fault);
                     let late = format!("{at:.1?}: {what}: {status} after {took:.1?} ({fault})");
                     measured.late.push(late);
                 }
@@ -88,26 +181,24 @@ impl Meter {
 
     /// Notes a response that no fault excuses.
     pub fn violation(&self, what: &str) {
-        let at = self.elapsed();
+        let at = self.begun.elapsed();
         self.change(|current, measured| {
             measured.violation_count += 1;
             if measured.violations.len() < DESCRIBED {
-                let fault = current.map_or("no fault", Kind::name);
-                measured
-                    .violations
-                    .push(format!("{at:.1?}: {what} ({fault})"));
+                let what = format!("{at:.1?}: {what} ({})", name(*current));
+                measured.violations.push(what);
             }
         });
+    }
+
+    /// Notes a response with an old state, which Redis gave for so long after it had been frozen.
+    pub fn outdated(&self, time: Duration) {
+        self.change(|_, measured| measured.outdated.push(time));
     }
 
     /// What was measured so far.
     pub fn measured(&self) -> Measured {
         self.change(|_, measured| measured.clone())
-    }
-
-    fn elapsed(&self) -> Duration {
-        let mut begun = self.begun.lock().expect("a healthy lock");
-        begun.get_or_insert_with(Instant::now).elapsed()
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Option<Kind>, &mut Measured) -> T) -> T {
@@ -117,6 +208,10 @@ impl Meter {
     }
 }
 
+fn name(fault: Option<Kind>) -> &'static str {
+    fault.map_or("no fault", Kind::name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,17 +219,40 @@ mod tests {
     #[test]
     fn a_request_belongs_to_the_fault_that_it_meets() {
         let meter = Meter::default();
-        meter.request(None, 200, Duration::from_millis(1), "GET /");
-        meter.begin(Kind::RedisKilled);
-        // Begun before the fault.
-        meter.request(None, 503, Duration::from_secs(3), "GET /");
-        meter.request(Some(Kind::RedisKilled), 0, Duration::ZERO, "GET /");
-        meter.end(Duration::from_millis(20));
+        let before = meter.now();
+        let begin = meter.begin(Kind::RedisKilled);
+        meter.response(before, 503, "GET /");
+        meter.no_response(begin, "GET /");
+        meter.end(meter.healed(begin));
+        meter.response(meter.now(), 200, "GET /");
         let measured = meter.measured();
         let fault = &measured.responses[&Some(Kind::RedisKilled)];
         assert_eq!((fault.count, fault.unavailable, fault.none), (1, 1, 1));
-        assert_eq!((fault.late, measured.late.len()), (1, 1));
+        assert_eq!(measured.broken.len(), 1);
         assert_eq!(measured.responses[&None].count, 1);
         assert_eq!(measured.recoveries[&Kind::RedisKilled].len(), 1);
+    }
+
+    #[test]
+    fn a_late_response_is_told_unless_this_process_stood_still() {
+        let meter = Meter::default();
+        let begin = Moment {
+            fault: None,
+            begun: Instant::now().checked_sub(2 * RESPONSE_LIMIT).unwrap(),
+        };
+        meter.response(begin, 200, "GET /");
+        assert_eq!(meter.measured().late.len(), 1);
+        meter.beats.lock().unwrap().1 = Some(Instant::now());
+        meter.response(begin, 200, "GET /");
+        assert_eq!(meter.measured().late.len(), 1);
+    }
+
+    #[test]
+    fn a_host_that_is_killed_breaks_requests_of_before() {
+        let meter = Meter::default();
+        let begin = meter.begin(Kind::RedisKilled);
+        meter.begin(Kind::HostKilled);
+        meter.no_response(begin, "GET /");
+        assert_eq!(meter.measured().broken_count, 0);
     }
 }

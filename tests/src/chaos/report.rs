@@ -37,6 +37,14 @@ pub struct Report {
     pub findings: Vec<String>,
     /// Responses after the limit.
     pub late: Vec<String>,
+    /// Requests without a response while no host was stopped.
+    pub broken_count: u64,
+    pub broken: Vec<String>,
+    /// How long the run itself stood still at a time, in milliseconds; times across that do not count.
+    pub stalls: Vec<u128>,
+    /// How often a response showed what had changed while Redis was frozen, and for how many
+    /// milliseconds at most.
+    pub outdated: (usize, u128),
     pub skipped: BTreeMap<Kind, String>,
 }
 
@@ -44,6 +52,8 @@ pub struct Report {
 #[derive(Debug, Default, Serialize)]
 pub struct Fault {
     pub count: u64,
+    /// The longest time until it was healed.
+    pub lasted: u128,
     pub responses: u64,
     pub unavailable: u64,
     pub no_response: u64,
@@ -91,6 +101,10 @@ impl Report {
             violations: Vec::new(),
             findings: Vec::new(),
             late: Vec::new(),
+            broken_count: 0,
+            broken: Vec::new(),
+            stalls: Vec::new(),
+            outdated: (0, 0),
             skipped: BTreeMap::new(),
         }
     }
@@ -153,6 +167,21 @@ impl Report {
         self.violation_count += measured.violation_count;
         self.violations.extend(measured.violations.iter().cloned());
         self.late.extend(measured.late.iter().cloned());
+        self.broken_count += measured.broken_count;
+        self.broken.extend(measured.broken.iter().cloned());
+        let stalls = measured.stalls.iter().map(Duration::as_millis);
+        self.stalls.extend(stalls);
+        for (kind, lasted) in &measured.lasted {
+            let fault = self.faults.entry(*kind).or_default();
+            fault.lasted = fault.lasted.max(lasted.as_millis());
+        }
+        let longest = measured
+            .outdated
+            .iter()
+            .max()
+            .map_or(0, Duration::as_millis);
+        let (count, so_far) = self.outdated;
+        self.outdated = (count + measured.outdated.len(), so_far.max(longest));
     }
 
     /// The report for people.
@@ -183,6 +212,19 @@ impl Report {
             "\nAfter the faults {} access tokens were tried again, before and after Redis was flushed.",
             self.tokens
         )?;
+        let (count, longest) = self.outdated;
+        writeln!(
+            text,
+            "\nJust after a frozen Redis went on, {count} responses showed what had changed meanwhile as it \
+             was before, for {longest} ms at most."
+        )?;
+        if let Some(longest) = self.stalls.iter().max() {
+            writeln!(
+                text,
+                "\nThe run itself stood still {} times, for {longest} ms at most: times across that are left out.",
+                self.stalls.len()
+            )?;
+        }
         for (kind, why) in &self.skipped {
             writeln!(text, "\nNot made: {} ({why}).", kind.name())?;
         }
@@ -190,7 +232,10 @@ impl Report {
         write_list(text, &title, &self.violations)?;
         write_list(text, "Lost, phantom, duplicate", &self.findings)?;
         let limit = RESPONSE_LIMIT.as_millis();
-        write_list(text, &format!("Responses after {limit} ms"), &self.late)
+        write_list(text, &format!("Responses after {limit} ms"), &self.late)?;
+        let count = self.broken_count;
+        let title = format!("Requests without a response while no host was stopped ({count})");
+        write_list(text, &title, &self.broken)
     }
 
     fn write_deeds(&self, text: &mut String) -> std::fmt::Result {
@@ -220,15 +265,16 @@ impl Report {
     fn write_faults(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "\n| fault | times | responses | of them 503 | no response | slowest, ms | late | \
-             recovery, median ms | longest |\n|---|---|---|---|---|---|---|---|---|"
+            "\n| fault | times | lasted at most, ms | responses | of them 503 | no response | slowest, ms | late | \
+             recovery, median ms | longest |\n|---|---|---|---|---|---|---|---|---|---|"
         )?;
         let faults = self.faults.iter().map(|(kind, fault)| (kind.name(), fault));
         for (name, fault) in faults.chain([("none", &self.calm)]) {
             writeln!(
                 text,
-                "| {name} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 fault.count,
+                fault.lasted,
                 fault.responses,
                 fault.unavailable,
                 fault.no_response,

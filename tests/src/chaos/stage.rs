@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use devservices::Process;
 use reqwest::Method;
 use tokio::io::AsyncWriteExt;
@@ -169,11 +169,22 @@ impl Stage {
                 let status = std::process::Command::new("kill")
                     .args(["-KILL", &id.to_string()])
                     .status()?;
-                return status.success().then_some(()).context("no such session");
+                ensure!(status.success(), "session {id} cannot be killed");
+                return self.wait_for_recovery(superuser).await;
             }
             tokio::time::sleep(POLL).await;
         }
         bail!("the app has no session in Postgres")
+    }
+
+    /// Waits until Postgres has ended the sessions of before and takes new ones.
+    async fn wait_for_recovery(&self, superuser: tokio_postgres::Client) -> Result<()> {
+        let deadline = Instant::now() + RECOVERY_LIMIT;
+        while superuser.simple_query("SELECT 1").await.is_ok() || self.superuser().await.is_err() {
+            ensure!(Instant::now() < deadline, "Postgres does not recover");
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
     }
 
     async fn lock_table(&self, hold: Duration) -> Result<()> {
@@ -233,8 +244,8 @@ impl Stage {
         Ok(fs::rename(part, file)?)
     }
 
-    /// Waits until both hosts create, list and are ready, and gives how long that took.
-    pub async fn recovered(&mut self) -> Result<Duration> {
+    /// Waits until both hosts create, list and are ready.
+    pub async fn recovered(&mut self) -> Result<()> {
         let begun = Instant::now();
         for host in 0..2 {
             while !self.works(host).await {
@@ -244,7 +255,7 @@ impl Stage {
                 tokio::time::sleep(POLL).await;
             }
         }
-        Ok(begun.elapsed())
+        Ok(())
     }
 
     async fn works(&mut self, host: usize) -> bool {
