@@ -12,7 +12,6 @@ use tokio::task::block_in_place;
 
 use super::edge::{Attempt, Edge, Request, Response, Verdict};
 use super::log::{Deed, Log, Outcome, Record};
-use super::schedule::Kind;
 use crate::client::LOGIN;
 use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
@@ -213,7 +212,9 @@ impl Client {
             };
             let what = format!("{what}: host {host} answers {status} {body}");
             match self.edge.meter.current() {
-                Some(Kind::RedisFrozen) => self.outwait(host, request, &is_wrong, &what).await,
+                Some(kind) if kind.freezes_redis() => {
+                    self.outwait(host, request, &is_wrong, &what).await;
+                }
                 _ => self.edge.meter.violation(&what),
             }
         }

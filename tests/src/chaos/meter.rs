@@ -142,8 +142,8 @@ impl Meter {
             let faults = [begin.fault, *current];
             let fault = begin.fault.or(*current);
             measured.responses.entry(fault).or_default().none += 1;
-            let is_host = |fault| matches!(fault, Some(Kind::HostKilled | Kind::HostsRolled));
-            if faults.into_iter().any(is_host) || is_stalled {
+            let is_expected = faults.into_iter().flatten().any(Kind::stops_hosts);
+            if is_expected || is_stalled {
                 return;
             }
             measured.broken_count += 1;

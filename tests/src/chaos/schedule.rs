@@ -33,6 +33,8 @@ pub enum Kind {
     RedisFlushed,
     /// SIGKILL to one host while the other serves.
     HostKilled,
+    /// The same while Redis is frozen, so that nobody is left to repeat what Redis was not told.
+    HostKilledRedisFrozen,
     /// Both hosts, one after the other, by SIGTERM.
     HostsRolled,
     /// Clients that send half a request, or nothing.
@@ -43,11 +45,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, with how often each comes beside the others.
-    const ALL: [(Self, u32); 13] = [
+    const ALL: [(Self, u32); 14] = [
         (Self::PostgresKilled, 14),
         (Self::SessionKilled, 16),
         (Self::RedisKilled, 22),
         (Self::HostKilled, 18),
+        (Self::HostKilledRedisFrozen, 3),
         (Self::PostgresRestarted, 3),
         (Self::PostgresFrozen, 5),
         (Self::TableLocked, 5),
@@ -63,8 +66,23 @@ impl Kind {
     pub fn is_kill(self) -> bool {
         matches!(
             self,
-            Self::PostgresKilled | Self::SessionKilled | Self::RedisKilled | Self::HostKilled
+            Self::PostgresKilled
+                | Self::SessionKilled
+                | Self::RedisKilled
+                | Self::HostKilled
+                | Self::HostKilledRedisFrozen
         )
+    }
+
+    /// True for faults in which Redis stands still.
+    pub fn freezes_redis(self) -> bool {
+        matches!(self, Self::RedisFrozen | Self::HostKilledRedisFrozen)
+    }
+
+    /// True for faults that end a host, and what it has begun.
+    pub fn stops_hosts(self) -> bool {
+        let kills = [Self::HostKilled, Self::HostKilledRedisFrozen];
+        kills.contains(&self) || self == Self::HostsRolled
     }
 
     /// The name in reports.
@@ -80,6 +98,7 @@ impl Kind {
             Self::RedisFrozen => "Redis frozen",
             Self::RedisFlushed => "Redis flushed",
             Self::HostKilled => "host killed",
+            Self::HostKilledRedisFrozen => "host killed, Redis frozen",
             Self::HostsRolled => "hosts rolled",
             Self::SilentClients => "slow and silent clients",
             Self::ClockMoved => "clock moved",
@@ -91,6 +110,7 @@ impl Kind {
     fn hold(self) -> (u64, u64, Option<u64>) {
         match self {
             Self::PostgresKilled | Self::RedisKilled | Self::HostKilled => (0, 150, None),
+            Self::HostKilledRedisFrozen => (500, 1_200, None),
             Self::PostgresFrozen | Self::RedisFrozen => (100, 500, Some(2_500)),
             Self::TableLocked => (200, 800, Some(4_000)),
             Self::DiskFull => (200, 1_000, Some(2_500)),

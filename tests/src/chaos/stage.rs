@@ -61,6 +61,16 @@ impl Stage {
             canaries: 0,
             admin_token,
         };
+        // A crash is recovered from in less time, as safely; and a small disk is not full of the log.
+        let superuser = stage.superuser().await?;
+        for setting in [
+            "recovery_init_sync_method = 'syncfs'",
+            "max_wal_size = '96MB'",
+        ] {
+            let sql = format!("ALTER SYSTEM SET {setting}");
+            superuser.batch_execute(&sql).await?;
+        }
+        superuser.batch_execute("SELECT pg_reload_conf()").await?;
         for host in 0..2 {
             stage.start_host(host)?;
         }
@@ -145,6 +155,14 @@ impl Stage {
                 let mut process = self.hosts[fault.host].take().context("no host")?;
                 block_in_place(|| process.kill())?;
                 tokio::time::sleep(fault.hold).await;
+                self.start_host(fault.host)
+            }
+            Kind::HostKilledRedisFrozen => {
+                self.stack.pause_redis();
+                tokio::time::sleep(fault.hold).await;
+                let mut process = self.hosts[fault.host].take().context("no host")?;
+                block_in_place(|| process.kill())?;
+                self.stack.resume_redis();
                 self.start_host(fault.host)
             }
             Kind::HostsRolled => self.roll_hosts(),
