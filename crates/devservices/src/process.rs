@@ -282,9 +282,16 @@ pub(crate) fn command_line(id: u32) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// A process that has ended and still waits for its parent has no command line left.
+/// False for a process that is gone, or has given back all it held and waits for its parent.
 fn runs(id: u32) -> bool {
-    command_line(id).is_some_and(|line| !line.is_empty())
+    match fs::read_to_string(format!("/proc/{id}/stat")) {
+        // The name before the state may have any character in it.
+        Ok(stat) => stat
+            .rsplit_once(") ")
+            .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])),
+        Err(_) if fs::exists("/proc/self/stat").unwrap_or_default() => false,
+        Err(_) => command_line(id).is_some_and(|line| !line.is_empty()),
+    }
 }
 
 /// Asks a process that is not a child to stop.

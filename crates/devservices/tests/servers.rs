@@ -25,7 +25,7 @@ async fn count_users(url: &str) -> Result<i64> {
 }
 
 #[tokio::test]
-async fn postgres_keeps_its_data_through_stop_restart_and_crash() -> Result<()> {
+async fn postgres_keeps_its_data_through_stop_restart_crash_and_kill() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let options = PostgresOptions { durable: true };
     let mut server = Postgres::start(dir.path(), options)?;
@@ -50,6 +50,13 @@ async fn postgres_keeps_its_data_through_stop_restart_and_crash() -> Result<()> 
     server.start_again()?;
     assert_eq!(count_users(&url).await?, 1);
     assert_eq!(server.port(), port);
+
+    for _ in 0..3 {
+        server.kill()?;
+        assert!(count_users(&url).await.is_err());
+        server.start_again()?;
+        assert_eq!(count_users(&url).await?, 1);
+    }
 
     drop(server);
     assert!(count_users(&url).await.is_err());
