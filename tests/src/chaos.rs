@@ -9,6 +9,7 @@ mod log;
 mod meter;
 mod oracle;
 pub mod report;
+mod resolve;
 mod schedule;
 mod sessions;
 mod stage;

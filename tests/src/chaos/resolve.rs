@@ -1,0 +1,64 @@
+//! What came of the requests without an outcome, found out when the faults are over.
+
+use anyhow::Result;
+use reqwest::Method;
+
+use super::client::{Client, Doubt, PATIENT};
+use super::edge::{Attempt, Verdict};
+use super::log::{Deed, Outcome, Record};
+use crate::client::user_path;
+
+impl Client {
+    /// Repeats what has no outcome; the faults are over.
+    pub(super) async fn resolve(&mut self) -> Result<()> {
+        for Doubt {
+            account,
+            mut record,
+            request,
+        } in std::mem::take(&mut self.doubts)
+        {
+            let request = request.token(&self.admin_token);
+            let host = self.any_host();
+            let verdict = self.edge.settle(host, &request, PATIENT).await.verdict;
+            record.was_unknown = true;
+            match (record.deed, verdict) {
+                (Deed::Create, Verdict::Done(response)) => {
+                    response.text("id").clone_into(&mut record.id);
+                    record.version = response.version();
+                    self.conclude(&mut record, Outcome::Ok)?;
+                }
+                (Deed::Patch, Verdict::Done(response)) => {
+                    self.patched(account, record, response.version()).await?;
+                }
+                (Deed::Patch, Verdict::Refused(response)) if response.status == 412 => {
+                    let outcome = self.read_back(account, &mut record).await;
+                    self.conclude(&mut record, outcome)?;
+                }
+                (Deed::Delete, Verdict::Done(_)) => self.deleted(account, record).await?,
+                (Deed::Delete, Verdict::Refused(response)) if response.status == 404 => {
+                    self.deleted(account, record).await?;
+                }
+                (_, verdict) => {
+                    let what = format!("{record:?} cannot be resolved: {verdict:?}");
+                    self.edge.meter.violation(&what);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The outcome of a patch whose version is over.
+    async fn read_back(&self, at: usize, record: &mut Record) -> Outcome {
+        let read = self.as_admin(Method::GET, &user_path(&self.accounts[at].id));
+        match self.edge.attempt(0, &read).await {
+            Attempt::Response(user) if user.status == 200 => {
+                record.version = user.version();
+                match user.text("full_name") == record.value {
+                    true => Outcome::Ok,
+                    false => Outcome::Failed,
+                }
+            }
+            _ => Outcome::Unknown,
+        }
+    }
+}
