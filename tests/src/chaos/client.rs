@@ -211,32 +211,21 @@ impl Client {
                 continue;
             };
             let what = format!("{what}: host {host} answers {status} {body}");
-            match self.edge.meter.current() {
-                Some(kind) if kind.freezes_redis() => {
-                    self.outwait(host, request, &is_wrong, &what).await;
-                }
-                _ => self.edge.meter.violation(&what),
+            let may_be_outdated = self.edge.meter.may_be_outdated(THAW_LIMIT);
+            let begun = Instant::now();
+            while self.wrong(host, request, &is_wrong).await.is_some() && begun.elapsed() < PATIENT
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            // A Redis that was frozen keeps what it had until it is told, soon after it goes on.
+            match begun.elapsed() {
+                took if may_be_outdated && took < THAW_LIMIT => self.edge.meter.outdated(took),
+                took => self
+                    .edge
+                    .meter
+                    .violation(&format!("{what}, for {took:.1?}")),
             }
         }
-    }
-
-    /// A Redis that was frozen keeps what it had until it is told, soon after it thaws.
-    async fn outwait(
-        &self,
-        host: usize,
-        request: &Request,
-        is_wrong: impl Fn(&Response) -> bool,
-        what: &str,
-    ) {
-        let begun = Instant::now();
-        while self.wrong(host, request, &is_wrong).await.is_some() {
-            if begun.elapsed() > THAW_LIMIT {
-                let what = format!("{what}, and still after {THAW_LIMIT:?}");
-                return self.edge.meter.violation(&what);
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        self.edge.meter.outdated(begun.elapsed());
     }
 
     async fn wrong(

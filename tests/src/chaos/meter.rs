@@ -60,6 +60,8 @@ pub struct Meter {
     begun: Instant,
     /// When this process was last seen running, and when it last had not been for a while.
     beats: Mutex<(Instant, Option<Instant>)>,
+    /// When Redis last went on after it had been frozen.
+    thawed: Mutex<Option<Instant>>,
 }
 
 impl Default for Meter {
@@ -69,6 +71,7 @@ impl Default for Meter {
             state: Mutex::default(),
             begun: now,
             beats: Mutex::new((now, None)),
+            thawed: Mutex::default(),
         }
     }
 }
@@ -114,6 +117,9 @@ impl Meter {
     /// Ends a fault that was healed at this moment, after the recovery.
     pub fn end(&self, healed: Moment) {
         let (recovery, is_stalled) = (healed.begun.elapsed(), self.has_stalled_since(healed.begun));
+        if self.current().is_some_and(Kind::freezes_redis) {
+            *self.thawed.lock().expect("a healthy lock") = Some(Instant::now());
+        }
         self.change(|current, measured| {
             if let Some(kind) = current.take()
                 && !is_stalled
@@ -189,6 +195,16 @@ impl Meter {
                 measured.violations.push(what);
             }
         });
+    }
+
+    /// True while Redis may still have what was changed when it was frozen: by a fault, or with this
+    /// process by somebody else.
+    pub fn may_be_outdated(&self, limit: Duration) -> bool {
+        let thawed = *self.thawed.lock().expect("a healthy lock");
+        let is_recent = thawed.is_some_and(|thawed| thawed.elapsed() < limit);
+        let is_frozen = self.current().is_some_and(Kind::freezes_redis);
+        let since = Instant::now().checked_sub(limit);
+        is_frozen || is_recent || since.is_some_and(|since| self.has_stalled_since(since))
     }
 
     /// Notes a response with an old state, which Redis gave for so long after it had been frozen.
