@@ -13,6 +13,7 @@
 )]
 
 pub mod artifact;
+pub mod attack;
 pub mod browser;
 pub mod chaos;
 pub mod client;
@@ -29,6 +30,7 @@ pub mod raw;
 pub mod reply;
 pub mod soak;
 pub mod stack;
+pub mod usage;
 
 pub use client::Client;
 pub use person::{PASSWORD, Person, Session};

@@ -34,6 +34,17 @@ impl RawReply {
 /// Sends `request` to the app at `base` and reads until the server closes; the request should ask
 /// for `Connection: close`.
 pub async fn exchange(base: &str, request: &[u8]) -> RawReply {
+    let bytes = send(base, request).await;
+    parse(&bytes).unwrap_or_else(|| panic!("no whole head in {:?}", begin(&bytes)))
+}
+
+/// As `exchange`; None when the server closed before its answer was read: a client that still sends
+/// what the server does not want may lose it.
+pub async fn attempt(base: &str, request: &[u8]) -> Option<RawReply> {
+    parse(&send(base, request).await)
+}
+
+async fn send(base: &str, request: &[u8]) -> Vec<u8> {
     let mut stream = connect(base).await;
     // The server may answer and close before it has read a body that it refuses.
     let _ = stream.write_all(request).await;
@@ -41,7 +52,7 @@ pub async fn exchange(base: &str, request: &[u8]) -> RawReply {
     let _ = timeout(DEADLINE, stream.read_to_end(&mut bytes))
         .await
         .expect("an end within 20 s");
-    parse(&bytes)
+    bytes
 }
 
 /// A connection to the host and port of `base`.
@@ -66,28 +77,23 @@ pub fn request(client: &Client, method: &str, target: &str, extra: &str, body: &
     [head.as_bytes(), body].concat()
 }
 
-fn parse(bytes: &[u8]) -> RawReply {
-    let text = || {
-        String::from_utf8_lossy(bytes)
-            .chars()
-            .take(500)
-            .collect::<String>()
-    };
-    let end = bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .unwrap_or_else(|| panic!("no whole head in {:?}", text()));
+fn begin(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(500).collect()
+}
+
+fn parse(bytes: &[u8]) -> Option<RawReply> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
     let status = lines
         .next()
         .and_then(|line| line.split(' ').nth(1)?.parse().ok());
     let headers = lines.filter_map(|line| line.split_once(':'));
-    RawReply {
-        status: status.unwrap_or_else(|| panic!("no status in {:?}", text())),
+    Some(RawReply {
+        status: status.unwrap_or_else(|| panic!("no status in {:?}", begin(bytes))),
         headers: headers
             .map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()))
             .collect(),
         body: bytes[end + 4..].to_vec(),
-    }
+    })
 }

@@ -26,6 +26,7 @@ use tokio::task::{JoinHandle, block_in_place};
 use crate::Client;
 use crate::client::access_token;
 use crate::host::devhost;
+use crate::usage::Usage;
 pub use redis_monitor::RedisMonitor;
 use small_disk::SmallDisk;
 use variables::Variables;
@@ -263,6 +264,12 @@ impl Stack {
             .query_async(&mut redis)
             .await
             .expect("an empty Redis");
+    }
+
+    /// What the host's processes use now.
+    pub fn usage(&self) -> Usage {
+        let host = self.host.as_ref().expect("a running host");
+        Usage::of(&host.process.ids().expect("ids")).expect("what the host uses")
     }
 
     /// Sends SIGTERM to the host; the task ends with the host and has its exit status.
