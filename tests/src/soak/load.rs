@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-use crate::client::{LOGIN, ME, USERS, id, user_path};
+use crate::client::{LOGIN, ME, USERS, access_token, id, user_path};
 use crate::person::Person;
 use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, Stack};
 use crate::{Client, new_user};
@@ -20,6 +20,9 @@ const USERS_COUNT: usize = 200;
 const PEOPLE: usize = 12;
 /// The administrator signs in again before the token expires.
 const TOKEN_AGE: Duration = Duration::from_secs(1_200);
+
+/// Stands for 503 with the code `busy`, which no server sends as a status.
+const BUSY: u16 = 1;
 
 /// How fast requests are sent.
 #[derive(Clone, Copy)]
@@ -34,6 +37,8 @@ pub(super) enum Pace {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
     pub completed: u64,
+    /// Logins that found no hash slot: an answer by design, with Retry-After.
+    pub busy: u64,
     /// By status, 0 without a response; only those that must not be.
     pub failures: BTreeMap<u16, u64>,
     pub examples: Vec<String>,
@@ -83,6 +88,7 @@ impl Load {
         let mut sum = Counted::default();
         for counted in try_join_all(workers).await? {
             sum.completed += counted.completed;
+            sum.busy += counted.busy;
             for (status, count) in counted.failures {
                 *sum.failures.entry(status).or_default() += count;
             }
@@ -119,7 +125,9 @@ impl Load {
             let took = u32::try_from(due.elapsed().as_millis()).unwrap_or(u32::MAX);
             counted.completed += 1;
             counted.latencies.push(took);
-            if !(200..300).contains(&status) {
+            if status == BUSY {
+                counted.busy += 1;
+            } else if !(200..300).contains(&status) {
                 *counted.failures.entry(status).or_default() += 1;
                 if counted.examples.len() < 3 {
                     let at = begun.elapsed();
@@ -135,10 +143,10 @@ impl Load {
     async fn one(&self, random: &mut fastrand::Rng) -> (u16, String) {
         let admin = self.admin().await;
         let user = random.choice(&self.users).map_or("", String::as_str);
-        let person = random.usize(0..self.people.len());
-        let (person, client) = {
-            let person = self.people[person].lock().expect("a healthy lock");
-            (person.clone(), person.client.clone())
+        let at = random.usize(0..self.people.len());
+        let client = {
+            let person = self.people[at].lock().expect("a healthy lock");
+            person.client.clone()
         };
         let roll = random.u32(0..1_000);
         let request = match roll {
@@ -147,14 +155,31 @@ impl Load {
             800..=899 => admin.request(Method::GET, &format!("{USERS}?limit=20")),
             900..=969 => admin.patch_request(user, &json!({ "full_name": format!("N{roll}") })),
             970..=989 => return self.create_and_delete(&admin).await,
-            _ => {
-                let body = json!({ "email": person.email, "password": person.password });
-                self.nobody.request(Method::POST, LOGIN).json(&body)
-            }
+            _ => return (self.login(&self.people[at]).await, format!("POST {LOGIN}")),
         };
         let what = describe(&request);
         let reply = self.nobody.try_send(request).await;
         (reply.map_or(0, |reply| reply.status), what)
+    }
+
+    /// Signs a person in, whose next requests come from the new session: the oldest ones are ended.
+    async fn login(&self, person: &Mutex<Person>) -> u16 {
+        let body = {
+            let person = person.lock().expect("a healthy lock");
+            json!({ "email": person.email, "password": person.password })
+        };
+        let request = self.nobody.request(Method::POST, LOGIN).json(&body);
+        let Ok(reply) = self.nobody.try_send(request).await else {
+            return 0;
+        };
+        if reply.status == 200 {
+            let client = self.nobody.with_token(&access_token(&reply));
+            person.lock().expect("a healthy lock").client = client;
+        }
+        match reply.status == 503 && reply.json()["code"] == "busy" {
+            true => BUSY,
+            false => reply.status,
+        }
     }
 
     /// Two writes that leave nothing behind.
@@ -182,7 +207,7 @@ impl Load {
             return client;
         }
         let reply = self.nobody.login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
-        let client = client.with_token(&crate::client::access_token(&reply.expect(200)));
+        let client = client.with_token(&access_token(&reply.expect(200)));
         *self.admin.lock().expect("a healthy lock") = (client.clone(), Instant::now());
         client
     }

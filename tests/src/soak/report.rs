@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::load::Counted;
 use super::samples::Sample;
 
+/// How many failures are described.
+const EXAMPLES: usize = 20;
 /// How much memory may drift, in percent.
 const MEMORY_DRIFT: f64 = 5.0;
 /// Descriptors differ by what is under way when a sample is taken; a leak of one in a thousand requests
@@ -21,6 +23,8 @@ pub struct Report {
     pub peak: u64,
     pub rate: u64,
     pub requests: u64,
+    /// Logins that found no hash slot and were told to wait.
+    pub busy: u64,
     pub failures: BTreeMap<u16, u64>,
     pub examples: Vec<String>,
     /// Milliseconds from when a request was due.
@@ -93,8 +97,9 @@ impl Report {
             peak,
             rate,
             requests: steady.completed,
+            busy: steady.busy,
             failures,
-            examples: examples.collect(),
+            examples: examples.take(EXAMPLES).collect(),
             latency_median: at(50),
             latency_p99: at(99),
             latency_longest: at(100),
@@ -147,13 +152,15 @@ impl Report {
         writeln!(
             text,
             "# Soak\n\n{} requests in {minutes} minutes after the warm-up: {}/s, 80 % of a measured peak of \
-             {}/s. Latency from when a request was due: median {} ms, p99 {} ms, longest {} ms.\n",
+             {}/s. Latency from when a request was due: median {} ms, p99 {} ms, longest {} ms. \
+             {} logins found no hash slot.\n",
             self.requests,
             self.rate,
             self.peak,
             self.latency_median,
             self.latency_p99,
-            self.latency_longest
+            self.latency_longest,
+            self.busy
         )?;
         writeln!(
             text,
