@@ -73,10 +73,7 @@ impl Stack {
     }
 
     /// A stack whose Postgres has another storage, with some variables set otherwise.
-    pub async fn start_with_storage(
-        storage: Storage,
-        variables: &[(&str, &str)],
-    ) -> Result<Self> {
+    pub async fn start_with_storage(storage: Storage, variables: &[(&str, &str)]) -> Result<Self> {
         let stack = Self::launch(crate::host::program()?, variables, storage).await?;
         Ok(stack.signed_in().await)
     }

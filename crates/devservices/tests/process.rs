@@ -54,7 +54,7 @@ fn a_child_that_is_orphaned_ends_when_that_is_noticed() -> Result<()> {
 #[test]
 fn killing_ends_parent_and_child_without_asking() -> Result<()> {
     let (mut process, child) = parent("trap '' TERM")?;
-    let status = process.kill()?;
-    assert!(!status.success() && has_ended(child), "{status}");
+    process.kill()?;
+    assert!(has_ended(child));
     Ok(())
 }

@@ -156,7 +156,7 @@ mod tests {
         record.outcome = Some(Outcome::Ok);
         record.version = 1;
         log.outcome(&record).unwrap();
-        assert_eq!(read(folder.path()).unwrap(), [intent.clone()]);
+        assert_eq!(read(folder.path()).unwrap(), std::slice::from_ref(&intent));
         log.flush().unwrap();
         assert_eq!(read(folder.path()).unwrap(), [intent, record]);
     }
