@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::build;
 use crate::cargo::{cargo, check};
-use crate::host::devhost_path;
+use crate::host::{Kind, Program as Host, devhost_path};
 use crate::runner::Running;
 use crate::servers::{install_missing, throwaway_folder};
 use crate::workspace::{reports_dir, root, step, target_dir};
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// What repeats the schedule.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// What serves: the embedded host, or the Spin on PATH.
+    #[arg(long, value_enum, default_value_t = Kind::Embedded)]
+    host: Kind,
     /// At least so many kills.
     #[arg(long, value_name = "N", default_value_t = 40)]
     kills: u64,
@@ -43,6 +46,9 @@ pub struct Arguments {
 
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<()> {
+    if arguments.host == Kind::Spin {
+        Host::prepare(Kind::Spin)?;
+    }
     build::components()?;
     step("building the chaos run");
     check(cargo().args(["build", "--workspace", "--bins"]))?;
@@ -91,7 +97,12 @@ fn start(arguments: &Arguments, clocks: &Path) -> Result<Running> {
     }
     command.arg("--reports").arg(reports_dir()?);
     command.env("ROSTER_COMMIT", commit()?);
-    match host_with_a_clock(clocks)? {
+    command.env("ROSTER_HOST", arguments.host.name());
+    let with_a_clock = match arguments.host {
+        Kind::Embedded => host_with_a_clock(clocks)?,
+        Kind::Spin => None,
+    };
+    match with_a_clock {
         Some(host) => command
             .env("ROSTER_DEVHOST", host)
             .env("ROSTER_CLOCKS", clocks),

@@ -8,21 +8,28 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::build;
 use crate::cargo::{cargo, check};
-use crate::host::devhost_path;
+use crate::host::{Kind, Program as Host, devhost_path};
 use crate::runner::Running;
 use crate::servers::install_missing;
 use crate::workspace::{reports_dir, step, target_dir};
 
-/// Loads the embedded host steadily and fails when memory drifts, descriptors grow, or a request
+/// Loads a host steadily and fails when memory drifts, descriptors grow, or a request
 /// fails; leaves target/reports/soak.md and soak.json.
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// What serves: the embedded host, or the Spin on PATH.
+    #[arg(long, value_enum, default_value_t = Kind::Embedded)]
+    host: Kind,
+    /// How long the load lasts, after its peak was measured.
     #[arg(long, value_name = "N", default_value_t = 30)]
     minutes: u64,
 }
 
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<()> {
+    if arguments.host == Kind::Spin {
+        Host::prepare(Kind::Spin)?;
+    }
     build::components()?;
     step("building the soak run");
     check(cargo().args(["build", "--workspace", "--bins"]))?;
@@ -32,6 +39,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut command = Command::new(target_dir().join("debug").join("soak"));
     command.arg("--minutes").arg(arguments.minutes.to_string());
     command.arg("--reports").arg(reports_dir()?);
+    command.env("ROSTER_HOST", arguments.host.name());
     command.env("ROSTER_DEVHOST", devhost_path());
     command.stdin(Stdio::null());
     step("soaking");
