@@ -188,6 +188,8 @@ impl Cache {
     /// Attempts within [`TELL_WITHIN`]; when they fail, more in the background for as long as an
     /// old entry may live.
     async fn insist(&self, command: Command) {
+        // Nobody may read the old entry for longer than it takes Redis to reply again.
+        let command = command.insistent();
         let soon = Instant::now() + TELL_WITHIN;
         if self.repeat(&command, soon).await {
             return;

@@ -42,6 +42,7 @@ pub struct Command {
     pub name: &'static str,
     pub args: Vec<Arg>,
     script: Option<&'static Script>,
+    is_insistent: bool,
 }
 
 impl Command {
@@ -50,6 +51,7 @@ impl Command {
             name,
             args: args.into_iter().map(A::into).collect(),
             script: None,
+            is_insistent: false,
         }
     }
 
@@ -70,7 +72,22 @@ impl Command {
             name: "EVALSHA",
             args: all,
             script: Some(script),
+            is_insistent: false,
         }
+    }
+
+    /// The same command, attempted also while others fail at once because Redis did not reply lately.
+    #[must_use]
+    pub fn insistent(self) -> Self {
+        Self {
+            is_insistent: true,
+            ..self
+        }
+    }
+
+    /// True when it is attempted whatever happened to others.
+    pub fn is_insistent(&self) -> bool {
+        self.is_insistent
     }
 
     /// The same command for a Redis that lacks the script; `None` when it runs none.
@@ -81,6 +98,7 @@ impl Command {
             name: "EVAL",
             args,
             script: None,
+            is_insistent: self.is_insistent,
         })
     }
 }

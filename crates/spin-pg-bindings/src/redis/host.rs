@@ -171,7 +171,7 @@ impl HostRedis {
 #[async_trait]
 impl Redis for HostRedis {
     async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
-        if self.is_backing_off() {
+        if !command.is_insistent() && self.is_backing_off() {
             return Err(RedisError::Connection("it failed a moment ago".to_owned()));
         }
         let replies = || self.replies.load(Ordering::Relaxed);
