@@ -1,4 +1,4 @@
-//! What a client does to users: create, repeat, patch and delete.
+//! Acts of a client on users: create, repeat, patch and delete.
 
 use anyhow::Result;
 use reqwest::Method;
@@ -166,21 +166,31 @@ impl Client {
         record.was_unknown = settled.was_unknown;
         match settled.verdict {
             Verdict::Done(response) => self.patched(at, record, response.version()).await,
-            Verdict::Refused(response) if !settled.was_unknown => {
-                self.conclude(&mut record, Outcome::Failed)?;
-                self.after_refusal(&response).await;
-                Ok(())
-            }
-            Verdict::NotSent => self.conclude(&mut record, Outcome::Failed),
-            // After an attempt without a response 412 says that it was made: resolved by reading.
-            Verdict::Refused(_) | Verdict::Unknown => {
-                self.accounts[at].state = State::InDoubt;
-                self.conclude(&mut record, Outcome::Unknown)?;
-                self.doubts.push(Doubt {
+            other => {
+                let doubt = Doubt {
                     account: at,
                     record,
                     request,
-                });
+                };
+                self.not_acknowledged(other, doubt).await
+            }
+        }
+    }
+
+    /// Concludes a change that was not acknowledged. After an attempt without a response a refusal may be
+    /// the effect of that attempt (412, 404): such a change stays in doubt, to be resolved by reading.
+    async fn not_acknowledged(&mut self, verdict: Verdict, mut doubt: Doubt) -> Result<()> {
+        match verdict {
+            Verdict::Refused(response) if !doubt.record.was_unknown => {
+                self.conclude(&mut doubt.record, Outcome::Failed)?;
+                self.after_refusal(&response).await;
+                Ok(())
+            }
+            Verdict::NotSent => self.conclude(&mut doubt.record, Outcome::Failed),
+            Verdict::Done(_) | Verdict::Refused(_) | Verdict::Unknown => {
+                self.accounts[doubt.account].state = State::InDoubt;
+                self.conclude(&mut doubt.record, Outcome::Unknown)?;
+                self.doubts.push(doubt);
                 Ok(())
             }
         }
@@ -248,21 +258,13 @@ impl Client {
             Verdict::Refused(response) if response.status == 404 && settled.was_unknown => {
                 self.deleted(at, record).await
             }
-            Verdict::Refused(response) if !settled.was_unknown => {
-                self.conclude(&mut record, Outcome::Failed)?;
-                self.after_refusal(&response).await;
-                Ok(())
-            }
-            Verdict::NotSent => self.conclude(&mut record, Outcome::Failed),
-            Verdict::Refused(_) | Verdict::Unknown => {
-                self.accounts[at].state = State::InDoubt;
-                self.conclude(&mut record, Outcome::Unknown)?;
-                self.doubts.push(Doubt {
+            other => {
+                let doubt = Doubt {
                     account: at,
                     record,
                     request,
-                });
-                Ok(())
+                };
+                self.not_acknowledged(other, doubt).await
             }
         }
     }

@@ -3,19 +3,12 @@
 import orjson
 from fastapi import Response
 
+from peer.store import USER_COLUMNS
+
 # Only the caller's own cache may keep a response, and asks again each time.
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 # All but the epoch of the sessions.
-VISIBLE = (
-    "id",
-    "email",
-    "full_name",
-    "role",
-    "is_active",
-    "created_at",
-    "updated_at",
-    "version",
-)
+VISIBLE = tuple(name for name in USER_COLUMNS if name != "session_epoch")
 
 
 def json_response(status, value, headers):
