@@ -76,12 +76,14 @@ impl Command {
         }
     }
 
-    /// The same command, attempted also while others fail at once because Redis did not reply lately.
+    /// The same command, attempted also while others fail at once because Redis did not reply lately, and
+    /// with the text of its script: a frozen Redis runs what has reached it when it goes on, and by then
+    /// nobody may be left to send the text.
     #[must_use]
     pub fn insistent(self) -> Self {
         Self {
             is_insistent: true,
-            ..self
+            ..self.with_text().unwrap_or(self)
         }
     }
 
@@ -128,5 +130,13 @@ mod tests {
         let args = vec![Arg::from(SCRIPT.text), Arg::Int(1), Arg::from("a")];
         assert_eq!((command.name, command.args), ("EVAL", args));
         assert!(Command::new("GET", ["a"]).with_text().is_none());
+    }
+
+    #[test]
+    fn what_is_insistent_needs_no_second_attempt() {
+        let command = Command::script(&SCRIPT, ["a"], []).insistent();
+        assert_eq!((command.name, command.is_insistent()), ("EVAL", true));
+        let command = Command::new("SET", ["a", "b"]).insistent();
+        assert_eq!((command.name, command.is_insistent()), ("SET", true));
     }
 }
