@@ -63,8 +63,8 @@ impl FromRow for Schema {
 /// Asks both.
 pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Checks {
     let schema = database.read_opt::<Schema>(SCHEMA, Vec::new());
-    let answered = Command::new("GET", [ANSWERED]);
-    let answered = redis.execute(&answered);
+    let lookup = Command::new("GET", [ANSWERED]);
+    let answered = redis.execute(&lookup);
     let (schema, answered) = futures::join!(schema, answered);
     let lately = matches!(answered.as_deref(), Ok([Reply::Bytes(_), ..]));
     let (postgres, internal) = match schema {

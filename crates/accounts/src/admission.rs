@@ -18,16 +18,16 @@ use crate::session::SessionId;
 use crate::{Error, User, UserId};
 use store::SessionState;
 
-/// KEYS: session, caller, another user, rate of the caller, rate of the address; ARGV: limit, window in
+/// KEYS: session, caller, another user, generation, rate of the caller, rate of the address; ARGV: limit, window in
 /// milliseconds, both of the rate, and the session's entry once it has ended. A token of
 /// an ended session counts against its address: it must not use up what its user has left. The rate is
-/// GCRA: `tat` is when the bucket is full again, and a request is one interval. Gives the three entries,
+/// GCRA: `tat` is when the bucket is full again, and a request is one interval. Gives the four entries,
 /// then allowed, remaining, and two times in milliseconds: until the limit is whole again, and until
 /// the next request is allowed.
 static ASK: Script = Script::new(
-    "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3]) \
+    "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) \
     local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) \
-    local rate = found[1] == ARGV[3] and KEYS[5] or KEYS[4] \
+    local rate = found[1] == ARGV[3] and KEYS[6] or KEYS[5] \
     local allowed, remaining, reset, retry = 1, 0, 0, 0 \
     local t = redis.call('TIME') \
     local now = t[1] * 1000 + t[2] / 1000 \
@@ -39,7 +39,8 @@ static ASK: Script = Script::new(
       redis.call('SET', rate, string.format('%.3f', later), 'PX', math.ceil(later - now)) \
       remaining, reset = math.floor((window - later + now) * limit / window), later - now \
     end \
-    return {found[1], found[2], found[3], allowed, remaining, math.ceil(reset), math.ceil(retry)}",
+    return {found[1], found[2], found[3], found[4], \
+    allowed, remaining, math.ceil(reset), math.ceil(retry)}",
 );
 
 /// A key that never has an entry.
@@ -166,10 +167,14 @@ impl Admission {
         }
         let replies = self.cache.execute(&self.command(question)).await.ok()?;
         let mut replies = replies.into_iter();
+        let (session, caller, about) = (replies.next(), replies.next(), replies.next());
+        if let Some(generation) = replies.next() {
+            self.cache.observe(&generation).await;
+        }
         Some(Found {
-            session: replies.next(),
-            caller: replies.next(),
-            about: replies.next(),
+            session,
+            caller,
+            about,
             rate: read_rate(replies),
         })
     }
@@ -182,6 +187,7 @@ impl Admission {
             or_nothing(session.map(cache::session_key)),
             or_nothing(caller.map(cache::user_key)),
             or_nothing(question.about.map(cache::user_key)),
+            cache::GENERATION.to_owned(),
         ];
         let Some((limit, rate)) = self.limit.zip(question.rate.as_ref()) else {
             return Command::new("MGET", entries);
@@ -217,9 +223,10 @@ impl Admission {
             }
         }
         metrics::count(Event::CacheMiss);
+        let generation = self.cache.generation();
         match store::find(&*self.database, id, session).await? {
             SessionState::Alive(user) => {
-                self.cache.keep(&user, Some(session));
+                self.cache.keep(&user, Some(session), &generation);
                 Ok(Some(*user).filter(|user| user.is_active))
             }
             // A session that has ended stays so: its next request counts against its address.

@@ -12,6 +12,9 @@
 //! become `?`: readers ask Postgres, and no reader replaces the mark, until the statement can
 //! no longer run.
 
+mod generation;
+mod put;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +28,9 @@ use spin_pg_bindings::redis::{Arg, Command, Redis, RedisError, Reply, Script};
 use crate::keys::{Purpose, RootKey, SealKey};
 use crate::session::SessionId;
 use crate::{Error, User, UserId};
+use generation::Latest;
+pub(crate) use generation::{Generation, KEY as GENERATION};
+use put::Put;
 
 /// The stamp of a deleted user: later than any (the largest that Lua's numbers hold exactly).
 const TOMBSTONE: i64 = (1 << 53) - 1;
@@ -45,20 +51,6 @@ const RETRY_EVERY: Duration = Duration::from_millis(50);
 /// How long a change waits for Redis to hear of it before it is answered: a busy Redis must not
 /// serve the old state to the client that has just been told of the new one.
 const TELL_WITHIN: Duration = Duration::from_millis(400);
-
-/// KEYS: user, session (may be missing); ARGV: TTL in milliseconds, stamp, payload, how
-/// long a mark of doubt then lasts (0: as it is; a reader does not extend it), session entry. A mark
-/// stays, since the write that it is about may still be committed.
-static PUT: Script = Script::new(
-    "local c = redis.call('GET', KEYS[1]) \
-    local v = c and tonumber(string.match(c, '^(%d+):')) \
-    if c == '?' then if tonumber(ARGV[4]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end \
-    elseif not (v and v > tonumber(ARGV[2])) then \
-    redis.call('SET', KEYS[1], ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[1]) end \
-    local s = KEYS[2] and redis.call('GET', KEYS[2]) \
-    if KEYS[2] and s ~= '-' and s ~= '?' then \
-    redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[1]) end return 1",
-);
 
 /// The entry of a user or session of which Postgres must be read: a write to it had no outcome.
 const DOUBT: &str = "?";
@@ -83,6 +75,7 @@ pub struct Cache {
     ttl: Duration,
     deferred: Arc<dyn Deferred>,
     key: SealKey,
+    generation: Latest,
 }
 
 impl Cache {
@@ -99,7 +92,25 @@ impl Cache {
             ttl,
             deferred,
             key: root.seal_key(Purpose::CachedUser),
+            generation: Latest::default(),
         }
+    }
+
+    /// The generation to write into, for who reads Postgres from now on.
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation.get()
+    }
+
+    /// Keeps the generation that was read with other entries, and begins one where there is none.
+    pub(crate) async fn observe(&self, entry: &Reply) {
+        let found = match Generation::of(entry) {
+            Some(found) => Some(found),
+            None => match self.execute(&Generation::begin()).await.as_deref() {
+                Ok([begun, ..]) => Generation::of(begun),
+                _ => None,
+            },
+        };
+        self.generation.set(found.unwrap_or_default());
     }
 
     /// The host's clock and its work after the response.
@@ -112,9 +123,9 @@ impl Cache {
         self.redis.execute(command).await
     }
 
-    /// Keeps, after the response, what was just read. Losing this costs only speed.
-    pub(crate) fn keep(&self, user: &User, session: Option<SessionId>) {
-        let Some(command) = self.entry(user, session, 0) else {
+    /// Keeps, after the response, the user that was just read. Losing this costs only speed.
+    pub(crate) fn keep(&self, user: &User, session: Option<SessionId>, generation: &Generation) {
+        let Some(command) = self.entry(user, session, 0, generation) else {
             return;
         };
         let redis = self.redis.clone();
@@ -133,19 +144,24 @@ impl Cache {
     }
 
     /// Tells Redis of a change.
-    pub(crate) async fn replace(&self, user: &User) {
-        if let Some(command) = self.entry(user, None, self.doubt_ttl()) {
+    pub(crate) async fn replace(&self, user: &User, generation: &Generation) {
+        if let Some(command) = self.entry(user, None, self.doubt_ttl(), generation) {
             self.insist(command).await;
         }
     }
 
     /// Tells Redis that the user is gone.
-    pub(crate) async fn forget(&self, id: UserId) {
-        let ttl = millis(self.ttl + TOMBSTONE_MARGIN);
-        let doubt = self.doubt_ttl();
-        let keys = vec![user_key(id)];
-        let command = put(keys, ttl, TOMBSTONE, Vec::new(), doubt, None);
-        self.insist(command).await;
+    pub(crate) async fn forget(&self, id: UserId, generation: &Generation) {
+        let put = Put {
+            user: id,
+            session: None,
+            ttl: millis(self.ttl + TOMBSTONE_MARGIN),
+            stamp: TOMBSTONE,
+            payload: Vec::new(),
+            doubt: self.doubt_ttl(),
+            generation,
+        };
+        self.insist(put.command()).await;
     }
 
     /// Tells Redis that the sessions have ended, in one round trip.
@@ -214,19 +230,23 @@ impl Cache {
         }
     }
 
-    fn entry(&self, user: &User, session: Option<SessionId>, doubt: i64) -> Option<Command> {
-        let sealed = seal_user(&self.key, user)?;
-        let mut keys = vec![user_key(user.id)];
-        keys.extend(session.map(session_key));
-        let alive = session.map(|_| alive(user));
-        Some(put(
-            keys,
-            millis(self.ttl),
-            user.stamp(),
-            sealed,
+    fn entry(
+        &self,
+        user: &User,
+        session: Option<SessionId>,
+        doubt: i64,
+        generation: &Generation,
+    ) -> Option<Command> {
+        let put = Put {
+            user: user.id,
+            session: session.map(|session| (session, alive(user))),
+            ttl: millis(self.ttl),
+            stamp: user.stamp(),
+            payload: seal_user(&self.key, user)?,
             doubt,
-            alive,
-        ))
+            generation,
+        };
+        Some(put.command())
     }
 
     /// Until no statement of before can still run, and no reader of before can still write.
@@ -260,24 +280,6 @@ fn seal_user(key: &SealKey, user: &User) -> Option<Vec<u8>> {
 pub fn user_entry(root: &RootKey, user: &User) -> Option<Vec<u8>> {
     let sealed = seal_user(&root.seal_key(Purpose::CachedUser), user)?;
     Some([format!("{}:", user.stamp()).into_bytes(), sealed].concat())
-}
-
-fn put(
-    keys: Vec<String>,
-    ttl: i64,
-    stamp: i64,
-    payload: Vec<u8>,
-    doubt: i64,
-    session: Option<String>,
-) -> Command {
-    let args = [
-        Arg::Int(ttl),
-        Arg::Int(stamp),
-        Arg::Bytes(payload),
-        Arg::Int(doubt),
-    ];
-    let session = session.map(Arg::from);
-    Command::script(&PUT, keys, args.into_iter().chain(session))
 }
 
 /// The entry of a session of `user` that is alive.
@@ -315,3 +317,6 @@ pub(crate) fn session_key(id: SessionId) -> String {
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

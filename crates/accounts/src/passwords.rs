@@ -94,11 +94,12 @@ impl Passwords {
             .confirm(user, old, "old_password", address, actor)
             .await?;
         let new = self.new.hash("new_password", new).await?;
+        let generation = self.cache.generation();
         let changed = store::change(&*self.database, user, kept, &old, &new, actor).await;
         let changed = self.cache.settle(changed, Some(user), None).await?;
         // Another change came first: what was given as the old password is no longer it.
         let user = changed.ok_or_else(|| wrong("old_password"))?;
-        self.cache.replace(&user).await;
+        self.cache.replace(&user, &generation).await;
         Ok(())
     }
 
@@ -142,9 +143,10 @@ impl Passwords {
         let words = ContextWords::of(&owner.email, &owner.full_name);
         words.refuse("new_password", new)?;
         let new = self.new.hash("new_password", new).await?;
+        let generation = self.cache.generation();
         let reset = store::reset(&*self.database, &token, &new, actor).await;
         match self.cache.settle(reset, Some(owner.id), None).await? {
-            Some(user) => self.cache.replace(&user).await,
+            Some(user) => self.cache.replace(&user, &generation).await,
             None => return Err(self.refuse_token(actor).await?),
         }
         Ok(())

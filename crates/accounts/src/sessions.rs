@@ -74,6 +74,7 @@ impl Sessions {
     ) -> Result<SignedIn, Error> {
         let verified = self.verify(email, guess, address, actor).await?;
         let (session, refresh_token) = (SessionId::generate(), OpaqueToken::generate()?);
+        let generation = self.cache.generation();
         let opened = store::open(
             &*self.database,
             &verified,
@@ -87,7 +88,7 @@ impl Sessions {
         let store::Opened { user, ended } = opened.ok_or(Error::WrongPassword)?;
         self.cache.end(&ended).await;
         metrics::count(Event::LoginSucceeded);
-        self.cache.keep(&user, Some(session));
+        self.cache.keep(&user, Some(session), &generation);
         Ok(SignedIn {
             user,
             session,
@@ -130,6 +131,7 @@ impl Sessions {
         let salt = OpaqueToken::generate()?.hash();
         let next = spent.successor(&self.refresh_key, &salt);
         let issued = (&next, salt.as_slice());
+        let generation = self.cache.generation();
         let rotated = rotate::rotate(&*self.database, spent, issued, &self.policy, actor);
         let (user, session, refresh_token) = match rotated.await {
             Ok(Rotated::To(user, session)) => (user, session, next),
@@ -157,7 +159,7 @@ impl Sessions {
                 return Err(error);
             }
         };
-        self.cache.keep(&user, Some(session));
+        self.cache.keep(&user, Some(session), &generation);
         Ok(SignedIn {
             user: *user,
             session,
@@ -193,9 +195,10 @@ impl Sessions {
 
     /// Ends all sessions of the user; [`Error::NotFound`] when there is no such user.
     pub async fn end_all(&self, user: UserId, actor: &Actor) -> Result<(), Error> {
+        let generation = self.cache.generation();
         let ended = store::end_all(&*self.database, user, actor).await;
         let user = self.cache.settle(ended, Some(user), None).await?;
-        self.cache.replace(&user).await;
+        self.cache.replace(&user, &generation).await;
         Ok(())
     }
 }

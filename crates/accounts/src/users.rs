@@ -138,9 +138,10 @@ impl Users {
     /// The user as Postgres has it, kept in the cache for the next one who asks: what
     /// [`crate::Admission`] did not find there.
     pub async fn get_user(&self, id: UserId) -> Result<User, Error> {
+        let generation = self.cache.generation();
         let user = store::find(&*self.database, id).await?;
         let user = user.ok_or(Error::NotFound)?;
-        self.cache.keep(&user, None);
+        self.cache.keep(&user, None, &generation);
         Ok(user)
     }
 
@@ -180,6 +181,7 @@ impl Users {
             let fits = expected.into().allows(user.version);
             return if fits { Ok(user) } else { Err(Error::Stale) };
         }
+        let generation = self.cache.generation();
         let updated = store::update(
             &*self.database,
             id,
@@ -190,7 +192,7 @@ impl Users {
         )
         .await;
         let user = self.cache.settle(updated, Some(id), None).await?;
-        self.cache.replace(&user).await;
+        self.cache.replace(&user, &generation).await;
         Ok(user)
     }
 
@@ -213,9 +215,10 @@ impl Users {
         confirmed: Option<&PasswordHash>,
         actor: &Actor,
     ) -> Result<(), Error> {
+        let generation = self.cache.generation();
         let deleted = store::delete(&*self.database, id, expected.into(), confirmed, actor).await;
         self.cache.settle(deleted, Some(id), None).await?;
-        self.cache.forget(id).await;
+        self.cache.forget(id, &generation).await;
         Ok(())
     }
 }

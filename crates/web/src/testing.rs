@@ -52,8 +52,8 @@ pub struct KnowsCaller(pub Option<User>);
 #[async_trait]
 impl Redis for KnowsCaller {
     async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
-        // Only the gate reads several entries or has five keys.
-        if command.name != "MGET" && command.args.get(1) != Some(&Arg::Int(5)) {
+        // Only the gate reads several entries or has six keys.
+        if command.name != "MGET" && command.args.get(1) != Some(&Arg::Int(6)) {
             return Ok(vec![Reply::Int(1)]);
         }
         let entries = self.0.as_ref().map(|user| {
@@ -64,7 +64,8 @@ impl Redis for KnowsCaller {
         });
         let (session, user) = entries.unwrap_or((Reply::Nil, Reply::Nil));
         let rate = [1, 0, 0, 0].map(Reply::Int);
-        Ok([session, user, Reply::Nil]
+        let generation = Reply::Bytes(b"the first".to_vec());
+        Ok([session, user, Reply::Nil, generation]
             .into_iter()
             .chain(rate)
             .collect())

@@ -26,8 +26,8 @@ pub(super) fn request(from: HostRequest) -> Request {
     Request::from_parts(parts, body)
 }
 
-/// Sends `from` to the host. The body is in memory: its bytes are on their way before the head is, so
-/// that a listener without TCP_NODELAY can send both at once.
+/// Sends `from` to the host. The body's write begins in the turn that returns the head, so that the host
+/// has both before it goes on: a listener without TCP_NODELAY stalls a body that leaves after its head.
 ///
 /// # Errors
 /// When the host refuses the headers.

@@ -49,6 +49,7 @@ impl Redis for Scripted {
         if let Some(metrics) = self.meanwhile.lock().unwrap().take() {
             live(&metrics);
         }
+        assert_eq!(command.name, "EVALSHA");
         let texts = command.args.iter().map(|arg| match arg {
             Arg::Bytes(bytes) => String::from_utf8(bytes.clone()).unwrap(),
             Arg::Int(number) => number.to_string(),
