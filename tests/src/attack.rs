@@ -27,13 +27,13 @@ pub struct Attack<'a> {
     bystander: JoinHandle<Served>,
 }
 
-/// What the others got.
+/// Responses to the others.
 struct Served {
     requests: u32,
     slowest: Duration,
 }
 
-/// What an attack cost at its height.
+/// Cost of an attack at its height.
 #[derive(Clone, Copy)]
 pub struct Cost {
     pub memory_kib: u64,
@@ -59,7 +59,7 @@ impl<'a> Attack<'a> {
         }
     }
 
-    /// What the host uses now beyond what it did before.
+    /// Resources that the host uses now beyond those of before.
     pub fn cost(&self) -> Cost {
         let now = self.stack.usage();
         Cost {

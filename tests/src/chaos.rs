@@ -33,7 +33,7 @@ use report::Report;
 use schedule::{Kind, Schedule};
 use stage::Stage;
 
-/// How far a run goes: until it has both as many kills and as many acknowledged changes, or until its
+/// End of a run: it goes on until it has both as many kills and as many acknowledged changes, or until its
 /// time is over.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -42,7 +42,7 @@ pub struct Plan {
     pub writes: u64,
     pub limit: Duration,
     pub clients: usize,
-    /// Where the hosts' log goes when something was wrong.
+    /// File for the hosts' log when something was wrong.
     pub reports: Option<PathBuf>,
     /// Faults of a full disk in a second stage, with a disk of its own; 0: there is none.
     pub full_disks: u64,

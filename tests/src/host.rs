@@ -1,4 +1,4 @@
-//! Which host serves the suites, and what Spin does not pass.
+//! The host that serves the suites, and the tests that Spin does not pass.
 
 use std::env;
 use std::fs::File;

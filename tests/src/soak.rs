@@ -15,7 +15,7 @@ use load::{Load, Pace};
 use report::Report;
 use samples::Sampler;
 
-/// How long a run takes, and its parts.
+/// Length of a run and of its parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// The closed loop that measures the peak.

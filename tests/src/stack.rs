@@ -50,7 +50,7 @@ pub struct Stack {
     _turn: File,
 }
 
-/// How a stack's Postgres keeps its data.
+/// Storage of a stack's Postgres.
 #[derive(Clone, Copy, Default)]
 pub struct Storage {
     /// True: what it acknowledged is kept even when it crashes.
@@ -263,7 +263,7 @@ impl Stack {
             .expect("an empty Redis");
     }
 
-    /// What the host's processes use now.
+    /// Resources that the host's processes use now.
     pub fn usage(&self) -> Usage {
         let host = self.host.as_ref().expect("a running host");
         Usage::of(&host.process.ids().expect("ids")).expect("what the host uses")

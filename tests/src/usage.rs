@@ -1,4 +1,4 @@
-//! What processes use of the machine, as Linux counts it.
+//! Resources that processes use, as Linux counts them.
 
 use std::fs;
 use std::ops::Add;

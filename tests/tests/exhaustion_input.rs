@@ -20,7 +20,7 @@ use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::json;
 
-/// How many of its requests an attacker sends at once, and how often each is repeated.
+/// Requests that an attacker sends at once, and repetitions of each.
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 20;
 const JSON: &str = "application/json";

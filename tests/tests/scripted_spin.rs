@@ -1,6 +1,6 @@
-//! How the suites start and stop Spin, shown without it: a scripted `spin` serves by the embedded host,
+//! Starts and stops Spin as the suites do, without it: a scripted `spin` serves by the embedded host,
 //! takes the arguments that Spin takes, prints what Spin prints and has a child that does the work.
-//! What Spin itself does with the components, `cargo xtask test --host spin` shows.
+//! `cargo xtask test --host spin` shows Spin itself with the components.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

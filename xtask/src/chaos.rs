@@ -20,10 +20,10 @@ use crate::workspace::{reports_dir, root, step, target_dir};
 /// is lost, phantom or duplicate; leaves target/reports/chaos.md and chaos.json.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// What repeats the schedule.
+    /// Seed of the schedule; the same one repeats it.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// What serves: the embedded host, or the Spin on PATH.
+    /// Host: the embedded one, or the Spin on PATH.
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
     /// At least so many kills.
@@ -147,7 +147,7 @@ fn libfaketime() -> Option<PathBuf> {
         .find(|library| library.exists())
 }
 
-/// What the report is about.
+/// Commit that the report is about.
 fn commit() -> Result<String> {
     let output = Command::new("git")
         .args(["describe", "--always", "--dirty", "--exclude=*"])

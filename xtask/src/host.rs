@@ -216,7 +216,7 @@ fn parse_spin_version(text: &str) -> Result<Version> {
     Version::parse(word).with_context(|| format!("cannot read Spin's version from {text:?}"))
 }
 
-/// Whether this Spin runs the components. Its pre-releases do, but are only taken when asked for.
+/// True for a Spin that runs the components. Its pre-releases do, but are only taken when asked for.
 fn serves(version: &Version) -> bool {
     (version.major, version.minor) >= (OLDEST_SPIN.major, OLDEST_SPIN.minor)
 }

@@ -17,10 +17,10 @@ use crate::workspace::{reports_dir, step, target_dir};
 /// fails; leaves target/reports/soak.md and soak.json.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// What serves: the embedded host, or the Spin on PATH.
+    /// Host: the embedded one, or the Spin on PATH.
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
-    /// How long the load lasts, after its peak was measured.
+    /// Length of the load, after its peak was measured.
     #[arg(long, value_name = "N", default_value_t = 30)]
     minutes: u64,
 }

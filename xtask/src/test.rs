@@ -24,7 +24,7 @@ use crate::{answers, build, kubectl, migrate, schemathesis, tools};
 pub struct Arguments {
     /// Only tests whose name contains this.
     filter: Option<String>,
-    /// What serves the black-box suites: the embedded host, or the Spin on PATH.
+    /// Host of the black-box suites: the embedded one, or the Spin on PATH.
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
     /// Arguments for the test runner.

@@ -45,7 +45,7 @@ pub struct Options {
     pub variables: Vec<(String, String)>,
     /// A folder for compiled code; nothing is kept without one.
     pub cache: Option<PathBuf>,
-    /// Whether a small segment is sent while another is not acknowledged yet (TCP_NODELAY).
+    /// Sends a small segment also while another is not acknowledged yet (TCP_NODELAY).
     pub nodelay: bool,
 }
 

@@ -29,14 +29,14 @@ pub enum HostProgram {
     Spin(PathBuf),
 }
 
-/// How a host is started.
+/// Options of a host.
 pub struct HostOptions<'a> {
     pub manifest: &'a Path,
     /// With port 0 the system chooses one.
     pub listen: SocketAddr,
     /// A folder of this host's own: Spin keeps its state, logs and working files in it.
     pub folder: &'a Path,
-    /// Where the embedded host keeps compiled components; Spin has a place of its own.
+    /// Folder of the embedded host for compiled components; Spin has a place of its own.
     pub cache: Option<&'a Path>,
     /// Gets what the host and its components write to standard error; else this process's does.
     pub log: Option<File>,

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 /// How often a state that has no event is looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
-/// How long processes may take to end after SIGKILL: what is left then is beyond any signal.
+/// Longest wait for processes to end after SIGKILL: no signal reaches one that is left then.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A killed process is gone sooner than a stopping one.
@@ -88,7 +88,7 @@ impl Process {
         Ok(ids)
     }
 
-    /// How the child ended, if it has. What it left behind in its group has ended then, too.
+    /// Exit status of the child, once it has ended. The rest of its group has ended then, too.
     pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         let status = self.child.try_wait()?;
         if status.is_some() {

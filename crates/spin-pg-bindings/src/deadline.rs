@@ -18,8 +18,8 @@ pub(crate) use clock::{Timer, timer, wait};
 /// The bounds of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
-    /// How long the store may take.
+    /// Time of the store.
     pub store: Duration,
-    /// How long the call may take on a host that is too busy to tell whether the store is slow.
+    /// Longest time of the call, for a host too busy to show whether the store is slow.
     pub hard: Duration,
 }

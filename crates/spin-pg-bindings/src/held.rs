@@ -20,7 +20,7 @@ use crate::race::before;
 /// statement on it may wait for a lock, and what is sent after it would wait too.
 const STALLED: Duration = Duration::from_millis(10);
 
-/// How long a connection stays with an instance.
+/// Times for which an instance keeps a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lease {
     /// From the last call on it until it is given back.
@@ -98,8 +98,8 @@ impl<C> Held<C> {
         }
     }
 
-    /// How often the caller has to call [`release`](Self::release) from now on, until that returns
-    /// false; `None` when nothing is leased or another call does it.
+    /// Interval at which the caller has to call [`release`](Self::release) from now on, until that
+    /// returns false; `None` when nothing is leased or another call does it.
     pub(crate) fn needs_watching(&self) -> Option<Duration> {
         let lease = self.lease?;
         let mut state = self.state();

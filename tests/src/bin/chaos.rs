@@ -12,7 +12,7 @@ use clap::Parser;
 /// Breaks Postgres, Redis and hosts on purpose, and counts what is lost.
 #[derive(Parser)]
 struct Arguments {
-    /// What repeats the schedule.
+    /// Seed of the schedule; the same one repeats it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// At least so many kills.

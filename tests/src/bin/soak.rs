@@ -12,7 +12,7 @@ use clap::Parser;
 /// Loads the host steadily and samples what it holds.
 #[derive(Parser)]
 struct Arguments {
-    /// How long it takes, warm-up included.
+    /// Length of the run, warm-up included.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
     /// The folder for soak.json and soak.md.

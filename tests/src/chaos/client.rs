@@ -17,9 +17,9 @@ use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
 /// Longer than any fault lasts.
 pub(super) const PATIENT: Duration = Duration::from_secs(30);
-/// How long a Redis that was frozen may keep what has changed meanwhile.
+/// Time for which a Redis that was frozen may keep the old state of what changed meanwhile.
 const THAW_LIMIT: Duration = Duration::from_secs(2);
-/// How many users with passwords and sessions a client has, and how many others it still changes.
+/// Users with passwords and sessions of a client, and others that it still changes.
 const PEOPLE: usize = 3;
 const CHANGED: usize = 60;
 
@@ -61,7 +61,7 @@ pub(super) struct Doubt {
     pub request: Request,
 }
 
-/// What the verification needs beside the log.
+/// State that the verification needs beside the log.
 #[derive(Default)]
 pub struct Remains {
     /// Access tokens of sessions whose end was acknowledged.
@@ -161,7 +161,7 @@ impl Client {
         self.random.choice(alive)
     }
 
-    /// How long the next request is repeated: some are given up at once, to be resolved later.
+    /// Time for which the next request is repeated: some are given up at once, to be resolved later.
     pub(super) fn patience(&mut self) -> Duration {
         match self.random.u8(0..4) {
             0 => Duration::ZERO,

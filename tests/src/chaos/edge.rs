@@ -42,7 +42,7 @@ impl Response {
     }
 }
 
-/// What came of one attempt.
+/// Outcome of one attempt.
 pub enum Attempt {
     Response(Response),
     /// No connection: nothing was sent.
@@ -51,7 +51,7 @@ pub enum Attempt {
     Lost,
 }
 
-/// What came of a request after as many attempts as it was given time for.
+/// Outcome of a request after as many attempts as it was given time for.
 #[derive(Debug)]
 pub enum Verdict {
     /// 2xx.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::log::{Deed, Outcome};
 use super::oracle::{Expectations, Expected};
 
-/// How many findings are described.
+/// Most findings that are described.
 const DESCRIBED: usize = 60;
 
 /// A user's row in Postgres.
@@ -24,14 +24,14 @@ pub struct Shown {
     pub version: u64,
 }
 
-/// What was found after the faults.
+/// State that was found after the faults.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Rows by email.
     pub rows: BTreeMap<String, Vec<Row>>,
-    /// What the API showed of a user, by email.
+    /// Users as the API showed them, by email.
     pub shown: BTreeMap<String, Vec<Shown>>,
-    /// How many events say that a user was created, by id.
+    /// Number of events that say that a user was created, by id.
     pub creations: BTreeMap<String, u64>,
     /// Live sessions by user id, with the number of their unspent refresh tokens.
     pub sessions: BTreeMap<String, BTreeMap<String, u64>>,
@@ -39,7 +39,7 @@ pub struct Found {
     pub logins: BTreeMap<(String, String), u16>,
 }
 
-/// Which of the three.
+/// One of the three.
 #[derive(Clone, Copy)]
 enum Wrong {
     Lost,

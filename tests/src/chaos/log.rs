@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// What a client does.
+/// An act of a client.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
@@ -49,7 +49,7 @@ impl Deed {
     }
 }
 
-/// What came of it.
+/// The outcome of an act.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -70,7 +70,7 @@ pub struct Record {
     pub deed: Deed,
     /// The email of the user that it is about.
     pub user: String,
-    /// What it sets: the name, the number of the password, the session.
+    /// Value that it sets: the name, the number of the password, the session.
     pub value: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,

@@ -1,4 +1,4 @@
-//! What clients see while a fault lasts: response times, statuses, and responses that must not be.
+//! Measurements of clients while a fault lasts: response times, statuses, and responses that must not be.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,10 +8,10 @@ use super::schedule::Kind;
 
 /// The longest time to a response, as a client measures it.
 pub const RESPONSE_LIMIT: Duration = Duration::from_millis(2_500);
-/// How often this process is seen running, and how long it may not be.
+/// Interval at which this process is seen running, and the longest gap.
 const BEAT: Duration = Duration::from_millis(20);
 const STALL: Duration = Duration::from_millis(400);
-/// How many exceptions a report describes, of each sort.
+/// Most exceptions of each sort that a report describes.
 const DESCRIBED: usize = 40;
 
 /// The responses during one kind of fault, up to the recovery from it.
@@ -39,15 +39,15 @@ pub struct Measured {
     /// Requests without a response while no host was stopped.
     pub broken: Vec<String>,
     pub broken_count: u64,
-    /// How long each kind of fault lasted at most.
+    /// Longest time of each kind of fault.
     pub lasted: BTreeMap<Kind, Duration>,
-    /// How long this process did not run at a time: the machine was busy, or somebody stopped it.
+    /// Times for which this process did not run: the machine was busy, or somebody stopped it.
     pub stalls: Vec<Duration>,
     /// For how long responses showed an old state after Redis had thawed.
     pub outdated: Vec<Duration>,
 }
 
-/// When something began, and in which fault.
+/// Beginning of something, and the fault that it was in.
 #[derive(Clone, Copy)]
 pub struct Moment {
     fault: Option<Kind>,
@@ -58,9 +58,9 @@ pub struct Moment {
 pub struct Meter {
     state: Mutex<(Option<Kind>, Measured)>,
     begun: Instant,
-    /// When this process was last seen running, and when it last had not been for a while.
+    /// Last time that this process was seen running, and that it had not been for a while.
     beats: Mutex<(Instant, Option<Instant>)>,
-    /// When Redis last went on after it had been frozen.
+    /// Last time that Redis went on after it had been frozen.
     thawed: Mutex<Option<Instant>>,
 }
 
@@ -212,7 +212,7 @@ impl Meter {
         self.change(|_, measured| measured.outdated.push(time));
     }
 
-    /// What was measured so far.
+    /// Measurements so far.
     pub fn measured(&self) -> Measured {
         self.change(|_, measured| measured.clone())
     }

@@ -1,4 +1,4 @@
-//! What must be so after the faults, by the clients' log, and what was found: nothing that was
+//! Compares the state that must be after the faults, by the clients' log, with the one found: nothing that was
 //! acknowledged is lost, nothing that failed has happened, nothing has happened twice.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ pub struct Expected {
     /// None: it was not tried.
     pub created: Option<Outcome>,
     pub deleted: Option<Outcome>,
-    /// How many creates with its email were acknowledged.
+    /// Number of acknowledged creates with its email.
     pub creates: u64,
     pub version: u64,
     pub name: String,

@@ -41,9 +41,9 @@ pub struct Report {
     /// Requests without a response while no host was stopped.
     pub broken_count: u64,
     pub broken: Vec<String>,
-    /// How long the run itself stood still at a time, in milliseconds; times across that do not count.
+    /// Times for which the run itself stood still, in milliseconds; times across that do not count.
     pub stalls: Vec<u128>,
-    /// How often a response showed what had changed while Redis was frozen, and for how many
+    /// Number of responses with the old state of what changed while Redis was frozen, and for how many
     /// milliseconds at most.
     pub outdated: (usize, u128),
     pub skipped: BTreeMap<Kind, String>,

@@ -1,4 +1,4 @@
-//! What came of the requests without an outcome, found out when the faults are over.
+//! Resolves the requests without an outcome when the faults are over.
 
 use anyhow::Result;
 use reqwest::Method;

@@ -9,13 +9,13 @@ use serde::Serialize;
 pub struct Fault {
     pub kind: Kind,
     pub hold: Duration,
-    /// Which of the two hosts, for faults of one.
+    /// One of the two hosts, for faults of one.
     pub host: usize,
     /// By how many seconds the clock is moved, for faults of a clock.
     pub seconds: i64,
 }
 
-/// What is broken.
+/// Kinds of faults.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -124,7 +124,7 @@ impl Kind {
     }
 }
 
-/// How far clocks are moved, forward and back.
+/// Distance by which clocks are moved, forward and back.
 const OFFSETS: [i64; 3] = [30, 300, 3_600];
 
 /// An endless schedule.

@@ -1,4 +1,4 @@
-//! What a client does with people: passwords, logins, revocations and refreshes.
+//! Acts of a client on people: passwords, logins, revocations and refreshes.
 
 use anyhow::Result;
 use reqwest::Method;

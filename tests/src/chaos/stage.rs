@@ -32,7 +32,7 @@ pub struct Stage {
     pub stack: Stack,
     pub edge: Edge,
     hosts: [Option<Process>; 2],
-    /// Where the files are that move the hosts' clocks.
+    /// Folder of the files that move the hosts' clocks.
     clocks: Option<PathBuf>,
     canaries: u64,
     admin_token: String,

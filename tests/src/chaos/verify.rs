@@ -20,7 +20,7 @@ use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 const PARALLEL: usize = 16;
 /// The faults are over: whatever does not answer now counts as found wrong.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many times tokens of sessions that are over are tried again after Redis was flushed.
+/// Attempts with tokens of sessions that are over after Redis was flushed.
 const FLUSHES: usize = 2;
 
 /// Reads everything that the judge compares.

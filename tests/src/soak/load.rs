@@ -24,7 +24,7 @@ const TOKEN_AGE: Duration = Duration::from_secs(1_200);
 /// Stands for 503 with the code `busy`, which no server sends as a status.
 const BUSY: u16 = 1;
 
-/// How fast requests are sent.
+/// Pace of the requests.
 #[derive(Clone, Copy)]
 pub(super) enum Pace {
     /// The next one after the response to the last.
@@ -33,7 +33,7 @@ pub(super) enum Pace {
     Open(Duration),
 }
 
-/// What was answered.
+/// Responses of a load.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
     pub completed: u64,

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::load::Counted;
 use super::samples::Sample;
 
-/// How many failures are described.
+/// Most failures that are described.
 const EXAMPLES: usize = 20;
-/// How much memory may drift, in percent.
+/// Largest drift of memory, in percent.
 const MEMORY_DRIFT: f64 = 5.0;
 /// Descriptors differ by what is under way when a sample is taken; a leak of one in a thousand requests
 /// would be more within a minute.
@@ -116,7 +116,7 @@ impl Report {
         }
     }
 
-    /// What is wrong; empty when the run was good.
+    /// Faults of the run; empty when it was good.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         if !self.failures.is_empty() {

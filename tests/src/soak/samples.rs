@@ -1,4 +1,4 @@
-//! What the host and its servers hold, read from the system.
+//! Memory, descriptors and connections of the host and its servers, read from the system.
 
 use std::fs;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Sample {
     pub redis_clients: u64,
 }
 
-/// Where to look.
+/// Reads samples.
 pub(super) struct Sampler<'a> {
     stack: &'a Stack,
     host: u32,

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// What `fill` writes at a time: the last writes go down to single bytes.
+/// Bytes that `fill` writes at a time: the last writes go down to single bytes.
 const CHUNK: usize = 1 << 20;
 
 /// A mounted tmpfs. Dropping it unmounts it.

@@ -29,7 +29,7 @@ use crate::{body, login, shell, users};
 /// The most bytes that a request body may have.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// What requests share.
+/// State that requests share.
 pub struct App {
     pub store: Store,
     pub cache: Cache,

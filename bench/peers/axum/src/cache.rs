@@ -18,7 +18,7 @@ pub const ENDED: &str = "-";
 /// A key that never has an entry.
 const NOTHING: &str = "roster:nothing";
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How much longer the entry of an ended session lives: a reader that asked Postgres before may still write.
+/// Added to the lifetime of an ended session's entry: a reader that read Postgres before may still write.
 const ENDED_MARGIN_SECONDS: u64 = 5;
 
 /// The keys that one request is admitted by.

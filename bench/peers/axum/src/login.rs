@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const TRIES: usize = 4;
 const MAX_GUESS_CHARACTERS: usize = 1_024;
 
-/// How many wrong guesses there may be before each has to wait.
+/// Limits of wrong guesses, beyond which each has to wait.
 pub struct AttemptLimits {
     pub per_account: i32,
     pub per_network: i32,

@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 use crate::problem::Problem;
 
-/// How long a request waits for a slot before it is sent away.
+/// Longest wait of a request for a slot, before it is refused.
 const WAIT: Duration = Duration::from_millis(500);
-/// How many requests may wait; more are sent away at once.
+/// Requests that may wait; more are refused at once.
 const WAITING: usize = 3;
 
 /// The slots for hashing.

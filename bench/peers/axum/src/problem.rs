@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use deadpool_postgres::PoolError;
 use serde::Serialize;
 
-/// What is wrong with one value, and where it stands.
+/// A fault of one value, and the value's place.
 #[derive(Clone, Serialize)]
 pub struct FieldError {
     pub detail: String,

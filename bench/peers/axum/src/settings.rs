@@ -7,7 +7,7 @@ use clap::Parser;
 /// Serves the users API of the bench until SIGTERM.
 #[derive(Parser)]
 pub struct Settings {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
     #[arg(long, env = "SPIN_VARIABLE_DB_HOST")]

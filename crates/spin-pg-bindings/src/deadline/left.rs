@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::Deadline;
 
-/// How late a clock may fire and still show that the instance gets the CPU. On an idle host it is
-/// about a millisecond late.
+/// Largest delay of a clock that still shows that the instance gets the CPU. On an idle host it is
+/// about a millisecond.
 const PUNCTUAL: Duration = Duration::from_millis(5);
 
-/// What is left of a deadline.
+/// Rest of a deadline.
 #[derive(Debug)]
 pub(super) struct Left {
     whole: Deadline,

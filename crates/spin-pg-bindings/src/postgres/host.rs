@@ -40,7 +40,7 @@ const LEASE: Lease = Lease {
     whole: Duration::from_millis(100),
 };
 
-/// How soon a request looks again for a connection that others of the instance open.
+/// Pause of a request before it looks again for a connection that others of the instance open.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// How long an abandoned statement may still run: the role's `statement_timeout`.

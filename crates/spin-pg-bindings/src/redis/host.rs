@@ -21,7 +21,7 @@ use crate::race::{answered_at_once, before};
 /// that the app sends blocks.
 const CONNECTIONS: usize = 1;
 
-/// How soon a request looks again for the connection that the first one of the instance opens.
+/// Pause of a request before it looks again for the connection that the first one of the instance opens.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// After a failed connection or several timeouts, how long calls fail at once: a Redis that is down
