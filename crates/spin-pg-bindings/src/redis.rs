@@ -3,6 +3,8 @@
 mod command;
 #[cfg(target_arch = "wasm32")]
 mod host;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod silence;
 
 use std::time::Duration;
 

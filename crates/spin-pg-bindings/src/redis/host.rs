@@ -1,15 +1,16 @@
 //! Redis over the host's connection.
 //!
 //! The instance holds one connection; commands of several requests follow one another on it. It is
-//! dropped when it is lost and when a deadline passes. A command is sent again, on a new
+//! dropped when it is lost and when nothing was replied on it for long. A command is sent again, on a new
 //! connection, only when the host refused it without waiting, so that it did not reach Redis.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use super::silence::Silence;
 use super::{Arg, Command, Redis, RedisError, Reply};
 use crate::Deadline;
 use crate::bindings::redis as host;
@@ -24,23 +25,13 @@ const CONNECTIONS: usize = 1;
 /// Pause of a request before it looks again for the connection that the first one of the instance opens.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// After a failed connection or several timeouts, how long calls fail at once: a Redis that is down
-/// costs an instance one deadline in this time, not one per request.
-const BACK_OFF: Duration = Duration::from_millis(250);
-
-/// Timeouts in a row that show a frozen Redis. One alone may be a command of somebody else's that
-/// takes long.
-const TIMEOUTS: usize = 3;
-
 /// Redis as the host provides it.
 pub struct HostRedis {
     url: String,
     deadline: Deadline,
     held: Held<host::Connection>,
     replies: AtomicUsize,
-    /// Calls without a reply since the last reply.
-    timeouts: AtomicUsize,
-    backing_off_until: Mutex<Option<Instant>>,
+    silence: Mutex<Silence>,
 }
 
 impl HostRedis {
@@ -52,39 +43,23 @@ impl HostRedis {
             deadline,
             held: Held::new(CONNECTIONS, None),
             replies: AtomicUsize::new(0),
-            timeouts: AtomicUsize::new(0),
-            backing_off_until: Mutex::new(None),
+            silence: Mutex::new(Silence::new()),
         }
     }
 
-    fn is_backing_off(&self) -> bool {
-        let until = self
-            .backing_off_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn back_off(&self) {
-        let mut until = self
-            .backing_off_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *until = Some(Instant::now() + BACK_OFF);
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Draws the conclusion of a call for the next ones.
     fn learn<T>(&self, outcome: &Result<T, RedisError>) {
+        let (mut silence, now) = (self.silence(), Instant::now());
         match outcome {
-            Err(RedisError::Connection(_)) => self.back_off(),
-            Err(RedisError::Timeout(_)) => {
-                if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS {
-                    self.back_off();
-                }
-            }
+            Err(RedisError::Connection(_)) => silence.disconnected(now),
+            Err(RedisError::Timeout(_)) => silence.timed_out(now),
             Ok(_) | Err(RedisError::NoScript(_) | RedisError::Other(_)) => {
                 self.replies.fetch_add(1, Ordering::Relaxed);
-                self.timeouts.store(0, Ordering::Relaxed);
+                silence.replied();
             }
         }
     }
@@ -147,7 +122,9 @@ impl HostRedis {
             .connection
             .execute(command.name.to_owned(), args.collect());
         let Some((answer, at_once)) = before(timer, answered_at_once(call)).await else {
-            in_use.lost();
+            if self.silence().is_dead(Instant::now()) {
+                in_use.lost();
+            }
             return Err(Failure {
                 error: RedisError::Timeout(self.deadline.store),
                 sent: true,
@@ -171,7 +148,7 @@ impl HostRedis {
 #[async_trait]
 impl Redis for HostRedis {
     async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
-        if !command.is_insistent() && self.is_backing_off() {
+        if !command.is_insistent() && self.silence().is_backing_off(Instant::now()) {
             return Err(RedisError::Connection("it failed a moment ago".to_owned()));
         }
         let replies = || self.replies.load(Ordering::Relaxed);

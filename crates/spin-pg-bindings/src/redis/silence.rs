@@ -1,0 +1,111 @@
+//! Conclusions that an instance draws from calls to Redis without a reply.
+
+use std::time::{Duration, Instant};
+
+/// After a failed connection or several timeouts, the time for which calls fail at once: a Redis that is
+/// down costs an instance one deadline in this time, not one per request.
+const BACK_OFF: Duration = Duration::from_millis(250);
+
+/// Timeouts in a row that show a frozen Redis. One alone may be another client's command that takes
+/// long.
+const TIMEOUTS: usize = 3;
+
+/// Silence after which the connection counts as dead. Until then it is kept: a frozen Redis runs what
+/// was sent to it once it goes on, even when the host is gone by then, whereas a new connection sends
+/// nothing before Redis has replied to its handshake.
+const DEAD: Duration = Duration::from_secs(2);
+
+/// Calls without a reply since the last reply.
+#[derive(Debug)]
+pub(super) struct Silence {
+    timeouts: usize,
+    since: Option<Instant>,
+    backing_off_until: Option<Instant>,
+}
+
+impl Silence {
+    pub(super) const fn new() -> Self {
+        Self {
+            timeouts: 0,
+            since: None,
+            backing_off_until: None,
+        }
+    }
+
+    pub(super) fn is_backing_off(&self, now: Instant) -> bool {
+        self.backing_off_until.is_some_and(|until| now < until)
+    }
+
+    /// True when a connection that does not reply is to be replaced.
+    pub(super) fn is_dead(&self, now: Instant) -> bool {
+        let silent = self.since.map(|since| now.saturating_duration_since(since));
+        silent.is_some_and(|silent| silent >= DEAD)
+    }
+
+    pub(super) fn replied(&mut self) {
+        *self = Self::new();
+    }
+
+    pub(super) fn timed_out(&mut self, now: Instant) {
+        self.timeouts += 1;
+        self.since.get_or_insert(now);
+        if self.timeouts >= TIMEOUTS {
+            self.back_off(now);
+        }
+    }
+
+    /// Notes that a connection failed or was lost.
+    pub(super) fn disconnected(&mut self, now: Instant) {
+        self.back_off(now);
+    }
+
+    fn back_off(&mut self, now: Instant) {
+        self.backing_off_until = Some(now + BACK_OFF);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_timeout_is_no_outage_and_three_are() {
+        let (mut silence, now) = (Silence::new(), Instant::now());
+        silence.timed_out(now);
+        silence.timed_out(now);
+        assert!(!silence.is_backing_off(now));
+        silence.timed_out(now);
+        assert!(silence.is_backing_off(now));
+        assert!(!silence.is_backing_off(now + BACK_OFF));
+    }
+
+    #[test]
+    fn a_reply_ends_the_count() {
+        let (mut silence, now) = (Silence::new(), Instant::now());
+        silence.timed_out(now);
+        silence.timed_out(now);
+        silence.replied();
+        silence.timed_out(now + DEAD);
+        assert!(!silence.is_backing_off(now + DEAD));
+        assert!(!silence.is_dead(now + DEAD));
+    }
+
+    #[test]
+    fn a_failed_connection_is_an_outage_until_a_reply() {
+        let (mut silence, now) = (Silence::new(), Instant::now());
+        silence.disconnected(now);
+        assert!(silence.is_backing_off(now));
+        silence.replied();
+        assert!(!silence.is_backing_off(now));
+    }
+
+    #[test]
+    fn a_connection_is_kept_until_it_was_silent_for_long() {
+        let (mut silence, now) = (Silence::new(), Instant::now());
+        assert!(!silence.is_dead(now));
+        silence.timed_out(now);
+        silence.timed_out(now + DEAD / 2);
+        assert!(!silence.is_dead(now + DEAD / 2));
+        assert!(silence.is_dead(now + DEAD));
+    }
+}
