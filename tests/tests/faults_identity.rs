@@ -14,6 +14,7 @@ use blackbox::{PASSWORD, Person};
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
+use tokio::task::block_in_place;
 
 /// What was changed while Redis did not hear of it must hold when it answers again.
 async fn changes_hold(stack: &mut Stack, out: impl Fn(&mut Stack), back: impl Fn(&mut Stack)) {
@@ -120,6 +121,29 @@ async fn what_was_changed_while_redis_was_frozen_holds_soon_after_it_thaws() {
             }
         }
         true
+    })
+    .await;
+}
+
+/// The changes have reached the frozen Redis by the connection of the host that is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_host_changed_while_redis_was_frozen_holds_after_it_was_killed() {
+    let mut stack = Stack::start().await;
+    let (mut killed, other) = stack.second_host(&[]).expect("a second host");
+    let ada = Person::create(&stack.client).await;
+    let other = stack.client.at(other.base());
+    for client in [&ada.client, &ada.client, &other] {
+        client.get(&user_path(&ada.id)).await.expect(200);
+    }
+    stack.pause_redis();
+    for name in ["Ada Byron", "Ada Lovelace"] {
+        let change = json!({ "full_name": name });
+        other.patch(&ada.id, &change).await.expect(200);
+    }
+    block_in_place(|| killed.kill()).expect("a killed host");
+    stack.resume_redis();
+    eventually(Duration::from_secs(2), "the change to hold", async || {
+        ada.client.get(ME).await.expect(200).json()["full_name"] == "Ada Lovelace"
     })
     .await;
 }
