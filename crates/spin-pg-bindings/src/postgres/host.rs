@@ -34,9 +34,10 @@ use rows::Rows;
 const CONNECTIONS: usize = 4;
 
 /// A busy host runs more instances than its pool has connections. Given back after this, each of them
-/// has one in turn; opening it again is one round trip to Postgres.
+/// has one in turn; opening it again is one round trip to Postgres. New requests go to any instance, so
+/// one that was idle for much longer would keep it from all that wait.
 const LEASE: Lease = Lease {
-    unused: Duration::from_millis(50),
+    unused: Duration::from_millis(5),
     whole: Duration::from_millis(100),
 };
 
