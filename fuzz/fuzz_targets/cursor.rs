@@ -1,4 +1,4 @@
-//! A cursor opens when it was sealed, in its own list, and never otherwise.
+//! Checks that a cursor opens only as it was sealed, and only in its own list.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ const LIST: &str = "users";
 
 fuzz_target!(|input: (&str, &str, u128)| {
     let (text, context, id) = input;
-    // No one but the key makes a cursor: what the fuzzer writes opens in no list.
+    // Only the key can make a cursor, so the fuzzer's text opens in no list.
     assert!(KEY.open::<serde_json::Value>(text, LIST).is_none());
 
     let position = Position {
@@ -28,7 +28,7 @@ fuzz_target!(|input: (&str, &str, u128)| {
         assert_eq!(KEY.open::<Position>(&cursor, context), None);
     }
 
-    // One character of it, somewhere, replaced by what the fuzzer says.
+    // Replaces one character of the cursor with the fuzzer's text.
     let at = id as usize % cursor.len();
     let bent = format!("{}{context}{}", &cursor[..at], &cursor[at + 1..]);
     let opened = KEY.open::<Position>(&bent, LIST);

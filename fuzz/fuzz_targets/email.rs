@@ -1,4 +1,4 @@
-//! What parses as an email is in one form: ASCII, lower case, and parsed as itself.
+//! Checks that a parsed email is normalized: ASCII, lower case, and parsed again as itself.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A token verifies when it was signed and says what ours say, and never otherwise.
+//! Checks that a token verifies only if it is signed and has the header and claims of our tokens.
 
 #![no_main]
 // The forge has more than this target needs.
@@ -56,7 +56,7 @@ fuzz_target!(|input: (u8, &[u8], &str)| {
             let input = forge::signing_input(bytes, forge.claims.to_string());
             assert!(VERIFIER.verify(&format!("{input}.{text}")).is_err());
         }
-        // One stretch of a good token replaced.
+        // Replaces one part of a valid token.
         2 => {
             let good = forge.good();
             let at = bytes.first().map_or(0, |byte| usize::from(*byte)) % good.len();
@@ -64,7 +64,7 @@ fuzz_target!(|input: (u8, &[u8], &str)| {
             let bent = format!("{}{text}{}", &good[..at], &good[end..]);
             assert_eq!(VERIFIER.verify(&bent).is_ok(), bent == good);
         }
-        // With the secret, only what ours say.
+        // With the secret, only the header and claims of our tokens verify.
         3 => check(
             &forge.bytes(bytes, forge.claims.to_string()),
             bytes,
@@ -78,7 +78,7 @@ fuzz_target!(|input: (u8, &[u8], &str)| {
             now,
         ),
         _ => {
-            // The good claims with the fuzzer's text behind a name that it may repeat.
+            // Sets one of the valid claims, or `role`, to the fuzzer's value; `null` removes it.
             let names = ["iss", "aud", "sub", "sid", "iat", "nbf", "exp", "role"];
             let name = names[bytes.first().map_or(0, |byte| usize::from(*byte)) % names.len()];
             let value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
@@ -93,7 +93,7 @@ fuzz_target!(|input: (u8, &[u8], &str)| {
     }
 });
 
-/// A token of this header and this payload, signed: when it is taken, it says what ours say.
+/// Asserts that a signed token that verifies has the header and claims of our tokens.
 fn check(token: &str, header: &[u8], payload: &[u8], now: u64) {
     let Ok(taken) = VERIFIER.verify(token) else {
         return;
@@ -116,7 +116,7 @@ fn check(token: &str, header: &[u8], payload: &[u8], now: u64) {
     assert_eq!(claims["sub"], json!(taken.user.to_string()));
     assert_eq!(claims["sid"], json!(taken.session.to_string()));
     let time = |name: &str| claims[name].as_u64().expect("seconds");
-    // The clock may go on by a second in between.
+    // The clock may advance by a second in between.
     assert!(time("iat") <= now + LEEWAY + 1 && time("nbf") <= now + LEEWAY + 1);
     assert!(time("exp") + LEEWAY >= now);
     assert!(time("exp") - time("iat") <= u64::from(ACCESS_TOKEN_SECONDS) + LEEWAY);

@@ -1,11 +1,11 @@
-//! The commands and their options.
+//! Commands and their options.
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use roster_client::types::Role;
 use uuid::Uuid;
 
-/// What `--help` says at its end.
+/// Text at the end of `--help`.
 const AFTER_HELP: &str = "\
 Exit codes:
   0  success
@@ -22,7 +22,7 @@ ROSTER_TOKEN, an access token, goes before them.";
 #[derive(Parser)]
 #[command(name = "roster", version, after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// Where the server is.
+    /// Base URL of the server.
     #[arg(
         long,
         global = true,
@@ -30,49 +30,49 @@ pub struct Arguments {
         default_value = "http://127.0.0.1:3000"
     )]
     pub url: String,
-    /// How answers are printed.
+    /// Output format.
     #[arg(long, global = true, value_enum, default_value_t)]
     pub output: Format,
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// How answers are printed.
+/// Output format.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Aligned columns, for people.
     #[default]
     Table,
-    /// For programs: the API's own documents.
+    /// The API's own documents, for programs.
     Json,
 }
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Signs in and keeps the tokens.
+    /// Signs in and stores the tokens.
     ///
     /// The password comes from ROSTER_PASSWORD, from a prompt, or from a line of standard input.
     Login(Login),
-    /// Ends the session and forgets its tokens.
+    /// Ends the session and removes its tokens.
     Logout,
-    /// Shows who is signed in.
+    /// Shows the signed-in user.
     Whoami,
-    /// Users: everybody's accounts, for admins.
+    /// Manages all accounts, for admins.
     #[command(subcommand)]
     Users(Users),
-    /// One's own sessions.
+    /// Lists and ends your own sessions.
     #[command(subcommand)]
     Sessions(Sessions),
-    /// The audit trail, for admins.
+    /// Reads the audit trail, for admins.
     #[command(subcommand)]
     Audit(Audit),
-    /// How the server and what it needs are doing.
+    /// Shows the health of the server and its dependencies.
     Health,
 }
 
 #[derive(Args)]
 pub struct Login {
-    /// Asked for when it is not given.
+    /// Email to sign in with; prompted for if omitted.
     #[arg(long, env = "ROSTER_EMAIL")]
     pub email: Option<String>,
 }
@@ -88,19 +88,19 @@ pub enum Users {
     Create(CreateUser),
     /// Changes a user.
     ///
-    /// A new email or role of another admin takes your own password, from ROSTER_PASSWORD or a prompt.
+    /// A new email or role for another admin requires your own password, from ROSTER_PASSWORD or a prompt.
     Update(UpdateUser),
     /// Deletes a user.
     ///
-    /// Another admin takes your own password, from ROSTER_PASSWORD or a prompt.
+    /// Deleting another admin requires your own password, from ROSTER_PASSWORD or a prompt.
     Delete {
         id: Uuid,
         #[command(flatten)]
         condition: Condition,
     },
-    /// Makes a token with which the user can set a new password, once.
+    /// Creates a single-use token that lets the user set a new password.
     ///
-    /// For another admin it takes your own password, from ROSTER_PASSWORD or a prompt.
+    /// A token for another admin requires your own password, from ROSTER_PASSWORD or a prompt.
     ResetToken {
         id: Uuid,
     },
@@ -110,33 +110,33 @@ pub enum Users {
     },
 }
 
-/// Which part of a list.
+/// Options of all lists.
 #[derive(Args)]
 pub struct Page {
-    /// How many items a page has.
+    /// Number of items per page.
     #[arg(long)]
     pub limit: Option<i64>,
-    /// The page to begin with, as the page before said.
+    /// Cursor of the first page to fetch, as the previous page printed it.
     #[arg(long, allow_hyphen_values = true)]
     pub cursor: Option<String>,
-    /// This page and all behind it.
+    /// Fetches this page and all following pages.
     #[arg(long)]
     pub all: bool,
-    /// What to order by; `-` before it descends.
+    /// Field to sort by; prefix it with `-` for descending order.
     #[arg(long, allow_hyphen_values = true)]
     pub sort: Option<String>,
-    /// Counts what is on all pages.
+    /// Counts the items of all pages.
     #[arg(long)]
     pub include_total: bool,
 }
 
-/// A time between two others.
+/// Range of creation times.
 #[derive(Args)]
 pub struct Period {
-    /// Only what is newer, such as 2026-11-24T12:00:00Z.
+    /// Only items created after this time, such as 2026-11-24T12:00:00Z.
     #[arg(long)]
     pub created_after: Option<DateTime<Utc>>,
-    /// Only what is older.
+    /// Only items created before this time.
     #[arg(long)]
     pub created_before: Option<DateTime<Utc>>,
 }
@@ -147,16 +147,16 @@ pub struct ListUsers {
     pub page: Page,
     #[command(flatten)]
     pub period: Period,
-    /// Only the user with this email.
+    /// Only the user with this email address.
     #[arg(long)]
     pub email: Option<String>,
     /// Only users with this role.
     #[arg(long, value_parser = role)]
     pub role: Option<Role>,
-    /// Only users that may sign in, or that may not.
+    /// Only users that may sign in (true), or that may not (false).
     #[arg(long)]
     pub is_active: Option<bool>,
-    /// Only users whose email or name begins with this.
+    /// Only users whose email or name begins with this text.
     #[arg(long)]
     pub q: Option<String>,
 }
@@ -164,23 +164,22 @@ pub struct ListUsers {
 /// Creates a user.
 #[derive(Args)]
 pub struct CreateUser {
-    /// What the user signs in with.
+    /// Email address that the user signs in with.
     #[arg(long)]
     pub email: String,
-    /// What the user is called.
+    /// Full name of the user.
     #[arg(long)]
     pub full_name: String,
-    /// What the user may do: user or admin.
+    /// Role of the user: user or admin.
     #[arg(long, value_parser = role)]
     pub role: Option<Role>,
-    /// Whether the user may sign in.
+    /// Allows the user to sign in (true) or not (false).
     #[arg(long)]
     pub is_active: Option<bool>,
-    /// Gives the user a password: from ROSTER_NEW_PASSWORD, from a prompt, or from a line of standard
-    /// input.
+    /// Sets a password, from ROSTER_NEW_PASSWORD, from a prompt, or from a line of standard input.
     #[arg(long)]
     pub set_password: bool,
-    /// Makes it safe to repeat the command.
+    /// Unique key that makes it safe to repeat the command.
     #[arg(long)]
     pub idempotency_key: Option<String>,
 }
@@ -189,16 +188,16 @@ pub struct CreateUser {
 #[group(id = "changes", required = true, multiple = true, args = ["email", "full_name", "role", "is_active"])]
 pub struct UpdateUser {
     pub id: Uuid,
-    /// What the user signs in with.
+    /// Email address that the user signs in with.
     #[arg(long)]
     pub email: Option<String>,
-    /// What the user is called.
+    /// Full name of the user.
     #[arg(long)]
     pub full_name: Option<String>,
-    /// What the user may do: user or admin.
+    /// Role of the user: user or admin.
     #[arg(long, value_parser = role)]
     pub role: Option<Role>,
-    /// Whether the user may sign in.
+    /// Allows the user to sign in (true) or not (false).
     #[arg(long)]
     pub is_active: Option<bool>,
     #[command(flatten)]
@@ -207,13 +206,13 @@ pub struct UpdateUser {
 
 #[derive(Args)]
 pub struct Condition {
-    /// Only when the user has this version, such as 3.
+    /// Fails unless the user has this version, such as 3.
     #[arg(long)]
     pub if_version: Option<u64>,
 }
 
 impl Condition {
-    /// The entity tag that the condition stands for.
+    /// Returns the entity tag of the required version.
     pub fn etag(&self) -> Option<String> {
         self.if_version.map(|version| format!("\"v{version}\""))
     }
@@ -221,15 +220,15 @@ impl Condition {
 
 #[derive(Subcommand)]
 pub enum Sessions {
-    /// Lists the sessions.
+    /// Lists your sessions.
     List(Page),
-    /// Ends a session.
+    /// Ends one of your sessions.
     End { id: Uuid },
 }
 
 #[derive(Subcommand)]
 pub enum Audit {
-    /// Lists what happened.
+    /// Lists events.
     List(ListAudit),
 }
 
@@ -239,13 +238,13 @@ pub struct ListAudit {
     pub page: Page,
     #[command(flatten)]
     pub period: Period,
-    /// Only what happened by this name, such as login_failed.
+    /// Only events with this action, such as login_failed.
     #[arg(long)]
     pub action: Option<String>,
-    /// Only what this user did.
+    /// Only actions of this user.
     #[arg(long)]
     pub actor_id: Option<Uuid>,
-    /// Only what was done to this user.
+    /// Only actions on this user.
     #[arg(long)]
     pub target_id: Option<Uuid>,
 }

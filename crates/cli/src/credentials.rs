@@ -1,4 +1,4 @@
-//! The file with the tokens of each server, which nobody else may read.
+//! File with the tokens per server, readable only by its owner.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// What one gets for signing in.
+/// Tokens issued at sign-in.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(Debug))]
 pub struct Tokens {
@@ -18,13 +18,13 @@ pub struct Tokens {
     pub refresh_token: String,
 }
 
-/// The file.
+/// Credentials file.
 pub struct Credentials {
     path: PathBuf,
 }
 
 impl Credentials {
-    /// The file of whoever runs this program.
+    /// Returns the file of the current user.
     pub fn of_user() -> Result<Self, Failure> {
         let absolute = |name| {
             let path = std::env::var_os(name).map(PathBuf::from);
@@ -38,12 +38,12 @@ impl Credentials {
         })
     }
 
-    /// The tokens for this server.
+    /// Returns the tokens for this server.
     pub fn get(&self, url: &str) -> Result<Option<Tokens>, Failure> {
         Ok(self.read()?.remove(url))
     }
 
-    /// Keeps others who run this program from changing the file until the lock is dropped.
+    /// Locks the file against changes by other runs of this program until the lock is dropped.
     pub fn lock(&self) -> Result<Lock<'_>, Failure> {
         let name = |error| Failure::local(&self.path.display().to_string(), error);
         let folder = self.path.parent().unwrap_or(Path::new("."));
@@ -78,7 +78,7 @@ impl Credentials {
     }
 }
 
-/// The file, while nobody else changes it.
+/// Exclusive write access to the file.
 pub struct Lock<'a> {
     credentials: &'a Credentials,
     folder: &'a Path,
@@ -86,7 +86,7 @@ pub struct Lock<'a> {
 }
 
 impl Lock<'_> {
-    /// Keeps these tokens for this server, or none.
+    /// Stores the tokens for this server, or removes them if `None`.
     pub fn set(&self, url: &str, tokens: Option<Tokens>) -> Result<(), Failure> {
         let mut all = self.credentials.read()?;
         match tokens {
@@ -97,7 +97,7 @@ impl Lock<'_> {
             .map_err(|error| Failure::local(&self.credentials.path.display().to_string(), error))
     }
 
-    /// A reader finds the old file or the new one; temporary files have mode 0600.
+    /// Replaces the file atomically; temporary files have mode 0600.
     fn write(&self, all: &BTreeMap<String, Tokens>) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(self.folder)?;
         file.write_all(&serde_json::to_vec_pretty(all)?)?;

@@ -1,4 +1,4 @@
-//! Why a command failed: what is said about it, and the exit code.
+//! Failures of commands: their messages and exit codes.
 
 use std::io;
 use std::process::ExitCode;
@@ -6,31 +6,31 @@ use std::process::ExitCode;
 use roster_client::types::Problem;
 use roster_client::{ConnectError, Error, ErrorExt};
 
-/// Why a command failed.
+/// Failure of a command.
 #[derive(Debug)]
 pub enum Failure {
-    /// There is no token for this URL, or none that still is good.
+    /// No valid token for this URL.
     SignedOut(&'static str),
     /// The call failed.
     Call(Box<Error<Problem>>),
-    /// The URL or the token makes no client.
+    /// The URL or the token is invalid, or the client could not be set up.
     Connect(ConnectError),
-    /// Something on this machine.
+    /// A local failure, such as a file that cannot be read.
     Local(String),
 }
 
 impl Failure {
-    /// A failure at something on this machine.
+    /// Returns a local failure with its subject.
     pub fn local(what: &str, error: impl std::fmt::Display) -> Self {
         Self::Local(format!("{what}: {error}"))
     }
 
-    /// Says what happened on standard error.
+    /// Prints the error message to standard error.
     pub fn tell(&self) {
         eprintln!("error: {}", self.message());
     }
 
-    /// True when the server refused the member of the request that `pointer` names.
+    /// Returns true if the server rejected the member of the request at `pointer`.
     pub fn is_about(&self, pointer: &str) -> bool {
         let Self::Call(error) = self else {
             return false;
@@ -41,7 +41,7 @@ impl Failure {
         }
     }
 
-    /// As `--help` lists them.
+    /// Returns the exit code that `--help` lists.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code())
     }

@@ -1,4 +1,4 @@
-//! Answers on standard output: tables for people, JSON for programs.
+//! Results on standard output: tables for people, JSON for programs.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -8,13 +8,13 @@ use unicode_width::UnicodeWidthStr;
 use crate::arguments::Format;
 use crate::failure::Failure;
 
-/// Where answers go.
+/// Printer of results.
 pub struct Output {
     format: Format,
 }
 
 impl Output {
-    /// Prints in this format.
+    /// Returns a printer for this format.
     pub fn new(format: Format) -> Self {
         Self { format }
     }
@@ -35,7 +35,7 @@ impl Output {
         }
     }
 
-    /// Says that there is more, to people only.
+    /// Prints a hint to standard error if there is a next page; table format only.
     pub fn more(&self, next: Option<&str>) {
         if let (Format::Table, Some(next)) = (self.format, next) {
             eprintln!("There is more: --all, or --cursor {next}");
@@ -43,7 +43,7 @@ impl Output {
     }
 }
 
-/// A reader that has seen enough, such as `head`, is no failure.
+/// Writes to standard output. A closed pipe, as by `head`, is not an error.
 fn write(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout
@@ -69,7 +69,7 @@ fn table<const N: usize>(titles: [&str; N], rows: impl IntoIterator<Item = [Stri
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(widths);
-        // Padded by hand: a format's width counts characters, and some take two columns.
+        // Padded by hand: a format width counts characters, and some take two columns.
         let line: String = cells
             .map(|(cell, width)| cell.clone() + &" ".repeat(width + 2 - cell.width()))
             .collect();
@@ -79,7 +79,7 @@ fn table<const N: usize>(titles: [&str; N], rows: impl IntoIterator<Item = [Stri
     text
 }
 
-/// No text of others reaches the terminal as a command.
+/// Replaces control characters, so that no text from the server controls the terminal.
 fn printable(text: String) -> String {
     text.replace(char::is_control, "?")
 }

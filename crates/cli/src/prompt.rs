@@ -1,10 +1,10 @@
-//! What is asked of the person, or read from a pipe instead.
+//! Input from a prompt, or from a pipe instead.
 
 use std::io::{self, IsTerminal};
 
 use crate::failure::Failure;
 
-/// A line of standard input, asked for when somebody sits there.
+/// Reads a line of standard input, with a prompt if it is a terminal.
 pub fn line(what: &str) -> Result<String, Failure> {
     if io::stdin().is_terminal() {
         eprint!("{what}: ");
@@ -17,7 +17,7 @@ pub fn line(what: &str) -> Result<String, Failure> {
     }
 }
 
-/// A password: the variable's, else typed without being shown, else a line of standard input.
+/// Reads a password from the variable, else from a hidden prompt, else from a line of standard input.
 pub fn password(what: &str, variable: &str) -> Result<String, Failure> {
     if let Ok(password) = std::env::var(variable) {
         return Ok(password);

@@ -1,4 +1,4 @@
-//! Calls as whoever is signed in; an access token that is over is exchanged once.
+//! Authenticated calls; an expired access token is refreshed once.
 
 use roster_client::types::Problem;
 use roster_client::{Client, Error};
@@ -6,18 +6,18 @@ use roster_client::{Client, Error};
 use crate::credentials::{Credentials, Tokens};
 use crate::failure::Failure;
 
-/// The server, and who is signed in there.
+/// Session at one server.
 pub struct Session {
     url: String,
-    /// From `ROSTER_TOKEN`: there is nothing to exchange it with.
+    /// Access token from `ROSTER_TOKEN`, which has no refresh token.
     given: Option<String>,
 }
 
-/// The outcome of one call.
+/// Result of one call.
 pub type Called<T> = Result<T, Error<Problem>>;
 
 impl Session {
-    /// The session at this server.
+    /// Returns the session at this server.
     pub fn new(url: &str) -> Self {
         let given = std::env::var("ROSTER_TOKEN").ok();
         Self {
@@ -26,17 +26,17 @@ impl Session {
         }
     }
 
-    /// A client for nobody.
+    /// Returns an unauthenticated client.
     pub fn nobody(&self) -> Result<Client, Failure> {
         Ok(Client::new(&self.url)?)
     }
 
-    /// Keeps new tokens.
+    /// Stores new tokens.
     pub fn keep(&self, tokens: Tokens) -> Result<(), Failure> {
         Credentials::of_user()?.lock()?.set(&self.url, Some(tokens))
     }
 
-    /// Forgets the tokens, unless it was another that was used.
+    /// Removes the stored tokens, unless `ROSTER_TOKEN` is used instead of them.
     pub fn forget(&self) -> Result<(), Failure> {
         match self.given {
             Some(_) => Ok(()),
@@ -44,7 +44,7 @@ impl Session {
         }
     }
 
-    /// Makes a call as who is signed in, and again with a new token when the first was refused.
+    /// Makes an authenticated call; on 401 it refreshes the stored token and retries once.
     pub async fn call<T>(&self, call: impl AsyncFn(Client) -> Called<T>) -> Result<T, Failure> {
         if let Some(token) = &self.given {
             return Ok(call(Client::signed_in(&self.url, token)?).await?);
@@ -62,8 +62,8 @@ impl Session {
         }
     }
 
-    /// A token in place of one that was refused. A refresh token works once and a second use ends
-    /// the session: hence the lock, and the look at what another run may have got meanwhile.
+    /// Returns a new access token in place of a rejected one. A refresh token works once, and a second
+    /// use ends the session. Hence the lock, and the check for tokens that another run has stored.
     async fn refresh(&self, refused: &str) -> Result<String, Failure> {
         const OVER: Failure = Failure::SignedOut("the session is over");
         let credentials = Credentials::of_user()?;
@@ -84,7 +84,7 @@ impl Session {
             other => other?.into_inner(),
         };
         let token = fresh.access_token.clone();
-        // Before its first use: the old refresh token is spent.
+        // Stored before its first use, because the old refresh token is spent.
         lock.set(&self.url, Some(fresh.into()))?;
         Ok(token)
     }

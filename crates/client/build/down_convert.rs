@@ -1,11 +1,11 @@
-//! OpenAPI 3.1 to what the generator reads: 3.0, and of a request's rules only the types.
+//! Converts OpenAPI 3.1 to the form that the generator reads: 3.0, with types but no rules on values.
 //!
-//! The server judges values, so patterns and bounds are left out; a schema of nothing but a string
-//! stands where it is used, so that it becomes a `String`.
+//! The server validates values, so patterns and bounds are left out. A schema that is only a string
+//! is inlined, so that it becomes a `String`.
 
 use serde_json::{Map, Value, json};
 
-/// What says nothing about a type.
+/// Keywords that do not affect a type.
 const LEFT_OUT: [&str; 8] = [
     "example",
     "examples",
@@ -16,14 +16,14 @@ const LEFT_OUT: [&str; 8] = [
     "minimum",
     "pattern",
 ];
-/// Formats that only the server checks.
+/// Formats that only the server validates.
 const JUDGED: [&str; 2] = ["email", "password"];
-/// Objects whose keys are names of the API and not words of OpenAPI.
+/// Objects whose keys are names of the API, not keywords of OpenAPI.
 const NAMED: [&str; 4] = ["properties", "schemas", "responses", "parameters"];
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
 
-/// The document in 3.0.
+/// Returns the document in 3.0.
 pub fn down_convert(mut document: Value) -> Value {
     convert(&mut document);
     let texts = take_plain_texts(&mut document);
@@ -69,7 +69,7 @@ fn is_judged(format: &Value) -> bool {
         .is_some_and(|format| JUDGED.contains(&format))
 }
 
-/// A choice of words that are no names (`-created_at`) stays text: its variants would be hard to read.
+/// Keeps an enum with a value such as `-created_at` as text: its variants would be hard to read.
 fn plain_choice(schema: &mut Map<String, Value>) {
     let Some(Value::Array(words)) = schema.get("enum") else {
         return;
@@ -80,7 +80,7 @@ fn plain_choice(schema: &mut Map<String, Value>) {
     }
 }
 
-/// `type: [X, "null"]` is X that may be null.
+/// Converts `type: [X, "null"]` to a nullable X.
 fn nullable_type(schema: &mut Map<String, Value>) {
     let Some(Value::Array(types)) = schema.get_mut("type") else {
         return;
@@ -93,7 +93,7 @@ fn nullable_type(schema: &mut Map<String, Value>) {
     }
 }
 
-/// `oneOf: [X, null]` is X that may be null.
+/// Converts `oneOf: [X, null]` to a nullable X.
 fn nullable_choice(schema: &mut Map<String, Value>) {
     let Some(Value::Array(choices)) = schema.get_mut("oneOf") else {
         return;
@@ -101,7 +101,7 @@ fn nullable_choice(schema: &mut Map<String, Value>) {
     let before = choices.len();
     choices.retain(|choice| choice.get("type") != Some(&json!("null")));
     if choices.len() < before {
-        // A reference may have no neighbours in 3.0, hence the list of one.
+        // In 3.0 a reference may have no sibling keywords, hence the list of one.
         let choices = json!(choices);
         schema.remove("oneOf");
         schema.insert("allOf".into(), choices);
@@ -109,8 +109,8 @@ fn nullable_choice(schema: &mut Map<String, Value>) {
     }
 }
 
-/// A problem is JSON of one type, whatever its narrower schema says, and a body is sent as JSON
-/// where the API takes it.
+/// Gives every problem the type `Problem`, in place of its narrower schema, and keeps only JSON of a
+/// body's media types if JSON is among them.
 fn one_content(object: &mut Map<String, Value>) {
     let Some(Value::Object(content)) = object.get_mut("content") else {
         return;
@@ -123,7 +123,7 @@ fn one_content(object: &mut Map<String, Value>) {
     }
 }
 
-/// Takes out the schemas that are a string and no more, and says how they are referred to.
+/// Removes the schemas that are only a string, and returns the references to them.
 fn take_plain_texts(document: &mut Value) -> Vec<String> {
     let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") else {
         return Vec::new();
@@ -160,7 +160,7 @@ fn replace_references(value: &mut Value, texts: &[String]) {
     }
 }
 
-/// A parameter with the choices of a named schema gets that schema's type.
+/// Replaces an enum under `paths` that equals a named schema's with a reference to that schema.
 fn share_enums(document: &mut Value) {
     let schemas = document.pointer("/components/schemas");
     let schemas = schemas.and_then(Value::as_object).into_iter().flatten();

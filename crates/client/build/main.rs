@@ -37,7 +37,7 @@ fn client(document: Value) -> Result<String> {
     Ok(prettyplease::unparse(&file))
 }
 
-/// `Client::new` panics where no TLS can be had; `src/connect.rs` has another.
+/// Removes the generated `Client::new`, which panics without TLS; `src/connect.rs` has another.
 fn remove_new(file: &mut syn::File) {
     for item in &mut file.items {
         if let syn::Item::Impl(block) = item {

@@ -1,11 +1,11 @@
-//! The codes of problems, as constants: the document names them where it narrows a problem.
+//! Codes of problems as constants, collected from the document's narrowed problem schemas.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::Value;
 
-/// The source of one constant a code.
+/// Returns the source of one constant per code.
 pub fn constants(document: &Value) -> String {
     let mut codes = BTreeSet::new();
     collect(document, &mut codes);

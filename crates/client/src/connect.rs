@@ -1,4 +1,4 @@
-//! Making a client: TLS by rustls with ring and the system's root certificates.
+//! Constructors of the client: TLS by rustls with ring and the system's root certificates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::Client;
 
-/// Longer than any answer of Roster takes.
+/// Longer than any response of Roster takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a client could not be made.
+/// Error of creating a client.
 #[derive(Debug)]
 pub enum ConnectError {
-    /// The base is no URL with `http` or `https`.
+    /// The base is not an `http` or `https` URL.
     Base,
-    /// The token cannot stand in a header.
+    /// The token has characters that are invalid in a header.
     Token,
-    /// There is no TLS on this machine.
+    /// TLS could not be set up.
     Tls(rustls::Error),
-    /// The HTTP client says what.
+    /// The HTTP client could not be set up.
     Http(reqwest::Error),
 }
 
@@ -39,18 +39,18 @@ impl std::fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {}
 
 impl Client {
-    /// Nobody at the app at `base`, such as `https://roster.example.com`.
+    /// Creates an unauthenticated client of the app at `base`, such as `https://roster.example.com`.
     ///
     /// # Errors
-    /// When `base` is no such URL, or this machine has no TLS.
+    /// Fails if `base` is not such a URL, or if TLS or the HTTP client cannot be set up.
     pub fn new(base: &str) -> Result<Self, ConnectError> {
         Self::build(base, HeaderMap::new())
     }
 
-    /// Whoever has this access token, at the app at `base`.
+    /// Creates a client that sends this access token to the app at `base`.
     ///
     /// # Errors
-    /// As [`Client::new`], and when the token cannot be sent.
+    /// As [`Client::new`], and if the token is invalid in a header.
     pub fn signed_in(base: &str, token: &str) -> Result<Self, ConnectError> {
         let bearer = HeaderValue::try_from(format!("Bearer {token}"));
         let mut bearer = bearer.map_err(|_| ConnectError::Token)?;
@@ -68,15 +68,15 @@ impl Client {
     }
 }
 
-/// The HTTP client that a [`Client`] of `base` uses, for one with settings of its own
-/// ([`Client::new_with_client`]).
+/// Returns the builder of the HTTP client that a [`Client`] of `base` uses, for a client with other
+/// settings ([`Client::new_with_client`]).
 ///
 /// # Errors
-/// As [`Client::new`].
+/// Fails if `base` is not an `http` or `https` URL, or if TLS cannot be set up.
 pub fn http(base: &str) -> Result<reqwest::ClientBuilder, ConnectError> {
     let mut roots = RootCertStore::empty();
     match base.split_once("://") {
-        // Hundreds of files are read for this.
+        // Reads hundreds of files, so only for https.
         Some(("https", _)) => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
@@ -89,7 +89,7 @@ pub fn http(base: &str) -> Result<reqwest::ClientBuilder, ConnectError> {
         .map_err(ConnectError::Tls)?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // A redirect would take the token to another place.
+    // A redirect could send the token elsewhere.
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())

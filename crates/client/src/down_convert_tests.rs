@@ -1,4 +1,4 @@
-//! Tests of the build script's conversion, which has none of its own: a build script is not tested.
+//! Tests of the build script's conversion; they are here because cargo does not test build scripts.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What an error says, without matching on its kinds.
+//! Accessors for the contents of an error, without matching on its kinds.
 
 use std::time::Duration;
 
@@ -8,36 +8,36 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use crate::Error;
 use crate::types::Problem;
 
-/// Questions to the error of a call.
+/// Accessors for the error of a call.
 pub trait ErrorExt {
-    /// The problem document, when the server sent one.
+    /// Returns the problem document, or `None` when the server sent none.
     fn problem(&self) -> Option<&Problem>;
 
-    /// The headers of the answer, when there was one.
+    /// Returns the headers of the response, or `None` when there was no response.
     fn headers(&self) -> Option<&HeaderMap>;
 
-    /// The stable name of what is wrong, one of [`crate::codes`].
+    /// Returns the stable name of the problem, one of [`crate::codes`].
     fn code(&self) -> Option<&str> {
         self.problem().map(|problem| problem.code.as_str())
     }
 
-    /// What is wrong, for people.
+    /// Returns the description of the problem, for people.
     fn detail(&self) -> Option<&str> {
         self.problem().map(|problem| problem.detail.as_str())
     }
 
-    /// What finds the request in the server's log.
+    /// Returns the id of the request in the server's log.
     fn request_id(&self) -> Option<&str> {
         self.headers()?.get("x-request-id")?.to_str().ok()
     }
 
-    /// How long the server asks to wait before the next attempt.
+    /// Returns the time to wait before the next attempt, from `Retry-After`.
     fn retry_after(&self) -> Option<Duration> {
         let seconds = self.headers()?.get(RETRY_AFTER)?.to_str().ok()?;
         seconds.parse().ok().map(Duration::from_secs)
     }
 
-    /// The resource is as `if_none_match` said (304): what one has is still good.
+    /// Returns true if the resource still matches `if_none_match` (304), so a cached copy is current.
     fn is_not_modified(&self) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! What the build script generates.
+//! Code that the build script generates.
 
 #![allow(
     unused_imports,
@@ -12,7 +12,7 @@
 
 include!(concat!(env!("OUT_DIR"), "/client.rs"));
 
-/// The `code`s of problems. Servers may know more.
+/// Values of a problem's `code`. A server may send others.
 pub mod codes {
     include!(concat!(env!("OUT_DIR"), "/codes.rs"));
 }

@@ -1,9 +1,9 @@
 //! A typed client of the Roster API.
 //!
 //! Everything in [`Client`], [`types`] and [`builder`] is generated from `openapi/v1.json` when this
-//! crate is built: one method an operation, which gives out a builder; `send` makes the request.
-//! Added by hand: making a client ([`Client::new`], [`Client::signed_in`]), lists as streams of all
-//! their pages (`stream` of the lists' builders), and what a problem says ([`ErrorExt`]).
+//! crate is built: one method per operation, which returns a builder; `send` makes the request.
+//! Added by hand: constructors ([`Client::new`], [`Client::signed_in`]), lists as streams of all
+//! their pages (`stream` of the lists' builders), and accessors for problems ([`ErrorExt`]).
 //!
 //! ```no_run
 //! use futures::TryStreamExt;
@@ -37,9 +37,9 @@
 //! # }
 //! ```
 //!
-//! An answer has its headers with it ([`ResponseValue::headers`]); [`etag`] takes the tag out of
-//! them, for `if_match` and `if_none_match`. A resource that has not changed (304) has no value to
-//! give: it comes as an error for which [`ErrorExt::is_not_modified`] is true.
+//! A response includes its headers ([`ResponseValue::headers`]); [`etag`] returns the entity tag
+//! from them, for `if_match` and `if_none_match`. A resource that has not changed (304) has no body:
+//! it is returned as an error for which [`ErrorExt::is_not_modified`] is true.
 
 mod connect;
 mod error;
@@ -56,7 +56,7 @@ pub use connect::{ConnectError, http};
 pub use error::ErrorExt;
 pub use generated::{ByteStream, Client, ClientInfo, Error, ResponseValue, builder, codes, types};
 
-/// The entity tag of the version in an answer.
+/// Returns the entity tag of the version in a response.
 pub fn etag<T>(answer: &ResponseValue<T>) -> Option<&str> {
     answer.headers().get("etag")?.to_str().ok()
 }

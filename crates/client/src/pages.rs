@@ -1,4 +1,4 @@
-//! Lists as streams: one page after another, until there is no next one.
+//! Lists as streams: one page after another, up to the last one.
 
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
@@ -6,11 +6,11 @@ use crate::Error;
 use crate::builder::{ListAudit, ListSessions, ListUsers};
 use crate::types::{Event, Problem, Session, User};
 
-/// A `stream` for the builder of a list.
+/// Adds `stream` to the builder of a list.
 macro_rules! stream {
     ($builder:ident, $item:ty) => {
         impl<'a> $builder<'a> {
-            /// All items from here to the end of the list; `limit` says how many come with one
+            /// Streams all items from here to the end of the list; `limit` is the number of items per
             /// request. The stream ends with the first error.
             pub fn stream(self) -> BoxStream<'a, Result<$item, Error<Problem>>> {
                 stream::try_unfold(Some(self), |page| async move {

@@ -1,8 +1,8 @@
-//! What the rendered mutating admission policies make of an object when it is created, so that checks
-//! see the pods and Deployments that a cluster would run.
+//! Applies the rendered mutating admission policies to an object at its creation, so that checks see
+//! the pods and Deployments that a cluster would run.
 //!
-//! Not shown: the API server's own types and defaults, the order between policies and webhooks of
-//! others, and updates; those were seen on a real API server of Kubernetes 1.36.2.
+//! Not covered: the API server's own types and defaults, the order between policies and third-party
+//! webhooks, and updates; those were observed on a real API server of Kubernetes 1.36.2.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::selector;
 pub const POLICY: &str = "MutatingAdmissionPolicy";
 pub const BINDING: &str = "MutatingAdmissionPolicyBinding";
 
-/// Fields of lists whose items have a key, and that key. An apply configuration may not touch others.
+/// Fields that are lists with keyed items, and the key. An apply configuration may change no other list.
 const KEYS: [(&str, &str); 5] = [
     ("containers", "name"),
     ("initContainers", "name"),
@@ -24,7 +24,7 @@ const KEYS: [(&str, &str); 5] = [
 ];
 
 /// Applies the policies that are bound to the environment's namespace to an object that is about to be
-/// created. Returns why one of them cannot be applied; the API server would refuse the object.
+/// created. Returns a problem per policy that cannot be applied; the API server would reject the object.
 pub fn admit(environment: &Environment, resource: &str, object: &mut Value) -> Vec<String> {
     let mut problems = Vec::new();
     for policy in bound(environment) {
@@ -38,7 +38,7 @@ pub fn admit(environment: &Environment, resource: &str, object: &mut Value) -> V
     problems
 }
 
-/// The policies that a binding holds against objects of the environment's namespace.
+/// Returns the policies that a binding applies to objects of the environment's namespace.
 fn bound(environment: &Environment) -> impl Iterator<Item = &Object> {
     let namespaces: Vec<_> = environment.of("Namespace").map(Object::name).collect();
     environment.of(POLICY).filter(move |policy| {
@@ -90,7 +90,7 @@ fn apply(policy: &Object, object: &mut Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Server-side apply: maps are merged, and lists whose items have a key.
+/// Merges as server-side apply does: maps, and lists with keyed items.
 fn merge(object: &mut Value, configuration: &Value, field: &str) -> Result<(), String> {
     match configuration {
         Value::Object(_) => {
@@ -123,7 +123,7 @@ fn merge(object: &mut Value, configuration: &Value, field: &str) -> Result<(), S
     Ok(())
 }
 
-/// The operation `add` of a JSON patch: the place's parent has to exist.
+/// Applies the operation `add` of a JSON patch; the parent of the path has to exist.
 fn add(object: &mut Value, operation: &Value) -> Result<(), String> {
     let path = text(&operation["path"]);
     if operation["op"] != "add" {

@@ -1,4 +1,4 @@
-//! The app's manifest, spin.toml, as far as a deployment has to agree with it.
+//! The parts of the app's manifest, spin.toml, that a deployment has to match.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ pub struct Application {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Variable {
-    /// Without it Spin asks for a value.
+    /// `None` when the environment has to provide a value.
     pub default: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Component {
-    /// By the component's own names; the values are templates of the app's variables.
+    /// Templates of the app's variables, by the component's own names.
     #[serde(default)]
     variables: BTreeMap<String, String>,
     #[serde(default)]
@@ -36,7 +36,7 @@ struct Triggers {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Route {
     pub route: String,
-    /// Without one the host answers by itself.
+    /// `None` when the host itself responds.
     pub component: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl Application {
         &self.trigger.http
     }
 
-    /// The variables that Spin asks for, whatever components it is told to run.
+    /// Returns the variables that Spin requires for any selection of components.
     pub fn required(&self) -> impl Iterator<Item = &str> {
         let required = self
             .variables
@@ -58,7 +58,7 @@ impl Application {
         required.map(|(name, _)| name.as_str())
     }
 
-    /// The variables that these components read or whose values say what they may reach.
+    /// Returns the variables that these components read or that their allowed hosts contain.
     pub fn used_by<'a>(&self, components: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
         let components = components.filter_map(|name| self.components.get(name));
         let templates = components.flat_map(|component| {
@@ -74,7 +74,7 @@ impl Application {
     }
 }
 
-/// The template's parts: what stands between the expressions, and by turns their names.
+/// Splits a template into literal parts, each with the name of the expression before it.
 fn parts(template: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     template
         .split("{{")
@@ -89,7 +89,7 @@ fn names(template: &str) -> impl Iterator<Item = &str> {
     parts(template).filter_map(|(_, name)| name)
 }
 
-/// The template with its variables' values, or the name of one that has none.
+/// Expands the variables of a template, or returns the name of one without a value.
 pub fn expand(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, &str> {
     let mut expanded = String::new();
     for (rest, name) in parts(template) {

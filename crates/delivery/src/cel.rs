@@ -1,7 +1,7 @@
-//! The part of CEL, Kubernetes' expression language, that the admission policies here are written in.
+//! Subset of CEL, Kubernetes' expression language, that the admission policies here are written in.
 //!
-//! Types are not checked and a constructor such as `Object.spec{...}` gives a plain map; the API server
-//! is stricter. What is not in this part is an error rather than a guess.
+//! Types are not checked, and a constructor such as `Object.spec{...}` returns a plain map; the API
+//! server is stricter. An expression outside this subset is an error.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -29,13 +29,13 @@ enum Expression {
     List(Vec<Expression>),
     Map(Vec<(Expression, Expression)>),
     Member(Box<Expression>, String),
-    /// With `?`, what is not there is nothing.
+    /// Index, with true for `[?...]`: a missing value is null.
     Index(Box<Expression>, Box<Expression>, bool),
     Call(Option<Box<Expression>>, String, Vec<Expression>),
     Binary(char, Box<Expression>, Box<Expression>),
 }
 
-/// The value of an expression.
+/// Returns the value of an expression.
 pub fn evaluate(source: &str, scope: &Scope) -> Result<Value, String> {
     let mut parser = Parser {
         characters: source.chars().peekable(),
@@ -99,7 +99,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Goes past a symbol if it is next.
+    /// Consumes a symbol if it is next.
     fn takes(&mut self, symbol: char) -> Result<bool, String> {
         let is_next = self.token == Token::Symbol(symbol);
         if is_next {
@@ -203,7 +203,7 @@ impl Parser<'_> {
         Ok(Expression::Map(members))
     }
 
-    /// Items between commas, up to the symbol that ends them.
+    /// Parses items between commas, up to the closing symbol.
     fn until<T>(
         &mut self,
         end: char,

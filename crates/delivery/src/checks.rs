@@ -1,5 +1,5 @@
-//! The rules, one concern a module. A check says what is wrong in one environment; none needs a
-//! cluster.
+//! Rules for environments, one concern per module. A check reports the problems of one environment;
+//! none needs a cluster.
 
 pub mod admission;
 pub mod alerts;
@@ -31,7 +31,7 @@ use crate::finding::Finding;
 
 pub type Check = fn(&Environment) -> Vec<Finding>;
 
-/// Every check of a single environment. `core_kinds` is not among them: it runs a program, once for
+/// All checks of a single environment. `core_kinds` is not included: it runs a program, once for
 /// all environments.
 pub const ALL: [(&str, Check); 23] = [
     ("admission", admission::check),

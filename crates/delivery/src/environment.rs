@@ -1,4 +1,4 @@
-//! An environment: everything that applying an overlay brings into its namespace.
+//! Environment: all objects that applying an overlay creates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::pod::Pod;
 use crate::project::Project;
 use crate::{admission, operator, selector};
 
-/// Kinds with pods of their own.
+/// Kinds that have pods.
 const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "Job", "CronJob", "DaemonSet"];
 
-/// Secrets that optional components need and that are made by hand, with their key.
+/// Secrets that optional components need and that are created by hand, with their key.
 pub const BY_HAND: [(&str, &str); 2] = [
     ("roster-roots", "ca-certificates.crt"),
     ("roster-registry", ".dockerconfigjson"),
@@ -46,22 +46,22 @@ impl Environment {
         self.find("SpinAppExecutor", text(&app.spec()["executor"]))
     }
 
-    /// What the operator makes, as it is admitted. An app without an executor has none.
+    /// Returns the objects that the operator creates, as admitted. An app without an executor has none.
     pub fn made(&self) -> Vec<Object> {
         let apps = self.apps();
         let made = apps.filter_map(|app| Some([self.deployment(app)?, operator::service(app)]));
         made.flatten().collect()
     }
 
-    /// The Deployment that an app gets, as it is admitted.
+    /// Returns the Deployment of an app, as admitted.
     fn deployment(&self, app: &Object) -> Option<Object> {
         let mut deployment = operator::deployment(app, self.executor(app)?);
-        // The check of the policies says what is wrong with them.
+        // Problems of the policies are reported by their own check.
         let _ = admission::admit(self, "deployments", deployment.value_mut());
         Some(deployment)
     }
 
-    /// A pod of an app, as it is admitted, and what is wrong with the policies.
+    /// Returns a pod of an app, as admitted, and the problems of the policies.
     pub fn admitted(&self, app: &Object) -> Option<(Object, Vec<String>)> {
         let deployment = self.deployment(app)?;
         let template = &deployment.spec()["template"];
@@ -70,7 +70,7 @@ impl Environment {
         pod["kind"] = "Pod".into();
         pod["metadata"]["name"] = app.name().into();
         pod["metadata"]["namespace"] = app.value()["metadata"]["namespace"].clone();
-        // Of the ReplicaSet that makes the pod.
+        // Set by the ReplicaSet that creates the pod.
         pod["metadata"]["labels"]["pod-template-hash"] = "0".into();
         let problems = admission::admit(self, "pods", &mut pod);
         Some((Object::new(pod), problems))
@@ -102,14 +102,14 @@ impl Environment {
         pods
     }
 
-    /// The pods of one workload or SpinApp.
+    /// Returns the pods of one workload or SpinApp.
     pub fn pods_of(&self, owner: &Object) -> Vec<Pod> {
         let owner = owner.to_string();
         let pods = self.pods().into_iter();
         pods.filter(|pod| pod.owner == owner).collect()
     }
 
-    /// The Services that a ScrapeConfig finds, by each of its selectors: `name=value`.
+    /// Returns the Services that a ScrapeConfig finds, per selector: `name=value`.
     pub fn scraped<'a>(&self, scrape: &'a Object) -> Vec<(&'a str, Vec<Object>)> {
         let discoveries = list(&scrape.spec()["kubernetesSDConfigs"]).iter();
         let selectors = discoveries.flat_map(|discovery| list(&discovery["selectors"]));
@@ -124,14 +124,14 @@ impl Environment {
         found.collect()
     }
 
-    /// Pods that a selector selects.
+    /// Returns the pods that a selector selects.
     pub fn selected(&self, by: &Value) -> Vec<Pod> {
         let pods = self.pods().into_iter();
         pods.filter(|pod| selector::selects(by, &pod.labels))
             .collect()
     }
 
-    /// The pods behind a Service.
+    /// Returns the pods behind a Service.
     pub fn behind(&self, service: &Object) -> Vec<Pod> {
         let wanted = labels(&service.spec()["selector"]);
         let pods = self.pods().into_iter();
@@ -139,13 +139,13 @@ impl Environment {
             .collect()
     }
 
-    /// Autoscalers, of either kind.
+    /// Returns the autoscalers of both kinds.
     pub fn autoscalers(&self) -> impl Iterator<Item = &Object> {
         self.of("HorizontalPodAutoscaler")
             .chain(self.of("ScaledObject"))
     }
 
-    /// How many pods an autoscaler allows a Deployment.
+    /// Returns the maximum number of pods that an autoscaler allows a Deployment, `None` without one.
     fn most(&self, deployment: &str) -> Option<u64> {
         let mut scalers = self.autoscalers();
         let scaler =
@@ -156,14 +156,14 @@ impl Environment {
             .or_else(|| spec["maxReplicaCount"].as_u64())
     }
 
-    /// Values of a ConfigMap.
+    /// Returns the values of a ConfigMap.
     pub fn config(&self, name: &str) -> Option<Labels> {
         let map = self.find("ConfigMap", name)?;
         Some(labels(&map.value()["data"]))
     }
 
-    /// Secrets that will exist, with their keys: those that are rendered, those that External Secrets
-    /// or the operator make, and those that are made by hand.
+    /// Returns the Secrets that will exist, with their keys: rendered ones, those that External Secrets
+    /// or the operator create, and those created by hand.
     pub fn secrets(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut secrets = BTreeMap::new();
         if self.of("ExternalSecret").next().is_none() {

@@ -1,8 +1,8 @@
-//! What a check found to be wrong, in words that say where.
+//! Findings of checks: problems with their places.
 
 use std::fmt::{self, Display, Formatter};
 
-/// Reads `prod: PodDisruptionBudget users: spec.selector matches no pod`.
+/// Displayed as `prod: PodDisruptionBudget users: spec.selector matches no pod`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     pub environment: String,
@@ -22,7 +22,7 @@ impl Display for Finding {
     }
 }
 
-/// The findings of one check in one environment.
+/// Findings of one check in one environment.
 pub struct Findings {
     environment: String,
     found: Vec<Finding>,

@@ -1,4 +1,4 @@
-//! Renders overlays with `kubectl kustomize`, as they are and with optional components.
+//! Renders overlays with `kubectl kustomize`, unchanged and with optional components.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::project::Project;
 
 pub const OVERLAYS: [&str; 3] = ["dev", "staging", "prod"];
 
-/// Parts that no overlay lists, but that one may.
+/// Components that no overlay lists, but that one may add.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Optional {
     Shim,
@@ -50,7 +50,7 @@ impl Optional {
         }
     }
 
-    /// The overlay's kustomization, changed as the component's own says that it has to be.
+    /// Returns the overlay's kustomization with the component added, as the component's own file requires.
     fn put_into(self, kustomization: &str) -> Result<String> {
         let mut value: Value = serde_yaml_ng::from_str(kustomization)?;
         let components = value["components"]
@@ -64,14 +64,14 @@ impl Optional {
     }
 }
 
-/// The program that renders: a kubectl with kustomize 5.
+/// Returns the path of the program that renders: a kubectl with kustomize 5.
 pub fn kubectl() -> Result<PathBuf> {
     let path = std::env::var_os("ROSTER_KUBECTL");
     let path = path.context("ROSTER_KUBECTL has to be the path of a kubectl with kustomize 5")?;
     Ok(path.into())
 }
 
-/// An overlay as it is.
+/// Renders an unchanged overlay.
 pub fn overlay(project: &Arc<Project>, overlay: &str) -> Result<Environment> {
     let folder = project.root.join("k8s/overlays").join(overlay);
     let objects = render(&folder).with_context(|| format!("{overlay} does not render"))?;
@@ -83,7 +83,7 @@ pub fn overlay(project: &Arc<Project>, overlay: &str) -> Result<Environment> {
     })
 }
 
-/// An overlay with one more component, in a copy of the files.
+/// Renders an overlay with one more component, in a copy of the files.
 pub fn with(project: &Arc<Project>, overlay: &str, component: Optional) -> Result<Environment> {
     let copy = tempfile::tempdir()?;
     for folder in ["k8s", "migrations"] {
@@ -104,7 +104,7 @@ pub fn with(project: &Arc<Project>, overlay: &str, component: Optional) -> Resul
     })
 }
 
-/// The objects that a folder's kustomization renders.
+/// Returns the objects that a folder's kustomization renders.
 pub fn render(folder: &Path) -> Result<Vec<Object>> {
     let kubectl = kubectl()?;
     let output = Command::new(&kubectl)

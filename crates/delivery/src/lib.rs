@@ -1,7 +1,7 @@
-//! What delivers Roster, held against its rules without a cluster: manifests, scripts, pipelines.
+//! Checks of Roster's delivery without a cluster: manifests, scripts, pipelines.
 //!
-//! The manifests of an environment are rendered as a deployment renders them, and what the Spin
-//! operator and the admission policies would make of them is added; `checks` has the rules, one concern a module.
+//! The manifests of an environment are rendered as in a deployment, and the results of the Spin
+//! operator and the admission policies are added. `checks` has the rules, one concern per module.
 
 #![allow(
     clippy::indexing_slicing,
@@ -25,7 +25,7 @@ pub mod selector;
 
 use std::path::PathBuf;
 
-/// The folder of the workspace.
+/// Returns the folder of the workspace.
 pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }

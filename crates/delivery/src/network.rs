@@ -1,4 +1,4 @@
-//! What an environment's network policies let through.
+//! Connections that an environment's network policies allow.
 
 use serde_json::Value;
 
@@ -7,24 +7,24 @@ use crate::object::{Labels, Object, labels, list, text};
 use crate::pod::Pod;
 use crate::selector;
 
-/// The other end of a connection.
+/// Other end of a connection.
 pub enum Peer<'a> {
-    /// A pod of the environment.
+    /// Pod of the environment.
     Pod(&'a Pod),
-    /// A pod of another namespace; its labels are not known from here, unless they are given.
+    /// Pod of another namespace; `labels` is `None` when they are unknown.
     Elsewhere {
         namespace: &'a str,
         labels: Option<Labels>,
     },
-    /// An address outside of the cluster.
+    /// Address outside the cluster.
     Outside,
 }
 
-/// A port by number and protocol.
+/// Port by number and protocol.
 #[derive(Clone, Copy)]
 pub struct Port(pub u16, pub &'static str);
 
-/// Whether a pod may open the connection. Where no policy speaks of a pod, everything is let through.
+/// Returns true if a pod may open the connection. Without a policy for the pod, all are allowed.
 pub fn lets_out(environment: &Environment, pod: &Pod, to: &Peer, port: Port) -> bool {
     let named = match to {
         Peer::Pod(other) => Some(*other),
@@ -33,12 +33,12 @@ pub fn lets_out(environment: &Environment, pod: &Pod, to: &Peer, port: Port) -> 
     allows(environment, pod, Direction::Egress, to, port, named)
 }
 
-/// Whether a pod may be reached.
+/// Returns true if a pod may receive the connection.
 pub fn lets_in(environment: &Environment, pod: &Pod, from: &Peer, port: Port) -> bool {
     allows(environment, pod, Direction::Ingress, from, port, Some(pod))
 }
 
-/// Whether a pod takes connections from pods of another namespace at all.
+/// Returns true if a policy allows connections to a pod from all pods of a selected namespace.
 pub fn is_open_to_a_namespace(environment: &Environment, pod: &Pod, port: Port) -> bool {
     let policies = environment.of("NetworkPolicy");
     let policies =
@@ -60,7 +60,7 @@ enum Direction {
 }
 
 impl Direction {
-    /// The type of a policy, its rules and the peers in them.
+    /// Names of the policy type, of its rules and of their peers.
     const fn fields(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Ingress => ("Ingress", "ingress", "from"),
@@ -124,7 +124,7 @@ fn is(peer: &Peer, known: &Value) -> bool {
     }
 }
 
-/// Named ports are those of the pod that is reached.
+/// Returns true if a rule allows the port. Named ports are those of the destination pod.
 fn has_port(rule: &Value, port: Port, reached: Option<&Pod>) -> bool {
     let ports = list(&rule["ports"]);
     ports.is_empty()

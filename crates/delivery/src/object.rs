@@ -1,12 +1,12 @@
-//! An object of Kubernetes as it is rendered, and ways to read JSON of which nothing is certain:
-//! what is not there reads as empty, since the schemas say what has to be.
+//! Rendered Kubernetes object, and accessors for JSON of unknown structure: a missing value reads as
+//! empty, because the schemas define what is required.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use serde_json::Value;
 
-/// Labels, or what has to be among them.
+/// Labels, or required labels.
 pub type Labels = BTreeMap<String, String>;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ impl Object {
         text(&self.0["apiVersion"])
     }
 
-    /// The API's group; Kubernetes' first one has no name.
+    /// Returns the API group; the core group is empty.
     pub fn group(&self) -> &str {
         self.api_version()
             .split_once('/')
@@ -63,22 +63,22 @@ impl Display for Object {
     }
 }
 
-/// A string, or nothing.
+/// Returns the string, or an empty one.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The items of a list, or none.
+/// Returns the items of the list, or none.
 pub fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The strings of a list.
+/// Returns the items of a list as strings.
 pub fn texts(value: &Value) -> impl Iterator<Item = &str> {
     list(value).iter().map(text)
 }
 
-/// Names and values of an object, or none.
+/// Returns the names and values of the object, or none.
 pub fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     value
         .as_object()
@@ -87,7 +87,7 @@ pub fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
         .map(|(name, value)| (name.as_str(), value))
 }
 
-/// The members of an object that are strings.
+/// Returns the members of an object as strings.
 pub fn labels(value: &Value) -> Labels {
     members(value)
         .map(|(name, value)| (name.to_owned(), text(value).to_owned()))

@@ -1,20 +1,21 @@
-//! What the Spin operator (0.6.1) makes of a SpinApp: a Deployment and a Service of its name, and
-//! the Secret with root certificates. Kept in its terms, so that checks of pods see these as well.
+//! Objects that the Spin operator (0.6.1) creates for a SpinApp: a Deployment and a Service of its
+//! name, and the Secret with root certificates. They follow the operator's code, so that checks of
+//! pods cover them as well.
 
 use serde_json::{Value, json};
 
 use crate::object::{Object, labels, list, text, texts};
 use crate::quantity::thousandths;
 
-/// The port of pods and Services, and the name that it has in the pods.
+/// Port of pods and Services, and its name in the pods.
 pub const PORT: u16 = 80;
 pub const PORT_NAME: &str = "http-app";
 
-/// The label that tells an app's pods from others.
+/// Label that identifies an app's pods.
 pub const APP_NAME: &str = "core.spinkube.dev/app-name";
 
-/// The Deployment of an app. The executor decides between an image with Spin in it and the app's own
-/// in a runtime class.
+/// Returns the Deployment of an app. The executor selects an image that contains Spin, or the app's own
+/// image in a runtime class.
 pub fn deployment(app: &Object, executor: &Object) -> Object {
     let spec = app.spec();
     let config = &executor.spec()["deploymentConfig"];
@@ -64,7 +65,7 @@ pub fn deployment(app: &Object, executor: &Object) -> Object {
     Object::new(without_null(made))
 }
 
-/// The Service of an app.
+/// Returns the Service of an app.
 pub fn service(app: &Object) -> Object {
     let mut made = json!({
         "apiVersion": "v1",
@@ -80,8 +81,8 @@ pub fn service(app: &Object) -> Object {
     Object::new(without_null(made))
 }
 
-/// The Secret that the operator fills with root certificates, if the executor has it do so. It does not
-/// exist before the first SpinApp.
+/// Returns the Secret that the operator fills with root certificates, if the executor enables it. It
+/// does not exist before the first SpinApp.
 pub fn certificates(executor: &Object) -> Option<&str> {
     let config = &executor.spec()["deploymentConfig"];
     let name = text(&config["caCertSecret"]);
@@ -119,7 +120,7 @@ fn arguments(spec: &Value) -> Value {
     json!(arguments)
 }
 
-/// A variable's name in a container.
+/// Returns a variable's name in a container.
 pub fn variable(name: &str) -> String {
     format!("SPIN_VARIABLE_{}", name.to_uppercase())
 }
@@ -151,7 +152,7 @@ fn environment(spec: &Value, config: &Value) -> Vec<Value> {
     variables
 }
 
-/// What the operator leaves out of a probe has a default there; it always sends the port.
+/// Adds the port to a probe, as the operator always does; other fields that it omits have defaults.
 fn probe(check: &Value) -> Value {
     let mut probe = check.clone();
     if probe["httpGet"].is_object() {
@@ -160,7 +161,7 @@ fn probe(check: &Value) -> Value {
     probe
 }
 
-/// Volumes and where they are mounted: the runtime configuration, the app's own, the certificates.
+/// Returns the volumes and their mounts: the app's own, the runtime configuration, the certificates.
 fn volumes(spec: &Value, config: &Value) -> (Vec<Value>, Vec<Value>) {
     let mut volumes = list(&spec["volumes"]).to_vec();
     let mut mounts = list(&spec["volumeMounts"]).to_vec();
@@ -189,7 +190,7 @@ fn volumes(spec: &Value, config: &Value) -> (Vec<Value>, Vec<Value>) {
     (volumes, mounts)
 }
 
-/// Absent fields rather than ones without a value, as the operator sends them.
+/// Removes fields that are null, as the operator omits them.
 fn without_null(value: Value) -> Value {
     match value {
         Value::Object(members) => members

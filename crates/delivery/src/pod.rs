@@ -1,4 +1,4 @@
-//! The pods of an environment: those of what is rendered, and of what the operator makes.
+//! Pods of an environment: those of rendered workloads, and those that the operator creates.
 
 use serde_json::Value;
 
@@ -6,20 +6,20 @@ use crate::object::{Labels, Object, labels, list, text};
 
 #[derive(Debug, Clone)]
 pub struct Pod {
-    /// Kind and name of what is rendered and has these pods.
+    /// Kind and name of the rendered object that has these pods.
     pub owner: String,
     pub labels: Labels,
     pub annotations: Labels,
     pub spec: Value,
-    /// Names of its volumes, also of those that each pod claims for itself.
+    /// Names of its volumes, including those of volume claim templates.
     pub volumes: Vec<String>,
-    /// How many there are at most, and so many that a rollout adds.
+    /// Maximum number of pods; `surge` is the number that a rollout adds.
     pub most: u64,
     pub surge: u64,
 }
 
 impl Pod {
-    /// The pods of a Deployment, StatefulSet, Job or CronJob; `most` is what an autoscaler allows.
+    /// Pods of a Deployment, StatefulSet, Job or CronJob; `most` is the maximum of its autoscaler.
     pub fn of(owner: String, workload: &Object, most: Option<u64>) -> Self {
         let spec = match workload.kind() {
             "CronJob" => &workload.spec()["jobTemplate"]["spec"],
@@ -53,7 +53,7 @@ impl Pod {
         }
     }
 
-    /// The same pods with the spec that admission left one of them with.
+    /// Replaces the spec with that of one of these pods after admission.
     pub fn admitted(mut self, pod: &Object) -> Self {
         self.spec = pod.spec().clone();
         let volumes = list(&self.spec["volumes"]).iter();
@@ -68,7 +68,7 @@ impl Pod {
         first.chain(list(&self.spec["containers"]))
     }
 
-    /// The number of a port of this name, or the number that is given.
+    /// Returns the number of the port with this name, or the given number.
     pub fn port(&self, port: &Value) -> Option<u16> {
         if let Some(number) = port.as_u64() {
             return u16::try_from(number).ok();
@@ -81,7 +81,7 @@ impl Pod {
     }
 }
 
-/// A quarter more, rounded up, unless the strategy says otherwise.
+/// Returns the pods that a rollout adds: a quarter, rounded up, unless the strategy sets another number.
 fn surge(strategy: &Value, most: u64) -> u64 {
     if strategy["type"] == "Recreate" {
         return 0;

@@ -1,5 +1,5 @@
-//! The files that manifests have to agree with: spin.toml, the example of the secrets, the
-//! migrations, the description of the deployment.
+//! Files that manifests have to match: spin.toml, the example of the secrets, the migrations, the
+//! description of the deployment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,21 +16,21 @@ use crate::object::{Object, labels, members};
 pub struct Project {
     pub root: PathBuf,
     pub application: Application,
-    /// k8s/base/secret.example.yaml, which no environment has.
+    /// k8s/base/secret.example.yaml, which no environment includes.
     pub example: Value,
     /// k8s/README.md.
     pub description: String,
     /// docs/runbook.md.
     pub runbook: String,
-    /// What k8s/deployer has for each overlay, as it renders.
+    /// Rendered objects of k8s/deployer, by overlay.
     pub deployers: BTreeMap<String, Vec<Object>>,
-    /// Names of the files in migrations/ that are SQL, in order.
+    /// Names of the SQL files in migrations/, in order.
     pub migrations: BTreeSet<String>,
     /// migrations/kustomization.yaml.
     pub migrations_list: Value,
-    /// The kustomizations under k8s/, by path.
+    /// Kustomizations under k8s/, by path.
     pub kustomizations: BTreeMap<String, String>,
-    /// Names of the metrics that the app exports, without the endings of histograms.
+    /// Names of the metrics that the app exports, without histogram suffixes.
     pub metrics: BTreeSet<String>,
 }
 
@@ -76,7 +76,7 @@ impl Project {
         })
     }
 
-    /// Keys of the Secret that every environment needs.
+    /// Returns the keys of the Secret that every environment needs.
     pub fn secret_keys(&self) -> BTreeSet<String> {
         labels(&self.example["stringData"]).into_keys().collect()
     }
@@ -87,7 +87,7 @@ impl Project {
     }
 }
 
-/// What stands in quotes and begins like a metric, before the tests.
+/// Returns the string literals before the tests that are names of metrics.
 fn metrics(source: &str) -> impl Iterator<Item = &str> {
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';

@@ -1,4 +1,4 @@
-//! Kubernetes' quantities: `200m`, `0.5`, `256Mi`.
+//! Kubernetes quantities: `200m`, `0.5`, `256Mi`.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ const SUFFIXES: [(&str, u128); 10] = [
     ("", 1),
 ];
 
-/// In thousandths, or nothing if it is no quantity.
+/// Returns a quantity in thousandths, or `None` if it is invalid.
 pub fn thousandths(value: &Value) -> Option<u128> {
     match value {
         Value::String(text) => parse(text),
@@ -39,7 +39,7 @@ fn parse(text: &str) -> Option<u128> {
     thousandths.checked_mul(factor)
 }
 
-/// The quantity as a person would write it.
+/// Formats a quantity for people.
 pub fn shown(thousandths: u128) -> String {
     let whole = thousandths / 1000;
     match () {

@@ -1,11 +1,11 @@
-//! Label selectors, as Kubernetes reads them.
+//! Label selectors with the semantics of Kubernetes.
 
 use serde_json::Value;
 
 use crate::object::{Labels, labels, list, text, texts};
 
-/// Whether a LabelSelector selects what has these labels. An empty one selects everything, one that
-/// is not there nothing.
+/// Returns true if a LabelSelector selects an object with these labels. An empty selector selects
+/// everything, a missing one nothing.
 pub fn selects(selector: &Value, of: &Labels) -> bool {
     selector.is_object()
         && contains(of, &labels(&selector["matchLabels"]))
@@ -14,7 +14,7 @@ pub fn selects(selector: &Value, of: &Labels) -> bool {
             .all(|expression| holds(expression, of))
 }
 
-/// Whether all wanted labels are there, with these values.
+/// Returns true if all wanted labels are present with these values.
 pub fn contains(of: &Labels, wanted: &Labels) -> bool {
     wanted
         .iter()

@@ -1,5 +1,5 @@
-//! The manifests of every environment, as they are and with each optional component, held against
-//! every check; and for each rule a manifest that breaks it, which has to be named.
+//! Runs every check on the manifests of every environment, unchanged and with each optional component;
+//! and, for each rule, on a manifest that violates it, which has to be reported.
 //!
 //! Needs ROSTER_KUBECTL, a kubectl with kustomize 5, and ROSTER_TOOLS, the folder of
 //! kubernetes-validate; `cargo xtask test` provides both.
@@ -36,7 +36,7 @@ use delivery::project::Project;
 static PROJECT: LazyLock<Arc<Project>> =
     LazyLock::new(|| Arc::new(Project::read(&delivery::root()).unwrap()));
 
-/// What an overlay renders, with an optional component or without; once a process.
+/// Returns a rendered overlay, with or without an optional component; renders it once per process.
 fn rendered(overlay: &str, component: Option<Optional>) -> &'static Environment {
     static RENDERED: [[OnceLock<Environment>; Optional::ALL.len() + 1]; OVERLAYS.len()] =
         [const { [const { OnceLock::new() }; Optional::ALL.len() + 1] }; OVERLAYS.len()];
@@ -90,7 +90,7 @@ fn core_kinds_have_the_fields_of_kubernetes() {
     is_empty(core_kinds::check(overlays().chain(others)).unwrap());
 }
 
-/// With the component in it, every overlay passes every check.
+/// Asserts that every overlay with the component passes every check.
 #[track_caller]
 fn fits_in(component: Optional) {
     let found = overlays_with(component).flat_map(|environment| {
@@ -123,7 +123,7 @@ fn keda_takes_the_place_of_the_autoscalers() {
             limits(rendered(overlay, None), ["minReplicas", "maxReplicas"]),
             "{overlay}"
         );
-        // KEDA takes over what an earlier deploy has left in the cluster.
+        // KEDA takes over the autoscaler that an earlier deploy has left in the cluster.
         for scaler in environment.of("ScaledObject") {
             let annotations = &scaler.value()["metadata"]["annotations"];
             assert_eq!(
@@ -213,7 +213,7 @@ fn credentials_are_where_spin_looks_for_them() {
     }
 }
 
-/// promtool reads the rules, and runs them against made-up series.
+/// Checks the rules with promtool, and runs them against synthetic series.
 #[test]
 fn alerts_fire_when_they_should() {
     let folder = tempfile::tempdir().unwrap();
@@ -244,7 +244,7 @@ fn holds(check: Check) {
     is_empty(overlays().flat_map(check));
 }
 
-/// One test a check, so that a failure says by its name what is wrong.
+/// Generates one test per check, so that the name of a failed test states the problem.
 macro_rules! checks {
     ($($name:ident: $check:ident,)*) => {
         $(#[test]

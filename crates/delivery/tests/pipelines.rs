@@ -1,5 +1,5 @@
-//! The pipelines, held against their rules: GitHub's and Jenkins' own forms, what keeps a secret a secret,
-//! and that all of them call the same commands. None of them runs here.
+//! Checks of the pipelines: the formats of GitHub and Jenkins, the secrecy of secrets, and the same
+//! commands in all of them. No pipeline runs here.
 //!
 //! Needs `ROSTER_TOOLS`, the folder of check-jsonschema and zizmor; `cargo xtask test` provides it.
 
@@ -18,7 +18,7 @@ mod workflows;
 
 use anyhow::{Context, Result, ensure};
 
-/// A file of the project.
+/// Reads a file of the project.
 fn read(path: &str) -> Result<String> {
     std::fs::read_to_string(delivery::root().join(path)).with_context(|| format!("read {path}"))
 }
@@ -29,14 +29,14 @@ fn none(problems: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// A text with one place changed, for tests of the rules: it must be there, and only once.
+/// Returns the text with `from` replaced, for tests of the rules; it must occur exactly once.
 fn changed(text: &str, from: &str, to: &str) -> Result<String> {
     let places = text.matches(from).count();
     ensure!(places == 1, "{places} places have {from:?}");
     Ok(text.replace(from, to))
 }
 
-/// Fails unless a rule has found one thing, and named it.
+/// Fails unless a rule reports exactly one problem, which contains `what`.
 #[track_caller]
 fn named(problems: &[String], what: &str) {
     assert!(

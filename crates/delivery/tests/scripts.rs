@@ -1,6 +1,6 @@
-//! The delivery scripts, run as they are with scripted programs around them: no cluster, no registry.
+//! Runs the delivery scripts unchanged, with scripted programs in place of a cluster and a registry.
 
-// Here a failed expectation is the result that a test reports.
+// A failed expectation is the result that a test reports here.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,7 +1,8 @@
-//! What in a new document breaks the clients of an older one.
+//! Detects changes in a new document that break clients of an older one.
 //!
-//! A client of the older document sends what that one allows and reads what that one promises. So
-//! requests may only become freer and answers only richer; whatever else changed is named.
+//! A client of the older document sends requests that it allows and relies on responses that it
+//! promises. Requests may therefore only become more permissive and responses only richer; other
+//! changes are reported.
 
 mod schema;
 
@@ -11,7 +12,7 @@ use schema::{Direction, Schemas};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// One line for each change between `released` and `new` that may break a client.
+/// Returns one line per change between `released` and `new` that may break a client.
 pub fn changes(released: &Value, new: &Value) -> Vec<String> {
     let mut breaking = Breaking {
         released,
@@ -137,7 +138,7 @@ impl<'a> Breaking<'a> {
     }
 }
 
-/// Parameters by where they stand and their name.
+/// Returns the parameters by name and location.
 fn parameters<'a>(document: &'a Value, operation: &'a Value) -> Vec<(String, &'a Value)> {
     let list = operation.get("parameters").and_then(Value::as_array);
     list.into_iter()
@@ -165,7 +166,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What a `$ref` within the document points to, or the value itself.
+/// Returns the target of a `$ref` within the document, or the value itself.
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let reference = value.get("$ref").and_then(Value::as_str);
     reference

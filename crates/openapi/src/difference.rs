@@ -1,10 +1,10 @@
-//! Where two JSON documents differ, by name.
+//! Differences between two JSON documents, by name.
 
 use serde_json::Value;
 
-/// One line for each place where `new` is not as `old`: what was removed, added or changed. Members
-/// of lists are told apart by their `name` or `$ref` when they have one, so that one that goes does
-/// not make all that follow look changed.
+/// Returns one line per member that was removed, added or changed from `old` to `new`. Items of
+/// lists are identified by their `name` or `$ref` if they have one, so that a removed item does not
+/// make all following items look changed.
 pub fn differences(old: &Value, new: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     compare("", old, new, &mut lines);
@@ -32,7 +32,7 @@ fn find<'a>(members: &[(String, &'a Value)], name: &str) -> Option<&'a Value> {
     found.map(|(_, value)| *value)
 }
 
-/// Members of an object, or of a list of objects, by name.
+/// Returns the members of an object, or of a list of objects, by name.
 fn members(value: &Value) -> Option<Vec<(String, &Value)>> {
     match value {
         Value::Object(object) => {

@@ -1,4 +1,4 @@
-//! The headers that answers and requests share, each described once.
+//! Headers that responses and requests share, each described once.
 
 use serde_json::Value;
 use utoipa::openapi::header::{Header, HeaderBuilder};
@@ -77,7 +77,7 @@ pub fn components() -> impl Iterator<Item = (String, RefOr<Header>)> {
     })
 }
 
-/// The name of a described header, whatever its case.
+/// Returns the name of a described header; case-insensitive.
 pub fn named(name: &str) -> Option<&'static str> {
     let found = ANSWERED
         .iter()
@@ -89,7 +89,7 @@ pub fn reference(name: &str) -> RefOr<Header> {
     RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
 }
 
-/// `components.parameters`: headers that any request may have.
+/// `components.parameters`: headers that every request may have.
 pub fn parameters() -> impl Iterator<Item = (String, RefOr<Parameter>)> {
     [
         ("X-Request-ID", REQUEST_ID),

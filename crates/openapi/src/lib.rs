@@ -1,7 +1,7 @@
-//! The API's OpenAPI 3.1 document, made of the endpoints table, the handlers' documentation, the
-//! types of bodies and the problem documents themselves.
+//! OpenAPI 3.1 document of the API, generated from the endpoints table, the handlers' documentation,
+//! the types of bodies and the problem documents themselves.
 //!
-//! `openapi/v1.json` is what it comes to; the docs component serves that file.
+//! `openapi/v1.json` is the committed result; the docs component serves that file.
 
 pub mod breaking;
 pub mod difference;
@@ -24,15 +24,16 @@ use operation::Shared;
 
 const DESCRIPTION: &str = include_str!("description.md");
 
-/// The document as the repository keeps it: JSON with a line end.
+/// Returns the document as it is committed: JSON with a trailing newline.
 ///
 /// # Errors
-/// Names the endpoint that has no documentation, or the documentation that belongs to no endpoint.
+/// Names an endpoint without documentation, documentation without an endpoint, or an operation that
+/// cannot be completed.
 pub fn text() -> Result<String> {
     Ok(document()?.to_pretty_json()? + "\n")
 }
 
-/// The document as JSON to look into.
+/// Returns the document as a JSON value.
 pub fn json() -> Result<Value> {
     Ok(serde_json::to_value(document()?)?)
 }
@@ -64,7 +65,7 @@ fn document() -> Result<OpenApi> {
     Ok(document)
 }
 
-/// Takes the endpoint's operation out of what handlers say.
+/// Takes the endpoint's operation out of the handlers' documentation.
 fn take(handlers: &mut Paths, endpoint: Endpoint) -> Option<(HttpMethod, Operation)> {
     let item = handlers.paths.get_mut(endpoint.path())?;
     let (method, operation) = match endpoint.method() {
@@ -78,7 +79,7 @@ fn take(handlers: &mut Paths, endpoint: Endpoint) -> Option<(HttpMethod, Operati
     operation.take().map(|operation| (method, operation))
 }
 
-/// What is not about one endpoint.
+/// Adds the parts that concern no single endpoint.
 fn describe(document: &mut OpenApi, shared: Shared) {
     document.info = InfoBuilder::new()
         .title("Roster API")

@@ -1,5 +1,5 @@
-//! Completes what a handler says of itself by what its row in the endpoints table, its extractors
-//! and its use case imply.
+//! Completes a handler's documentation with the implications of its row in the endpoints table, its
+//! extractors and its use case.
 
 use std::collections::BTreeMap;
 
@@ -18,16 +18,16 @@ use web::endpoints::{Access, Endpoint, Limit};
 
 use crate::{headers, problems};
 
-/// What operations share, by name.
+/// Components that operations share, by name.
 #[derive(Default)]
 pub struct Shared {
-    /// A problem document of each code, to the letter.
+    /// Complete problem document per code.
     pub examples: BTreeMap<String, RefOr<Example>>,
     pub responses: BTreeMap<String, RefOr<Response>>,
 }
 
 impl Shared {
-    /// The answer with one of `problems`, described once for all endpoints that give it.
+    /// Returns the response with one of `problems`, described once for all endpoints that have it.
     fn refusal(
         &mut self,
         endpoint: Endpoint,
@@ -48,7 +48,7 @@ impl Shared {
             .responses
             .entry(name)
             .or_insert_with(|| response.clone());
-        // The same codes with other headers stay where they are.
+        // A response with the same codes but other headers stays inline.
         Ok(if *shared == response {
             RefOr::Ref(reference)
         } else {
@@ -57,10 +57,10 @@ impl Shared {
     }
 }
 
-/// The whole operation.
+/// Returns the completed operation.
 ///
 /// # Errors
-/// Names what the handler says and nothing here can describe.
+/// Names a response, header, parameter or media type of the handler that cannot be described here.
 pub fn complete(
     endpoint: Endpoint,
     mut operation: Operation,
@@ -97,7 +97,7 @@ pub fn complete(
     Ok(operation)
 }
 
-/// Describes a body that the handler takes as an `Option`: it may be left out, and is never `null`.
+/// Describes a body that the handler takes as an `Option`: it may be omitted, but is never `null`.
 fn leave_out_null(body: &mut RequestBody) {
     for content in body.content.values_mut() {
         let RefOr::T(content) = content else { continue };
@@ -117,7 +117,7 @@ fn is_null(schema: &RefOr<Schema>) -> bool {
     matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == null)
 }
 
-/// What a request carries, by what the handler documents.
+/// Returns the parts of a request, from the handler's documentation.
 fn parts(operation: &Operation) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     if let Some(RefOr::T(body)) = &operation.request_body {
@@ -151,7 +151,7 @@ fn parts(operation: &Operation) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// The problems by status, each code once: the first of a code is its example.
+/// Groups the problems by status; the first problem of each code is kept, as its example.
 fn by_status(refusals: Vec<Problem>) -> BTreeMap<u16, Vec<Problem>> {
     let mut by_status = BTreeMap::<u16, Vec<Problem>>::new();
     for refusal in refusals {
@@ -163,7 +163,7 @@ fn by_status(refusals: Vec<Problem>) -> BTreeMap<u16, Vec<Problem>> {
     by_status
 }
 
-/// The answer with one of `problems`.
+/// Returns the response with one of `problems`.
 fn refusal(status: u16, problems: &[Problem]) -> Result<Response> {
     let examples = problems.iter().map(|problem| {
         let code = problem.code();
@@ -199,7 +199,7 @@ fn example(problem: &Problem) -> Result<RefOr<Example>> {
     ))
 }
 
-/// A problem document with this status and one of these codes.
+/// Returns the schema of a problem document with this status and one of these codes.
 fn narrowed(status: u16, problems: &[Problem]) -> Schema {
     let status = ObjectBuilder::new()
         .schema_type(Type::Integer)
@@ -217,7 +217,7 @@ fn narrowed(status: u16, problems: &[Problem]) -> Schema {
     Schema::AllOf(all.build())
 }
 
-/// Describes the headers that the handler only names, and adds those that every answer has.
+/// Describes the headers that the handler only names, and adds those that the endpoint always has.
 fn share_headers(endpoint: Endpoint, response: &mut Response) -> Result<()> {
     let mut names: Vec<_> = response.headers.keys().cloned().collect();
     names.push("X-Request-ID".to_owned());
@@ -231,7 +231,7 @@ fn share_headers(endpoint: Endpoint, response: &mut Response) -> Result<()> {
     Ok(())
 }
 
-/// `ListUsers` as `list_users`.
+/// Converts `ListUsers` to `list_users`.
 fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {

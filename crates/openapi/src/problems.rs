@@ -1,12 +1,12 @@
-//! What each endpoint refuses by itself, beside what its gate and its extractors do.
+//! Problems of each endpoint's use case, besides those of its gate and its extractors.
 
 use accounts::Error;
 use accounts::passwords::unusable_token;
 use web::Problem;
 use web::endpoints::Endpoint;
 
-/// The problems that the handler's use case can end in. There is no wildcard: a new endpoint says
-/// what it refuses.
+/// Returns the problems that the handler's use case can end in. There is no wildcard arm, so a new
+/// endpoint has to list its own.
 pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
     let errors = match endpoint {
         Endpoint::ListUsers
@@ -63,7 +63,7 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
     errors.into_iter().map(Problem::from).collect()
 }
 
-/// Problems of an endpoint that takes the password of an admin: `errors` and those of the check.
+/// Returns the problems of an endpoint that requires an admin's password: `errors` and the check's.
 fn confirmed(mut errors: Vec<Error>) -> Vec<Problem> {
     errors.extend([too_many(), Error::Busy]);
     let mut problems: Vec<_> = errors.into_iter().map(Problem::from).collect();

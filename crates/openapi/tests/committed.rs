@@ -1,4 +1,4 @@
-//! The committed document is what the code says, and breaks no client of the released one.
+//! Checks that the committed document matches the code and breaks no client of the released one.
 
 #![allow(clippy::unwrap_used)]
 

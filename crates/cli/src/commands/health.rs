@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Session;
 
-/// Shows whether the server and what it needs are up; fails when the server is not ready.
+/// Shows the health of the server and its dependencies; fails if the server is not ready.
 pub async fn run(session: &Session, output: &Output) -> Result<(), Failure> {
     let nobody = session.nobody()?;
     let health = nobody.health().send().await?.into_inner();

@@ -1,17 +1,17 @@
-//! A page of a list, or all pages from there on as one.
+//! Reads one page of a list, or merges it with all following pages.
 
 use crate::arguments::Page;
 use crate::failure::Failure;
 
-/// Something that `next` leads on from.
+/// Page of a list, with a cursor for the next page.
 pub trait Paged {
-    /// The cursor of the next page.
+    /// Returns the cursor of the next page, or `None` on the last page.
     fn next(&self) -> Option<&str>;
-    /// Takes in the page behind this one.
+    /// Appends the next page.
     fn append(&mut self, page: Self);
 }
 
-/// Reads the first page, and when `--all` says so those behind it.
+/// Reads the first page and, with `--all`, all following pages.
 pub async fn read<L: Paged>(
     page: &Page,
     read: impl AsyncFn(Option<String>) -> Result<L, Failure>,
@@ -26,7 +26,7 @@ pub async fn read<L: Paged>(
     Ok(list)
 }
 
-/// Both kinds of list have the same members.
+/// Implements `Paged` for a list type; all of them have the same members.
 macro_rules! paged {
     ($list:ty) => {
         impl $crate::commands::pages::Paged for $list {
@@ -42,7 +42,7 @@ macro_rules! paged {
     };
 }
 
-/// Sets on the builder of a list what all lists can be asked.
+/// Sets the common options and the given ones on the builder of a list.
 macro_rules! request {
     ($builder:expr, $page:expr, $cursor:expr; $($option:ident = $value:expr),*) => {{
         let mut builder = $builder;
@@ -56,7 +56,7 @@ macro_rules! request {
     }};
 }
 
-/// Sets what is given; a builder's methods do not take `None`.
+/// Sets the options that are `Some`; a builder's methods do not take `None`.
 macro_rules! set {
     ($builder:ident; $($option:ident = $value:expr),* $(,)?) => {
         $(if let Some(value) = $value {

@@ -7,7 +7,7 @@ use crate::output::Output;
 use crate::prompt;
 use crate::session::Session;
 
-/// Signs in and keeps the tokens.
+/// Signs in and stores the tokens.
 pub async fn login(session: &Session, login: Login) -> Result<(), Failure> {
     let email = match login.email {
         Some(email) => email,
@@ -25,7 +25,7 @@ pub async fn login(session: &Session, login: Login) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends the session. Where there is none any more, its tokens are forgotten all the same.
+/// Ends the session and removes its tokens, also if the session has already ended.
 pub async fn logout(session: &Session) -> Result<(), Failure> {
     match session
         .call(async |client| client.logout().send().await)
@@ -41,7 +41,7 @@ pub async fn logout(session: &Session) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Shows who is signed in.
+/// Shows the signed-in user.
 pub async fn whoami(session: &Session, output: &Output) -> Result<(), Failure> {
     let me = session
         .call(async |client| client.get_me().send().await)

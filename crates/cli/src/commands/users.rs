@@ -109,7 +109,7 @@ async fn update(session: &Session, output: &Output, options: UpdateUser) -> Resu
     print(output, &user)
 }
 
-/// Makes a call, and again with the caller's own password when it is needed.
+/// Makes a call, and retries it with the caller's own password if the server requires it.
 async fn confirmed<T>(
     session: &Session,
     call: impl AsyncFn(roster_client::Client, Option<String>) -> Called<T>,

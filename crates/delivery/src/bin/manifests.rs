@@ -1,4 +1,4 @@
-//! Prints what is wrong with an environment's manifests:
+//! Prints the problems of an environment's manifests:
 //! `cargo run --package delivery --bin manifests -- prod`.
 
 use std::process::ExitCode;

@@ -1,8 +1,9 @@
 //! Prints the software bill of materials of the artifact: CycloneDX 1.5, JSON.
 //!
-//! It lists what is compiled into the components, as cargo resolves it for their target, with the
-//! checksums of Cargo.lock, and the pages' scripts that the docs component serves. What only runs
-//! while they are built (build scripts, macros) is left out. The same commit gives the same text.
+//! It lists the crates that are compiled into the components, as cargo resolves them for their target,
+//! with the checksums of Cargo.lock, and the scripts of the pages that the docs component serves.
+//! Crates that only run during the build (build scripts, macros) are left out. The same commit
+//! produces the same text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -24,14 +25,14 @@ use delivery::root;
 /// The components of the artifact, by package.
 const COMPONENTS: [&str; 4] = ["auth", "docs", "health", "users"];
 
-/// What the docs component serves, of npm: its build script takes these files out of crates and
-/// verifies them. Name, version, licence.
+/// Name, version and licence of the npm packages that the docs component serves. Its build script
+/// extracts their files from crates and verifies them.
 const SCRIPTS: [(&str, &str, &str); 2] = [
     ("redoc", "2.0.0", "MIT"),
     ("swagger-ui-dist", "5.34.1", "Apache-2.0"),
 ];
 
-/// A package of cargo's: name and version.
+/// Name and version of a cargo package.
 type Package = (String, String);
 
 #[derive(Default)]
@@ -49,7 +50,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Every crate that is compiled into a component.
+/// Returns every crate that is compiled into a component.
 fn tree() -> Result<BTreeMap<Package, Crate>> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).args([
@@ -73,7 +74,7 @@ fn tree() -> Result<BTreeMap<Package, Crate>> {
     parse(&String::from_utf8(output.stdout)?)
 }
 
-/// Reads lines like `2|serde v1.0.229|MIT OR Apache-2.0`, each below the one that depends on it.
+/// Parses lines such as `2|serde v1.0.229|MIT OR Apache-2.0`, each below the crate that depends on it.
 fn parse(text: &str) -> Result<BTreeMap<Package, Crate>> {
     let mut crates: BTreeMap<Package, Crate> = BTreeMap::new();
     let mut path: Vec<Package> = Vec::new();
@@ -108,7 +109,7 @@ fn parse(text: &str) -> Result<BTreeMap<Package, Crate>> {
     Ok(crates)
 }
 
-/// The SHA-256 of each package of a registry.
+/// Returns the SHA-256 of each package from a registry.
 fn checksums() -> Result<BTreeMap<Package, String>> {
     let lock: toml::Table = fs::read_to_string(root().join("Cargo.lock"))?.parse()?;
     let packages = lock.get("package").and_then(toml::Value::as_array);
@@ -184,12 +185,12 @@ fn bom(crates: &BTreeMap<Package, Crate>, checksums: &BTreeMap<Package, String>)
     })
 }
 
-/// The version of the workspace, which all its packages have.
+/// Returns the version of the workspace, which all its packages share.
 fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// A package's URL, by which the others refer to it.
+/// Returns a package's URL, which other entries use as a reference.
 fn purl((name, version): &Package) -> Result<String> {
     Ok(Purl::new("cargo", name, version)?.to_string())
 }

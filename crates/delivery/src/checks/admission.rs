@@ -1,5 +1,5 @@
-//! What the Spin operator's webhook would refuse, and what it would take although no pod can come of
-//! it.
+//! Mirrors the Spin operator's validating webhook, and reports configurations that it accepts although
+//! no pod can run with them.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use crate::finding::{Finding, Findings};
 use crate::object::{Object, members, text, texts};
 use crate::quantity::thousandths;
 
-/// A name is also a Service's and part of a label (`app.<name>.status`).
+/// Maximum length of a name, which is also a Service's and part of a label (`app.<name>.status`).
 const LONGEST_NAME: usize = 52;
 
-/// The first Spin that knows WASI 0.3.0, which the components are built for.
+/// First Spin that supports WASI 0.3.0, which the components are built for.
 const FIRST_SPIN: (u32, u32) = (4, 1);
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -70,7 +70,7 @@ fn runtime_config(environment: &Environment, app: &Object, found: &mut Findings)
     let secret = text(&config["loadFromSecret"]);
     let deployment = &executor.spec()["deploymentConfig"];
     if secret.is_empty() {
-        // It is told to read the file, and ends where there is none.
+        // Spin is started with the path of the file, and exits if it is missing.
         let problem = "spec.runtimeConfig.loadFromSecret is missing: Spin in a container needs it";
         found.expect(deployment["spinImage"].is_null(), app, problem);
         return;
@@ -132,7 +132,7 @@ fn executor(executor: &Object, found: &mut Findings) {
     let runs = [&config["runtimeClassName"], &config["spinImage"]];
     let problem = "spec.deploymentConfig has to have one of runtimeClassName and spinImage";
     let given = runs.iter().filter(|field| field.is_string()).count();
-    // One that creates no Deployment needs no configuration, but Roster's have to.
+    // An executor that creates no Deployment needs no configuration, but Roster's have to create one.
     found.expect(given == 1, executor, problem);
     let creates = executor.spec()["createDeployment"] == true;
     found.expect(
@@ -152,7 +152,7 @@ fn executor(executor: &Object, found: &mut Findings) {
     }
 }
 
-/// The version in an image's tag: `spin:v4.1.0@sha256:...`.
+/// Returns the version in an image's tag: `spin:v4.1.0@sha256:...`.
 fn spin_version(image: &str) -> Option<(u32, u32)> {
     let (name, _) = image.split_once('@').unwrap_or((image, ""));
     let mut numbers = name.rsplit_once(":v")?.1.split('.').map(str::parse);

@@ -1,4 +1,4 @@
-//! Alerts: they ask for metrics that the app exports, and say where to read what to do.
+//! Alerts: they query metrics that the app exports, and link to a section of the runbook.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, text};
 
-/// Metrics of the app begin with these; the rest are others' to export.
+/// Prefixes of the app's metrics; other programs export the rest.
 const OWN: [&str; 2] = ["http_", "roster_"];
 
 const RUNBOOK: &str = "docs/runbook.md";

@@ -1,5 +1,5 @@
-//! How many Postgres connections an environment opens at most, and that k8s/README.md says so: its
-//! table is computed anew from what is rendered.
+//! Maximum number of Postgres connections of an environment: the table in k8s/README.md has to match
+//! the numbers computed from the rendered objects.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, members, text, texts};
 use crate::pod::Pod;
 
-/// A pod's cap by group: a full instance has four connections, and eight of them serve 128 requests;
-/// where only the readiness probe asks Postgres, one is enough.
+/// Cap per pod of each group: a full instance has four connections, and eight instances serve 128
+/// requests. If only the readiness probe uses Postgres, one instance is enough.
 const CAPS: [(&str, u64); 4] = [("users", 32), ("auth", 32), ("health", 4), ("docs", 4)];
 
-/// The table's columns of groups.
+/// Columns of groups in the table.
 const COLUMNS: [[&str; 2]; 2] = [["users", "auth"], ["health", "docs"]];
 
 const FILE: &str = "k8s/README.md";
@@ -47,7 +47,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
             return found.into_vec();
         }
     };
-    // An optional component changes none of this, so the overlay's row is its row.
+    // An optional component does not change these numbers, so it shares the overlay's row.
     let overlay = environment.name.split(' ').next().unwrap_or_default();
     let columns = COLUMNS.map(|names| column(&groups, &names));
     let [first, second] = &columns;
@@ -65,7 +65,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.into_vec()
 }
 
-/// The cap of an app's runtime configuration.
+/// Returns the cap of an app's runtime configuration.
 fn cap(environment: &Environment, app: &Object) -> Result<u64, String> {
     let name = text(&app.spec()["runtimeConfig"]["loadFromSecret"]);
     let secret = environment
@@ -73,7 +73,7 @@ fn cap(environment: &Environment, app: &Object) -> Result<u64, String> {
         .ok_or_else(|| format!("there is no Secret {name}"))?;
     let data = members(&secret.value()["data"]).find(|(key, _)| *key == "runtime-config.toml");
     let data = data.map(|(_, data)| text(data)).unwrap_or_default();
-    // Long ones are rendered as several lines.
+    // Long values are rendered as several lines.
     let data: String = data.split_whitespace().collect();
     let content = STANDARD
         .decode(data)
@@ -90,7 +90,7 @@ fn cap(environment: &Environment, app: &Object) -> Result<u64, String> {
     cap.ok_or_else(|| format!("Secret {name} has no outbound_pg.max_connections"))
 }
 
-/// `2 x 13 x 32` for two groups of 13 pods with 32 connections each; groups that differ are added.
+/// Formats `2 x 13 x 32` for two groups of 13 pods with 32 connections each; other groups are added.
 fn column(groups: &BTreeMap<&str, (u64, u64)>, names: &[&str]) -> String {
     let mut counts: BTreeMap<_, u64> = BTreeMap::new();
     for group in names.iter().filter_map(|name| groups.get(name)) {
@@ -106,7 +106,8 @@ fn column(groups: &BTreeMap<&str, (u64, u64)>, names: &[&str]) -> String {
     terms.collect::<Vec<_>>().join(" + ")
 }
 
-/// What Postgres sees of them: PgBouncer's, or all, of which it has to take as many.
+/// Describes the connections that reach Postgres: those of PgBouncer, or all. Returns an error if
+/// PgBouncer or Postgres cannot accept the total.
 fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, String> {
     if let Some(pooler) = environment.find("Deployment", "pgbouncer") {
         let replicas = pooler.spec()["replicas"].as_u64().unwrap_or(1);
@@ -118,7 +119,7 @@ fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, S
             setting(&scripts, "default_pool_size").ok_or("PgBouncer has no default_pool_size")?;
         let clients =
             setting(&scripts, "max_client_conn").ok_or("PgBouncer has no max_client_conn")?;
-        // One of them alone has to take all, should the other be gone.
+        // One replica alone has to accept all clients if the other fails.
         if clients < total {
             return Err(format!("PgBouncer takes {clients} clients of {total}"));
         }
@@ -141,7 +142,7 @@ fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, S
     Ok(format!("{total}; its `max_connections` is {most}"))
 }
 
-/// Seconds that a client of PgBouncer waits for a connection to Postgres.
+/// Returns the seconds that a client of PgBouncer waits for a connection to Postgres.
 pub fn pooler_wait(environment: &Environment) -> Option<u64> {
     let pooler = environment.find("Deployment", "pgbouncer")?;
     let volumes = list(&pooler.spec()["template"]["spec"]["volumes"]).iter();
@@ -153,7 +154,7 @@ pub fn pooler_wait(environment: &Environment) -> Option<u64> {
     })
 }
 
-/// The number of `name = number`.
+/// Returns the number of `name = number`.
 fn setting(text: &str, name: &str) -> Option<u64> {
     let value = text
         .lines()

@@ -1,7 +1,6 @@
-//! Kubernetes' own kinds, what the Spin operator makes, and the app's pods as they are admitted, by
-//! kubernetes-validate and without
-//! fields that a version of Kubernetes does not know. The program starts slowly, so it is called
-//! once; a kind that it does not know is a finding.
+//! Validates the kinds without a schema in `schemas`, the objects that the Spin operator creates, and
+//! the app's pods as admitted, with kubernetes-validate: a field or kind that is unknown in this version
+//! of Kubernetes is a finding. The program starts slowly, so it is called once.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,10 +14,10 @@ use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::Object;
 
-/// The oldest version that is still supported; fields of later ones would be refused there.
+/// Oldest version that is still supported; it would reject fields of later ones.
 const KUBERNETES: &str = "1.34";
 
-/// An object as JSON, and who has it.
+/// Objects by their JSON, with the environments that have them.
 type Known<'a> = BTreeMap<String, Vec<(&'a str, Object)>>;
 
 pub fn check<'a>(environments: impl Iterator<Item = &'a Environment>) -> Result<Vec<Finding>> {
@@ -64,7 +63,7 @@ fn program() -> Result<PathBuf> {
     Ok(PathBuf::from(folder).join("kubernetes-validate"))
 }
 
-/// Each different object once: environments share many.
+/// Collects each distinct object once: environments share many.
 fn objects<'a>(environments: impl Iterator<Item = &'a Environment>) -> Known<'a> {
     let mut known = Known::new();
     for environment in environments {
@@ -83,7 +82,7 @@ fn objects<'a>(environments: impl Iterator<Item = &'a Environment>) -> Known<'a>
     known
 }
 
-/// What the program prints, a line an object: `INFO <file> passed ...`, `ERROR <file> did not
+/// Parses the program's output, one line per object: `INFO <file> passed ...`, `ERROR <file> did not
 /// validate for resource <it> against version <it>: <path>: <problem>` or `WARN <file> <problem>`.
 fn verdicts(printed: &str) -> Result<BTreeMap<usize, Option<String>>> {
     let mut verdicts = BTreeMap::new();
@@ -100,7 +99,7 @@ fn verdicts(printed: &str) -> Result<BTreeMap<usize, Option<String>>> {
                 Some(problem.map_or(rest, |(_, problem)| problem).to_owned())
             }
             Some("WARN") => Some(rest.to_owned()),
-            // The rest of a message of several lines.
+            // Continuation of a message of several lines.
             _ if index.is_none() => continue,
             _ => bail!("kubernetes-validate says: {line}"),
         };

@@ -1,4 +1,4 @@
-//! Dashboards ask for metrics that the app exports.
+//! Dashboards: they query metrics that the app exports.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::object::{list, members, text};
 
 const LABEL: &str = "grafana_dashboard";
 
-/// What a histogram's series end with.
+/// Suffixes of a histogram's series.
 const SERIES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -49,7 +49,7 @@ pub(super) fn is_known(known: &BTreeSet<String>, metric: &str) -> bool {
     known.contains(metric) || family.is_some_and(|family| known.contains(family))
 }
 
-/// The expressions of a dashboard's panels, however deep they are.
+/// Collects the expressions of a dashboard's panels at any depth.
 fn collect<'a>(value: &'a Value, expressions: &mut Vec<&'a str>) {
     for (name, member) in members(value) {
         match (name, member.as_str()) {
@@ -62,7 +62,7 @@ fn collect<'a>(value: &'a Value, expressions: &mut Vec<&'a str>) {
         .for_each(|item| collect(item, expressions));
 }
 
-/// The metrics of an expression: names with an underscore that are no functions and stand in no
+/// Returns the metrics of an expression: names with an underscore that are not functions and not in
 /// label matchers.
 pub(super) fn metrics(expression: &str) -> Vec<String> {
     let mut found = Vec::new();

@@ -1,15 +1,15 @@
-//! The roles of who deploys: they allow applying every kind that an environment has, and of the kinds
-//! that belong to the cluster only the objects of this environment.
+//! Roles of the deployer: they allow applying every object of an environment and, among cluster-scoped
+//! kinds, only the objects of this environment.
 
 use crate::admission::{BINDING, POLICY};
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, texts};
 
-/// Kinds that belong to no namespace. An administrator makes them once.
+/// Cluster-scoped kinds. An administrator creates their objects once.
 const CLUSTER: [&str; 3] = ["Namespace", POLICY, BINDING];
 
-/// What server-side apply asks for.
+/// Verbs that server-side apply requires.
 const VERBS: [&str; 3] = ["get", "create", "patch"];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -57,7 +57,7 @@ fn allows(role: &Object, verb: &str, object: &Object) -> bool {
     })
 }
 
-/// The name of a kind's resource.
+/// Returns the resource name of a kind.
 fn plural(kind: &str) -> String {
     let name = kind.to_lowercase();
     match name.strip_suffix('y') {

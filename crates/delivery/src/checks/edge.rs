@@ -1,5 +1,5 @@
-//! How the edge treats requests: without encryption it serves nothing of the API, it repeats only what no
-//! pod has begun, and it counts no client by something of which the client has plenty.
+//! Treatment of requests at the edge: it serves no API over http://, retries only requests that reached
+//! no pod, and limits no client by whole IPv6 addresses, of which it has many.
 
 use serde_json::Value;
 
@@ -7,13 +7,13 @@ use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, text, texts};
 
-/// Pages that people open: who calls the API over http:// has to notice.
+/// Pages that people open. API calls over http:// get no redirect, so that the client notices.
 const PAGES: [&str; 2] = ["/api/docs", "/api/redoc"];
 
-/// A request that met one of these has reached no pod.
+/// Failures after which a request has reached no pod.
 const REPEATABLE: [&str; 2] = ["connect-failure", "refused-stream"];
 
-/// The entry point of Traefik that is for HTTPS only.
+/// Annotation and value of Traefik's entry point for HTTPS only.
 const ENTRY: (&str, &str) = (
     "traefik.ingress.kubernetes.io/router.entrypoints",
     "websecure",
@@ -37,7 +37,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.into_vec()
 }
 
-/// Whether a route hangs on a listener without encryption.
+/// Returns true if a route is attached to a listener without encryption.
 fn is_open(environment: &Environment, route: &Object) -> bool {
     list(&route.spec()["parentRefs"]).iter().any(|parent| {
         let gateway = environment.find("Gateway", text(&parent["name"]));

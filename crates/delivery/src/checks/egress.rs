@@ -1,5 +1,5 @@
-//! Every connection that pods have to open is let out by a network policy, and let in at its other
-//! end where that is in the environment.
+//! Egress: a network policy allows every connection that pods have to open, and also at its other end
+//! if that is in the environment.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
     for pod in environment.pods() {
         let variables = variables(environment, &pod);
-        // Whoever names a host by a name asks for its address. A store names none.
+        // A pod that is configured with a host name needs DNS. A store has none.
         if variables
             .keys()
             .any(|name| name.to_uppercase().ends_with("HOST"))
@@ -37,7 +37,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
                 "no NetworkPolicy lets its pods out to DNS",
             );
         }
-        // The names that psql and PgBouncer's script read.
+        // Variables that psql and PgBouncer's script read.
         if let (Some(host), Some(port)) = (variables.get("PGHOST"), variables.get("PGPORT")) {
             reaches(
                 environment,
@@ -55,7 +55,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.into_vec()
 }
 
-/// What Spin itself reaches, and what the components may.
+/// Checks the connections of Spin itself, and those that the components may open.
 fn app(environment: &Environment, app: &Object, pod: &Pod, found: &mut Findings) {
     let Some(executor) = environment.executor(app) else {
         return;
@@ -86,7 +86,7 @@ fn app(environment: &Environment, app: &Object, pod: &Pod, found: &mut Findings)
         };
         for template in &component.allowed_outbound_hosts {
             match expand(template, value) {
-                // The application itself, which is in the same pod.
+                // The app itself, in the same pod.
                 Ok(url) if url == "http://self" => {}
                 Ok(url) => reaches(environment, pod, &url, found),
                 Err(name) => {
@@ -97,7 +97,7 @@ fn app(environment: &Environment, app: &Object, pod: &Pod, found: &mut Findings)
     }
 }
 
-/// Environment variables of which the value is known here: those of no Secret.
+/// Returns the environment variables with a known value, so none from a Secret.
 fn variables(environment: &Environment, pod: &Pod) -> BTreeMap<String, String> {
     let value = |variable: &Value| {
         let reference = &variable["valueFrom"]["configMapKeyRef"];
@@ -115,7 +115,7 @@ fn variables(environment: &Environment, pod: &Pod) -> BTreeMap<String, String> {
     variables.filter_map(value).collect()
 }
 
-/// Host and port of a URL; nothing for an empty one, which hosts leave out.
+/// Returns the host and port of a URL, or `None` if it has no scheme.
 fn address(url: &str) -> Option<(&str, Option<u16>)> {
     let (scheme, rest) = url.split_once("://")?;
     let rest = rest.split('/').next().unwrap_or_default();
@@ -165,7 +165,7 @@ fn reaches(environment: &Environment, pod: &Pod, url: &str, found: &mut Findings
     );
 }
 
-/// Policies see the pods behind a Service, and their ports.
+/// Checks the pods behind a Service and their ports, to which policies apply.
 fn inside(environment: &Environment, pod: &Pod, to: (&str, &Object, u16), found: &mut Findings) {
     let (url, service, number) = to;
     let ports = list(&service.spec()["ports"]);

@@ -1,5 +1,5 @@
-//! Who pods are and what they may: the namespace's Pod Security labels, no token of the Kubernetes
-//! API, no root and no capabilities; of the app's pods as admission leaves them.
+//! Identity and privileges of pods: the namespace's Pod Security labels, no token of the Kubernetes
+//! API, no root and no capabilities. The app's pods are checked as admitted.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::finding::{Finding, Findings};
 use crate::object::text;
 use crate::pod::Pod;
 
-/// Kinds that belong to no namespace.
+/// Cluster-scoped kinds.
 const CLUSTER: [&str; 3] = ["Namespace", POLICY, BINDING];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -29,7 +29,7 @@ fn namespace(environment: &Environment, found: &mut Findings) {
         return;
     };
     let labels = namespace.labels();
-    // The operator alone would see what is only warned of.
+    // With warnings alone, only the operator would see a violation.
     for name in ["enforce", "warn", "audit"] {
         let label = labels.get(&format!("pod-security.kubernetes.io/{name}"));
         found.expect(

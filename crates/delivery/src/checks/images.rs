@@ -1,4 +1,4 @@
-//! Images are named by digest, so that what runs is what was looked at; all groups run one artifact.
+//! Images: named by digest, so that the reviewed content is what runs; all groups run one artifact.
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};

@@ -1,5 +1,5 @@
-//! Who may reach pods: nobody, unless a network policy says so; the gateway the groups, and
-//! Prometheus what it scrapes.
+//! Ingress: pods are unreachable unless a network policy allows it; the gateway reaches the groups, and
+//! Prometheus its targets.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::operator::PORT;
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
     for pod in environment.pods() {
-        // A port that nothing uses: only a policy that denies by default keeps it shut.
+        // An unused port: only a policy that denies by default closes it.
         let nobody = Peer::Elsewhere {
             namespace: "nobody",
             labels: None,

@@ -1,4 +1,4 @@
-//! The migration Job has every file of migrations/, and its name is new with the last of them.
+//! Migrations: the Job has every file of migrations/, and its name changes with the last one.
 
 use std::collections::BTreeSet;
 

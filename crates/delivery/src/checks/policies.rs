@@ -1,6 +1,7 @@
-//! What admission has to add to the app's pods and Deployments, since a SpinApp has no fields for it:
-//! time to leave the Service, places to write, spreading over nodes, a rollout without a pod less, and
-//! spans without personal data. And that its policies stay apart from those of other environments.
+//! Settings that admission has to add to the app's pods and Deployments, because a SpinApp has no fields
+//! for them: time to leave the Service, writable folders, spreading over nodes, rollouts that never
+//! reduce the number of pods, and spans without personal data. The policies also have to be separate
+//! from those of other environments.
 
 use serde_json::{Value, json};
 
@@ -10,13 +11,13 @@ use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, text};
 use crate::pod::Pod;
 
-/// Until every gateway has taken the pod out: then it may end.
+/// Seconds until every gateway has removed the pod; only then may it end.
 const LEAST_PRE_STOP: u64 = 5;
 
-/// The gateway's time limit for a request.
+/// Time limit of the gateway for a request, in seconds.
 const LONGEST_REQUEST: u64 = 15;
 
-/// The variable that filters Spin's spans, and the modules of those that have personal data.
+/// Variable that filters Spin's spans; `PERSONAL` are the modules whose spans have personal data.
 const TRACING: &str = "SPIN_OTEL_TRACING_LEVEL";
 const PERSONAL: [&str; 3] = [
     "spin_factor_outbound_redis=off",
@@ -62,7 +63,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.into_vec()
 }
 
-/// Policies belong to the cluster: each has its environment's name in its own.
+/// Checks that the name of each policy ends with that of its environment: policies are cluster-scoped.
 fn names(environment: &Environment, found: &mut Findings) {
     let namespace = environment.of("Namespace").map(Object::name).next();
     let ending = format!(".{}", namespace.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Probes: what they ask exists, and they wait long enough for a busy pod.
+//! Probes: their paths and ports exist, and they wait long enough for a busy pod.
 
 use serde_json::Value;
 
@@ -7,19 +7,19 @@ use crate::finding::{Finding, Findings};
 use crate::object::{Object, text};
 use crate::pod::Pod;
 
-/// Answered by Spin itself, and by the component that every pod has.
+/// Paths served by Spin itself, and by the component that every pod has.
 const LIVENESS: &str = "/.well-known/spin/health";
 const READINESS: &str = "/api/v1/health/ready";
 const READINESS_COMPONENT: &str = "health";
 
-/// Kubernetes' default of one second ends pods that are only busy.
+/// Minimum timeout in seconds; Kubernetes' default of one second ends pods that are only busy.
 const LEAST_TIMEOUT: u64 = 3;
 
-/// What stands in for a startup probe, which a SpinApp cannot have.
+/// Minimum delay in seconds, in place of a startup probe, which a SpinApp cannot have.
 const LEAST_DELAY: u64 = 30;
 
-/// A failover of Postgres. All pods ask the same one: if they were not ready for as long, the gateway
-/// would answer instead of the app.
+/// Seconds of a failover of Postgres. All pods use the same one: if they were not ready meanwhile, the
+/// gateway would respond instead of the app.
 const LONGEST_FAILOVER: u64 = 90;
 
 pub fn check(environment: &Environment) -> Vec<Finding> {

@@ -1,4 +1,4 @@
-//! References of pods to ConfigMaps and Secrets: what is named has to exist, with its keys.
+//! References of pods to ConfigMaps and Secrets: the objects and their keys have to exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::object::{list, members, text};
 use crate::operator;
 use crate::pod::Pod;
 
-/// Keys by the name of what has them.
+/// Keys by the name of their object.
 type Keys = BTreeMap<String, BTreeSet<String>>;
 
-/// Keys that PgBouncer alone reads, which not every environment has.
+/// Keys that only PgBouncer reads, which not every environment has.
 const OF_POOLER: [&str; 1] = ["db_password_previous"];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -54,7 +54,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.into_vec()
 }
 
-/// The example of the Secret has the keys that pods read, and no others are provided.
+/// Checks that the example of the Secret has the keys that pods read, and that no others are provided.
 fn example(environment: &Environment, secrets: &Keys, found: &mut Findings) {
     let project = &environment.project;
     let name = project.secret_name();
@@ -95,8 +95,8 @@ fn example(environment: &Environment, secrets: &Keys, found: &mut Findings) {
     }
 }
 
-/// What a reference to a key lacks. A key that is optional need not be there, but has to be one that
-/// somebody could provide.
+/// Returns the problem of a reference to a key. An optional key may be missing, but has to be one that
+/// the Secret can have.
 fn missing(
     environment: &Environment,
     kind: &str,
@@ -142,7 +142,7 @@ fn volumes(pod: &Pod, maps: &Keys, secrets: &Keys, found: &mut Findings) {
     }
 }
 
-/// What has to run before the SpinApps do needs nothing that the operator makes for one.
+/// Checks that pods that run before the SpinApps need no Secret that the operator creates for one.
 fn before_apps(environment: &Environment, pod: &Pod, found: &mut Findings) {
     if pod.owner.starts_with("SpinApp ") {
         return;

@@ -1,5 +1,5 @@
-//! Requests and limits: every container has them, and all pods at their most fit into the namespace's
-//! quota, with those that a rollout adds and those that it ends.
+//! Requests and limits: every container has them, and the maximum number of pods fits into the
+//! namespace's quota, including those that a rollout adds and those that it ends.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,12 @@ use crate::quantity::{shown, thousandths};
 const KINDS: [&str; 2] = ["requests", "limits"];
 const NAMES: [&str; 2] = ["cpu", "memory"];
 
-/// A rollout of a SpinApp at its most has a quarter more pods, and as many that end, each for as long as
-/// its preStop and its last requests take. A quota counts them all, and a ReplicaSet that it refuses
+/// Pods during a rollout of a SpinApp at its maximum: a quarter more, and as many that are ending, each
+/// during its preStop and its last requests. A quota counts them all, and a ReplicaSet that it rejects
 /// backs off for so long that a healthy digest would be rolled back.
 const ROLLOUT_PERCENT: u64 = 225;
 
-/// Pods that others start, such as cert-manager's, with the defaults of the LimitRange.
+/// Pods of other programs, such as cert-manager's, with the defaults of the LimitRange.
 const OTHERS: u64 = 5;
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -71,7 +71,7 @@ fn container(environment: &Environment, pod: &Pod, container: &Value, found: &mu
     }
 }
 
-/// What a pod gets that says nothing has to be allowed.
+/// Checks that the defaults, which a container without values of its own gets, are allowed.
 fn limit_range(range: &Object, found: &mut Findings) {
     for limit in list(&range.spec()["limits"]) {
         for name in NAMES {
@@ -126,7 +126,7 @@ fn quota(environment: &Environment, quota: &Object, pods: &[Pod], found: &mut Fi
     }
 }
 
-/// How many of them there are at once.
+/// Returns the maximum number of these pods at once.
 fn most(pod: &Pod) -> u64 {
     match pod.owner.starts_with("SpinApp ") {
         true => (pod.most * ROLLOUT_PERCENT).div_ceil(100),
@@ -134,7 +134,7 @@ fn most(pod: &Pod) -> u64 {
     }
 }
 
-/// What one pod counts for, in thousandths.
+/// Returns the share of one pod in a quota, in thousandths.
 fn share(spec: &Value, name: &str) -> u128 {
     let Some((kind, name)) = name.split_once('.') else {
         return if name == "pods" { 1000 } else { 0 };

@@ -1,5 +1,5 @@
-//! A Secret that rotates: no pod notices by itself, so all that read it have one annotation, whose change
-//! rolls them, and it has the same value everywhere.
+//! Rotation of the Secret: pods do not notice a change, so all that read it have one annotation, with
+//! the same value everywhere. Changing it rolls them.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
     let mut values = BTreeSet::new();
     for pod in environment.pods() {
-        // A Job is made anew, and a store keeps the password that it has.
+        // A Job is created anew, and a store keeps its password.
         let is_rolled = ["SpinApp ", "Deployment "]
             .iter()
             .any(|kind| pod.owner.starts_with(kind));

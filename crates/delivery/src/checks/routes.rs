@@ -1,5 +1,4 @@
-//! What the edge lets in: the paths of spin.toml, each to its group, and nothing that is for the
-//! inside only.
+//! Routes of the edge: the paths of spin.toml, each to its group, and no internal path.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +8,8 @@ use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, text};
 
-/// Metrics, the configuration checks, and what Spin tells about itself; a path that belongs to nobody
-/// stands for a route to everything.
+/// Internal paths: metrics, a configuration check, and Spin's own endpoints. `/` belongs to no component
+/// and detects a route for every path.
 const INSIDE: [&str; 5] = [
     "/metrics",
     "/internal/users/configuration",
@@ -19,7 +18,7 @@ const INSIDE: [&str; 5] = [
     "/",
 ];
 
-/// A path that the edge sends to a Service.
+/// Path that the edge sends to a Service.
 struct Routed {
     object: String,
     is_prefix: bool,
@@ -164,8 +163,8 @@ fn exists(
     found.expect(has, from, format!("Service {service} has no port {port}"));
 }
 
-/// Every route of spin.toml whose component has a group here is one of the edge, to that group;
-/// metrics and configuration checks stay inside.
+/// Checks that every route of spin.toml whose component has a group here is a route of the edge to that
+/// group; metrics and configuration checks stay internal.
 fn triggers(environment: &Environment, routed: &[Routed], found: &mut Findings) {
     let groups: BTreeSet<_> = environment.apps().map(Object::name).collect();
     for route in environment.project.application.routes() {
@@ -176,7 +175,7 @@ fn triggers(environment: &Environment, routed: &[Routed], found: &mut Findings) 
         if !groups.contains(component) || is_inside {
             continue;
         }
-        // spin.toml says why it is a parameter.
+        // The reason for the parameter is in spin.toml.
         let path = route.route.replace("/:directory/", "/.well-known/");
         let inner = path.strip_suffix("/...");
         let path = inner.unwrap_or(&path);
@@ -184,7 +183,7 @@ fn triggers(environment: &Environment, routed: &[Routed], found: &mut Findings) 
             .iter()
             .filter(|known| known.takes(path) && (inner.is_none() || known.is_prefix));
         let takers: Vec<_> = takers.collect();
-        // Of several paths that fit, the edge takes the longest.
+        // The edge uses the longest path that matches.
         let longest = takers.iter().map(|known| known.path.len()).max();
         let takers = takers
             .iter()

@@ -1,4 +1,4 @@
-//! Autoscalers: one of each group whose number of pods is not fixed, of a Deployment that will exist.
+//! Autoscalers: one per group without a fixed number of pods, for a Deployment that will exist.
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
@@ -35,7 +35,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         let metrics = [&spec["metrics"], &spec["triggers"]];
         let metrics: Vec<_> = metrics.into_iter().flat_map(list).collect();
         found.expect(!metrics.is_empty(), scaler, "it scales by nothing");
-        // What a pod has taken for connections it keeps, so the number would only ever grow.
+        // A pod keeps the memory that it has used for connections, so the number of pods would only grow.
         let by_memory = metrics
             .iter()
             .any(|metric| metric["type"] == "memory" || metric["resource"]["name"] == "memory");

@@ -1,6 +1,5 @@
-//! Kinds that are not Kubernetes' own, by the closed schemas in `schemas/`: a member that a schema
-//! does not name is an error. A kind without a schema belongs to `core_kinds`, which knows all
-//! others or says that it does not.
+//! Validates kinds with the closed schemas in `schemas/`: a member that is not in the schema is an
+//! error. `core_kinds` validates the kinds without a schema here, and reports unknown ones.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,7 +11,7 @@ use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::Object;
 
-/// The API's version and the kind, and the schema of an object.
+/// API version, kind and schema of objects.
 const SCHEMAS: [(&str, &str, &str); 13] = [
     (
         "core.spinkube.dev/v1alpha1",
@@ -113,10 +112,10 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.into_vec()
 }
 
-/// `spec.replicas: ...`, as kubernetes-validate has it.
+/// Formats a problem as kubernetes-validate does: `spec.replicas: ...`.
 fn problem(path: &str, error: &str) -> String {
     let path = path.trim_start_matches('/').replace('/', ".");
-    // The error begins with the value, however long that is.
+    // The error begins with the value, which may be long, so only its end is kept.
     let short: String = error
         .chars()
         .rev()
@@ -137,7 +136,7 @@ fn validator(schema: &str) -> Result<Validator, String> {
     jsonschema::validator_for(&schema).map_err(|error| error.to_string())
 }
 
-/// Says of every object whose members a schema names that it has no others.
+/// Forbids additional members in every object whose members the schema names.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {

@@ -1,5 +1,5 @@
-//! Scripts in ConfigMaps: the container that runs one mounts it under the path that it names, and the
-//! script reads the variables that the container has.
+//! Scripts in ConfigMaps: the container that runs one mounts it at the path in its command, and the
+//! script reads the container's variables.
 
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ fn mounts(pod: &Pod, container: &Value, found: &mut Findings) {
     }
 }
 
-/// The files of the ConfigMap that is mounted at a path.
+/// Returns the files of the ConfigMap that is mounted at a path.
 fn mounted(
     environment: &Environment,
     pod: &Pod,

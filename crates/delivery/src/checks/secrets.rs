@@ -1,14 +1,14 @@
-//! No secret is in what is rendered or in its sources: pods get theirs from a Secret that is made
-//! elsewhere.
+//! Secrets: neither the rendered objects nor their sources contain one; pods use a Secret that is
+//! created elsewhere.
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{labels, list, members, text};
 
-/// Parts of names that promise a secret.
+/// Parts of names that indicate a secret.
 const NAMES: [&str; 5] = ["password", "secret", "key", "token", "credential"];
 
-/// What the example may say in place of a secret.
+/// Values that the example may have in place of secrets.
 const PLACEHOLDERS: [&str; 2] = ["replace-me", "admin@example.com"];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -46,7 +46,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
 
 fn literal(owner: impl std::fmt::Display, name: &str, value: &str, found: &mut Findings) {
     let name_promises = NAMES.iter().any(|part| name.to_lowercase().contains(part));
-    // A switch, a number, or nothing is none.
+    // A switch, a number or an empty value is not a secret.
     let is_plain = ["", "true", "false", "unused"].contains(&value) || value.parse::<u64>().is_ok();
     let has_login = value
         .split("://")
@@ -58,7 +58,7 @@ fn literal(owner: impl std::fmt::Display, name: &str, value: &str, found: &mut F
     }
 }
 
-/// The example is applied by nothing and has no value that could be one.
+/// Checks that no kustomization includes the example, and that all its values are placeholders.
 fn example(environment: &Environment, found: &mut Findings) {
     let project = &environment.project;
     let file = "k8s/base/secret.example.yaml";

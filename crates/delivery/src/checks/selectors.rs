@@ -1,5 +1,5 @@
-//! Selectors and targets by label: each has to meet something that will exist, and each group's pods
-//! have to be met by what protects them.
+//! Selectors and targets by label: each has to match an object that will exist, and each group's pods
+//! have to be matched by one disruption budget.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::finding::{Finding, Findings};
 use crate::object::{Object, labels, list, text, texts};
 use crate::selector;
 
-/// Labels of pods that others start in the namespace: cert-manager's, to answer challenges.
+/// Labels of pods that other programs start in the namespace: cert-manager's, for challenges.
 const PODS_OF_OTHERS: [(&str, &str); 1] = [("acme.cert-manager.io/http01-solver", "true")];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -33,7 +33,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.into_vec()
 }
 
-/// The selectors of an object that pods of its own namespace have to meet, and where they stand.
+/// Returns the selectors of an object that have to match pods of its own namespace, with their paths.
 fn selectors(object: &Object) -> Vec<(String, Value)> {
     let spec = object.spec();
     match object.kind() {
@@ -72,7 +72,7 @@ fn meets(environment: &Environment, selector: &Value) -> bool {
             .any(|labels| selector::selects(selector, &labels))
 }
 
-/// A workload selects its own pods, and so do its rules of where they run.
+/// Checks that a workload and its spread constraints select its own pods.
 fn workload(environment: &Environment, object: &Object, found: &mut Findings) {
     if !["Deployment", "StatefulSet"].contains(&object.kind()) {
         return;
@@ -119,7 +119,7 @@ fn service(environment: &Environment, service: &Object, found: &mut Findings) {
     }
 }
 
-/// Exactly one budget for a group's pods: with two, no pod can be evicted.
+/// Checks that a group's pods have exactly one budget: with two, no pod can be evicted.
 fn budgets(environment: &Environment, app: &Object, found: &mut Findings) {
     for pod in environment.pods_of(app) {
         let budgets = environment.of("PodDisruptionBudget");
@@ -133,7 +133,7 @@ fn budgets(environment: &Environment, app: &Object, found: &mut Findings) {
     }
 }
 
-/// A scrape configuration asks a path of the app, of Services that exist.
+/// Checks that a scrape configuration uses a path of the app and Services that exist.
 fn scrape(environment: &Environment, scrape: &Object, found: &mut Findings) {
     let path = text(&scrape.spec()["metricsPath"]);
     let mut routes = environment.project.application.routes().iter();
@@ -142,7 +142,7 @@ fn scrape(environment: &Environment, scrape: &Object, found: &mut Findings) {
     let own = environment.of("Namespace").map(Object::name).next();
     for discovery in list(&scrape.spec()["kubernetesSDConfigs"]) {
         let names: Vec<_> = texts(&discovery["namespaces"]["names"]).collect();
-        // `ownNamespace` is the one that Prometheus runs in.
+        // `ownNamespace` is the namespace of Prometheus.
         let is_own = own.is_some_and(|own| names == [own])
             && discovery["namespaces"]["ownNamespace"] != true;
         let problem = format!("it looks for targets in {names:?} instead of its namespace");

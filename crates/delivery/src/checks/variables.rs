@@ -1,5 +1,5 @@
-//! The app's variables: each SpinApp binds those that Spin asks for, and what spin.toml, the
-//! configuration and the Secret name are the same names.
+//! Variables of the app: each SpinApp binds those that Spin requires, and the names in spin.toml, the
+//! configuration and the Secret match.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, members, text, texts};
 
-/// What a variable is bound to that Spin asks for, though no component of the pod reads it.
+/// Value of a variable that Spin requires although no component of the pod reads it.
 const UNUSED: &str = "unused";
 
-/// The name of the ConfigMap, before the hash of its content.
+/// Name of the ConfigMap, before the hash of its content.
 const CONFIGURATION: &str = "roster-config-";
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
@@ -72,7 +72,7 @@ fn bindings(
             format!("the variable {name} is not bound, and spin.toml has no default for it"),
         );
     }
-    // With a default, but then what the environment says would not reach the pods.
+    // With a default Spin starts, but the environment's value would not reach the pods.
     let secrets = environment.project.secret_keys();
     let provided = provided.union(&secrets).filter(|name| used.contains(*name));
     for name in provided.filter(|name| !bound.contains(name.as_str())) {
@@ -89,7 +89,7 @@ fn bindings(
     }
 }
 
-/// Keys of the configuration that a pod reads, or one of a component that has no pods here.
+/// Returns the keys of the configuration that a pod reads, or a component without pods here.
 fn read(environment: &Environment) -> BTreeSet<String> {
     let mut read = BTreeSet::new();
     for pod in environment.pods() {

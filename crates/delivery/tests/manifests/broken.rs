@@ -1,4 +1,4 @@
-//! Breaks rendered manifests and looks for the line that names it.
+//! Breaks rendered manifests and expects the finding.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::rendered;
 
-/// Prod, of which something is changed.
+/// Prod with changes.
 pub struct Broken(Environment);
 
 impl Broken {
@@ -32,7 +32,7 @@ impl Broken {
         &self.0
     }
 
-    /// Sets the value at a pointer of an object, and makes what is missing on the way.
+    /// Sets the value at a pointer of an object, and creates missing parents.
     #[track_caller]
     pub fn set(mut self, kind: &str, name: &str, pointer: &str, value: impl Into<Value>) -> Self {
         let mut at = self.object(kind, name).value_mut();
@@ -47,7 +47,7 @@ impl Broken {
         self
     }
 
-    /// Takes a member of an object out.
+    /// Removes a member of an object.
     #[track_caller]
     pub fn unset(mut self, kind: &str, name: &str, pointer: &str, member: &str) -> Self {
         let value = self.object(kind, name).value_mut();
@@ -56,7 +56,7 @@ impl Broken {
         self
     }
 
-    /// Changes an item of a list that has this name.
+    /// Changes the item with this name in a list.
     #[track_caller]
     pub fn edit(
         mut self,
@@ -98,19 +98,19 @@ impl Broken {
         self
     }
 
-    /// Changes a file that the manifests have to agree with.
+    /// Changes a file that the manifests have to match.
     pub fn project(mut self, change: impl FnOnce(&mut Project)) -> Self {
         change(Arc::make_mut(&mut self.0.project));
         self
     }
 
-    /// The check finds this, among what else follows from the change.
+    /// Asserts that the check reports this line, among others that follow from the change.
     #[track_caller]
     pub fn is_found(&self, check: Check, line: &str) {
         found(check(&self.0), line);
     }
 
-    /// The full name of what has a hash in its name.
+    /// Returns the full name of an object with a hash in its name.
     #[track_caller]
     pub fn hashed(&self, kind: &str, start: &str) -> String {
         let is_hashed =

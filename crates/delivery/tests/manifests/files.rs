@@ -1,4 +1,4 @@
-//! Files that have to agree with the manifests: migrations, dashboards, the example of the secrets.
+//! Files that have to match the manifests: migrations, dashboards, the example of the secrets.
 
 use delivery::checks::{dashboards, migrations, references, secrets};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What a group needs: variables, references, an autoscaler, probes, connections.
+//! Requirements of a group: variables, references, an autoscaler, probes, connections.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn an_unbound_variable_is_named() {
         variables::check,
         "prod: SpinApp users: the variable cursor_key is not bound, and spin.toml has no default for it",
     );
-    // With a default, which the environment's value is to replace.
+    // It has a default, which the environment's value has to replace.
     Broken::prod().edit(APP, "/spec/variables", "log_level", |bound| bound["name"] = "log_levels".into()).is_found(
         variables::check,
         "prod: SpinApp users: the variable log_level is not bound, though there is a value for it",
@@ -85,7 +85,7 @@ fn a_key_that_does_not_exist_is_named() {
         };
         Broken::prod().edit(APP, "/spec/variables", "jwt_public_key_previous", change)
     };
-    // It is optional, but nobody could provide this one.
+    // It is optional, but the Secret can have no such key.
     key("jwt_public_key_old").is_found(
         references::check,
         "prod: SpinApp users: SPIN_VARIABLE_JWT_PUBLIC_KEY_PREVIOUS: Secret roster-secrets has no key jwt_public_key_old",
@@ -283,6 +283,6 @@ fn connections_that_the_description_does_not_have_are_named() {
 #[test]
 fn the_pooler_gives_up_before_the_app_does() {
     let wait = connections::pooler_wait(Broken::prod().environment()).map(Duration::from_secs);
-    // A statement that waits longer would run when nobody waits for it any more.
+    // A statement that waits longer would run after its caller has given up.
     assert!(wait.is_some_and(|wait| !wait.is_zero() && wait < web::deadline::POSTGRES.store));
 }

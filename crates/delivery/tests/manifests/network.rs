@@ -1,4 +1,4 @@
-//! Selectors that meet nothing, and policies that let through too little or everything.
+//! Selectors that match nothing, and policies that allow too little or everything.
 
 use delivery::checks::{egress, ingress, selectors};
 use delivery::kustomize::Optional;
@@ -199,7 +199,7 @@ fn what_is_not_denied_and_who_is_not_let_in_is_named() {
         ingress::check,
         "prod: SpinApp health: no NetworkPolicy lets Prometheus in, which ScrapeConfig roster needs",
     );
-    // Pods without the label are in no policy's selection.
+    // No policy selects pods without the label.
     Broken::prod()
         .set(
             "SpinApp",

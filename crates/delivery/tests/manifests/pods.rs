@@ -1,4 +1,4 @@
-//! What pods run, need and may.
+//! Images, resources and privileges of pods.
 
 use delivery::checks::{identity, images, probes, resources, scripts, secrets};
 use serde_json::json;

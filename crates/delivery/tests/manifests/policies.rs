@@ -1,4 +1,4 @@
-//! Admission, the deployer's roles, rotation, alerts and the edge: a rule broken once each.
+//! Admission, the deployer's roles, rotation, alerts and the edge: each rule violated once.
 
 use delivery::checks::{Check, alerts, core_kinds, deployer, edge, identity, policies, rotation};
 use delivery::kustomize::Optional;
@@ -14,7 +14,7 @@ const BINDING: (&str, &str) = (
 const CONFIGURATION: &str = "/spec/mutations/0/applyConfiguration/expression";
 const PATCH: &str = "/spec/mutations/1/jsonPatch/expression";
 
-/// Prod with a policy for pods of which a part says something else.
+/// Returns prod with one part of the policy for pods replaced.
 #[track_caller]
 fn rewritten(pointer: &str, part: &str, other: &str) -> Broken {
     let broken = Broken::prod();

@@ -1,4 +1,4 @@
-//! Routes to nothing, and to what is not for the outside.
+//! Routes to missing Services, and to internal paths.
 
 use delivery::checks::routes;
 use delivery::kustomize::Optional;

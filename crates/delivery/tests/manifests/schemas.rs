@@ -1,4 +1,4 @@
-//! Fields that a kind does not have, kinds that nothing knows, and what admission refuses.
+//! Unknown fields, unknown kinds, and objects that admission rejects.
 
 use delivery::checks::{admission, core_kinds, schemas};
 use delivery::kustomize::Optional;
@@ -19,7 +19,7 @@ fn a_misspelt_field_of_a_core_kind_is_named() {
     for line in [
         format!("prod: PodDisruptionBudget users: spec: {}", unexpected("maxUnavailabel")),
         format!("prod: HorizontalPodAutoscaler auth: spec.behavior.scaleUp: {}", unexpected("policy")),
-        // Where the operator puts what it does not look at.
+        // The operator copies this field without validating it.
         format!("prod: Deployment health: spec.template.spec.volumes.0: {}", unexpected("emptyDirectory")),
         format!("prod: Pod health: spec.volumes.0: {}", unexpected("emptyDirectory")),
         "prod: Wish one: Couldn't find schema for kind Wish with api version example.com/v1 for kubernetes version 1.34".to_owned(),

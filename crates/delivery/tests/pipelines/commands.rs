@@ -1,5 +1,5 @@
-//! Jenkins, GitHub Actions and .ci/run call the same commands, so that what passes in one passes in all,
-//! and tell the scripts what they ask for.
+//! Checks that Jenkins, GitHub Actions and .ci/run call the same commands, so that a change that passes
+//! in one passes in all, and that they set the variables that the scripts require.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,11 +24,11 @@ const SCRIPTS: &[&str] = &[
     "trivy sbom",
 ];
 
-/// What the scripts are told by a variable: where to push, who has built, who signs and who verifies.
+/// Variables of the scripts: the registry, the builder, and the identities that sign and verify.
 const BY_KEY: &[&str] = &["REGISTRY", "BUILDER_ID", "COSIGN_KEY", "COSIGN_KEY_PUB"];
 const KEYLESS: &[&str] = &["REGISTRY", "BUILDER_ID", "COSIGN_IDENTITY", "COSIGN_ISSUER"];
 
-/// The variables that a text does not have, as a word.
+/// Returns the variables that a text does not contain as a word.
 fn unsaid(place: &str, text: &str, variables: &[&str]) -> Vec<String> {
     let words: BTreeSet<&str> = text
         .split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
@@ -37,7 +37,7 @@ fn unsaid(place: &str, text: &str, variables: &[&str]) -> Vec<String> {
     unsaid.map(|it| format!("{place} has no {it}")).collect()
 }
 
-/// The commands that no script calls.
+/// Returns the commands that no script calls.
 fn missing(place: &str, scripts: &[String], commands: &[&str]) -> Vec<String> {
     let called = |command: &str| scripts.iter().any(|script| calls(script, command));
     let missing = commands.iter().filter(|it| !called(it));
@@ -46,7 +46,7 @@ fn missing(place: &str, scripts: &[String], commands: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a line begins with the command, as a word.
+/// Returns true if a line begins with the command, as a word, with or without `exec`.
 fn calls(script: &str, command: &str) -> bool {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with([' ', '\t']);
     script.lines().any(|line| {
@@ -59,7 +59,7 @@ fn calls(script: &str, command: &str) -> bool {
     })
 }
 
-/// The scripts that a Jenkinsfile runs.
+/// Returns the scripts that a Jenkinsfile runs.
 pub fn scripts(jenkinsfile: &str) -> Result<Vec<String>> {
     let calls = parse(jenkinsfile)?;
     let all = calls.iter().flat_map(Call::everywhere);

@@ -1,4 +1,4 @@
-//! The form of a declarative pipeline: what Jenkins would refuse before it runs anything.
+//! Structure of a declarative pipeline: mistakes that Jenkins would reject before it runs anything.
 
 use std::collections::BTreeSet;
 
@@ -70,10 +70,10 @@ const CONDITIONS: &[&str] = &[
     "triggeredBy",
 ];
 const INPUT: &[&str] = &["id", "message", "ok", "parameters", "submitter"];
-/// A stage does one of these.
+/// Kinds of work, of which a stage has one.
 const WORK: &[&str] = &["parallel", "stages", "steps"];
 
-/// What is wrong with the form of a Jenkinsfile.
+/// Returns the problems of the structure of a Jenkinsfile.
 pub fn problems(text: &str) -> Result<Vec<String>> {
     let calls = parse(text)?;
     let mut found = Vec::new();
@@ -91,7 +91,7 @@ pub fn problems(text: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The block has what is allowed, once each, and what is needed.
+/// Checks that the block has only allowed parts, each at most once, and all needed ones.
 fn sections(call: &Call, allowed: &[&str], needed: &[&str], found: &mut Vec<String>) {
     let mut seen = BTreeSet::new();
     for part in call.block.iter().flatten() {
@@ -108,7 +108,7 @@ fn sections(call: &Call, allowed: &[&str], needed: &[&str], found: &mut Vec<Stri
     }
 }
 
-/// What pipeline and stage have in common.
+/// Checks the directives that pipeline and stage have in common.
 fn directives(call: &Call, options: &[&str], found: &mut Vec<String>) {
     for part in call.block.iter().flatten() {
         match part.name.as_str() {
@@ -124,7 +124,7 @@ fn directives(call: &Call, options: &[&str], found: &mut Vec<String>) {
     }
 }
 
-/// As `sections`, where one may come more than once.
+/// Checks as `sections` does, but allows repeated parts.
 fn repeated(call: &Call, allowed: &[&str], found: &mut Vec<String>) {
     let parts = call.block.iter().flatten();
     for part in parts.filter(|it| !allowed.contains(&it.name.as_str())) {
@@ -187,7 +187,7 @@ fn the_jenkinsfile_has_the_form_of_a_declarative_pipeline() -> Result<()> {
     none(&problems(&read("Jenkinsfile")?)?)
 }
 
-/// Breaks one place of the Jenkinsfile and expects to hear of it.
+/// Breaks one place of the Jenkinsfile and expects a report of it.
 fn breaks(from: &str, to: &str, what: &str) -> Result<()> {
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     named(&problems(&text)?, what);

@@ -1,4 +1,4 @@
-//! A Jenkinsfile as calls within calls, which is all that a declarative pipeline is.
+//! Parses a Jenkinsfile into nested calls, which are all that a declarative pipeline consists of.
 
 use anyhow::{Context, Result, bail};
 use tree_sitter::{Node, Parser};
@@ -7,7 +7,7 @@ use tree_sitter::{Node, Parser};
 pub struct Call {
     pub name: String,
     pub line: usize,
-    /// As written, without what surrounds it.
+    /// Source text of the arguments.
     pub arguments: String,
     /// The calls within the arguments.
     pub inner: Vec<Call>,
@@ -16,7 +16,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// This call and every one within.
+    /// Returns this call and all calls within.
     pub fn everywhere(&self) -> Vec<&Call> {
         let within = self.inner.iter().chain(self.block.iter().flatten());
         std::iter::once(self)
@@ -24,7 +24,7 @@ impl Call {
             .collect()
     }
 
-    /// The calls of its block that have this name.
+    /// Returns the calls of its block that have this name.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Call> {
         self.block
             .iter()
@@ -32,7 +32,7 @@ impl Call {
             .filter(move |it| it.name == name)
     }
 
-    /// What the one text that it is given says, if it is given one that Groovy leaves as it is.
+    /// Returns the only argument if it is a string without interpolation.
     pub fn text(&self) -> Option<&str> {
         let literal = self
             .arguments
@@ -44,7 +44,7 @@ impl Call {
     }
 }
 
-/// All calls of a text, the outermost ones; an error for a text that is not Groovy.
+/// Returns the outermost calls of a text, or an error if it is not Groovy.
 pub fn parse(text: &str) -> Result<Vec<Call>> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_groovy::LANGUAGE.into())?;
@@ -81,7 +81,7 @@ fn written(node: Node, text: &str) -> String {
     text.get(node.byte_range()).unwrap_or_default().to_owned()
 }
 
-/// The calls within a node, which may be one itself; what is no call is looked through.
+/// Returns the outermost calls within a node, which may be one itself.
 fn calls(node: Node, text: &str) -> Vec<Call> {
     match node.kind() {
         "method_invocation" => vec![call(node, text, ["name", "arguments", "body"])],
@@ -90,7 +90,7 @@ fn calls(node: Node, text: &str) -> Vec<Call> {
             assigns: true,
             ..call(node, text, ["left", "right", "body"])
         }],
-        // `agent none` reads as a variable of the type agent.
+        // `agent none` is parsed as a variable of the type agent.
         "local_variable_declaration" if !has_value(node) => {
             vec![call(node, text, ["type", "declarator", "body"])]
         }
@@ -102,7 +102,7 @@ fn calls(node: Node, text: &str) -> Vec<Call> {
     }
 }
 
-/// Whether a declaration gives its variable a value.
+/// Returns true if a declaration has a value.
 fn has_value(node: Node) -> bool {
     let declarator = node.child_by_field_name("declarator");
     declarator.is_some_and(|it| it.child_by_field_name("value").is_some())
@@ -111,7 +111,7 @@ fn has_value(node: Node) -> bool {
 fn call(node: Node, text: &str, [name, arguments, body]: [&str; 3]) -> Call {
     let field = |name| node.child_by_field_name(name);
     let said = |name| field(name).map(|it| written(it, text)).unwrap_or_default();
-    // What a method is called on may be a call as well: `readFile('x').trim()`.
+    // The receiver of a method may be a call as well: `readFile('x').trim()`.
     let inner = field("object").into_iter().chain(field(arguments));
     Call {
         name: said(name),

@@ -1,11 +1,12 @@
-//! What the Jenkinsfile must not do: show a secret, deploy what is not main, or reach production unasked.
+//! Prohibitions for the Jenkinsfile: showing a secret, deploying another branch than main, and deploying
+//! to production without approval.
 
 use anyhow::{Context, Result};
 
 use crate::groovy::{Call, parse};
 use crate::{changed, named, none, read};
 
-/// The bindings that `withCredentials` takes here, and the arguments that name a variable.
+/// Bindings allowed in `withCredentials`; `VARIABLES` are the arguments that name a variable.
 const BINDINGS: &[&str] = &["file", "sshUserPrivateKey", "string", "usernamePassword"];
 const VARIABLES: &[&str] = &[
     "variable:",
@@ -14,7 +15,7 @@ const VARIABLES: &[&str] = &[
     "keyFileVariable:",
 ];
 
-/// What is wrong with the way a Jenkinsfile treats secrets.
+/// Returns the problems of a Jenkinsfile's use of secrets.
 fn secrets(text: &str) -> Result<Vec<String>> {
     let calls = parse(text)?;
     let all: Vec<&Call> = calls.iter().flat_map(Call::everywhere).collect();
@@ -33,7 +34,7 @@ fn secrets(text: &str) -> Result<Vec<String>> {
     }
     for call in all.iter().filter(|it| it.name == "sh") {
         let (line, said) = (call.line, &call.arguments);
-        // Groovy fills in what is between double quotes: the value would be on the shell's command line.
+        // Groovy interpolates double-quoted strings: the value would be on the shell's command line.
         if said.contains('"') && call.text().is_none() {
             found.push(format!(
                 "line {line}: Groovy fills in the text that sh gets"
@@ -50,7 +51,7 @@ fn secrets(text: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The variables that a binding's arguments name.
+/// Returns the variables that a binding's arguments name.
 fn bound(arguments: &str) -> Vec<String> {
     let value = |(_, rest): (usize, &str)| {
         let mut quoted = rest.split('\'');
@@ -63,8 +64,8 @@ fn bound(arguments: &str) -> Vec<String> {
     starts.filter_map(value).collect()
 }
 
-/// Whether a shell's text uses a secret in any way but to write it into another program's input. What
-/// names a file may be used: a path is no secret.
+/// Returns true if a shell script uses a secret in any way but to pipe it into another program. The
+/// variable of a file may be used: a path is not secret.
 fn shows(script: &str, variable: &str) -> bool {
     let secret = variable.ends_with("PASSWORD") || variable.ends_with("TOKEN");
     let uses = |line: &&str| {
@@ -74,7 +75,7 @@ fn shows(script: &str, variable: &str) -> bool {
     secret && script.lines().filter(uses).any(|line| !piped(&line))
 }
 
-/// Values of secrets in the text itself.
+/// Returns the places where the text itself contains the value of a secret.
 fn written_out(text: &str) -> Vec<String> {
     let names = ["password", "secret", "token"];
     let mut found = Vec::new();
@@ -92,10 +93,10 @@ fn written_out(text: &str) -> Vec<String> {
     found
 }
 
-/// A stage, with those around it.
+/// Stage, after those that contain it.
 type Path<'a> = Vec<&'a Call>;
 
-/// What is deployed or published without what must be before it.
+/// Returns the deployments and publications that lack a required guard.
 fn guards(text: &str) -> Result<Vec<String>> {
     let calls = parse(text)?;
     let pipeline = calls.iter().find(|it| it.name == "pipeline");
@@ -111,7 +112,7 @@ fn guards(text: &str) -> Result<Vec<String>> {
     if all().filter(deploys).count() != locks().flat_map(Call::everywhere).filter(deploys).count() {
         found.push("scripts/deploy.sh runs without a lock".to_owned());
     }
-    // Builds run side by side, since one may wait for its approval for hours.
+    // Builds run concurrently, because one may wait for its approval for hours.
     if locks().any(|it| it.named("milestone").next().is_none()) {
         found.push("an older build may overtake a newer one behind a lock".to_owned());
     }
@@ -126,7 +127,7 @@ fn guards(text: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// On an agent that compiles code of others there is no credential.
+/// Checks that no agent that compiles third-party code has credentials.
 fn identities(pipeline: &Call, found: &mut Vec<String>) {
     let stages = pipeline.everywhere().into_iter();
     for stage in stages.filter(|it| it.name == "stage" && it.named("agent").next().is_some()) {
@@ -146,7 +147,7 @@ fn identities(pipeline: &Call, found: &mut Vec<String>) {
     }
 }
 
-/// The stages that have steps.
+/// Collects the stages that have steps.
 fn leaves<'a>(call: &'a Call, above: &[&'a Call], paths: &mut Vec<Path<'a>>) {
     for stage in call.named("stage") {
         let path: Path = above.iter().copied().chain([stage]).collect();
@@ -180,7 +181,7 @@ fn guarded(path: &Path, found: &mut Vec<String>) {
     if !only_main {
         found.push(format!("{name} is for every branch"));
     }
-    // Anything but dev and staging, so a variable too, may be production.
+    // Anything but the literals dev and staging may be production, so a variable as well.
     let free = |it: &&Call| {
         let first = it.arguments.trim_start_matches('(');
         first.starts_with("'dev'") || first.starts_with("'staging'")
@@ -300,7 +301,7 @@ fn a_credential_beside_a_compiler_is_named() -> Result<()> {
     Ok(())
 }
 
-/// What could keep a rollback waiting, or make it more than a rollback.
+/// Returns the steps that could delay a rollback, or make it more than a rollback.
 fn waits(text: &str) -> Result<Vec<String>> {
     let calls = parse(text)?;
     let all: Vec<&Call> = calls.iter().flat_map(Call::everywhere).collect();

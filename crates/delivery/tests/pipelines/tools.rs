@@ -1,5 +1,5 @@
-//! What other programs say of the pipelines: GitHub's schemas with check-jsonschema, security with zizmor,
-//! the scripts in them with shellcheck.
+//! Checks of the pipelines with other programs: GitHub's schemas with check-jsonschema, security with
+//! zizmor, the scripts in them with shellcheck.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ fn tool(name: &str) -> Result<Command> {
     Ok(Command::new(path))
 }
 
-/// Runs it to its end; what it printed is the error, if it fails.
+/// Runs the program to its end; if it fails, its output is the error.
 fn check(command: &mut Command) -> Result<()> {
     let output = command
         .output()
@@ -38,13 +38,13 @@ fn schema(name: &str, files: &[PathBuf]) -> Result<()> {
     )
 }
 
-/// Everything but what needs the network: whether a commit is in its repository.
+/// Checks security offline, so without the check that a commit is in its repository.
 fn security(folder: &Path) -> Result<()> {
     let arguments = ["--offline", "--no-progress", "--strict-collection"];
     check(tool("zizmor")?.args(arguments).arg(folder))
 }
 
-/// The scripts of a pipeline, which are in no file of their own.
+/// Checks the scripts of a pipeline, which are in no file of their own.
 fn shell(dialect: &str, scripts: &[String]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new("shellcheck");
@@ -83,13 +83,13 @@ fn zizmor_finds_nothing() -> Result<()> {
 
 #[test]
 fn shellcheck_finds_nothing() -> Result<()> {
-    // GitHub ends a script with its first failure.
+    // GitHub ends a script at its first failure.
     let mut scripts = workflows::scripts()?;
     for script in &mut scripts {
         script.insert_str(0, "set -e\n");
     }
     shell("bash", &scripts)?;
-    // Jenkins' own shell is not bash, but it gets single commands only.
+    // Jenkins' own shell is not bash, but it runs only single commands.
     shell("bash", &commands::scripts(&read("Jenkinsfile")?)?)
 }
 
@@ -98,7 +98,7 @@ fn an_unquoted_variable_is_named() {
     said(shell("bash", &["rm $HOME".to_owned()]), "SC2086");
 }
 
-/// A folder with rollback.yml, broken in one place.
+/// Returns a folder with rollback.yml, broken in one place.
 fn broken(from: &str, to: &str) -> Result<(TempDir, PathBuf)> {
     let text = changed(&read(".github/workflows/rollback.yml")?, from, to)?;
     let folder = tempfile::tempdir()?;

@@ -1,4 +1,4 @@
-//! The rules of the workflows that no other program has: pinned actions with their version, permissions,
+//! Rules for the workflows that no other program checks: pinned actions with their version, permissions,
 //! no expression within a script.
 
 use std::fs;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{changed, named, none, read};
 
-/// The workflows and the actions of the project, by their path.
+/// Returns the workflows and the actions of the project, with their paths.
 pub fn files() -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(delivery::root().join(".github/workflows"))? {
@@ -26,7 +26,7 @@ pub fn files() -> Result<Vec<(String, String)>> {
     found.into_iter().map(text).collect()
 }
 
-/// What is wrong with one of them.
+/// Returns the problems of one file.
 fn problems(path: &str, text: &str) -> Result<Vec<String>> {
     let yaml: Value = serde_yaml_ng::from_str(text).with_context(|| path.to_owned())?;
     let mut found = unpinned(text);
@@ -42,7 +42,7 @@ fn problems(path: &str, text: &str) -> Result<Vec<String>> {
                 found.push(format!("{name} does not say its permissions"));
             }
             found.extend(identity_beside_code(name, job));
-            // What a called workflow's jobs may take is said there.
+            // A called workflow sets the timeouts of its own jobs.
             if job.get("uses").is_none() && job.get("timeout-minutes").is_none() {
                 found.push(format!("{name} has no timeout"));
             }
@@ -54,7 +54,7 @@ fn problems(path: &str, text: &str) -> Result<Vec<String>> {
         .collect())
 }
 
-/// A job that compiles code of others has no secret and no identity to sign with.
+/// Checks that a job that compiles third-party code has no secret and no identity for signing.
 fn identity_beside_code(name: &str, job: &Value) -> Option<String> {
     let steps = job.get("steps").and_then(Value::as_array)?;
     let compiles = steps.iter().any(|step| {
@@ -74,7 +74,7 @@ fn identity_beside_code(name: &str, job: &Value) -> Option<String> {
         .then(|| format!("{name} compiles where secrets or an identity are"))
 }
 
-/// Every action is of this commit, or of one that is named in full with its version beside it.
+/// Returns the actions that are neither of this commit nor pinned to a full one with its version.
 fn unpinned(text: &str) -> Vec<String> {
     let uses = |line: &str| {
         let line = line.trim().trim_start_matches("- ");
@@ -96,7 +96,7 @@ fn unpinned(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The steps of a workflow's jobs, or of an action.
+/// Returns the steps of a workflow's jobs, or of an action.
 fn steps(yaml: &Value) -> Vec<&Value> {
     let jobs = yaml.get("jobs").and_then(Value::as_object);
     let jobs = jobs.into_iter().flat_map(|it| it.values());
@@ -117,7 +117,7 @@ fn step_problems(step: &Value) -> Option<String> {
         .then(|| format!("{used} keeps its credentials"))
 }
 
-/// The scripts that the workflows run.
+/// Returns the scripts that the workflows run.
 pub fn scripts() -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (_, text) in files()? {
@@ -141,7 +141,7 @@ fn workflows_and_actions_keep_the_rules() -> Result<()> {
 
 const RELEASE: &str = ".github/workflows/release.yml";
 
-/// Breaks one place of rollback.yml and expects to hear of it.
+/// Breaks one place of rollback.yml and expects a report of it.
 fn breaks(from: &str, to: &str, what: &str) -> Result<()> {
     let path = ".github/workflows/rollback.yml";
     let text = changed(&read(path)?, from, to)?;
@@ -234,14 +234,14 @@ fn a_rollback_waits_for_no_run_and_no_approval() -> Result<()> {
             !other.unwrap_or_default().starts_with("rollback-"),
             "{name}"
         );
-        // Nothing that was started is cancelled: it may be half done.
+        // A started job is never cancelled: it may be half done.
         assert_eq!(
             job.pointer("/concurrency/cancel-in-progress"),
             None,
             "{name}"
         );
     }
-    // The approval is outside of the lock, and of the Environment that a rollback uses.
+    // The approval is outside the lock and the Environment that a rollback uses.
     let approval = jobs.get("approve").context("no approval")?;
     assert_eq!(approval.get("environment"), Some(&json!("prod-approval")));
     assert_eq!(approval.get("concurrency"), None);

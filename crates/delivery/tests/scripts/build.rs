@@ -1,4 +1,4 @@
-//! What is built, said about it, pushed and signed.
+//! Building, describing, pushing and signing.
 
 use std::fs;
 use std::process::Command;
@@ -9,10 +9,10 @@ use super::scene::{SECRET, Scene, assert_order, digest};
 
 const ARTIFACT: &str = "registry.example.com/roster/api";
 
-/// The sums of the second build, a file of the scene.
+/// Checksums of the second build, a file of the scene.
 const REBUILT: &str = "target/rebuilt.sha256";
 
-/// A committed tree and all that publishing needs.
+/// Returns a scene with a committed tree and everything that publishing requires.
 fn scene() -> Scene {
     let scene = Scene::new()
         .with("REGISTRY", ARTIFACT)
@@ -43,7 +43,7 @@ fn git(scene: &Scene, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Builds in the scene, and takes the sums of a second build over.
+/// Builds in the scene, and copies the checksums as those of a second build.
 fn built(scene: &Scene, version: &str) {
     scene.run("build.sh", &["build", version]).ended(0);
     let target = scene.project().join("target");
@@ -157,7 +157,7 @@ fn the_artifact_says_where_it_comes_from() {
     assert_eq!(materials[0]["uri"], uri);
     assert_eq!(materials[0]["digest"]["gitCommit"], commit);
     assert_eq!(definition["externalParameters"]["version"], "1.2.3");
-    // What is attested is the statement's inside: cosign puts the digest around it.
+    // The predicate alone is attested: cosign adds the digest.
     let attested = fs::read_to_string(scene.path("attested-slsaprovenance1.json")).unwrap();
     assert_eq!(json(&attested), *predicate);
     assert!(!statement.to_string().contains(SECRET));

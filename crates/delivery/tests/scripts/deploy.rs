@@ -1,4 +1,4 @@
-//! Deploys that go well, what they leave behind, and what they show beforehand.
+//! Successful deploys, the state that they leave, and their output before a change.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::scene::{Scene, assert_order, digest};
 
 const APPS: [&str; 4] = ["auth", "docs", "health", "users"];
 
-/// The SpinApps of a rendering.
+/// Returns the SpinApps of rendered YAML.
 fn spin_apps(yaml: &str) -> Vec<Value> {
     serde_yaml_ng::Deserializer::from_str(yaml)
         .map(|document| Value::deserialize(document).unwrap())
@@ -74,7 +74,7 @@ fn an_executor_that_changes_reaches_the_pods_with_the_apps() {
     scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
     let after = scene.executors();
     assert!(before.iter().zip(&after).all(|(one, other)| one != other));
-    // The old one is gone, since no SpinApp refers to it.
+    // The old one is deleted, because no SpinApp refers to it.
     let left = fs::read_to_string(scene.path("executors")).unwrap();
     assert_eq!(left.trim(), after[0].1);
 }

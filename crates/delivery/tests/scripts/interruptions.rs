@@ -1,4 +1,4 @@
-//! Two deploys at once, deploys that are stopped, and how long one may take.
+//! Concurrent deploys, stopped deploys, and the time limit.
 
 use std::fs;
 use std::process::{Child, Command};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::scene::{Scene, digest};
 
-/// Minutes that the pipelines give a deployment.
+/// Time limit of a deployment in the pipelines, in minutes.
 const LIMIT: u64 = 75;
 
-/// Waits until a scripted program is called so. A test that hangs is ended by its runner.
+/// Waits for a call of a scripted program that contains `part`. The test runner ends a test that hangs.
 fn wait_for_call(scene: &Scene, part: &str) {
     while !scene.calls().iter().any(|call| call.contains(part)) {
         thread::sleep(Duration::from_millis(10));
@@ -44,7 +44,7 @@ fn a_signal_stops_the_call_that_runs_and_the_message_says_how_to_go_on() {
                 "{output}"
             );
             scene.lease_is_free();
-            // The record knows the last release that worked, so the way back is right.
+            // The last release that worked is on record, so the rollback is right.
             let scene = scene.with("HANGS_AT", "");
             scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
             assert_eq!((scene.runs(), scene.recorded()), ("a".into(), "a".into()));
@@ -73,7 +73,7 @@ fn a_second_deploy_refuses_while_the_first_renews_its_lease() {
     let first = scene.start("deploy.sh", &["dev", &digest('b')]);
     wait_for_call(&scene, "get job migrate-");
     let held = fs::read_to_string(scene.path("lease")).unwrap();
-    // As the first one would by its clock, before each look of the second.
+    // Renewed as the first deploy would by its clock, before each check of the second.
     let second = scene.with("LEASE_IS_RENEWED", "yes");
     let output = second
         .run_beside("deploy.sh", &["dev", &digest('c')])
@@ -109,7 +109,7 @@ fn a_deploy_that_loses_its_lease_stops() {
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(130);
     assert!(output.contains("the Lease is lost"), "{output}");
     assert_eq!(scene.runs(), "a");
-    // It is another's, and stays so.
+    // Another deploy holds the Lease and keeps it.
     let lease = fs::read_to_string(scene.path("lease")).unwrap();
     assert_eq!(lease, "900 another\n");
 }
@@ -121,8 +121,8 @@ fn a_deploy_and_its_rollback_end_within_the_limit_of_the_pipelines() {
     let scene = scene.with("OPERATOR_SLEEPS", "yes");
     scene.run("deploy.sh", &["dev", &digest('b')]).ended(4);
     let slept = scene.slept();
-    // What did not happen here: stores and the Job at their limits, and smoke.sh twice with 30 attempts
-    // of 13 seconds and 7 of 10.
+    // Added for waits that did not happen here: stores and the Job at their limits, and smoke.sh twice with
+    // 30 attempts of 13 seconds and 7 of 10.
     let longest = slept + 300 + 300 + 300 + 2 * (30 * 13 + 7 * 10);
     assert!(longest < (LIMIT - 5) * 60, "{longest} s");
     for (file, jobs) in [("release.yml", 3), ("rollback.yml", 1)] {

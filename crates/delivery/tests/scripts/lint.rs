@@ -1,9 +1,9 @@
-//! shellcheck over every shell script of the repository.
+//! Runs shellcheck on every shell script of the repository.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The files in a folder, by their ending.
+/// Returns the files in a folder with this ending.
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(delivery::root().join(folder)).unwrap();
     let mut files: Vec<_> = entries
@@ -30,7 +30,7 @@ fn check(options: &[&str], files: &[PathBuf]) {
     );
 }
 
-/// All rules but two, which forbid functions in conditions (SC2310) and in substitutions (SC2312).
+/// Enables all rules but two, which forbid functions in conditions (SC2310) and substitutions (SC2312).
 #[test]
 fn the_scripts_are_clean_by_every_rule() {
     let mut all = files("scripts", ".sh");

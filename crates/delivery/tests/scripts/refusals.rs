@@ -1,4 +1,4 @@
-//! Calls that are refused before anything runs, and what is missing.
+//! Calls that are rejected before anything runs, and missing requirements.
 
 use super::scene::{Scene, assert_order, digest};
 

@@ -1,4 +1,4 @@
-//! Deploys that fail on the way: where they stop, what they put back, and what they report.
+//! Failing deploys: their point of failure, the release that they restore, and their report.
 
 use super::scene::{Scene, assert_order, digest};
 
@@ -26,7 +26,7 @@ fn a_failed_migration_leaves_the_apps_and_puts_the_configuration_back() {
     assert!(!scene.path("configmaps/release-pending").exists());
 }
 
-/// What was applied again is what a release had, but for Secrets and migrations.
+/// Asserts that the restored objects are those of a release, except Secrets and migrations.
 fn assert_restored(release: &str, restored: &str) {
     let kept = |object: &&str| {
         !object.contains("\nkind: Secret\n")

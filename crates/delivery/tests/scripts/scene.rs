@@ -1,9 +1,10 @@
-//! A copy of what the scripts work on, scripted programs in front of the real ones, and what was called.
+//! Copy of the files that the scripts use, with scripted programs before the real ones in `PATH`, and a
+//! record of the calls.
 //!
-//! The scripted kubectl does not show what a real server does: whether it accepts an object, a field or a
-//! jsonpath; what server-side apply merges; admission; how long anything takes. Its ConfigMaps have no
-//! limit, a write never half succeeds, and of a Lease it knows the resourceVersion and the holder only.
-//! Time is a counter that `sleep` advances.
+//! The scripted kubectl does not simulate a real server's validation of objects, fields and jsonpaths,
+//! the merging of server-side apply, admission, or durations. Its ConfigMaps have no size limit, a write
+//! never half succeeds, and a Lease has only a resourceVersion and a holder. Time is a counter that
+//! `sleep` advances.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,10 +13,10 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// What a Secret in the scripted cluster holds, for whoever asks.
+/// Value of a Secret in the scripted cluster.
 pub const SECRET: &str = "correct-horse-battery-staple";
 
-/// The real programs that the scripts use; they find no others.
+/// Real programs that the scripts use; no others are in their `PATH`.
 const TOOLS: [&str; 28] = [
     "awk",
     "base64",
@@ -47,12 +48,12 @@ const TOOLS: [&str; 28] = [
     "xargs",
 ];
 
-/// A digest that stands for an artifact, by a letter.
+/// Returns the digest of an artifact that is identified by a letter.
 pub fn digest(letter: char) -> String {
     format!("sha256:{}", letter.to_string().repeat(64))
 }
 
-/// How a script ended and what it said.
+/// Exit status and output of a script.
 pub struct Ran {
     pub status: i32,
     pub stdout: String,
@@ -60,12 +61,12 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Everything it said.
+    /// Returns standard output and standard error.
     pub fn output(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 
-    /// Asserts the exit status, and returns what was said.
+    /// Asserts the exit status, and returns the output.
     pub fn ended(&self, status: i32) -> String {
         let output = self.output();
         assert_eq!(self.status, status, "{output}");
@@ -74,14 +75,14 @@ impl Ran {
     }
 }
 
-/// The files, the programs and their settings of one test.
+/// Files, programs and settings of one test.
 pub struct Scene {
     folder: TempDir,
     settings: Vec<(String, String)>,
 }
 
 impl Scene {
-    /// A copy of the repository's part that is delivered, with a real digest for the Spin image.
+    /// Copies the delivered part of the repository, and sets a valid digest of the Spin image.
     pub fn new() -> Self {
         let scene = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -109,20 +110,20 @@ impl Scene {
             .with("COSIGN_KEY_PUB", "awskms:///alias/roster")
     }
 
-    /// With this setting: an environment variable of the script and of the scripted programs.
+    /// Sets an environment variable of the script and of the scripted programs.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Without this program.
+    /// Removes a scripted program.
     pub fn without(self, program: &str) -> Self {
         fs::remove_file(self.path("programs").join(program)).unwrap();
         self
     }
 
-    /// Gives `base/executor.yaml` this digest, whichever it has in the repository.
+    /// Sets the digest in `base/executor.yaml`, in place of any from the repository.
     pub fn set_spin_image(&self, digest: &str) {
         let file = self.project().join("k8s/base/executor.yaml");
         let text = fs::read_to_string(&file).unwrap();
@@ -133,7 +134,7 @@ impl Scene {
         fs::write(&file, lines.collect::<String>()).unwrap();
     }
 
-    /// Deploys these digests to dev one after the other, and forgets the calls.
+    /// Deploys these digests to dev one after the other, and clears the calls and the clock.
     pub fn released(self, letters: &str) -> Self {
         for letter in letters.chars() {
             self.run("deploy.sh", &["dev", &digest(letter)]).ended(0);
@@ -143,7 +144,7 @@ impl Scene {
         self
     }
 
-    /// The letters of the digests that the SpinApps have now.
+    /// Returns the letters of the digests that the SpinApps have now.
     pub fn runs(&self) -> String {
         let text = fs::read_to_string(self.path("spinapps")).unwrap_or_default();
         let letter = |line: &str| line.split_once("@sha256:").unwrap().1.chars().next();
@@ -152,7 +153,7 @@ impl Scene {
         letters.into_iter().collect()
     }
 
-    /// The names of the SpinApps, and the executor of each.
+    /// Returns the names of the SpinApps, with the executor of each.
     pub fn executors(&self) -> Vec<(String, String)> {
         let text = fs::read_to_string(self.path("spinapps")).unwrap_or_default();
         let app = |line: &str| {
@@ -162,7 +163,7 @@ impl Scene {
         text.lines().map(app).collect()
     }
 
-    /// The letters of the releases on record, oldest first.
+    /// Returns the letters of the releases on record, oldest first.
     pub fn recorded(&self) -> String {
         let entries = fs::read_dir(self.path("configmaps")).unwrap();
         let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -182,7 +183,7 @@ impl Scene {
         assert_eq!(text.trim().split(' ').count(), 1, "{text}");
     }
 
-    /// Seconds that the scripts have slept.
+    /// Returns the seconds that the scripts have slept.
     pub fn slept(&self) -> u64 {
         let text = fs::read_to_string(self.path("clock")).unwrap_or_default();
         text.trim().parse().unwrap_or_default()
@@ -228,13 +229,13 @@ impl Scene {
         ran
     }
 
-    /// Every call of a scripted program, in order.
+    /// Returns every call of a scripted program, in order.
     pub fn calls(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("calls")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The calls that change the cluster, but for the Lease.
+    /// Returns the calls that change the cluster, except those for the Lease.
     pub fn writes(&self) -> Vec<String> {
         let writes = |call: &String| {
             ["apply", "delete", "create", "patch", "annotate", "replace"]
@@ -246,7 +247,7 @@ impl Scene {
         self.calls().into_iter().filter(writes).collect()
     }
 
-    /// What was applied, in order.
+    /// Returns the applied YAML, in order.
     pub fn applied(&self) -> Vec<String> {
         (0..)
             .map_while(|number| {
@@ -255,18 +256,18 @@ impl Scene {
             .collect()
     }
 
-    /// A file or folder of the scene.
+    /// Returns the path of a file or folder of the scene.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The copy of the repository.
+    /// Returns the path of the copy of the repository.
     pub fn project(&self) -> PathBuf {
         self.path("project")
     }
 }
 
-/// Asserts that a call with each of these is there, one behind the other.
+/// Asserts that calls that contain these parts were made in this order.
 pub fn assert_order(calls: &[String], parts: &[&str]) {
     let mut rest = calls.iter();
     for part in parts {

@@ -1,8 +1,8 @@
-//! No deploy reads a Secret's value, names one on a command line, or makes the Secret.
+//! Checks that no deploy reads a Secret's value, passes one on a command line, or creates the Secret.
 
 use super::scene::{SECRET, Scene, digest};
 
-/// Everything that was said, called and applied is free of the value.
+/// Asserts that output, calls and applied objects do not contain the value.
 fn assert_silent(scene: &Scene, output: &str) {
     assert!(!output.contains(SECRET), "{output}");
     for call in scene.calls() {

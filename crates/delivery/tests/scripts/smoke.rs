@@ -1,4 +1,4 @@
-//! The questions from outside, asked by the real curl.
+//! Runs the smoke test with the real curl against a local server.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -7,8 +7,8 @@ use std::thread;
 
 use super::scene::Scene;
 
-/// Serves until the test ends: a status and a type for a path, and 404 for all others. Returns its
-/// address, and the paths that were asked for.
+/// Serves until the test ends: the given status and content type per path, and 404 for all others.
+/// Returns its address, and the requested paths.
 fn serve(answers: &'static [(&str, &str)]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -35,7 +35,7 @@ const JSON: &str = "200 OK\r\ncontent-type: application/json";
 const PROBLEM_401: &str = "401 Unauthorized\r\ncontent-type: application/problem+json";
 const PROBLEM_404: &str = "404 Not Found\r\ncontent-type: application/problem+json";
 
-/// With the real curl.
+/// Returns a scene with the real curl.
 fn scene() -> Scene {
     let scene = Scene::new().without("curl");
     std::os::unix::fs::symlink(super::scene::find("curl"), scene.path("tools/curl")).unwrap();

@@ -1,26 +1,26 @@
-//! Whether a schema still takes what it took, or still promises what it promised.
+//! Compares schemas: a request's must still allow, and a response's still promise, what it did before.
 
 use serde_json::Value;
 
 use super::{object, resolve};
 
-/// Who writes what the schema describes.
+/// Direction of the data that the schema describes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Clients: what was allowed must stay allowed.
+    /// From clients: everything that was allowed must stay allowed.
     Request,
-    /// The server: what was promised must stay true.
+    /// From the server: everything that was promised must stay true.
     Answer,
 }
 
-/// The documents that two schemas are of.
+/// Documents that contain the two schemas.
 pub struct Schemas<'a> {
     released: &'a Value,
     new: &'a Value,
     direction: Direction,
 }
 
-/// Bounds, and whether a larger value allows more.
+/// Bounds, with true when a larger value allows more.
 const BOUNDS: [(&str, bool); 6] = [
     ("maximum", true),
     ("maxLength", true),
@@ -39,7 +39,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// Names what breaks a client between `old` and `new`, each of its own document.
+    /// Reports the changes between `old` and `new`, each of its own document, that break a client.
     pub fn compare(&self, at: &str, old: &'a Value, new: &'a Value, found: &mut Vec<String>) {
         let (old, new) = (resolve(self.released, old), resolve(self.new, new));
         self.types(at, old, new, found);
@@ -55,7 +55,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// `type`: requests may take more types, answers may have fewer.
+    /// Compares `type`: requests may allow more types, responses may have fewer.
     fn types(&self, at: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
         let (before, now) = (types(old), types(new));
         let (narrow, wide) = match self.direction {
@@ -69,8 +69,8 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// `enum`, `format`, `pattern` and bounds. Answers may gain names, which clients are told to
-    /// expect; requests may not lose any.
+    /// Compares `enum`, `format`, `pattern` and bounds of requests, which may not lose enum values.
+    /// Responses may gain enum values, which clients are documented to expect.
     fn values(&self, at: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
         if self.direction == Direction::Answer {
             return;
@@ -137,7 +137,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// Compared one by one: whoever reorders alternatives looks at what this says.
+    /// Compares alternatives by position; reordering them may be reported and needs a review.
     fn alternatives(
         &self,
         at: &str,

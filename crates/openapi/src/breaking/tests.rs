@@ -47,7 +47,7 @@ fn document() -> Value {
     })
 }
 
-/// What is said of the document after `change` at `pointer`; `None` removes what is there.
+/// Returns the changes reported after setting `value` at `pointer`; `None` removes the member.
 fn after(pointer: &str, value: Option<Value>) -> Vec<String> {
     let mut new = document();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
