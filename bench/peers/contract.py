@@ -1,9 +1,9 @@
-"""Holds a target of the bench against the contract that all of them serve.
+"""Checks a target of the bench against the contract of all targets.
 
     ROSTER_ADMIN_EMAIL=... ROSTER_ADMIN_PASSWORD=... python3 contract.py http://127.0.0.1:3000
 
-Logs in as the admin, creates users named contract-...@example.com, which stay, and compares what comes
-back with what every target must answer. Prints each difference, and exits with 1 if there is one.
+Logs in as the admin, creates users named contract-...@example.com, which stay, and compares the responses
+with those that every target must send. Prints each difference, and exits with 1 if there is one.
 """
 
 import http.client
@@ -34,7 +34,7 @@ class Response:
 
     @property
     def json(self):
-        """The JSON of the body; None for anything else."""
+        """The JSON of the body; None for other bodies."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -51,12 +51,12 @@ class Contract:
         self.differences = []
 
     def expect(self, is_right, call, what):
-        """Notes a difference unless it is right."""
+        """Records a difference if `is_right` is false."""
         if not is_right:
             self.differences.append(f"{call}: {what}")
 
     def send(self, method, path, token=None, body=None, **headers):
-        """Sends one request over the connection that is kept; again when no slot for a hash is free."""
+        """Sends one request over the kept connection, and again while no hashing slot is free."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -73,8 +73,8 @@ class Contract:
                 call = f"{method} {path.split('?')[0]}"
                 response = Response(call, self.connection.getresponse())
             except ConnectionError:
-                # A server may refuse a request before its body has arrived, and then closes the
-                # connection: what was sent into it did not happen.
+                # A server may reject a request before its body has arrived, and then close the
+                # connection: it has not processed the request.
                 self.connection.close()
                 if time.monotonic() > until:
                     raise
@@ -82,7 +82,7 @@ class Contract:
         return response
 
     def check_headers(self, response):
-        """Holds what every response has."""
+        """Checks the common parts of every response."""
         for name, value in {
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
@@ -97,12 +97,12 @@ class Contract:
             self.expect(length == str(len(response.body)), response.call, f"Content-Length is {length}")
 
     def check_status(self, response, status):
-        """Holds the status of a response that succeeds."""
+        """Checks the status of a successful response."""
         what = f"answered {response.status}, not {status}: {response.body[:200]!r}"
         self.expect(response.status == status, response.call, what)
 
     def check_problem(self, response, status, code):
-        """Holds a problem document."""
+        """Checks a problem document."""
         self.check_status(response, status)
         document = response.json or {}
         missing = PROBLEM_MEMBERS - document.keys()
@@ -113,7 +113,7 @@ class Contract:
         self.expect(media_type == "application/problem+json", response.call, f"it is {media_type}")
 
     def check_user(self, response, status, full_name, version):
-        """Holds a user with the headers of one, and gives it."""
+        """Checks a user and its headers, and returns the user."""
         self.check_status(response, status)
         user = response.json or {}
         self.expect(user.keys() == USER_MEMBERS, response.call, f"has {sorted(user.keys())}")
@@ -126,7 +126,7 @@ class Contract:
         return user
 
     def check_private(self, response, tag=None):
-        """Holds the headers of what only its caller may keep."""
+        """Checks the headers of a response that only its caller may keep."""
         for name, value in {
             "Cache-Control": "private, no-cache",
             "Vary": "Authorization",
@@ -136,7 +136,7 @@ class Contract:
             self.expect(found == value, response.call, f"{name} is {found!r}, not {value!r}")
 
     def log_in(self, credentials):
-        """Logs in and gives the access token."""
+        """Logs in and returns the access token."""
         response = self.send("POST", LOGIN, body=credentials)
         self.check_status(response, 200)
         found = response.headers.get("Cache-Control")
@@ -168,7 +168,7 @@ class Contract:
         self.check_problem(response, 415, "unsupported_media_type")
 
     def create(self, token, name, password=None):
-        """Creates a user and gives the new user."""
+        """Creates a user and returns it."""
         email = f"Contract-{name}-{uuid.uuid4().hex}@example.com"
         body = {"email": email, "full_name": "Contract User", "password": password}
         response = self.send("POST", USERS, token, body)
@@ -188,7 +188,7 @@ class Contract:
     def check_get(self, token, user):
         path = f"{USERS}/{user['id']}"
         for _ in range(2):
-            # The second one is in the cache.
+            # The second one is cached.
             found = self.check_user(self.send("GET", path, token), 200, "Contract User", 1)
             self.expect(found == user, f"GET {path}", "is not the user that was created")
         response = self.send("GET", path, token, If_None_Match='"v1"')
@@ -232,7 +232,7 @@ class Contract:
         changed = self.check_user(response, 200, "Ada Lovelace", 2)
         found = self.check_user(self.send("GET", path, token), 200, "Ada Lovelace", 2)
         self.expect(found == changed, f"GET {path}", "is not what the PATCH has answered")
-        # Nothing changes: neither does the version.
+        # Nothing changes, including the version.
         self.check_user(self.send("PATCH", path, token, patch), 200, "Ada Lovelace", 2)
         self.check_user(self.send("PATCH", path, token, {}), 200, "Ada Lovelace", 2)
         stale = self.send("PATCH", path, token, {"full_name": "B"}, If_Match='"v1"', **merge_patch)
@@ -256,7 +256,7 @@ class Contract:
         self.check_problem(self.send("POST", USERS, own, new), 403, "forbidden")
 
     def run(self):
-        """Runs every check; `differences` has the outcome."""
+        """Runs every check; `differences` has the results."""
         self.check_health()
         self.check_login()
         token = self.log_in(self.admin)

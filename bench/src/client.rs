@@ -1,5 +1,5 @@
-//! HTTP/1.1 over one connection that is kept, by hand: the generator shares the machine with what it
-//! measures, and hyper's client takes twice the time outside the kernel.
+//! HTTP/1.1 over one kept connection, by hand: the generator shares the machine with its targets, and
+//! hyper's client takes twice the time outside the kernel.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::http::{Head, Request};
 /// Longer than any response should take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// `host:port` of `http://host:port`.
+/// Returns `host:port` of `http://host:port`.
 pub fn authority(url: &str) -> Result<Arc<str>> {
     let Some(rest) = url.strip_prefix("http://") else {
         bail!("{url}: only http:// can be measured: TLS would be measured with it");
@@ -33,11 +33,11 @@ pub fn authority(url: &str) -> Result<Arc<str>> {
 pub struct Reply {
     pub status: u16,
     pub has_retry_after: bool,
-    /// From the request's first byte to the response's last.
+    /// Time from the request's first byte to the response's last.
     pub took: Duration,
 }
 
-/// One connection, made when it is needed, and again after an error.
+/// One connection, opened on demand, and again after an error.
 pub struct Connection {
     authority: Arc<str>,
     stream: Option<TcpStream>,
@@ -55,7 +55,7 @@ impl Connection {
         }
     }
 
-    /// Connects unless there is a connection that the server has kept.
+    /// Connects, unless there is a connection that the server has kept open.
     pub async fn connect(&mut self) -> Result<()> {
         if self.stream.as_ref().is_some_and(is_open) {
             return Ok(());
@@ -66,10 +66,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends the bytes of a request and reads the whole response. Connecting is not part of the time.
+    /// Sends the bytes of a request and reads the whole response. The time excludes connecting.
     pub async fn send(&mut self, message: &[u8]) -> Result<Reply> {
         self.connect().await?;
-        // Put back when the response is complete: a connection with half a response is not used again.
+        // Restored once the response is complete: a connection with half a response is not reused.
         let mut stream = self.stream.take().context("no connection")?;
         let begun = Instant::now();
         let exchange = self.exchange(&mut stream, message);
@@ -92,12 +92,12 @@ impl Connection {
         self.send(&message).await
     }
 
-    /// The body of the last response.
+    /// Returns the body of the last response.
     pub fn body(&self) -> &[u8] {
         self.received.get(..self.body_len).unwrap_or_default()
     }
 
-    /// The body of the last response as JSON.
+    /// Returns the body of the last response as JSON.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_slice(self.body()).context("the body is not JSON")
     }
@@ -128,10 +128,10 @@ impl Connection {
     }
 }
 
-/// Tells a connection that the server has ended while it was idle.
+/// Returns false if the server has closed the idle connection.
 fn is_open(stream: &TcpStream) -> bool {
     let mut byte = [0];
-    // No bytes are due: what is there is the end, or an error.
+    // No bytes are due: a readable stream is at its end, or in error.
     stream
         .try_read(&mut byte)
         .is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)

@@ -1,4 +1,4 @@
-//! Closed loops: each connection sends its next request when the last one is answered.
+//! Closed loops: each connection sends its next request after the last response.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use crate::sample::Sample;
 use crate::window::Window;
 use crate::workload::{Traffic, Workload};
 
-/// A connection after an error: a target that is gone would be tried as fast as the machine can.
+/// Pause after an error: a target that is gone would be retried as fast as the machine can.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
 
-/// Sends `workload` over as many connections, all at once, and returns what came within the window,
-/// with the moment at which each response ended.
+/// Sends `workload` over all connections at once, and returns the samples within the window, each with
+/// the moment at which its response ended.
 pub async fn run(
     traffic: &Arc<Traffic>,
     workload: Workload,
@@ -48,7 +48,7 @@ async fn closed_loop(
         let begun = Instant::now();
         let reply = connection.send(&message).await;
         let now = Instant::now();
-        // A response belongs to the moment when it is there.
+        // A response counts at the moment at which it is complete.
         if window.holds(now) {
             samples.push((now, sample(reply.as_ref().ok(), begun, now)));
         }
@@ -59,7 +59,7 @@ async fn closed_loop(
     (samples, connection)
 }
 
-/// A request that was due at `due`.
+/// Returns the sample of a request that was due at `due`.
 pub fn sample(reply: Option<&crate::client::Reply>, due: Instant, now: Instant) -> Sample {
     let response = now.saturating_duration_since(due);
     Sample {
@@ -70,7 +70,7 @@ pub fn sample(reply: Option<&crate::client::Reply>, due: Instant, now: Instant) 
     }
 }
 
-/// Makes `count` connections, connected. Those that cannot be made now are made when they are needed.
+/// Opens `count` connections. Those that fail are opened again on demand.
 pub async fn connections(authority: &Arc<str>, count: usize) -> Vec<Connection> {
     let mut connections = Vec::with_capacity(count);
     for _ in 0..count {

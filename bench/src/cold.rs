@@ -17,9 +17,9 @@ use crate::statistics::spread;
 use crate::subject::Subject;
 use crate::workload::{Traffic, Workload};
 
-/// Hosts end instances that have been idle for a second.
+/// Longer than the second after which hosts end idle instances.
 const PAUSE: Duration = Duration::from_millis(1_300);
-/// The time after its last connection when a process is weighed again.
+/// Time after a process's last connection, before its memory is measured again.
 const REST: Duration = Duration::from_secs(5);
 
 /// Starts every target several times.
@@ -56,7 +56,8 @@ async fn start_again(subject: &mut Subject, starts: usize) -> Result<()> {
     Ok(())
 }
 
-/// Weighs every target: idle, while it reads over more and more connections, and after that.
+/// Measures the memory of every target: idle, while it reads over more and more connections, and
+/// afterwards.
 pub async fn memory(run: &mut Run) {
     let weighed = run.options.weighed.clone();
     for number in 0..run.subjects.len() {
@@ -83,7 +84,7 @@ async fn weigh(
         Role::Floor => Workload::Live,
         _ => Workload::Get,
     };
-    // Before anybody has logged in.
+    // Before any login.
     sleep(PAUSE).await;
     let (_, Some(root)) = subject.prepare(Workload::Live).await? else {
         return Ok(None);
@@ -107,7 +108,7 @@ async fn weigh(
     Ok(Some(Memory { idle, at, after }))
 }
 
-/// Two requests in a row after each pause, for all targets in turn.
+/// Sends two requests in a row after each pause, to all targets in turn.
 pub async fn instances(run: &mut Run) {
     let mut probed = Vec::new();
     for number in 0..run.subjects.len() {
@@ -147,7 +148,7 @@ async fn two_requests(
 ) {
     let mut message = Vec::new();
     traffic.write(Workload::Live, &mut fastrand::Rng::new(), &mut message);
-    // A server may have ended the idle connection: connecting is no part of an instance's start.
+    // The server may have closed the idle connection: connecting is not part of an instance's start.
     connection.connect().await.ok();
     for histogram in times {
         if let Ok(reply) = connection.send(&message).await {

@@ -1,10 +1,10 @@
-//! HTTP/1.1 as far as the client needs it: the bytes of a request, and the head of a response.
+//! HTTP/1.1 for the client: the bytes of a request, and the head of a response.
 
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 
-/// More than any response of the apps has.
+/// More than any response of the targets has.
 const HEADERS: usize = 64;
 
 /// A request, in parts.
@@ -14,12 +14,12 @@ pub struct Request<'a> {
     pub path: &'a str,
     pub authority: &'a str,
     pub bearer: Option<&'a str>,
-    /// JSON.
+    /// JSON body.
     pub body: Option<&'a str>,
 }
 
 impl Request<'_> {
-    /// Replaces what is in `message` by the request's bytes.
+    /// Replaces the contents of `message` with the request's bytes.
     pub fn write(&self, message: &mut Vec<u8>) {
         message.clear();
         // Writing to a vector cannot fail.
@@ -47,17 +47,17 @@ impl Request<'_> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Head {
     pub status: u16,
-    /// Bytes of the head itself.
+    /// Length of the head itself, in bytes.
     pub len: usize,
-    /// Bytes of the body.
+    /// Length of the body, in bytes.
     pub body_len: usize,
     pub has_retry_after: bool,
-    /// The server ends the connection after this response.
+    /// True when the server closes the connection after this response.
     pub closes: bool,
 }
 
 impl Head {
-    /// Reads the head that `bytes` begin with; None while it is not complete.
+    /// Reads the head at the start of `bytes`; `None` while it is incomplete.
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS];
         let mut response = httparse::Response::new(&mut headers);
@@ -89,7 +89,7 @@ impl Head {
             bail!("a response of status {status} without Content-Length");
         }
         if status == 304 {
-            // The length is that of the body that was left out.
+            // The length is that of the omitted body.
             head.body_len = 0;
         }
         Ok(Some(head))

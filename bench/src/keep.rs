@@ -1,4 +1,4 @@
-//! Files of a run: in `target/reports`, and in the project when it is kept.
+//! Files of a run: in `target/reports`, and in the project if the run is kept.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::report::{capacity, chart, history, table};
 const PAGE: &str = "docs/capacity.md";
 
 /// Writes `bench.json`, `bench.md` and `bench.svg` to `folder`, and keeps the run in the project at
-/// `root` when that is given.
+/// `root`, if given.
 pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()> {
     write(
         &folder.join("bench.json"),
@@ -43,7 +43,7 @@ pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()
     write(&root.join(PAGE), &page)
 }
 
-/// Writes `docs/capacity.md` from the report that is kept.
+/// Writes `docs/capacity.md` from the kept report.
 pub fn capacity(root: &Path) -> Result<()> {
     let path = root.join("bench/report.json");
     let kept = fs::read_to_string(&path).with_context(|| {
@@ -61,7 +61,7 @@ fn page(report: &Report, root: &Path) -> Result<String> {
     page.context("only a run with `mix` on the app can be kept: docs/capacity.md comes from it")
 }
 
-/// JSON with a series a line, so that two reports can be compared.
+/// Formats JSON with one line per series, so that two reports can be compared.
 fn lines(report: &Report) -> Result<String> {
     let mut head = report.clone();
     let series = std::mem::take(&mut head.series);

@@ -1,4 +1,4 @@
-//! The machine that a run has taken place on.
+//! Machine on which a run took place.
 
 use std::fs;
 use std::thread::available_parallelism;
@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use crate::proc::number_after;
 use crate::report::data::Machine;
 
-/// Reads about this machine what /proc has.
+/// Describes this machine, from /proc.
 pub fn describe() -> Machine {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");

@@ -1,5 +1,5 @@
-//! `bench`: loads targets side by side and reports what they answered, how fast, at what cost.
-//! `cargo xtask bench` prepares them.
+//! `bench`: loads targets side by side and reports their responses, speed and cost. `cargo xtask bench`
+//! prepares them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -64,14 +64,14 @@ async fn try_main(cli: Cli) -> Result<()> {
     if let Some(root) = &cli.capacity {
         return keep::capacity(root);
     }
-    // A thousand connections and more, here and in the targets.
+    // Allows a thousand connections and more, here and in the targets.
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
-    // Dropped, a run stops its targets.
+    // Dropping a run stops its targets.
     tokio::select! {
         result = measure(&cli) => result,
         _ = interrupt.recv() => bail!("interrupted"),
@@ -126,7 +126,7 @@ fn read(path: &Path) -> Result<Plan> {
     serde_json::from_slice(&text).context("the plan")
 }
 
-/// Starts every target; one that does not start is left out of the run.
+/// Starts every target; one that fails to start is left out of the run.
 async fn start(plan: &Plan, report: &mut Report) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for planned in &plan.targets {

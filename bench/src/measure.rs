@@ -1,4 +1,4 @@
-//! One measurement: a load, and what it cost.
+//! One measurement: a load, and its cost.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::sample::{Counted, Sample, corrected, histogram};
 use crate::window::{Window, sleep_until};
 use crate::workload::{Traffic, Workload};
 
-/// Times for which a load runs before it counts, and while it does.
+/// Duration of a load before it counts, and while it does.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub warm_up: Duration,
@@ -27,7 +27,7 @@ impl Times {
     }
 }
 
-/// Loads a target in closed loops over as many connections.
+/// Loads a target in closed loops over `connections` connections.
 pub async fn closed(
     traffic: &Arc<Traffic>,
     workload: Workload,
@@ -38,7 +38,7 @@ pub async fn closed(
     let connections = closed::connections(&traffic.authority, connections).await;
     let window = times.window();
     let load = closed::run(traffic, workload, connections, window);
-    // The connections stay open until the meter has read.
+    // Connections stay open until the meter has read.
     let ((timed, _connections), cost) = tokio::join!(load, meter(root, window));
     let samples: Vec<Sample> = timed.into_iter().map(|(_, sample)| sample).collect();
     Measured {
@@ -52,9 +52,9 @@ pub async fn closed(
 pub struct OpenLoad {
     pub per_second: f64,
     pub connections: usize,
-    /// Above this, a response after the load shows that the app has not recovered.
+    /// Longest normal time: a slower response after the load shows that the app has not recovered.
     pub normal: Duration,
-    /// False: there is no `ready`, only `live`.
+    /// False when there is no `ready`, only `live`.
     pub has_ready: bool,
 }
 
@@ -90,8 +90,8 @@ pub async fn open(
     }
 }
 
-/// The time of a client that wanted its response when the request was due: of those that got one,
-/// and, as far as it went, of those that were never sent.
+/// Times from the moment that a request was due: of requests with a 2xx response, and the waits so far
+/// of those that were never sent.
 fn from_due(flow: &Flow) -> Quantiles {
     let good = flow.due.iter().filter(|sample| sample.is_good());
     let times = good
@@ -100,7 +100,7 @@ fn from_due(flow: &Flow) -> Quantiles {
     Quantiles::of(&histogram(times))
 }
 
-/// Counts what ended within the window, and adds its cost.
+/// Counts the samples that ended within the window, and adds the cost.
 fn measured(ended: &[Sample], window: Window, (cpu, pss_mib): (Cpu, Option<f64>)) -> Measured {
     let counted = Counted::new(ended);
     let answered: u64 = counted.statuses.values().sum();
@@ -119,7 +119,7 @@ fn measured(ended: &[Sample], window: Window, (cpu, pss_mib): (Cpu, Option<f64>)
     }
 }
 
-/// Reads CPU time at the begin and the end of the window, and memory at the end.
+/// Reads CPU time at the start and the end of the window, and memory at the end.
 async fn meter(root: Option<u32>, window: Window) -> (Cpu, Option<f64>) {
     let processes = || root.map(proc::tree).unwrap_or_default();
     sleep_until(window.from).await;

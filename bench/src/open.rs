@@ -1,4 +1,4 @@
-//! An open loop: requests are due at a fixed rate, whether or not the last ones are answered.
+//! An open loop: requests are due at a fixed rate, independent of responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,17 +15,17 @@ use crate::sample::Sample;
 use crate::window::Window;
 use crate::workload::{Traffic, Workload};
 
-/// The pause between two looks at what is due. Tokio's own timers are a millisecond coarse.
+/// Interval between checks for due requests. Tokio's timers have a resolution of a millisecond.
 const TICK: Duration = Duration::from_micros(250);
 
-/// The outcome of an open loop.
+/// Outcome of an open loop.
 #[derive(Default)]
 pub struct Flow {
-    /// Requests that ended within the window, whenever they were due.
+    /// Requests that ended within the window, no matter when they were due.
     pub ended: Vec<Sample>,
-    /// Requests that were due within the window, and sent.
+    /// Requests that were due within the window and sent.
     pub due: Vec<Sample>,
-    /// The waits, at the end, of requests that were due within the window and never sent.
+    /// Waits, at the end, of requests that were due within the window but never sent.
     pub unsent: Vec<Duration>,
     /// Delays of requests that were sent late although a connection was idle.
     pub late: Vec<Duration>,
@@ -38,13 +38,13 @@ struct Shared {
     pace: Pace,
     start: Instant,
     window: Window,
-    /// One permit for each request that is due.
+    /// One permit per due request.
     due: Semaphore,
     next: AtomicU64,
 }
 
 /// Sends `workload` at `per_second` over `connections`. A request that finds none idle waits, and the
-/// wait counts; at the end of the window those that still wait are given up.
+/// wait counts; requests that still wait at the end of the window are dropped.
 pub async fn run(
     traffic: &Arc<Traffic>,
     workload: Workload,
@@ -77,14 +77,14 @@ pub async fn run(
         flow.late.extend(part.late);
         connections.push(connection);
     }
-    // It ended with the window, and the loops later.
+    // It ended with the window, before the loops.
     let _ = pacer.join();
     flow.unsent = shared.unsent();
     (flow, connections)
 }
 
 impl Shared {
-    /// Adds a permit for each request when it is due, and closes at the end.
+    /// Adds a permit for each request when it is due, and closes the semaphore at the end.
     fn release(&self) {
         let mut released = 0;
         loop {
@@ -102,7 +102,7 @@ impl Shared {
         }
     }
 
-    /// The waits of requests that were due and that no connection took.
+    /// Returns the waits of due requests that no connection took.
     fn unsent(&self) -> Vec<Duration> {
         let due = self.pace.count(self.window.until - self.start);
         (self.next.load(Ordering::Relaxed)..due)
@@ -121,7 +121,7 @@ async fn serve(
     let (mut flow, mut message) = (Flow::default(), Vec::new());
     loop {
         let was_idle = shared.due.available_permits() == 0;
-        // Closed: the window is over, and what is still due is not sent.
+        // Closed: the window has ended, and due requests are not sent.
         let Ok(permit) = shared.due.acquire().await else {
             return (flow, connection);
         };

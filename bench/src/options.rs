@@ -13,43 +13,43 @@ use crate::workload::Workload;
 #[derive(Parser)]
 #[command(version)]
 pub struct Cli {
-    /// Workloads to send; without it all of them.
+    /// Workloads to send; default: all
     #[arg(long, value_enum, value_delimiter = ',', value_name = "W,...")]
     workloads: Vec<Workload>,
-    /// Connections of the closed loops; without it those of each workload.
+    /// Connections of the closed loops; default: those of each workload
     #[arg(long, value_delimiter = ',', value_name = "N,...")]
     connections: Vec<usize>,
-    /// Length of each measurement, after a second that does not count.
+    /// Seconds per measurement, after one second of warm-up
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
-    /// Rounds, in each of which everything is measured once.
+    /// Number of rounds, each of which measures everything once
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
-    /// One round of one second each over 1 and 32 connections: shows that everything works.
+    /// One round of one second each over 1 and 32 connections, to show that everything works
     #[arg(long)]
     quick: bool,
-    /// Leaves out the open loops.
+    /// Skips the open loops
     #[arg(long)]
     no_open: bool,
-    /// Leaves out starts and memory.
+    /// Skips starts and memory
     #[arg(long)]
     no_costs: bool,
-    /// Prepared targets, a file of JSON.
+    /// Plan with prepared targets, a JSON file
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     pub plan: Option<PathBuf>,
-    /// Keeps the run in `bench/` and `docs/` of the project in this folder.
+    /// Keeps the run in `bench/` and `docs/` of the project in this folder
     #[arg(long, value_name = "FOLDER")]
     pub keep: Option<PathBuf>,
-    /// Only writes docs/capacity.md of the project in this folder.
+    /// Only writes docs/capacity.md of the project in this folder
     #[arg(long, value_name = "FOLDER")]
     pub capacity: Option<PathBuf>,
-    /// An app that runs already, without TLS.
+    /// URL of a running app, without TLS
     #[arg(long, env = "ROSTER_URL", value_name = "U")]
     pub url: Option<String>,
-    /// An admin of that app, who makes the users that are needed.
+    /// Email of an admin of that app, which creates the users
     #[arg(long, env = "ROSTER_ADMIN_EMAIL", value_name = "E", default_value = "")]
     pub email: String,
-    /// The admin's password.
+    /// Password of the admin
     #[arg(
         long,
         env = "ROSTER_ADMIN_PASSWORD",
@@ -61,7 +61,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Puts the options together, with their defaults.
+    /// Returns the options, with their defaults.
     pub fn options(&self) -> Options {
         let quick = self.quick;
         let seconds = self.seconds.unwrap_or(if quick { 1.0 } else { 5.0 });

@@ -1,8 +1,8 @@
-//! The times at which the requests of an open loop are due.
+//! Times at which the requests of an open loop are due.
 
 use std::time::Duration;
 
-/// Requests at a fixed rate from a start on: the first at once, each next after the same time.
+/// Requests at a fixed rate: the first at the start, the others at equal intervals.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     per_second: f64,
@@ -15,12 +15,12 @@ impl Pace {
         }
     }
 
-    /// The time from the start at which request `number` is due.
+    /// Returns the time from the start at which request `number` is due.
     pub fn due(&self, number: u64) -> Duration {
         Duration::from_secs_f64(number as f64 / self.per_second)
     }
 
-    /// The number of requests that are due when `elapsed` has passed since the start.
+    /// Returns the number of requests that are due `elapsed` after the start.
     pub fn count(&self, elapsed: Duration) -> u64 {
         (elapsed.as_secs_f64() * self.per_second).floor() as u64 + 1
     }

@@ -1,4 +1,4 @@
-//! The plan of `cargo xtask bench`, a file of JSON: the targets, and how each is started.
+//! Plan of `cargo xtask bench`, a JSON file: the targets, and how each is started.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,34 +11,34 @@ use crate::report::data::{Role, Skipped};
 #[derive(Deserialize)]
 pub struct Plan {
     pub commit: String,
-    /// Of programs that take part.
+    /// Versions of the programs that take part.
     pub versions: BTreeMap<String, String>,
     pub targets: Vec<Planned>,
     pub skipped: Vec<Skipped>,
-    /// A script that tells whether a target does what all of them have to do.
+    /// A script that checks whether a target meets the contract of all targets.
     pub contract: Option<PathBuf>,
-    /// The folder for the report.
+    /// Folder for the report.
     pub reports: PathBuf,
 }
 
-/// A target that can be started, with servers of its own that run already.
+/// A target that can be started, with its own servers, which run already.
 #[derive(Clone, Deserialize)]
 pub struct Planned {
     pub name: String,
     pub role: Role,
     pub host: String,
-    /// Prints `Serving http://...` when it listens, and ends on SIGTERM. `{own}` in a word stands for
-    /// a folder that each process has to itself.
+    /// Prints `Serving http://...` when it listens, and ends on SIGTERM. `{own}` in a word stands for a
+    /// folder of each process alone.
     pub command: Vec<String>,
-    /// The folder in which those are made.
+    /// Folder in which those are created.
     pub scratch: PathBuf,
-    /// Gets what the processes write to standard error.
+    /// Gets the standard error of the processes.
     pub log: PathBuf,
     pub folder: PathBuf,
     pub environment: BTreeMap<String, String>,
-    /// None: it has no users.
+    /// `None` when it has no users.
     pub data: Option<Data>,
-    /// In bytes.
+    /// Sizes in bytes.
     pub shipped: BTreeMap<String, u64>,
 }
 
@@ -46,12 +46,12 @@ pub struct Planned {
 #[derive(Clone, Deserialize)]
 pub struct Data {
     pub admin_email: String,
-    /// The admin's, and that of all accounts.
+    /// Password of the admin and of all accounts.
     pub password: String,
-    /// Users with ids in a row, as `workload::seeded_id` makes them.
+    /// Number of users with consecutive ids, as `workload::seeded_id` makes them.
     pub users: u64,
     pub accounts: Vec<String>,
-    /// `host:port` of the target's Redis, which nobody else uses.
+    /// `host:port` of the target's Redis, which no other target uses.
     pub redis_address: String,
     pub redis_password: String,
 }

@@ -1,4 +1,4 @@
-//! Health probes beside a load, as a cluster sends them: one a second, each over its own connection.
+//! Health probes beside a load, as a cluster sends them: one per second, each over its own connection.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::window::sleep_until;
 use crate::workload::{READY, Traffic};
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Later than this a cluster takes it for a failure.
+/// A cluster treats a later response as a failure.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Probes `live`, and `ready` where there is one, until `until`.
+/// Probes `live`, and `ready` if there is one, until `until`.
 pub async fn beside(
     traffic: &Arc<Traffic>,
     has_ready: bool,
@@ -53,7 +53,7 @@ async fn probe(traffic: &Traffic, path: &str, until: Instant) -> Probes {
         let is_good = matches!(reply, Ok(Ok(reply)) if reply.status == 200);
         probes.sent += 1;
         probes.failed += u64::from(!is_good);
-        // With its connection: that waits, too, where a host accepts none.
+        // Includes connecting, which waits, too, while a host accepts no connection.
         let millis = begun.elapsed().as_secs_f64() * 1000.0;
         probes.worst_ms = probes.worst_ms.max(millis);
         sleep_until((begun + INTERVAL).min(until)).await;

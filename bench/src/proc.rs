@@ -1,13 +1,13 @@
-//! CPU and memory of processes, from /proc; nothing where there is none.
+//! CPU and memory of processes, from /proc; nothing without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
-/// The kernel tells CPU time in this unit.
+/// Unit in which the kernel reports CPU time.
 const TICK_MILLIS: u64 = 10;
 
-/// A process and all its descendants.
+/// Returns a process and all its descendants.
 pub fn tree(root: u32) -> BTreeSet<u32> {
     let mut children = BTreeMap::<u32, Vec<u32>>::new();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -26,23 +26,23 @@ pub fn tree(root: u32) -> BTreeSet<u32> {
     found
 }
 
-/// CPU time of the processes since they started.
+/// Returns the CPU time of the processes since they started.
 pub fn cpu(processes: &BTreeSet<u32>) -> Duration {
     processes.iter().filter_map(|id| process_cpu(*id)).sum()
 }
 
-/// CPU time of this process.
+/// Returns the CPU time of this process.
 pub fn own_cpu() -> Duration {
     process_cpu(std::process::id()).unwrap_or_default()
 }
 
-/// CPU time of everything on the machine.
+/// Returns the CPU time of everything on the machine.
 pub fn machine_cpu() -> Duration {
     let text = fs::read_to_string("/proc/stat").unwrap_or_default();
     busy(&text)
 }
 
-/// PSS of the processes in MiB: memory that several share counts once.
+/// Returns the PSS of the processes in MiB: shared memory counts once.
 pub fn pss_mib(processes: &BTreeSet<u32>) -> Option<f64> {
     let kib: Vec<u64> = processes
         .iter()
@@ -52,7 +52,7 @@ pub fn pss_mib(processes: &BTreeSet<u32>) -> Option<f64> {
     (!kib.is_empty()).then(|| kib.iter().sum::<u64>() as f64 / 1024.0)
 }
 
-/// The first number after `name` at the begin of a line.
+/// Returns the first number after `name` at the start of a line.
 pub fn number_after(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
@@ -61,25 +61,25 @@ pub fn number_after(text: &str, name: &str) -> Option<u64> {
 fn process_cpu(id: u32) -> Option<Duration> {
     let stat = stat(id)?;
     let ticks = |index: usize| stat.get(index)?.parse::<u64>().ok();
-    // utime and stime.
+    // Fields utime and stime.
     Some(Duration::from_millis(
         TICK_MILLIS * (ticks(10)? + ticks(11)?),
     ))
 }
 
-/// The words of /proc/ID/stat from the parent's id on.
+/// Returns the words of /proc/ID/stat from the parent's id on.
 fn stat(id: u32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     after_name(&text)
 }
 
 fn after_name(stat: &str) -> Option<Vec<String>> {
-    // The name may have spaces and brackets; a state of one letter follows it.
+    // The name may contain spaces and brackets; a state of one letter follows it.
     let (_, rest) = stat.rsplit_once(')')?;
     Some(rest.split_whitespace().skip(1).map(str::to_owned).collect())
 }
 
-/// user, nice, system, irq, softirq and steal of the first line; not idle and iowait.
+/// Sums user, nice, system, irq, softirq and steal of the first line; not idle and iowait.
 fn busy(stat: &str) -> Duration {
     let words = stat.lines().next().unwrap_or_default().split_whitespace();
     let ticks: Vec<u64> = words.skip(1).filter_map(|word| word.parse().ok()).collect();

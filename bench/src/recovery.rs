@@ -1,4 +1,4 @@
-//! The time after a load until a target serves again as if there had been none.
+//! Time after a load until a target serves again as if there had been none.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use crate::closed;
 use crate::window::Window;
 use crate::workload::{Traffic, Workload};
 
-/// Of the client that watches.
+/// Connections of the client that watches.
 pub const CONNECTIONS: usize = 32;
-/// The time for which it watches.
+/// Duration of the watch.
 const WATCH: Duration = Duration::from_secs(3);
-/// Everything has to be well for so long.
+/// Duration for which every request has to be normal.
 const CALM: Duration = Duration::from_millis(500);
 
-/// The time from `end` until reads are served with a 2xx within `normal` for half a second; None if
-/// they are not within three.
+/// Returns the time from `end` until reads get a 2xx within `normal` for half a second; `None` when
+/// they do not within three seconds.
 pub async fn watch(
     traffic: &Arc<Traffic>,
     connections: Vec<Connection>,
@@ -36,8 +36,8 @@ pub async fn watch(
     recovered(events, WATCH)
 }
 
-/// The moment of the last event before a calm in which all are well. Time without any event is no
-/// calm, so it has to begin with one.
+/// Returns the moment at which half a second of normal events begins. Time without events does not
+/// count, so it has to begin with one.
 fn recovered(
     events: impl Iterator<Item = (Duration, bool)>,
     watched: Duration,
@@ -54,8 +54,9 @@ fn recovered(
     calm_since.filter(|since| watched.saturating_sub(*since) >= CALM)
 }
 
-/// The longest normal time of a target whose reads over the same connections have this p99 when nothing
-/// else is sent: three times that, and at least 50 ms, so that a hiccup of the machine is none.
+/// Returns the longest normal time of a target, given the p99 of reads over the same connections
+/// without other load: three times that, and at least 50 ms, so that a hiccup of the machine does not
+/// count.
 pub fn normal(p99_ms: f64) -> Duration {
     Duration::from_secs_f64((p99_ms * 3.0).max(50.0) / 1000.0)
 }

@@ -1,5 +1,5 @@
-//! The course of a run: targets side by side, in rounds, so that what slows the machine for a while
-//! slows all of them.
+//! Course of a run: targets side by side, in rounds, so that a temporary slowdown of the machine
+//! affects all of them.
 
 use std::collections::BTreeMap;
 
@@ -13,30 +13,30 @@ use crate::subject::Subject;
 use crate::workload::Workload;
 use crate::{cold, scenarios};
 
-/// Percentages of the peak.
+/// Rates of the open loops, in percent of the peak.
 const OPEN: [u32; 4] = [50, 80, 120, 200];
-/// Of an open loop.
+/// Connections of an open loop.
 const OPEN_CONNECTIONS: usize = 1024;
-/// The closed loop whose p99 tells what is normal.
+/// Closed loop whose p99 defines the normal time.
 const NORMAL_CONNECTIONS: usize = 32;
 
-/// The extent of a run.
+/// Extent of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub workloads: Vec<Workload>,
-    /// None: those of each workload.
+    /// `None` when those of each workload apply.
     pub connections: Option<Vec<usize>>,
     pub times: Times,
     pub rounds: usize,
     pub is_open: bool,
-    /// Starts of each process, and pauses of each instance.
+    /// Starts per process, and pauses per instance.
     pub starts: usize,
     pub pauses: usize,
-    /// Reads over so many connections before memory is weighed.
+    /// Connections of the reads before memory is measured.
     pub weighed: Vec<usize>,
 }
 
-/// A run under way.
+/// A run in progress.
 pub struct Run {
     pub options: Options,
     pub subjects: Vec<Subject>,
@@ -88,7 +88,7 @@ impl Run {
         Ok(self.report)
     }
 
-    /// Records that something was not measured, once.
+    /// Records once that something was not measured.
     pub fn skip(&mut self, what: &str, reason: impl std::fmt::Display) {
         let skipped = Skipped {
             what: what.to_owned(),
@@ -133,7 +133,7 @@ impl Run {
         }
     }
 
-    /// The order of the targets, which alternates, so that none profits from its place.
+    /// Returns the order of the targets, which alternates, so that none profits from its place.
     fn turn(&self, round: usize) -> Vec<usize> {
         let order = 0..self.subjects.len();
         match round % 2 {
@@ -167,7 +167,7 @@ impl Run {
         }
     }
 
-    /// None: the target has no such workload.
+    /// Returns `None` when the target does not have the workload.
     async fn try_measure(
         &mut self,
         workload: Workload,
@@ -203,8 +203,8 @@ impl Run {
         })
     }
 
-    /// The most that closed loops got out of a target in the first round: later rounds send at the
-    /// same rates.
+    /// Returns the peak of a target's closed loops in the first round: later rounds send at the same
+    /// rates.
     fn peak(&self, workload: Workload, subject: usize) -> f64 {
         let of_first = self
             .closed(workload, subject)
@@ -214,7 +214,7 @@ impl Run {
             .fold(0.0, f64::max)
     }
 
-    /// The p99 of reads over 32 connections; of whatever was read where that was not measured.
+    /// Returns the p99 of reads over 32 connections, or else of the first reads that were measured.
     fn normal_p99(&self, subject: usize) -> f64 {
         let reads = || self.closed(Workload::Get, subject);
         let usual = reads().find(|(connections, _)| *connections == NORMAL_CONNECTIONS);

@@ -1,4 +1,4 @@
-//! The outcome of one request, and counts of many.
+//! Outcome of one request, and counts of many.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 
 use crate::report::data::{Quantiles, Refused};
 
-/// Above what a client waits for.
+/// Longer than a client waits.
 const LONGEST_MICROS: u64 = 120_000_000;
 /// A request that takes this long on an idle connection has met a delayed ACK (40 ms), not work.
 const STALL: Duration = Duration::from_millis(35);
@@ -15,12 +15,12 @@ const STALL: Duration = Duration::from_millis(35);
 /// One request.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// None: no response came.
+    /// `None` when no response came.
     pub status: Option<u16>,
     pub has_retry_after: bool,
-    /// From sending to the response's end.
+    /// Time from sending to the response's end.
     pub service: Duration,
-    /// From the moment when it was to be sent to the response's end.
+    /// Time from the moment that the request was due to the response's end.
     pub response: Duration,
 }
 
@@ -30,13 +30,13 @@ impl Sample {
             .is_some_and(|status| (200..300).contains(&status))
     }
 
-    /// Sent away because of the load.
+    /// Returns true if the request was rejected because of the load.
     pub fn is_refused(&self) -> bool {
         matches!(self.status, Some(429 | 503))
     }
 }
 
-/// Samples, counted.
+/// Counts of samples.
 pub struct Counted {
     pub statuses: BTreeMap<u16, u64>,
     pub lost: u64,
@@ -79,9 +79,9 @@ fn refused(samples: &[Sample]) -> Option<Refused> {
     })
 }
 
-/// A histogram with three digits.
+/// Returns a histogram with three significant digits.
 pub fn histogram(times: impl IntoIterator<Item = Duration>) -> Histogram<u64> {
-    // The bounds are constants that the type takes.
+    // Constant bounds that are valid for the type.
     let mut histogram = Histogram::new_with_bounds(1, LONGEST_MICROS, 3)
         .unwrap_or_else(|_| unreachable!("fixed bounds"));
     for time in times {
@@ -90,8 +90,8 @@ pub fn histogram(times: impl IntoIterator<Item = Duration>) -> Histogram<u64> {
     histogram
 }
 
-/// Quantiles that a closed loop would have seen had it sent at its usual pace while it waited for a late
-/// response: hdrhistogram's correction, with the median as the pace.
+/// Returns the quantiles that a closed loop would have seen if it had kept its usual pace while it
+/// waited for a late response: hdrhistogram's correction, with the median as the pace.
 pub fn corrected(samples: &[Sample]) -> Quantiles {
     let answered = samples.iter().filter(|sample| sample.status.is_some());
     let raw = histogram(answered.map(|sample| sample.service));

@@ -1,4 +1,4 @@
-//! Courses of their own: reads beside logins, and what the time of a refused login tells.
+//! Special scenarios: reads beside logins, and the timing of rejected logins.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::statistics::{median, rank_sum_p};
 use crate::subject::Subject;
 use crate::workload::Workload;
 
-/// Connections that read while others log in: few, so that they are not limited by one another.
+/// Connections that read during logins: few, so that they do not limit one another.
 const READERS: usize = 8;
 const LOGINS: usize = 32;
 const PAIRS: usize = 500;
 
 type Figures = BTreeMap<String, f64>;
 
-/// Runs those that were asked for on every target that has users.
+/// Runs the selected scenarios on every target that has users.
 pub async fn run(run: &mut Run) {
     for workload in run.options.workloads.clone() {
         if workload.is_load() {
@@ -52,7 +52,7 @@ pub async fn run(run: &mut Run) {
     }
 }
 
-/// Reads alone, then the same reads while accounts log in as fast as they are let.
+/// Measures reads alone, then the same reads while accounts log in as fast as they are admitted.
 async fn reads_under_logins(subject: &mut Subject, times: Times) -> Result<Figures> {
     let (traffic, root) = subject.prepare(Workload::ReadsUnderLogins).await?;
     let read = || measure::closed(&traffic, Workload::ReadsUnderLogins, READERS, times, root);
@@ -70,7 +70,7 @@ async fn reads_under_logins(subject: &mut Subject, times: Times) -> Result<Figur
         ("read p99 alone (ms)", alone.service.p99),
         ("read p99 beside logins (ms)", beside.service.p99),
         ("p99 ratio", beside.service.p99 / alone.service.p99),
-        // A login that is let in is one hash, one that is sent away is none.
+        // An admitted login is one hash, a rejected one is none.
         ("logins per second", logins.good_per_second),
         (
             "logins refused per second",
@@ -79,7 +79,7 @@ async fn reads_under_logins(subject: &mut Subject, times: Times) -> Result<Figur
     ]))
 }
 
-/// Compares the times of refused logins with an account and without one.
+/// Compares the times of rejected logins with an account and without one.
 async fn sign_in_timing(subject: &mut Subject) -> Result<Figures> {
     let (traffic, _) = subject.prepare(Workload::SignInTiming).await?;
     let mut connection = Connection::new(&traffic.authority);
@@ -88,7 +88,7 @@ async fn sign_in_timing(subject: &mut Subject) -> Result<Figures> {
     let accounts = subject.population().accounts.iter().cycle();
     for (pair, account) in accounts.take(PAIRS).enumerate() {
         let nobody = format!("nobody-{run}-{pair}@example.com");
-        // Which of the two comes first alternates, so that neither profits from its place.
+        // The order of the two alternates, so that neither profits from its place.
         for first in [true, false] {
             let is_unknown = first == (pair % 2 == 0);
             let email = if is_unknown { &nobody } else { account };
@@ -111,7 +111,7 @@ async fn sign_in_timing(subject: &mut Subject) -> Result<Figures> {
 }
 
 fn figures<const N: usize>(figures: [(&str, f64); N]) -> Figures {
-    // JSON has no other numbers.
+    // JSON only has finite numbers.
     let figures = figures.into_iter().filter(|(_, value)| value.is_finite());
     figures
         .map(|(name, value)| (name.to_owned(), value))

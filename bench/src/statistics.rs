@@ -1,10 +1,11 @@
-//! Medians, spreads, and the odds that two samples differ.
+//! Medians, spreads, and the probability that two samples differ.
 
 use std::time::Duration;
 
 use crate::report::data::Spread;
 
-/// The median of `values` (of an even number, the mean of the middle two) and the ends; zeros of none.
+/// Returns the median of `values` (with an even number, the mean of the middle two), minimum and
+/// maximum; zeros without values.
 pub fn spread(values: impl IntoIterator<Item = f64>) -> Spread {
     let mut sorted: Vec<f64> = values.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
@@ -20,13 +21,13 @@ pub fn spread(values: impl IntoIterator<Item = f64>) -> Spread {
     }
 }
 
-/// The middle value.
+/// Returns the middle value.
 pub fn median(sample: &[Duration]) -> Duration {
     Duration::from_secs_f64(spread(sample.iter().map(Duration::as_secs_f64)).median)
 }
 
-/// The probability that samples of one distribution differ at least as much as these do, in
-/// either direction (rank sums after Mann and Whitney, normal approximation for large samples).
+/// Returns the probability that samples of one distribution differ at least as much as these, in either
+/// direction (rank sums after Mann and Whitney, normal approximation for large samples).
 pub fn rank_sum_p(a: &[Duration], b: &[Duration]) -> f64 {
     let mut all: Vec<(Duration, bool)> = a.iter().map(|time| (*time, true)).collect();
     all.extend(b.iter().map(|time| (*time, false)));
@@ -50,7 +51,7 @@ pub fn rank_sum_p(a: &[Duration], b: &[Duration]) -> f64 {
     }
 }
 
-/// The complementary error function for x >= 0, to 1.2e-7 of its value (Numerical Recipes, 6.2).
+/// Complementary error function for x >= 0, to 1.2e-7 of its value (Numerical Recipes, 6.2).
 fn erfc(x: f64) -> f64 {
     const TERMS: [f64; 10] = [
         0.17087277,
@@ -92,7 +93,7 @@ mod tests {
         assert!((rank_sum_p(&one, &one) - 1.0).abs() < 1e-6);
         let moved = sample((0..500).map(|i| 1010 + i * 7 % 100));
         assert!(rank_sum_p(&one, &moved) < 1e-6);
-        // By hand: U = 2, mean 4.5, variance 5.25.
+        // Computed by hand: U = 2, mean 4.5, variance 5.25.
         let p = rank_sum_p(&sample([1, 2, 5]), &sample([3, 4, 6]));
         assert!((p - 0.275_23).abs() < 1e-4, "{p}");
     }

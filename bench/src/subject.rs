@@ -1,4 +1,4 @@
-//! A target in the course of a run: its processes, and who is logged in to it.
+//! A target during a run: its processes, and the logged-in account.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::report::data::{Role, Target};
 use crate::target::{Running, Session, flush};
 use crate::workload::{LIVE, Population, Traffic, USERS, Users, Workload};
 
-/// A limit that no measurement reaches: the most that the app takes, in its shortest window.
+/// A limit that no measurement reaches: the app's maximum, in its shortest window.
 const LIMITED: [(&str, &str); 2] = [
     ("SPIN_VARIABLE_RATE_LIMIT_REQUESTS", "1000000"),
     ("SPIN_VARIABLE_RATE_LIMIT_WINDOW_SECONDS", "1"),
@@ -26,7 +26,7 @@ const OTHERS: usize = 68;
 struct Own {
     planned: Planned,
     running: Running,
-    /// The process with a rate limit, once it is needed.
+    /// Process with a rate limit, started on demand.
     limited: Option<Running>,
 }
 
@@ -39,14 +39,14 @@ pub struct Subject {
 }
 
 enum Server {
-    /// Started here.
+    /// Started by this run.
     Own(Box<Own>),
-    /// One that ran already.
+    /// Running before the run.
     Foreign(Arc<str>),
 }
 
 impl Subject {
-    /// A target that is started now.
+    /// Starts a target.
     pub async fn start(planned: &Planned) -> Result<Self> {
         let running = Running::start(planned, &[]).await?;
         Ok(Self {
@@ -67,7 +67,7 @@ impl Subject {
         })
     }
 
-    /// The app at `url`, with users that its admin creates now.
+    /// Uses the app at `url`, with users that its admin creates now.
     pub async fn foreign(url: &str, email: &str, password: &str) -> Result<Self> {
         let authority = authority(url)?;
         let run = unique()?;
@@ -108,7 +108,7 @@ impl Subject {
         })
     }
 
-    /// Runs the script that holds the target against the contract of the bench.
+    /// Runs the script that checks the target against the contract of the bench.
     pub fn check(&self, script: &Path, data: &Data) -> Result<()> {
         let authority = match &self.server {
             Server::Own(own) => &own.running.authority,
@@ -131,7 +131,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Why `workload` cannot be measured on this target.
+    /// Returns the reason for which `workload` cannot be measured on this target.
     pub fn lacks(&self, workload: Workload) -> Option<&'static str> {
         let is_own = matches!(self.server, Server::Own(..));
         match workload {
@@ -143,7 +143,7 @@ impl Subject {
         }
     }
 
-    /// Returns the maker of requests of `workload`, and the root of the processes that answer them.
+    /// Returns the request generator of `workload`, and the root of the processes that serve it.
     pub async fn prepare(&mut self, workload: Workload) -> Result<(Arc<Traffic>, Option<u32>)> {
         let (authority, live, root) = match &mut self.server {
             Server::Foreign(authority) => (authority.clone(), LIVE.to_owned(), None),
@@ -170,7 +170,7 @@ impl Subject {
         Ok((self.session.traffic(&authority, &live).await?, root))
     }
 
-    /// Stops it and starts it again; returns how long the start took. None of one that is not ours.
+    /// Restarts the target and returns the time of the start; `None` when it was not started here.
     pub async fn restart(&mut self) -> Result<Option<Duration>> {
         let Server::Own(own) = &mut self.server else {
             return Ok(None);
@@ -181,7 +181,7 @@ impl Subject {
         Ok(Some(own.running.started_in))
     }
 
-    /// The time of its last start. None of one that is not ours.
+    /// Returns the time of its last start; `None` when it was not started here.
     pub fn started_in(&self) -> Option<Duration> {
         match &self.server {
             Server::Own(own) => Some(own.running.started_in),
@@ -189,7 +189,7 @@ impl Subject {
         }
     }
 
-    /// Emails and the password of accounts that log in.
+    /// Returns emails and the password of accounts that log in.
     pub fn population(&self) -> &Population {
         &self.session.population
     }
@@ -202,7 +202,7 @@ async fn create(
     email: &str,
     password: Option<&str>,
 ) -> Result<String> {
-    // No password is the same as none given.
+    // A password of `None` is the same as no member.
     let body = serde_json::json!({
         "email": email, "full_name": "Bench User", "password": password
     });
@@ -231,7 +231,7 @@ async fn create(
     Ok(id.context("the user has no id")?.to_owned())
 }
 
-/// A word that no other run has.
+/// Returns a word that no other run has.
 fn unique() -> Result<String> {
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     Ok(time.as_micros().to_string())

@@ -1,4 +1,4 @@
-//! A target as the run sees it: started, stopped, logged in to, its cache emptied.
+//! A target as the run uses it: started, stopped, logged in to, its cache emptied.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
@@ -18,23 +18,23 @@ use crate::client::{Connection, authority};
 use crate::plan::{Data, Planned};
 use crate::workload::{LIVE, Population, Traffic, Users};
 
-/// Compiling components is part of a start.
+/// Includes compiling the components.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Longer than a host's own drain.
 const STOP_LIMIT: Duration = Duration::from_secs(40);
-/// A token is renewed when it is this old; it lives for 15 minutes.
+/// Age at which a token is renewed; its lifetime is 15 minutes.
 const RENEWAL: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(2);
-/// Attempts at a login that finds no free slot for its hash.
+/// Attempts at a login that finds no free hashing slot.
 const ATTEMPTS: usize = 100;
 
-/// A process that serves.
+/// A serving process.
 pub struct Running {
     process: Process,
     pub authority: Arc<str>,
-    /// The path of its `live`.
+    /// Path of its `live`.
     pub live: String,
-    /// From its start to its first 200.
+    /// Time from its start to its first 200.
     pub started_in: Duration,
 }
 
@@ -64,7 +64,8 @@ impl Running {
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // Read on when nobody waits any more, so that the target never blocks on a full pipe.
+                // The output is read even without a receiver, so that the target never blocks on a full
+                // pipe.
                 let _ = sender.send(line);
             }
         });
@@ -84,7 +85,7 @@ impl Running {
         Ok(running)
     }
 
-    /// The root of the process tree.
+    /// Returns the root of the process tree.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -109,7 +110,7 @@ impl Running {
         }
     }
 
-    /// Replaces what is in `message` by GET live.
+    /// Replaces the contents of `message` with GET live.
     pub fn live_request(&self, message: &mut Vec<u8>) {
         let request = crate::http::Request {
             method: "GET",
@@ -122,7 +123,7 @@ impl Running {
     }
 }
 
-/// A new folder in `scratch`.
+/// Creates a new folder in `scratch`.
 fn own_folder(scratch: &Path) -> Result<PathBuf> {
     for number in 0_u32.. {
         let folder = scratch.join(number.to_string());
@@ -134,7 +135,7 @@ fn own_folder(scratch: &Path) -> Result<PathBuf> {
     bail!("no number is left in {}", scratch.display())
 }
 
-/// The URL of the line `Serving URL`; lines before it are the program's own business.
+/// Returns the URL in the line `Serving URL`; lines before it are ignored.
 fn serving(lines: &mpsc::Receiver<String>, deadline: Instant) -> Result<String> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -147,7 +148,7 @@ fn serving(lines: &mpsc::Receiver<String>, deadline: Instant) -> Result<String> 
     }
 }
 
-/// The sender of requests to a target, and their subjects.
+/// Token and users for requests to a target.
 pub struct Session {
     pub population: Arc<Population>,
     pub admin_email: String,
@@ -165,7 +166,7 @@ impl Session {
         }
     }
 
-    /// That of a target which was filled before.
+    /// Creates the session of a target that was filled before.
     pub fn seeded(data: Option<&Data>, run: &str) -> Self {
         let population = Population {
             users: Users::Seeded(data.map_or(0, |data| data.users)),
@@ -177,8 +178,8 @@ impl Session {
         Self::new(population, admin.unwrap_or_default())
     }
 
-    /// Returns the maker of requests, with a token that is good for the next measurement. A target without
-    /// users gets none.
+    /// Returns the request generator, with a token that is valid for the next measurement. A target
+    /// without users gets none.
     pub async fn traffic(&mut self, authority: &Arc<str>, live: &str) -> Result<Arc<Traffic>> {
         let fresh = |(_, at): &&(String, Instant)| at.elapsed() < RENEWAL;
         let token = match self.token.as_ref().filter(fresh) {

@@ -1,4 +1,4 @@
-//! The time in which a load runs, and that in which it counts.
+//! Time in which a load runs, and the part in which it counts.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window of `time` after `warm_up`, in which caches, pools and instances fill.
+    /// Returns a window of `time` after `warm_up`, in which caches, pools and instances fill.
     pub fn after(warm_up: Duration, time: Duration) -> Self {
         let from = Instant::now() + warm_up;
         Self {

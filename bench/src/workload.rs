@@ -1,4 +1,4 @@
-//! The requests that are sent.
+//! Requests that are sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ pub const USERS: &str = "/api/v1/users";
 pub const LOGIN: &str = "/api/v1/auth/login";
 pub const LIVE: &str = "/api/v1/health/live";
 pub const READY: &str = "/api/v1/health/ready";
-/// Users that are read again and again, all of them in the cache.
+/// Users that are read repeatedly, all of them in the cache.
 const CACHED: u64 = 100;
 /// Users that are changed: enough that two changes rarely meet in one row.
 const CHANGED: u64 = 10_000;
@@ -52,12 +52,12 @@ impl Workload {
         }
     }
 
-    /// False: it has a course of its own (`scenarios`).
+    /// False when the workload is a scenario of its own (`scenarios`).
     pub fn is_load(self) -> bool {
         !matches!(self, Self::ReadsUnderLogins | Self::SignInTiming)
     }
 
-    /// Connections of closed loops unless others are asked for.
+    /// Default connections of closed loops.
     pub fn connections(self) -> &'static [usize] {
         match self {
             Self::Live | Self::Get | Self::Mix => &[1, 32, 256, 1024],
@@ -66,29 +66,29 @@ impl Workload {
         }
     }
 
-    /// True: measured in an open loop too.
+    /// True when it is measured in an open loop, too.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Get | Self::Mix)
     }
 }
 
-/// The users that the requests of a target are about.
+/// Users that the requests to a target are about.
 #[derive(Debug)]
 pub struct Population {
-    /// Paths of users that exist; the first hundred are those that are cached.
+    /// Paths of existing users; the first hundred are the cached ones.
     pub users: Users,
     /// Emails of accounts that log in.
     pub accounts: Vec<String>,
-    /// Their password.
+    /// Password of those accounts.
     pub password: String,
-    /// In emails that are made up.
+    /// Part of emails that are made up.
     pub run: String,
 }
 
 /// Users that can be read.
 #[derive(Debug)]
 pub enum Users {
-    /// A number of users with ids in a row (see `seeded_id`).
+    /// Number of users with consecutive ids (see `seeded_id`).
     Seeded(u64),
     /// Ids of users that were created through the API.
     Created(Vec<String>),
@@ -114,26 +114,26 @@ impl Users {
     }
 }
 
-/// The id of a user that was put into the database with its number; `cargo xtask bench` writes it so.
+/// Returns the id of the user with this number; `cargo xtask bench` writes the same into the database.
 pub fn seeded_id(number: u64) -> String {
     format!("01900000-0000-7000-8000-{number:012x}")
 }
 
-/// Makes the requests of one target.
+/// Generates the requests to one target.
 #[derive(Debug)]
 pub struct Traffic {
     pub authority: Arc<str>,
-    /// An admin's.
+    /// Token of an admin.
     pub token: String,
     pub population: Arc<Population>,
-    /// The path of `live`.
+    /// Path of `live`.
     pub live: String,
-    /// Counts users that were made, and those that were read past the cache.
+    /// Counts created users, and users that were read past the cache.
     pub counter: Arc<AtomicU64>,
 }
 
 impl Traffic {
-    /// Replaces what is in `message` by the next request of `workload`.
+    /// Replaces the contents of `message` with the next request of `workload`.
     pub fn write(&self, workload: Workload, random: &mut Rng, message: &mut Vec<u8>) {
         match workload {
             Workload::Live => {
@@ -172,7 +172,7 @@ impl Traffic {
         }
     }
 
-    /// A login, with this password.
+    /// Writes a login with this password.
     pub fn login(&self, email: &str, password: &str, message: &mut Vec<u8>) {
         let body = serde_json::json!({ "email": email, "password": password }).to_string();
         let request = Request {
@@ -205,7 +205,7 @@ impl Traffic {
     }
 }
 
-/// The kind of request for a number below 100.
+/// Returns the kind of request for a number below 100.
 fn mixed(number: u8) -> Workload {
     match number {
         0..90 => Workload::Get,

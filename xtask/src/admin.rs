@@ -1,4 +1,4 @@
-//! `cargo xtask admin`: what an operator does to accounts without logging in.
+//! `cargo xtask admin`: manages accounts directly in the database, without a login.
 
 use std::io::{BufRead, stdin};
 
@@ -36,22 +36,22 @@ struct Create {
     /// The full name.
     #[arg(long, default_value = "Administrator")]
     full_name: String,
-    /// Read the password from the first line of standard input; else one is generated.
+    /// Reads the password from the first line of standard input instead of generating one.
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
     database: Database,
 }
 
-/// Lists every admin, the oldest first.
+/// Lists every admin, oldest first.
 #[derive(clap::Args)]
 struct List {
     #[command(flatten)]
     database: Database,
 }
 
-/// Prints a token with which a user, admin or not, sets a password within an hour. Until it is used
-/// the old password and all sessions remain.
+/// Prints a token that lets a user, admin or not, set a password within one hour. The old password and
+/// all sessions stay valid until it is used.
 #[derive(clap::Args)]
 struct ResetPassword {
     /// The user's email.
@@ -62,8 +62,8 @@ struct ResetPassword {
 
 #[derive(clap::Args)]
 struct Database {
-    /// postgres://user:password@host:port/database; else DATABASE_URL or SPIN_VARIABLE_DB_* of the
-    /// environment or .env, else the database of a running `cargo xtask up`.
+    /// Database, postgres://user:password@host:port/database; default: DATABASE_URL or
+    /// SPIN_VARIABLE_DB_* of the environment or .env, else the database of a running `cargo xtask up`.
     #[arg(long = "database-url", value_name = "URL")]
     url: Option<String>,
 }

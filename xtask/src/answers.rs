@@ -1,5 +1,5 @@
-//! Which documented answers no test has seen: a document that promises what the app never gives is
-//! wrong too.
+//! Documented responses that no test has seen: a document that promises a response the app never sends
+//! is wrong, too.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::workspace::{root, step};
 
-/// What no test has to see. `internal`: what led to it would be mended. A key in flight: two requests
-/// meet for it by chance only. A body that ends early or does not come: the tests send it over a bare
-/// socket, which notes nothing.
+/// Codes that need no coverage: `internal` (a bug by definition), `idempotency_key_in_flight` (two
+/// requests meet only by chance), `malformed_request` and `request_timeout` (tests use a bare socket,
+/// which records nothing).
 const EXCEPT: [&str; 4] = [
     "idempotency_key_in_flight",
     "internal",
@@ -20,10 +20,10 @@ const EXCEPT: [&str; 4] = [
     "request_timeout",
 ];
 
-/// Names the documented answers that are not in the notes of the suites, which are in `folder`.
+/// Checks that every documented response is in the notes of the suites, which are in `folder`.
 ///
 /// # Errors
-/// When there is one.
+/// Names the responses that are missing.
 pub fn check(folder: &Path) -> Result<()> {
     let document = fs::read(root().join("openapi/v1.json")).context("openapi/v1.json")?;
     let mut seen = BTreeSet::new();
@@ -45,8 +45,8 @@ pub fn check(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Each operation must have succeeded in each way, and each problem must have come up somewhere:
-/// most are refused in one place for all operations. Notes are `<operation> <status> <code or ->`.
+/// Requires every success of each operation, and every problem of any operation: most problems have one
+/// source for all operations. Notes are `<operation> <status> <code or ->`.
 fn unseen(document: &Value, seen: &BTreeSet<String>) -> Vec<String> {
     let anywhere: BTreeSet<_> = seen
         .iter()

@@ -1,4 +1,4 @@
-//! `cargo xtask audit`: what is known of the dependencies.
+//! `cargo xtask audit`: checks the dependencies.
 
 use std::process::Command;
 
@@ -8,11 +8,11 @@ use crate::cargo::check;
 use crate::tools::CargoTool;
 use crate::workspace::{root, step};
 
-/// Holds the dependencies against deny.toml (licences, sources, bans) and against the advisories of
+/// Checks the dependencies against deny.toml (licences, sources, bans) and against the advisories of
 /// RustSec.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Without the advisories, which are on GitHub: where that cannot be reached.
+    /// Skips the advisories, which are on GitHub, on a machine that cannot reach it.
     #[arg(long)]
     offline: bool,
 }

@@ -17,45 +17,45 @@ use crate::servers::throwaway_folder;
 use crate::workspace::{root, step, target_dir};
 
 /// Measures the app on the embedded host and on Spin, the smallest component on the same hosts, and
-/// FastAPI and axum doing the same work (bench/peers), each with private servers. What is missing is
-/// left out, and the report says why.
+/// FastAPI and axum doing the same work (bench/peers), each with private servers. Missing targets are
+/// left out; the report states the reason.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// roster, hello, fastapi, axum; roster-spin is only the one on Spin.
+    /// Targets: roster, hello, fastapi, axum; roster-spin is the app on Spin only.
     #[arg(long, value_delimiter = ',', value_name = "T,...")]
     targets: Vec<String>,
-    /// Only this host of the app and of its floor; without it both, Spin if it is on the PATH.
+    /// Measures the app and its floor on this host only; default: both, Spin if it is on the PATH.
     #[arg(long)]
     host: Option<Kind>,
-    /// live, get, get-limited, get-uncached, list, patch, create, login, mix, reads-under-logins,
-    /// sign-in-timing; without it all of them.
+    /// Workloads: live, get, get-limited, get-uncached, list, patch, create, login, mix,
+    /// reads-under-logins, sign-in-timing; default: all.
     #[arg(long, value_name = "W,...")]
     workloads: Option<String>,
-    /// Connections of the closed loops; without it up to 1024, by workload.
+    /// Connections of the closed loops; default: up to 1024, depending on the workload.
     #[arg(long, value_name = "N,...")]
     connections: Option<String>,
-    /// Length of each measurement, after a second that does not count; 5.
+    /// Seconds per measurement, after one second of warm-up; default: 5.
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
-    /// Rounds, in each of which everything is measured once; 3.
+    /// Number of rounds, each of which measures everything once; default: 3.
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
-    /// A round of a second each, over 1 and 32 connections: shows that everything works.
+    /// One round of one second each over 1 and 32 connections, to show that everything works.
     #[arg(long)]
     quick: bool,
-    /// Leaves out the open loops.
+    /// Skips the open loops.
     #[arg(long)]
     no_open: bool,
-    /// Leaves out starts and memory.
+    /// Skips starts and memory.
     #[arg(long)]
     no_costs: bool,
     /// Keeps the run: bench/report.md, .svg and .json, a line of bench/history.jsonl, docs/capacity.md.
     #[arg(long)]
     keep: bool,
-    /// Only writes docs/capacity.md, from the run that was kept last.
+    /// Only writes docs/capacity.md, from the last run that was kept.
     #[arg(long)]
     capacity: bool,
-    /// An app that runs already. ROSTER_ADMIN_EMAIL and ROSTER_ADMIN_PASSWORD name an admin of it.
+    /// URL of a running app. ROSTER_ADMIN_EMAIL and ROSTER_ADMIN_PASSWORD name one of its admins.
     #[arg(long, value_name = "U")]
     url: Option<String>,
 }
@@ -63,7 +63,7 @@ pub struct Arguments {
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<()> {
     step("building the load generator");
-    // With the host: a selection without it would build what they share with other features.
+    // Built with the host: on its own, cargo would build shared dependencies with other features.
     check(cargo().args(["build", "--package", "bench", "--package", "devhost"]))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -98,7 +98,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
 }
 
 impl Arguments {
-    /// The options that the load generator itself takes.
+    /// Options that are passed to the load generator.
     fn passed_on(&self) -> Vec<String> {
         let mut words = Vec::new();
         let values = [
@@ -121,10 +121,10 @@ impl Arguments {
     }
 }
 
-/// Waits for the end without holding up signals.
+/// Waits for the end without delaying signals.
 async fn finish(command: &mut Command) -> Result<()> {
     const POLL: Duration = Duration::from_millis(50);
-    // It stops what it measures, one after the other.
+    // Stops its targets one after the other.
     const GRACE: Duration = Duration::from_secs(120);
     step("measuring");
     let mut bench = Process::spawn(command, GRACE)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the components.
+//! `cargo xtask build`: builds the components.
 
 use std::env;
 use std::fs;
@@ -38,20 +38,20 @@ pub fn components() -> Result<Vec<PathBuf>> {
     COMPONENTS.iter().map(|name| place(name)).collect()
 }
 
-/// The command that builds `packages` of the checkout at `root` for wasm32-wasip2.
+/// Returns the command that builds `packages` of the checkout at `root` for wasm32-wasip2.
 ///
-/// No path of this machine gets into what it builds: panics' messages name the files of the code, and
-/// the same commit has to give the same bytes anywhere.
+/// Paths of this machine are kept out of the output: panic messages name source files, and the same
+/// commit has to give the same bytes anywhere.
 pub fn wasm(packages: &[&str], root: &Path, target: &Path) -> Result<Command> {
     let mut command = wasm_of("release", packages, root, target)?;
     command.arg("--locked");
     Ok(command)
 }
 
-/// The same with a profile of Cargo.toml, for a lock file that may change.
+/// Same as [`wasm`], with a profile of Cargo.toml and a lock file that may change.
 pub fn wasm_of(profile: &str, packages: &[&str], root: &Path, target: &Path) -> Result<Command> {
     let home = cargo_home()?;
-    // Of several that fit, the compiler takes the last.
+    // Of several matches, the compiler uses the last.
     let known = [
         (home.as_path(), "/cargo"),
         (root, "/roster"),
@@ -70,7 +70,7 @@ pub fn wasm_of(profile: &str, packages: &[&str], root: &Path, target: &Path) -> 
     Ok(command)
 }
 
-/// Where cargo keeps the sources of dependencies.
+/// Folder of cargo's sources of dependencies.
 fn cargo_home() -> Result<PathBuf> {
     match env::var_os("CARGO_HOME") {
         Some(folder) => Ok(root().join(folder)),
@@ -81,14 +81,14 @@ fn cargo_home() -> Result<PathBuf> {
     }
 }
 
-/// Builds the tests and the embedded host: all of the workspace at once, because a selection would
-/// build shared dependencies with other features.
+/// Builds the tests and the embedded host with the whole workspace: a selection would build shared
+/// dependencies with other features.
 pub fn tests_and_host() -> Result<()> {
     step("building the tests and the embedded host");
     check(cargo().args(["build", "--workspace", "--bins", "--tests"]))
 }
 
-/// spin.toml names files under `target`: a target folder elsewhere is copied from.
+/// Copies a component to `target`, as named in spin.toml, if cargo's target folder is elsewhere.
 fn place(name: &str) -> Result<PathBuf> {
     let file = PathBuf::from(WASM)
         .join("release")
@@ -98,7 +98,7 @@ fn place(name: &str) -> Result<PathBuf> {
     if built != expected {
         let folder = expected.parent().context("a file has a folder")?;
         fs::create_dir_all(folder)?;
-        // Renamed into place, so that a host that starts now reads the old file or the new one.
+        // Renamed into place, so that a host that starts now reads either the old or the new file.
         let part = expected.with_extension(format!("{}.part", std::process::id()));
         fs::copy(&built, &part).with_context(|| format!("cannot copy {}", built.display()))?;
         fs::rename(part, &expected)?;

@@ -10,14 +10,14 @@ use crate::workspace::root;
 /// The target of the components.
 pub const WASM: &str = "wasm32-wasip2";
 
-/// `cargo`, the one that runs this program, in the project's folder.
+/// `cargo` that runs this program, in the project's folder.
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).stdin(Stdio::null());
     command
 }
 
-/// Runs a command to its end; its failure is an error.
+/// Runs a command to completion; its failure is an error.
 pub fn check(command: &mut Command) -> Result<()> {
     let line = format!("{command:?}");
     let status = command
@@ -29,7 +29,7 @@ pub fn check(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Builds a program of the workspace, which `selection` names, and returns what it prints.
+/// Runs a program of the workspace, named by `selection`, and returns its output.
 pub fn output_of(selection: &[&str]) -> Result<Vec<u8>> {
     let mut command = cargo();
     command.args(["run", "--quiet"]).args(selection);
@@ -43,7 +43,7 @@ pub fn output_of(selection: &[&str]) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Adds the components' target to the toolchain when it is missing.
+/// Adds the components' target to the toolchain if it is missing.
 pub fn ensure_wasm_target() -> Result<()> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)

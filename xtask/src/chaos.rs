@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`: breaks servers and hosts on purpose and counts what is lost.
+//! `cargo xtask chaos`: breaks servers and hosts on purpose and counts lost changes.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -16,27 +16,27 @@ use crate::runner::Running;
 use crate::servers::{install_missing, throwaway_folder};
 use crate::workspace::{reports_dir, root, step, target_dir};
 
-/// Kills, freezes and fills private servers and hosts while clients change things, then counts what
-/// is lost, phantom or duplicate; leaves target/reports/chaos.md and chaos.json.
+/// Kills, freezes and fills private servers and hosts while clients make changes, then counts lost,
+/// phantom and duplicate changes; leaves target/reports/chaos.md and chaos.json.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Seed of the schedule; the same one repeats it.
+    /// Seed of the schedule; the same seed repeats it.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Host: the embedded one, or the Spin on PATH.
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
-    /// At least so many kills.
+    /// Minimum number of kills.
     #[arg(long, value_name = "N", default_value_t = 40)]
     kills: u64,
-    /// At least so many acknowledged changes.
+    /// Minimum number of acknowledged changes.
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     writes: u64,
-    /// The longest time for the faults of each of the two stages.
+    /// Maximum seconds of faults in each of the two stages.
     #[arg(long, value_name = "N", default_value_t = 600)]
     seconds: u64,
-    /// At least 1,000 kills, 100,000 changes and 40 full disks, within an hour; late responses and
-    /// recoveries fail too.
+    /// Requires at least 1,000 kills, 100,000 changes and 40 full disks within an hour; late responses and
+    /// recoveries fail, too.
     #[arg(long)]
     long: bool,
     /// Copies the report to bench/.
@@ -113,14 +113,14 @@ fn start(arguments: &Arguments, clocks: &Path) -> Result<Running> {
     Running::start(&mut command)
 }
 
-/// A program that starts the host with a clock of its own, which a file in `clocks` moves; None where
-/// libfaketime (Debian's package has this name) is not installed.
+/// A program that starts the host with a clock of its own, which a file in `clocks` moves; `None` when
+/// libfaketime (a Debian package of this name) is not installed.
 fn host_with_a_clock(clocks: &Path) -> Result<Option<PathBuf>> {
     let Some(library) = libfaketime() else {
         return Ok(None);
     };
     let devhost = devhost_path();
-    // Beside the host: the cache of compiled components is found there.
+    // Beside the host, because the cache of compiled components is found there.
     let program = devhost.with_file_name("devhost-with-clock");
     let script = format!(
         "#!/bin/sh\n\
@@ -147,7 +147,7 @@ fn libfaketime() -> Option<PathBuf> {
         .find(|library| library.exists())
 }
 
-/// Commit that the report is about.
+/// Commit of the report.
 fn commit() -> Result<String> {
     let output = Command::new("git")
         .args(["describe", "--always", "--dirty", "--exclude=*"])

@@ -1,4 +1,4 @@
-//! Postgres and Redis from compose.yaml, for machines that have Docker and not the programs.
+//! Postgres and Redis from compose.yaml, for machines with Docker but without the programs.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use crate::cargo::check;
 use crate::settings::Settings;
 use crate::workspace::{root, step};
 
-/// Whether `docker compose` is there and its engine answers.
+/// Returns true if `docker compose` is installed and its engine responds.
 pub fn works() -> bool {
     let succeeds = |arguments: &[&str]| {
         Command::new("docker")
@@ -24,7 +24,7 @@ pub fn works() -> bool {
     succeeds(&["compose", "version"]) && succeeds(&["info"])
 }
 
-/// Containers that were started. Dropping it stops them; their volumes stay.
+/// Started containers. Dropping it stops them; their volumes stay.
 pub struct Compose {
     environment: [(&'static str, String); 3],
 }
@@ -52,12 +52,12 @@ impl Compose {
         Ok(compose)
     }
 
-    /// Where the containers are, as variables of the app.
+    /// Addresses of the containers, as variables of the app.
     pub fn settings(&self) -> Result<Settings> {
         let [(_, password), (_, postgres), (_, redis)] = &self.environment;
         let database = format!("postgres://roster:{password}@127.0.0.1:{postgres}/roster");
         let mut settings = Settings::from_database_url(&database)?;
-        // The image knows no role but this one; Redis asks for the same password.
+        // The image has no other role; Redis requires the same password.
         let cache = format!("redis://:{password}@127.0.0.1:{redis}");
         settings.extend(Settings::from_redis_url(&cache)?);
         Ok(settings)
@@ -66,7 +66,7 @@ impl Compose {
     fn command(&self) -> Command {
         let mut command = Command::new("docker");
         command
-            // Apart from who runs the whole file: the password of the data is another.
+            // Separate from a run of the whole file, whose data has another password.
             .args(["compose", "--project-name", "roster"])
             .current_dir(root())
             .stdin(Stdio::null())
@@ -78,7 +78,7 @@ impl Compose {
 
 impl Drop for Compose {
     fn drop(&mut self) {
-        // Nothing is left to do about an error here; docker prints it.
+        // An error cannot be handled here; docker prints it.
         let _ = self.command().arg("stop").status();
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask coverage`: how much of the code that runs natively its tests run.
+//! `cargo xtask coverage`: line coverage of the code that runs natively.
 
 use std::process::Command;
 
@@ -11,9 +11,9 @@ use crate::settings::Settings;
 use crate::tools::CargoTool;
 use crate::workspace::{reports_dir, root, step};
 
-/// Measures the coverage of the crates that the components are made of, by their unit and SQL tests,
-/// in Cobertura's format. Fails when less than the gate is covered. What runs only inside the host is
-/// left out: no counter gets out of it.
+/// Measures the coverage of the crates that the components are made of, by their unit and SQL tests, in
+/// Cobertura's format. Fails below the gate. Code that only runs inside the host is left out: no
+/// counter gets out of it.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
@@ -22,7 +22,7 @@ const LLVM_COV: CargoTool = CargoTool {
     version: "0.9.1",
 };
 
-/// What is measured.
+/// Measured packages.
 const PACKAGES: [&str; 8] = [
     "accounts",
     "auth",
@@ -34,7 +34,7 @@ const PACKAGES: [&str; 8] = [
     "web",
 ];
 
-/// Lines that have to be covered, in percent.
+/// Minimum of covered lines, in percent.
 const GATE: &str = "80";
 
 /// Runs the command.

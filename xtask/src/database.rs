@@ -1,4 +1,4 @@
-//! The database that a command works on, and a connection to it.
+//! Database that a command works on, and a connection to it.
 
 use anyhow::{Context, Result};
 use rustls::{ClientConfig, RootCertStore};
@@ -10,8 +10,8 @@ use crate::running::Running;
 use crate::settings::Settings;
 use crate::workspace::{root, state_dir};
 
-/// The URL of the database: the one that was given, else that of the environment or .env, else that
-/// of the app that `cargo xtask up` runs.
+/// Returns the URL of the database: the given one, else that of the environment or .env, else that of
+/// the app that `cargo xtask up` runs.
 pub fn url(given: Option<String>) -> Result<String> {
     if let Some(url) = given {
         return Ok(url);
@@ -26,7 +26,7 @@ pub fn url(given: Option<String>) -> Result<String> {
     )
 }
 
-/// Connects to the database at `url`. With TLS the certificate is always verified, as the app does.
+/// Connects to the database at `url`. TLS always verifies the certificate, as the app does.
 pub async fn connect(url: &str) -> Result<NativePostgres> {
     let (url, tls) = for_driver(url)?;
     let connected = if tls {
@@ -37,7 +37,7 @@ pub async fn connect(url: &str) -> Result<NativePostgres> {
     connected.context("cannot connect to Postgres")
 }
 
-/// The driver knows no mode above `require`: verifying is what the connector does.
+/// The driver has no mode above `require`: the connector verifies.
 fn for_driver(url: &str) -> Result<(String, bool)> {
     let mut url = Url::parse(url).context("not a Postgres URL")?;
     let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();

@@ -1,4 +1,4 @@
-//! The first admin, as `cargo xtask up` makes it.
+//! First admin of `cargo xtask up`.
 
 use accounts::Error;
 use accounts::bootstrap::parse_password;
@@ -11,7 +11,7 @@ use crate::settings::Settings;
 
 const EMAIL: &str = "admin@example.com";
 
-/// Who the first admin is to be.
+/// Email and password for the first admin.
 pub struct FirstAdmin {
     email: Email,
     password: Option<String>,
@@ -21,17 +21,17 @@ pub struct FirstAdmin {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Admin {
     pub email: String,
-    /// Only when it was generated now: nobody knows it yet.
+    /// `None` when it was not generated now.
     pub password: Option<String>,
 }
 
 impl FirstAdmin {
-    /// Takes what `settings` say of the first admin: it is made before anybody logs in, so the app
-    /// need not know the password.
+    /// Takes the first admin out of `settings`: it is created before anyone logs in, so the app does
+    /// not need the password.
     pub fn take(settings: &mut Settings) -> Result<Self> {
         let mut take = |name| {
             let value = settings.get(name).map(str::to_owned);
-            // Set to nothing, lest the host finds the value in its own environment.
+            // Set to an empty value, so that the host does not use the one in its own environment.
             settings.set(name, "");
             value
         };
@@ -50,7 +50,7 @@ impl FirstAdmin {
         Ok(Self { email, password })
     }
 
-    /// Creates the admin in a database that never had one; else names the oldest one there.
+    /// Creates the admin in a database that never had one; else returns the oldest one.
     pub async fn provide(&self, operator: &Operator) -> Result<Admin> {
         let generated = match self.password {
             Some(_) => None,

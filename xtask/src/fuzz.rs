@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: schemathesis at length.
+//! `cargo xtask fuzz`: runs schemathesis at length.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,14 +9,14 @@ use crate::host::devhost_path;
 use crate::workspace::step;
 use crate::{build, schemathesis};
 
-/// Sends the app, as an admin and as a user, many requests made from its document, and checks every
-/// answer. `cargo xtask test` does the same with fewer and always the same requests.
+/// Sends the app, as an admin and as a user, many requests generated from its document, and checks
+/// every response. `cargo xtask test` does the same with fewer and fixed requests.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The most cases for one operation in one phase.
+    /// Maximum cases per operation and phase.
     #[arg(long, default_value_t = 1000)]
     max_examples: u32,
-    /// Repeats a run; else a new number, which is printed.
+    /// Seed of a run to repeat; default: a new one, which is printed.
     #[arg(long)]
     seed: Option<u64>,
 }

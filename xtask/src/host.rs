@@ -17,21 +17,21 @@ use crate::workspace::{manifest, step, target_dir};
 
 /// The first Spin that runs WASI 0.3.0 components.
 const OLDEST_SPIN: Version = Version::new(4, 1, 0);
-/// For a host that compiles components, and an app that connects.
+/// Includes compiling the components and connecting the app.
 const START_LIMIT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Which host serves.
+/// Host of the components.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum Kind {
     /// `spin up`, from PATH.
     Spin,
-    /// devhost of this workspace.
+    /// `devhost` of this workspace.
     Embedded,
 }
 
 impl Kind {
-    /// The name by which the command line and `ROSTER_HOST` choose it.
+    /// Name on the command line and in `ROSTER_HOST`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Spin => "spin",
@@ -80,7 +80,7 @@ impl Program {
         }
     }
 
-    /// The embedded host, where cargo has put it.
+    /// The embedded host, as built by cargo.
     pub fn embedded() -> Self {
         Self::Embedded(devhost_path())
     }
@@ -102,9 +102,9 @@ impl fmt::Display for Program {
     }
 }
 
-/// A client for the host, which speaks plain HTTP: of TLS it has no more than reqwest asks for.
+/// Client for the host, which speaks plain HTTP: TLS is set up only because reqwest requires it.
 fn plain_http() -> reqwest::Result<reqwest::Client> {
-    // An error says that there is one already.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .timeout(Duration::from_secs(5))
@@ -112,7 +112,7 @@ fn plain_http() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-/// A running host. Dropping it lets it answer what it has begun, and stops it.
+/// A running host. Dropping it completes the requests in flight, then stops it.
 pub struct Host {
     process: HostProcess,
     /// `http://address:port`
@@ -121,7 +121,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts a host on `listen` with `settings` in its environment; it listens when this returns.
+    /// Starts a host on `listen` with `settings` in its environment; returns when it listens.
     pub fn start(program: &Program, listen: SocketAddr, settings: &Settings) -> Result<Self> {
         Self::start_with(&manifest(), program, listen, settings)
     }
@@ -150,8 +150,8 @@ impl Host {
         })
     }
 
-    /// Has the embedded host load manifest and components again. False when it could not, said why,
-    /// and serves what it served before.
+    /// Makes the embedded host reload manifest and components. False when it failed, reported why, and
+    /// still serves the previous ones.
     pub async fn reload(&mut self) -> Result<bool> {
         self.process.reload()?;
         let deadline = Instant::now() + START_LIMIT;
@@ -164,7 +164,7 @@ impl Host {
         bail!("the host did not reload within {START_LIMIT:?}")
     }
 
-    /// Waits until the app says that it is ready.
+    /// Waits until the app is ready.
     pub async fn ready(&mut self) -> Result<()> {
         let url = format!("{}/api/v1/health/ready", self.url);
         let client = plain_http()?;
@@ -185,7 +185,7 @@ impl Host {
         }
     }
 
-    /// Waits for the host to end, which it does not do by itself: always an error.
+    /// Waits for the host to end. It never ends by itself, so this is always an error.
     pub async fn watch(&mut self) -> Result<()> {
         loop {
             if let Some(status) = self.process.process.exit_status()? {
@@ -196,7 +196,7 @@ impl Host {
     }
 }
 
-/// Where cargo puts the embedded host.
+/// Path of the embedded host that cargo builds.
 pub fn devhost_path() -> PathBuf {
     target_dir().join("debug").join("devhost")
 }
@@ -216,7 +216,7 @@ fn parse_spin_version(text: &str) -> Result<Version> {
     Version::parse(word).with_context(|| format!("cannot read Spin's version from {text:?}"))
 }
 
-/// True for a Spin that runs the components. Its pre-releases do, but are only taken when asked for.
+/// Returns true for a Spin that runs the components. Pre-releases do, but are only used on request.
 fn serves(version: &Version) -> bool {
     (version.major, version.minor) >= (OLDEST_SPIN.major, OLDEST_SPIN.minor)
 }

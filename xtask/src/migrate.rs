@@ -1,4 +1,4 @@
-//! `cargo xtask migrate`: brings a database to the last migration, or says where it stands.
+//! `cargo xtask migrate`: brings a database to the last migration, or prints its state.
 
 use anyhow::{Result, bail};
 use devservices::migrations::{self, State};
@@ -8,11 +8,11 @@ use crate::database;
 /// Applies migrations/*.sql to a database.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// postgres://user:password@host:port/database; else DATABASE_URL or SPIN_VARIABLE_DB_* of the
-    /// environment or .env, else the database of a running `cargo xtask up`.
+    /// Database, postgres://user:password@host:port/database; default: DATABASE_URL or
+    /// SPIN_VARIABLE_DB_* of the environment or .env, else the database of a running `cargo xtask up`.
     #[arg(long = "database-url", alias = "url", value_name = "URL")]
     url: Option<String>,
-    /// Only print where each migration stands; exit code 1 unless all are applied.
+    /// Only prints the state of each migration; exit code 1 unless all are applied.
     #[arg(long)]
     status: bool,
 }
@@ -27,7 +27,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Migrates the database at `url` and prints what was done on standard error.
+/// Migrates the database at `url` and prints the result on standard error.
 pub async fn apply(url: &str) -> Result<()> {
     let report = migrations::migrate(url).await?;
     eprintln!(

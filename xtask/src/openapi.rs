@@ -1,4 +1,4 @@
-//! `cargo xtask openapi`: the API's document, as the code says it.
+//! `cargo xtask openapi`: generates the API's document from the code.
 
 use std::fs;
 
@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use crate::cargo::output_of;
 use crate::workspace::{root, step};
 
-/// Writes openapi/v1.json, which the docs component serves and the client is made of.
+/// Writes openapi/v1.json, which the docs component serves and the client is generated from.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Also make it what later documents are compared with: for a release.
+    /// Also makes it the baseline that later documents are compared with, for a release.
     #[arg(long)]
     release: bool,
 }

@@ -1,4 +1,4 @@
-//! The accounts as whoever holds the database has them: no component, no Redis, no login.
+//! Accounts as an operator of the database manages them: no component, no Redis, no login.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,20 +23,20 @@ use spin_pg_bindings::redis::{Command, Redis, RedisError, Reply};
 
 use crate::database;
 
-/// A cache of nothing: no entry is sealed, so the key does not matter.
+/// An unused cache: no entry is sealed, so the key does not matter.
 fn unused_cache() -> Cache {
     let (redis, deferred) = (Arc::new(NoRedis), Arc::new(Tokio));
     let root = RootKey::new(b"nothing is sealed");
     Cache::new(redis, Duration::from_secs(1), deferred, &root)
 }
 
-/// Use cases that leave the cache alone: they make users and tokens, and change no user.
+/// Use cases that leave the cache alone: they create users and tokens, and change no user.
 pub struct Operator {
     database: Arc<dyn Database>,
     hasher: Hasher,
     users: Users,
     passwords: Passwords,
-    /// What the audit trail has for a request's id.
+    /// Request id in the audit trail.
     run: String,
 }
 
@@ -46,15 +46,15 @@ impl Operator {
         let run = format!("xtask-{}", random_hex(8)?);
         let database: Arc<dyn Database> = Arc::new(database::connect(url).await?);
         let cache = unused_cache();
-        // Slots of its own, in Postgres: it neither waits for the app nor makes it wait.
+        // Slots of its own, in Postgres: it does not compete with the app for slots.
         let hasher = Hasher::new(cache.clone(), database.clone(), &run, 1);
-        // Nobody guesses here, so nothing is counted.
+        // Nobody logs in here, so nothing is counted.
         let limits = AttemptLimits {
             per_account: 1,
             per_address: 1,
             first_delay: Duration::ZERO,
         };
-        // Neither an idempotency key nor an email that guesses are counted under comes here.
+        // No idempotency key and no email of a login attempt occurs here.
         let unused = RootKey::new(b"unused");
         let emails = unused.fingerprint_key(Purpose::LoginEmail);
         let credentials = Credentials::new(database.clone(), hasher.clone(), limits, emails);
@@ -86,7 +86,7 @@ impl Operator {
         self.users.create_user(new, None, &self.actor()).await
     }
 
-    /// Every admin, the oldest first.
+    /// Returns every admin, oldest first.
     pub async fn admins(&self) -> Result<Vec<User>, Error> {
         let mut query = ListQuery::parse(&ListParameters {
             role: Some("admin".into()),
@@ -105,7 +105,7 @@ impl Operator {
         }
     }
 
-    /// The user with this email; [`Error::NotFound`] when there is none.
+    /// Returns the user with this email; [`Error::NotFound`] when there is none.
     pub async fn find(&self, email: &str) -> Result<User, Error> {
         let query = ListQuery::parse(&ListParameters {
             email: Some(email.into()),
@@ -115,7 +115,7 @@ impl Operator {
         page.items.into_iter().next().ok_or(Error::NotFound)
     }
 
-    /// A token with which `user` can set a password.
+    /// Creates a token with which `user` can set a password.
     pub async fn create_reset_token(&self, user: &User) -> Result<ResetToken, Error> {
         self.passwords
             .create_reset_token(user.id, None, &self.actor())
@@ -127,7 +127,7 @@ impl Operator {
     }
 }
 
-/// What went wrong, as a sentence for whoever typed the command.
+/// Turns an error into a sentence for the command line.
 pub fn explain(error: Error) -> anyhow::Error {
     match error {
         Error::Invalid(fields) => {
@@ -143,7 +143,7 @@ pub fn explain(error: Error) -> anyhow::Error {
     }
 }
 
-/// Redis is not needed here: what leases in it falls back to Postgres.
+/// No Redis: leases in it fall back to Postgres.
 struct NoRedis;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! `cargo xtask reproducible`: whether the same commit gives the same components anywhere.
+//! `cargo xtask reproducible`: checks that the same commit gives the same components anywhere.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,8 @@ use crate::build::{self, COMPONENTS};
 use crate::cargo::{check, ensure_wasm_target};
 use crate::workspace::{reports_dir, root, step};
 
-/// Builds the components of the last commit twice, each time from nothing and in another folder, and
-/// compares their SHA-256.
+/// Builds the components of the last commit twice, from scratch and in different folders, and compares
+/// their SHA-256.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
@@ -28,7 +28,7 @@ pub fn run(_: &Arguments) -> Result<()> {
     fs::write(&report, first).with_context(|| format!("cannot write {}", report.display()))
 }
 
-/// What sha256sum says of the components, built in a fresh folder of that name.
+/// Output of sha256sum for the components, built in a fresh folder of that name.
 fn digests(name: &str) -> Result<String> {
     let scratch = tempfile::tempdir()?;
     let checkout = scratch.path().join(name);

@@ -1,4 +1,4 @@
-//! What runs the tests: cargo-nextest, or `cargo test`.
+//! Test runner: cargo-nextest, or `cargo test`.
 
 use std::env;
 use std::fs;
@@ -17,21 +17,21 @@ const NEXTEST: CargoTool = CargoTool {
     version: "0.9.143",
 };
 
-/// Where cargo-nextest writes its report (see .config/nextest.toml), in the target folder.
+/// Path of cargo-nextest's report (see .config/nextest.toml) in the target folder.
 const JUNIT: &str = "nextest/default/junit.xml";
 
 /// A program that runs tests.
 pub enum Runner {
-    /// It runs all test binaries side by side, ends tests that hang, closes with one summary and
-    /// reports in JUnit's format.
+    /// Runs all test binaries side by side, ends tests that hang, prints one summary and reports in
+    /// JUnit's format.
     Nextest(PathBuf),
-    /// What every toolchain has.
+    /// Part of every toolchain.
     Cargo,
 }
 
 impl Runner {
-    /// cargo-nextest where it is installed, and on build servers, which set `CI` and want the report:
-    /// there it is built. Elsewhere that would take longer than it saves.
+    /// Returns cargo-nextest if it is installed. It is built on build servers, which set `CI` and need
+    /// the report; elsewhere building takes longer than it saves.
     pub fn provide() -> Result<Self> {
         let is_installed = Command::new(NEXTEST.name)
             .args(["nextest", "--version"])
@@ -65,7 +65,7 @@ impl Runner {
         command
     }
 
-    /// Puts the report beside the others, where the runner writes one.
+    /// Copies the report to the other reports, if the runner writes one.
     pub fn keep_report(&self) -> Result<()> {
         let report = target_dir().join(JUNIT);
         if matches!(self, Self::Nextest(_)) && report.exists() {
@@ -75,8 +75,8 @@ impl Runner {
     }
 }
 
-/// A running command, such as the test runner. Dropping it waits a little for it to end, as Ctrl-C tells it to, before it
-/// is killed.
+/// A running command, such as the test runner. Dropping it gives the command, which Ctrl-C stops, a few
+/// seconds to end before it is killed.
 pub struct Running(Child);
 
 impl Running {
@@ -107,7 +107,7 @@ impl Drop for Running {
         let deadline = Instant::now() + Self::GRACE;
         while let Ok(None) = self.0.try_wait() {
             if Instant::now() >= deadline {
-                // It may have ended since; nothing is left to do about another error.
+                // It may have ended meanwhile; another error cannot be handled here.
                 let _ = self.0.kill();
             }
             std::thread::sleep(Self::POLL);

@@ -1,4 +1,4 @@
-//! What `cargo xtask up` tells the other commands while it runs: where its database and its app are.
+//! Addresses that `cargo xtask up` announces to other commands: its database and its app.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ pub struct Running {
     pub app_url: String,
 }
 
-/// The file that says it. Dropping it removes the file.
+/// File of the announcement. Dropping it removes the file.
 pub struct Announcement(PathBuf);
 
 impl Running {
-    /// What was announced in `state`. After a crash it may be out of date: nobody answers there.
+    /// Returns the announcement in `state`. After a crash it may be stale: nothing responds there.
     pub fn find(state: &Path) -> Option<Self> {
         let text = fs::read_to_string(path(state)).ok()?;
         let (database_url, app_url) = text.trim_end().split_once('\n')?;
@@ -28,7 +28,7 @@ impl Running {
         })
     }
 
-    /// Announces it in `state`, to the owner of that folder alone.
+    /// Writes the announcement to `state`, readable only by the owner of that folder.
     pub fn announce(&self, state: &Path) -> Result<Announcement> {
         let path = path(state);
         write_private(&path, &format!("{}\n{}\n", self.database_url, self.app_url))?;
@@ -38,7 +38,7 @@ impl Running {
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        // Left behind it names servers that are gone, which whoever reads it notices.
+        // A file that is left names servers that are gone, which its reader notices.
         let _ = fs::remove_file(&self.0);
     }
 }

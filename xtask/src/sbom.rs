@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use crate::cargo::output_of;
 use crate::workspace::{reports_dir, step};
 
-/// Writes what is compiled into the components to target/reports/sbom.cdx.json, in CycloneDX's format.
+/// Lists everything compiled into the components in target/reports/sbom.cdx.json, in CycloneDX's
+/// format.
 #[derive(clap::Args)]
 pub struct Arguments {}
 

@@ -1,4 +1,4 @@
-//! Installs schemathesis, which holds the running app against its document.
+//! Installs schemathesis, which tests the running app against its document.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::tools;
 
-/// The program; installs what is missing.
+/// Returns the program; installs missing parts.
 pub fn provide() -> Result<PathBuf> {
     let bin = tools::python("schemathesis", "tests/schemathesis/requirements.txt")?;
     Ok(bin.join("schemathesis"))

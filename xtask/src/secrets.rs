@@ -1,5 +1,5 @@
-//! Secrets that nothing names: made once, so that cursors and tokens stay valid from one start to
-//! the next.
+//! Secrets that no setting provides: generated once, so that cursors and tokens stay valid across
+//! starts.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
@@ -11,13 +11,13 @@ use devservices::random_hex;
 
 use crate::settings::Settings;
 
-/// Bytes of each, twice as many hex digits.
+/// Bytes per secret, as twice as many hex digits.
 const BYTES: usize = 32;
 
-/// Gives `settings` the secrets that they lack, from the file at `path`, which is completed.
+/// Adds the missing secrets to `settings` from the file at `path`, which is completed.
 pub fn complete(settings: &mut Settings, path: &Path) -> Result<()> {
     let mut names = vec!["cursor_key"];
-    // With EdDSA there are keys instead, which only their owner can make.
+    // EdDSA uses keys instead, which only their owner can create.
     if settings
         .get("jwt_algorithm")
         .is_none_or(|algorithm| algorithm == "HS256")
@@ -68,7 +68,7 @@ mod tests {
         let cursor_key = eddsa.get("cursor_key").unwrap();
         assert_eq!(cursor_key.len(), 64);
 
-        // A file of an earlier release has no more than the cursor key.
+        // A file of an earlier release has only the cursor key.
         let mut first = Settings::default();
         complete(&mut first, &path).unwrap();
         assert_eq!(first.get("cursor_key"), Some(cursor_key));

@@ -1,4 +1,4 @@
-//! Which Postgres and Redis the app gets.
+//! Postgres and Redis for the app.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -15,20 +15,20 @@ use crate::compose::{self, Compose};
 use crate::settings::Settings;
 use crate::workspace::step;
 
-/// What was started for the app. Dropping it stops Redis, then Postgres.
+/// Servers that were started for the app. Dropping it stops Redis, then Postgres.
 #[derive(Default)]
 pub struct Servers {
     _redis: Option<Redis>,
     _postgres: Option<Postgres>,
     _compose: Option<Compose>,
-    /// The URL of who owns the app's database, where it was made here.
+    /// URL of the owner of the app's database, if it was created here.
     owner_url: Option<String>,
 }
 
 impl Servers {
-    /// Completes `settings` with the servers that they do not name: private ones with their data
-    /// under `state` where the programs are installed, else containers, else private ones after an
-    /// install. The error of the last says what to install.
+    /// Completes `settings` with the servers that they do not name: private ones with data under
+    /// `state` if the programs are installed, else containers, else private ones after an install. The
+    /// last error lists what to install.
     pub async fn provide(settings: &mut Settings, state: &Path) -> Result<Self> {
         let mut wanted = Vec::new();
         for (program, key) in [
@@ -62,7 +62,7 @@ impl Servers {
         Ok(servers)
     }
 
-    /// Throwaway servers for tests, with their files in `dir`; installs what is missing.
+    /// Starts throwaway servers for tests, with their files in `dir`; installs missing programs.
     pub async fn throwaway(settings: &mut Settings, dir: &Path) -> Result<Self> {
         install_missing(&[Program::Postgres, Program::Redis])?;
         let mut servers = Self::default();
@@ -71,7 +71,7 @@ impl Servers {
         Ok(servers)
     }
 
-    /// The URL of the role that migrates: of a database that others provide, the one in `settings`.
+    /// Returns the URL of the role that migrates; for an external database, the one in `settings`.
     pub fn owner_url(&self, settings: &Settings) -> Result<String> {
         match &self.owner_url {
             Some(url) => Ok(url.clone()),
@@ -95,7 +95,8 @@ impl Servers {
     }
 }
 
-/// A temporary folder for throwaway servers: open to others, because their account is not root's.
+/// Creates a folder for throwaway servers, open to other accounts because root's servers run as
+/// another.
 pub fn throwaway_folder() -> Result<TempDir> {
     let mut folder = tempfile::Builder::new();
     folder.prefix("roster-servers-");
@@ -104,7 +105,7 @@ pub fn throwaway_folder() -> Result<TempDir> {
         .tempdir()?)
 }
 
-/// Installs those of `wanted` that are not on this machine.
+/// Installs the programs in `wanted` that this machine lacks.
 pub fn install_missing(wanted: &[Program]) -> Result<()> {
     let lacking = missing(wanted);
     if lacking.is_empty() {
@@ -124,7 +125,7 @@ fn redis(settings: &mut Settings, dir: &Path) -> Result<Redis> {
     Ok(server)
 }
 
-/// The services of compose.yaml: what the app needs.
+/// Services of compose.yaml for `programs`.
 fn names(programs: &[Program]) -> Vec<&'static str> {
     programs
         .iter()
@@ -136,7 +137,7 @@ fn names(programs: &[Program]) -> Vec<&'static str> {
         .collect()
 }
 
-/// The settings that belong to `programs`.
+/// Returns the settings that belong to `programs`.
 fn only(programs: &[Program], settings: Settings) -> Settings {
     settings.retain(|name| {
         programs.iter().any(|program| match program {

@@ -1,4 +1,4 @@
-//! What the environment and .env say about the app, as the SPIN_VARIABLE_* that the host reads.
+//! Settings of the app from the environment and .env, as the SPIN_VARIABLE_* that the host reads.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ const PREFIX: &str = "SPIN_VARIABLE_";
 pub struct Settings(BTreeMap<String, String>);
 
 impl Settings {
-    /// The environment over the file at `env_file`, which need not exist.
+    /// Reads the environment, which overrides the file at `env_file`; the file need not exist.
     pub fn load(env_file: &Path) -> Result<Self> {
         let mut settings = Self::from_file(env_file)?;
         let environment = std::env::vars_os().filter_map(|(name, value)| {
@@ -24,7 +24,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What the file says, which need not exist.
+    /// Reads the file at `path`, which need not exist.
     pub fn from_file(path: &Path) -> Result<Self> {
         if !path.exists() {
             return Ok(Self::default());
@@ -35,8 +35,7 @@ impl Settings {
         Self::from_pairs(pairs)
     }
 
-    /// Reads SPIN_VARIABLE_*, and DATABASE_URL, REDIS_URL and BOOTSTRAP_ADMIN_* where the former
-    /// do not say it.
+    /// Reads SPIN_VARIABLE_*, with DATABASE_URL, REDIS_URL and BOOTSTRAP_ADMIN_* as a fallback.
     fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let pairs: BTreeMap<_, _> = pairs.into_iter().collect();
         let mut settings = Self::default();
@@ -61,7 +60,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The parts of `postgres://user:password@host:port/database?sslmode=...` as `db_*`.
+    /// Splits `postgres://user:password@host:port/database?sslmode=...` into `db_*`.
     pub fn from_database_url(url: &str) -> Result<Self> {
         let url = Url::parse(url)?;
         if !matches!(url.scheme(), "postgres" | "postgresql") {
@@ -69,11 +68,11 @@ impl Settings {
         }
         let sslmode = url.query_pairs().find(|(name, _)| name == "sslmode");
         let sslmode = match sslmode.as_ref().map(|(_, value)| &**value) {
-            // What the app calls `require` verifies the certificate.
+            // The app's `require` verifies the certificate.
             Some("verify-ca" | "verify-full") => Some("require"),
             Some(mode @ ("disable" | "prefer" | "require")) => Some(mode),
             Some(mode) => bail!("sslmode={mode} is not supported"),
-            // A server on this machine has no certificate that anyone vouches for.
+            // A server on this machine has no certificate that can be verified.
             None if is_loopback(&url) => Some("disable"),
             None => None,
         };
@@ -93,7 +92,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The parts of `redis[s]://user:password@host:port` as `redis_*`.
+    /// Splits `redis[s]://user:password@host:port` into `redis_*`.
     pub fn from_redis_url(url: &str) -> Result<Self> {
         let url = Url::parse(url)?;
         let tls = match url.scheme() {
@@ -116,7 +115,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// A URL made of `db_*`, None when no `db_host` is set.
+    /// Returns a URL made of `db_*`; `None` when no `db_host` is set.
     pub fn database_url(&self) -> Result<Option<String>> {
         let Some(host) = self.get("db_host") else {
             return Ok(None);
@@ -134,7 +133,7 @@ impl Settings {
         }
         url.set_path(or("db_name", "roster"));
         let sslmode = match or("db_sslmode", "prefer") {
-            // The app verifies the certificate, so whoever migrates does.
+            // The app verifies the certificate, so migrations do, too.
             "require" => "verify-full",
             mode => mode,
         };
@@ -142,7 +141,7 @@ impl Settings {
         Ok(Some(url.into()))
     }
 
-    /// A URL made of `redis_*`, None when no `redis_host` is set.
+    /// Returns a URL made of `redis_*`; `None` when no `redis_host` is set.
     pub fn redis_url(&self) -> Result<Option<String>> {
         let Some(host) = self.get("redis_host") else {
             return Ok(None);
@@ -164,7 +163,7 @@ impl Settings {
         Ok(Some(url.into()))
     }
 
-    /// A value that is set and not empty.
+    /// Returns a value that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -182,13 +181,13 @@ impl Settings {
         self.0.extend(other.0);
     }
 
-    /// The values whose names `keep` accepts.
+    /// Keeps the values whose names `keep` accepts.
     pub fn retain(mut self, keep: impl Fn(&str) -> bool) -> Self {
         self.0.retain(|name, _| keep(name));
         self
     }
 
-    /// Name and value of the environment variables for the host.
+    /// Names and values of the environment variables for the host.
     pub fn environment(&self) -> impl Iterator<Item = (String, &str)> {
         self.0.iter().map(|(name, value)| {
             (
@@ -207,7 +206,7 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        // A scheme that the URL standard does not know has its host unparsed.
+        // The host of a scheme outside the URL standard is left unparsed.
         Some(Host::Domain(name)) => {
             name == "localhost"
                 || name

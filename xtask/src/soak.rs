@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: the mix at 80 % of its peak for a long time, and what the host then holds.
+//! `cargo xtask soak`: runs the mix at 80 % of its peak for a long time, and checks the host
+//! afterwards.
 
 use std::process::{Command, Stdio};
 
@@ -13,14 +14,14 @@ use crate::runner::Running;
 use crate::servers::install_missing;
 use crate::workspace::{reports_dir, step, target_dir};
 
-/// Loads a host steadily and fails when memory drifts, descriptors grow, or a request
-/// fails; leaves target/reports/soak.md and soak.json.
+/// Loads a host steadily and fails if memory drifts, descriptors grow, or a request fails; leaves
+/// target/reports/soak.md and soak.json.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Host: the embedded one, or the Spin on PATH.
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
-    /// Length of the load, after its peak was measured.
+    /// Minutes of load, after the peak was measured.
     #[arg(long, value_name = "N", default_value_t = 30)]
     minutes: u64,
 }

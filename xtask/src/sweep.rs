@@ -1,20 +1,20 @@
-//! `cargo xtask sweep`: deletes what is over, and audit rows beyond their retention.
+//! `cargo xtask sweep`: deletes expired rows, and audit rows beyond their retention.
 
 use anyhow::{Context, Result};
 use spin_pg_bindings::postgres::Database;
 
 use crate::database;
 
-/// Rows of each table in one statement, which has to end within the role's `statement_timeout`.
+/// Rows per table and statement, which has to end within the role's `statement_timeout`.
 const BATCH: i32 = 1_000;
 
 /// Deletes expired sessions, tokens, idempotency keys and counts, and old rows of the audit trail.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// postgres://user:password@host:port/database; else as `cargo xtask migrate` finds it.
+    /// Database, postgres://user:password@host:port/database; default: as for `cargo xtask migrate`.
     #[arg(long = "database-url", alias = "url", value_name = "URL")]
     url: Option<String>,
-    /// Days that rows of the audit trail are kept; 0 keeps them for ever.
+    /// Retention of the audit trail in days; 0 keeps rows forever.
     #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i32).range(0..=36_500))]
     audit_retention_days: i32,
 }

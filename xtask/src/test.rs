@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test, against private servers.
+//! `cargo xtask test`: runs every test, against private servers.
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,7 +22,7 @@ use crate::{answers, build, kubectl, migrate, schemathesis, tools};
 /// Runs all tests: native, SQL and black-box, against private servers that it starts and stops.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only tests whose name contains this.
+    /// Runs only tests whose name contains this.
     filter: Option<String>,
     /// Host of the black-box suites: the embedded one, or the Spin on PATH.
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
@@ -35,7 +35,7 @@ pub struct Arguments {
 /// Runs the command and ends the process with the runner's exit code.
 pub async fn run(arguments: Arguments) -> Result<()> {
     build::components()?;
-    // The host's tests build it themselves, but not within the time that a test has.
+    // Built in advance: the host's tests would exceed their time limit while building it.
     step("building the guest of the host's tests");
     check(&mut build::wasm(
         &["strictness-guest"],
@@ -60,7 +60,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 }
 
 async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Result<ExitStatus> {
-    // Nothing of the developer's own .env: tests write, and stop servers.
+    // Not the developer's own .env: tests write, and stop servers.
     let mut settings = Settings::default();
     install_missing(&[
         devservices::Program::Browser,
@@ -107,14 +107,14 @@ async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Resu
     let status = Running::start(&mut command)?.wait().await?;
     runner.keep_report()?;
     report_not_run(&not_run)?;
-    // Of some of the tests nothing follows.
+    // A filtered run cannot prove coverage.
     if status.success() && arguments.filter.is_none() && arguments.runner.is_empty() {
         answers::check(&notes)?;
     }
     Ok(status)
 }
 
-/// Names the tests that have not run because the host cannot pass them, with their reasons.
+/// Prints the tests that were skipped because the host cannot pass them, with their reasons.
 fn report_not_run(notes: &Path) -> Result<()> {
     match fs::read_to_string(notes) {
         Ok(lines) => lines
@@ -126,7 +126,7 @@ fn report_not_run(notes: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the test of the artifact in a registry needs; it is skipped without.
+/// Provides the registry for the test of the artifact in a registry, which is skipped without it.
 fn provide_registry() -> Result<()> {
     if !matches!(Kind::detect(), Kind::Spin) {
         bail!("there is no Spin 4.1 or later on the PATH, which pushes the artifact");
@@ -134,7 +134,7 @@ fn provide_registry() -> Result<()> {
     install_missing(&[devservices::Program::Registry])
 }
 
-/// Who the suites sign in as.
+/// Admin that the suites sign in as.
 struct Administrator {
     email: &'static str,
     password: String,
@@ -149,8 +149,8 @@ impl Administrator {
     }
 }
 
-/// Sets what the app that all suites share is told beside its servers. It has no limits but the
-/// machine's: suites about limits and defaults start an app of their own.
+/// Configures the app shared by all suites, beside its servers. It has no limits but the machine's:
+/// suites about limits and defaults start an app of their own.
 fn prepare(settings: &mut Settings, admin: &Administrator) -> Result<()> {
     settings.set("cursor_key", &random_hex(32)?);
     settings.set("jwt_secret", &random_hex(32)?);
@@ -165,7 +165,7 @@ fn prepare(settings: &mut Settings, admin: &Administrator) -> Result<()> {
         ("rate_limit_requests", "0"),
         ("registration_enabled", "true"),
         ("token_form_enabled", "true"),
-        // A line for each request would bury what the runner says.
+        // A line per request would bury the runner's output.
         ("log_level", "warn"),
     ] {
         settings.set(name, value);

@@ -1,4 +1,4 @@
-//! Programs that the quality gates run: of crates.io, each of one version, under target/.
+//! Programs that the quality gates run: from crates.io, each in one version, under target/.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub struct CargoTool {
 }
 
 impl CargoTool {
-    /// The program; builds it unless this version of it is there.
+    /// Returns the program; builds it unless this version exists.
     pub fn provide(&self) -> Result<PathBuf> {
         let folder = target_dir().join("tools");
         let program = folder.join("bin").join(self.name);
@@ -36,8 +36,8 @@ impl CargoTool {
     }
 }
 
-/// The `bin` folder of a virtual environment under target/ with the packages and hashes that
-/// `requirements` (a file of this project) names; installs what is missing.
+/// Returns the `bin` folder of a virtual environment under target/ with the packages and hashes that
+/// `requirements` (a file of this project) names; installs missing packages.
 pub fn python(name: &str, requirements: &str) -> Result<PathBuf> {
     let requirements = root().join(requirements);
     let wanted = fs::read(&requirements)

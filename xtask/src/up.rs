@@ -1,4 +1,4 @@
-//! `cargo xtask up`: the app with everything that it needs.
+//! `cargo xtask up`: runs the app with everything that it needs.
 
 use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;
@@ -16,23 +16,23 @@ use crate::settings::Settings;
 use crate::workspace::{self, root, state_dir, step};
 use crate::{build, migrate, secrets, watch, welcome};
 
-/// Builds, provides Postgres and Redis, migrates and serves. Ctrl-C stops all that it started.
+/// Builds, provides Postgres and Redis, migrates and serves. Ctrl-C stops everything that it started.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Address to serve at; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// What serves; by default Spin when 4.1 or later is on PATH, else the embedded host.
+    /// Host; default: Spin if 4.1 or later is on PATH, else the embedded host.
     #[arg(long, value_enum)]
     host: Option<Kind>,
-    /// Rebuild and reload the components whose files change, on the embedded host; with Spin,
-    /// `spin watch` does that.
+    /// Rebuilds and reloads the components whose files change, on the embedded host; with Spin, `spin
+    /// watch` does that.
     #[arg(long)]
     watch: bool,
 }
 
 impl Arguments {
-    /// What serves.
+    /// Returns the host to use.
     fn kind(&self) -> Result<Kind> {
         match (self.host, self.watch) {
             (Some(Kind::Spin), true) => {
@@ -48,7 +48,7 @@ impl Arguments {
 /// Runs the command until a signal or the end of the host.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let mut settings = Settings::load(&root().join(".env"))?;
-    // Before all the work: a password that cannot be one ends the command here.
+    // Before all the work: an invalid password ends the command here.
     let first_admin = FirstAdmin::take(&mut settings)?;
     let kind = arguments.kind()?;
     let state = state_dir();
@@ -62,7 +62,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         }
     };
     let program = Program::prepare(kind)?;
-    // From here on a signal must not end the process: it has servers to stop.
+    // From here on a signal must not end the process: servers have to be stopped.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut servers = Servers::default();
@@ -77,13 +77,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
-    // The host went with `serve`: the app has answered its last request before its servers stop.
+    // `serve` dropped the host: the app has sent its last response before its servers stop.
     step("stopping Redis and Postgres");
     drop(servers);
     result
 }
 
-/// What is served, and how.
+/// Application to serve.
 struct App {
     program: Program,
     manifest: PathBuf,
@@ -112,7 +112,7 @@ async fn serve(
         app_url: host.url.clone(),
     };
     let _announcement = running.announce(state)?;
-    // Last of all: what is printed of a new admin is printed once, and must not scroll away.
+    // Printed last: a new admin's password is shown only once and must not scroll away.
     let admin = first_admin.provide(&operator).await?;
     drop(operator);
     println!("{}", welcome::text(&host.url, &admin));
@@ -122,7 +122,7 @@ async fn serve(
     }
 }
 
-/// Two of them on one data folder would stop each other's servers.
+/// Locks the data folder: two commands on one folder would stop each other's servers.
 fn lock(state: &Path) -> Result<File> {
     let path = state.join("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -133,7 +133,7 @@ fn lock(state: &Path) -> Result<File> {
     }
 }
 
-/// What is off unless an operator asks for it, and what who tries the app wants to try.
+/// Turns on features that are off by default but useful when trying the app out.
 fn open_for_development(settings: &mut Settings) {
     for name in ["registration_enabled", "token_form_enabled"] {
         if settings.get(name).is_none() {

@@ -1,4 +1,4 @@
-//! `cargo xtask up --watch`: rebuilds the components whose files changed, and has the host reload them.
+//! `cargo xtask up --watch`: rebuilds components whose files changed, and makes the host reload them.
 
 mod rules;
 
@@ -20,20 +20,20 @@ use rules::Rules;
 
 /// The profile of Cargo.toml that the components are built with.
 const PROFILE: &str = "wasm-dev";
-/// Changes that follow one another so closely are one: an editor writes, renames and removes.
+/// Longest gap between changes that count as one: an editor writes, renames and removes.
 const QUIET: Duration = Duration::from_millis(200);
-/// Changes that go on for so long are not waited for any further.
+/// Longest wait for a series of changes to end.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Builds all components as they are rebuilt later, and gives the manifest that serves them: the
-/// release build, which tests and images are made of, is left alone.
+/// Builds all components as later rebuilds do, and returns the manifest that serves them. The release
+/// build, which tests and images use, stays untouched.
 pub async fn prepare(state: &Path) -> Result<PathBuf> {
     ensure_wasm_target()?;
     rebuild(&build::COMPONENTS).await?;
     write_manifest(state)
 }
 
-/// The project's manifest with the components of this profile.
+/// Writes the project's manifest with the components of this profile.
 fn write_manifest(state: &Path) -> Result<PathBuf> {
     let text = fs::read_to_string(manifest()).context("cannot read spin.toml")?;
     let built = target_dir().join(WASM).join(PROFILE);
@@ -54,7 +54,7 @@ async fn rebuild(packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Follows the files until the host ends, which it does not do by itself: always an error.
+/// Follows the files until the host ends. It never ends by itself, so this is always an error.
 pub async fn follow(host: &mut Host, state: &Path) -> Result<()> {
     let mut changes = Changes::watch(root())?;
     step("watching the files of the components; Ctrl-C stops");
@@ -74,7 +74,7 @@ pub async fn follow(host: &mut Host, state: &Path) -> Result<()> {
     }
 }
 
-/// Rebuilds and reloads; false when the host could not load what was built.
+/// Rebuilds and reloads; false when the host could not load the result.
 async fn apply(changed: &Changed, host: &mut Host, state: &Path) -> Result<bool> {
     let packages: Vec<_> = changed.components.iter().map(String::as_str).collect();
     if !packages.is_empty() {
@@ -84,7 +84,7 @@ async fn apply(changed: &Changed, host: &mut Host, state: &Path) -> Result<bool>
     host.reload().await
 }
 
-/// What has to be done about files that changed.
+/// Work that changed files require.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changed {
     components: BTreeSet<String>,
@@ -113,17 +113,17 @@ impl Changes {
         let (sender, paths) = unbounded_channel();
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                // A compiler that reads the files must not start itself anew.
+                // Reads are ignored, or the compiler's would start it again.
                 for path in event
                     .into_iter()
                     .filter(|event| !event.kind.is_access())
                     .flat_map(|event| event.paths)
                 {
-                    // Nobody listens any more when the command ends.
+                    // The receiver is gone when the command ends.
                     let _ = sender.send(path);
                 }
             })?;
-        // Folders, not files: an editor that renames a new file into place makes another one.
+        // Folders, not files: an editor that renames a new file into place creates another file.
         watcher.watch(&root, RecursiveMode::NonRecursive)?;
         for folder in rules.folders() {
             let folder = root.join(folder);
@@ -159,7 +159,7 @@ impl Changes {
             changed.components.extend(self.rules.components(path));
         }
         if changed.manifest {
-            // New globs count from now on; new folders when the command is started again.
+            // New globs apply from now on; new folders after the command is restarted.
             match Rules::read(&self.root.join("spin.toml")) {
                 Ok(rules) => self.rules = rules,
                 Err(error) => eprintln!("error: {error:#}"),

@@ -1,8 +1,8 @@
-//! What `cargo xtask up` says when the app is ready: where it is, and how to log in.
+//! Text that `cargo xtask up` prints when the app is ready: its address, and how to log in.
 
 use crate::first_admin::Admin;
 
-/// The text. A password that was generated stands in it once.
+/// Returns the text. A generated password appears in it once.
 pub fn text(url: &str, admin: &Admin) -> String {
     let api = format!("{url}/api/v1");
     let email = quoted(&admin.email);
@@ -30,7 +30,7 @@ pub fn text(url: &str, admin: &Admin) -> String {
     )
 }
 
-/// Between single quotes of a shell.
+/// Quotes a text for a shell, in single quotes.
 fn quoted(text: &str) -> String {
     text.replace('\'', "'\\''")
 }

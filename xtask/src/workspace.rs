@@ -1,4 +1,4 @@
-//! Paths of the project, and how a command tells what it does.
+//! Paths of the project, and progress messages of commands.
 
 use std::env;
 use std::fs;
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The folder of spin.toml.
+/// Folder of spin.toml.
 pub fn root() -> &'static Path {
     // xtask is one level below it.
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
 
-/// Where cargo puts what it builds.
+/// Folder of cargo's output.
 pub fn target_dir() -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => root().join(dir),
@@ -21,24 +21,24 @@ pub fn target_dir() -> PathBuf {
     }
 }
 
-/// Where the quality gates leave their reports; made when it is missing.
+/// Folder of the quality gates' reports; created if it is missing.
 pub fn reports_dir() -> Result<PathBuf> {
     let folder = target_dir().join("reports");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
 }
 
-/// What `up` keeps between starts; ignored by git.
+/// State that `up` keeps between starts; ignored by git.
 pub fn state_dir() -> PathBuf {
     root().join(".roster")
 }
 
-/// The components' manifest, which is also what the host runs.
+/// Manifest of the components, which the host runs, too.
 pub fn manifest() -> PathBuf {
     root().join("spin.toml")
 }
 
-/// Names the step that begins, on standard error.
+/// Prints the name of the step that begins on standard error.
 pub fn step(text: &str) {
     eprintln!("==> {text}");
 }

@@ -11,8 +11,8 @@ BACKLOG = 2048
 
 
 class Workers(Multiprocess):
-    """Workers with a socket each. From a shared one, the worker that wakes up first takes every
-    connection that waits, and others have nothing to do."""
+    """Workers with a socket each. With a shared one, the first worker to wake up takes every waiting
+    connection, and the others have nothing to do."""
 
     def init_processes(self):
         for listener in self.sockets:
@@ -22,7 +22,7 @@ class Workers(Multiprocess):
 
 
 def listen(host, port):
-    """A socket beside others on the same port: the kernel spreads connections over them."""
+    """A socket that shares its port with others: the kernel spreads connections over them."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind((host, port))
@@ -48,7 +48,7 @@ def main():
         server_header=False,
     )
     host, _, port = arguments.listen.rpartition(":")
-    # Before the workers start: what connects meanwhile waits in a queue.
+    # Before the workers start: connections made meanwhile wait in a queue.
     listeners = [listen(host, int(port))]
     address, port = listeners[0].getsockname()
     listeners += [listen(address, port) for _ in range(1, arguments.workers)]

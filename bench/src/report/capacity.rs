@@ -1,4 +1,4 @@
-//! docs/capacity.md: what the measurements say about the sizes in `k8s/`.
+//! docs/capacity.md: sizes in `k8s/` compared with the measurements.
 
 mod sizes;
 
@@ -6,12 +6,12 @@ use crate::report::data::{Report, Role, Series, Target};
 use crate::report::present::Present;
 use crate::report::words::{header, number, row};
 
-/// The workload that is typical of the app.
+/// Workload that is typical of the app.
 const TYPICAL: &str = "mix";
 
-/// The page; None when the report has no measurement of the app's typical work.
+/// Returns the page; `None` when the report has no measurement of the typical workload.
 pub fn page(report: &Report, present: &Present) -> Option<String> {
-    // Spin is what runs in the cluster.
+    // Clusters run Spin.
     let mut apps: Vec<&Target> = report.role(Role::Roster).collect();
     apps.sort_by_key(|app| app.host != "spin");
     let app = *apps.first()?;
@@ -27,7 +27,7 @@ pub fn page(report: &Report, present: &Present) -> Option<String> {
     )
 }
 
-/// The closed loop with the most 2xx per second.
+/// Returns the closed loop with the most 2xx per second.
 fn usual<'a>(report: &'a Report, app: &Target, workload: &str) -> Option<&'a Series> {
     let loops = report
         .closed(&app.name, workload)
@@ -36,7 +36,7 @@ fn usual<'a>(report: &'a Report, app: &Target, workload: &str) -> Option<&'a Ser
     loops.max_by(|one, other| one.good().median.total_cmp(&other.good().median))
 }
 
-/// 2xx per second for each core that the app itself used.
+/// Returns 2xx per second and core that the app itself used.
 fn rate_per_core(series: &Series) -> f64 {
     let per_core =
         |of: &crate::report::data::Measured| of.good_per_second / of.cpu.target.max(1e-9);
@@ -150,9 +150,9 @@ mod tests {
         };
         let page = page(&report(), &present).unwrap();
         for line in [
-            // Half a core gave 2,000 of them.
+            // Half a core gave 2,000 per second.
             "| mix | 4,000 | 0.25 | 12.0 | 32 connections |",
-            // Steady up to half of the peak, without an open loop of mix that says more.
+            // Steady up to half of the peak, without an open loop of mix that shows more.
             "| CPU request, base | users, auth | 200m | up to 476m | 0.33 of the limit / 70 % |",
             "| memory request | users, auth | 256 MiB | 160 MiB | PSS with 256 connections, to the next 32 |",
             "| memory limit | users, auth | 512 MiB | 384 MiB | PSS with 1024 connections and a quarter, to the next 64 |",
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    /// `cargo xtask bench --capacity` writes it anew.
+    /// Run `cargo xtask bench --capacity` to update the page.
     #[test]
     fn the_page_in_docs_is_what_the_kept_report_says() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

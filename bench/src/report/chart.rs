@@ -1,4 +1,4 @@
-//! Throughput over connections as an SVG: one panel for each workload that was measured widely.
+//! Throughput over connections as an SVG: one panel per workload with enough measurements.
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use crate::report::data::{Report, Spread};
 
 const SIZE: (u32, u32) = (960, 420);
-/// Colours that are told apart by those who see fewer (Okabe and Ito).
+/// Colours that colour-blind readers can tell apart (Okabe and Ito).
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -18,17 +18,17 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
 ];
-/// Workloads that get a panel if there is anything to draw.
+/// Workloads that get a panel if there is data.
 const PANELS: [&str; 3] = ["live", "get", "mix"];
 
-/// A line of a panel: connections, and 2xx per second with their ends.
+/// A line of a panel: connections, and 2xx per second with minimum and maximum.
 struct Line {
     name: String,
     colour: RGBColor,
     points: Vec<(f64, Spread)>,
 }
 
-/// The chart; None where no workload has two points.
+/// Returns the chart; `None` when no workload has two points.
 pub fn svg(report: &Report) -> Result<Option<String>> {
     let panels: Vec<_> = PANELS
         .iter()
@@ -82,7 +82,7 @@ fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, workload: &str, lines: &[Lin
         .margin_right(20)
         .x_label_area_size(28)
         .y_label_area_size(58)
-        // Both by powers: the targets are far apart.
+        // Both axes are logarithmic: the targets are far apart.
         .build_cartesian_2d((1.0..most).log_scale(), (low / 1.5..high * 2.5).log_scale())
         .map_err(drawing)?;
     chart
@@ -124,7 +124,7 @@ fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, workload: &str, lines: &[Lin
     Ok(())
 }
 
-/// The library's errors hold what they drew on.
+/// Converted to text, because the library's errors borrow the drawing.
 fn drawing(error: impl Display) -> anyhow::Error {
     anyhow!("cannot draw the chart: {error}")
 }

@@ -1,4 +1,4 @@
-//! Findings of a run, as they are written to JSON.
+//! Findings of a run, as written to JSON.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 /// One run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// RFC 3339, when the run began.
+    /// Start of the run, RFC 3339.
     pub began: String,
     pub minutes: f64,
     pub commit: String,
     pub machine: Machine,
-    /// Of programs that took part.
+    /// Versions of the programs that took part.
     pub versions: BTreeMap<String, String>,
     pub profile: Profile,
     pub targets: Vec<Target>,
@@ -38,7 +38,7 @@ pub struct Profile {
     pub rounds: usize,
 }
 
-/// The part that a target has in the comparison.
+/// Role of a target in the comparison.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -50,14 +50,14 @@ pub enum Role {
     Peer,
 }
 
-/// Findings about a target besides its speed.
+/// Findings about a target, other than its speed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Target {
     pub name: String,
     pub role: Role,
-    /// `embedded`, `spin`, `native` or `python`: a floor belongs to the app on the same one.
+    /// `embedded`, `spin`, `native` or `python`: a floor belongs to the app on the same host.
     pub host: String,
-    /// Files that have to be delivered, in bytes.
+    /// Size of each file that is delivered, in bytes.
     pub shipped: BTreeMap<String, u64>,
     pub cold: Option<Cold>,
     pub memory: Option<Memory>,
@@ -66,9 +66,9 @@ pub struct Target {
 /// Times of a start, in milliseconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cold {
-    /// From starting the process to its first 200.
+    /// Time from starting the process to its first 200.
     pub process: Spread,
-    /// The first request after a pause that ends idle instances, and the one after it.
+    /// First request after a pause that ends idle instances, and the next one.
     pub instance: Option<Instance>,
 }
 
@@ -79,33 +79,34 @@ pub struct Instance {
     pub second: Quantiles,
 }
 
-/// PSS of the process tree in MiB: of a fresh process, while it reads over more and more connections.
+/// PSS of the process tree in MiB: of a fresh process, then while it reads over more and more
+/// connections.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Memory {
     pub idle: f64,
     pub at: BTreeMap<usize, f64>,
-    /// Some seconds after the last connection.
+    /// PSS a few seconds after the last connection.
     pub after: f64,
 }
 
-/// Something that was not measured, and why.
+/// A measurement that was skipped, and the reason.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Skipped {
     pub what: String,
     pub reason: String,
 }
 
-/// The way in which requests are sent.
+/// Way of sending requests.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Load {
-    /// Each connection sends when its last request is answered.
+    /// Each connection sends its next request after the last response.
     Closed { connections: usize },
     /// Requests are due at a fixed rate, a percentage of the peak of the closed loops.
     Open { percent: u32 },
 }
 
-/// One workload on one target under one load, once a round.
+/// One workload on one target under one load, measured once per round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Series {
     pub target: String,
@@ -119,26 +120,26 @@ pub struct Series {
 pub struct Measured {
     /// Responses of any status.
     pub per_second: f64,
-    /// Those with a 2xx.
+    /// 2xx responses.
     pub good_per_second: f64,
     pub statuses: BTreeMap<u16, u64>,
     /// Requests without a response.
     pub lost: u64,
-    /// From sending to the response's end, of all responses.
+    /// Time from sending to the response's end, of all responses.
     pub service: Quantiles,
-    /// Corrected for coordinated omission. Open loop: from when a request was due; of 2xx, and of
-    /// requests that were never sent, for which it is the time that they had waited.
+    /// Corrected for coordinated omission. Open loop: from the moment a request was due; of 2xx
+    /// responses, and of requests that were never sent, with the time that they had waited.
     pub response: Quantiles,
     pub refused: Option<Refused>,
     /// Share of responses that took 35 ms or longer.
     pub stalled_share: f64,
     pub cpu: Cpu,
-    /// Of the target, at the end, with its connections open.
+    /// PSS of the target at the end, with its connections open.
     pub pss_mib: Option<f64>,
     pub open: Option<Open>,
 }
 
-/// In milliseconds.
+/// Times in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     pub p50: f64,
@@ -149,7 +150,7 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    /// Those of a histogram of microseconds.
+    /// Returns the quantiles of a histogram of microseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let at = |share| histogram.value_at_quantile(share) as f64 / 1000.0;
         Self {
@@ -162,7 +163,7 @@ impl Quantiles {
     }
 }
 
-/// Requests that were sent away: 503 and 429.
+/// Requests that were rejected: 503 and 429.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Refused {
     pub count: u64,
@@ -175,7 +176,7 @@ pub struct Refused {
 pub struct Cpu {
     pub generator: f64,
     pub target: f64,
-    /// Everything that ran on the machine.
+    /// CPU of everything on the machine.
     pub machine: f64,
 }
 
@@ -184,16 +185,16 @@ pub struct Cpu {
 pub struct Open {
     /// Requests that were due, per second.
     pub rate: f64,
-    /// Due, and not sent before the end because no connection was idle.
+    /// Requests that were due, but not sent before the end because no connection was idle.
     pub unsent: u64,
-    /// Delays by the generator itself, in milliseconds; part of `response`.
+    /// Delays caused by the generator, in milliseconds; part of `response`.
     pub late: Quantiles,
     pub probes: BTreeMap<String, Probes>,
-    /// From the load's end until 32 connections are served as on an idle app.
+    /// Time from the load's end until 32 connections are served as on an idle app.
     pub recovery_ms: Option<f64>,
 }
 
-/// Health probes beside the load, one a second, each over a connection of its own.
+/// Health probes beside the load, one per second, each over its own connection.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Probes {
     pub sent: u64,
@@ -201,7 +202,7 @@ pub struct Probes {
     pub worst_ms: f64,
 }
 
-/// The median of a few values, and the ends.
+/// Median of a few values, with minimum and maximum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     pub median: f64,
@@ -209,7 +210,7 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// A finding in words, of what is no series.
+/// A finding of a scenario, which has no series.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scenario {
     pub target: String,

@@ -15,7 +15,7 @@ const TIMES: Quantiles = Quantiles {
     max: 48.0,
 };
 
-/// Reads in three rounds, and `live`, `mix` and an overload in one each.
+/// Returns reads in three rounds, and `live`, `mix` and an overload in one each.
 pub fn report() -> Report {
     Report {
         began: "2026-11-26T12:00:00Z".to_owned(),

@@ -1,14 +1,14 @@
-//! Goals of the app, held against a report.
+//! Goals of the app, checked against a report.
 
 use crate::report::data::{Load, Report, Role, Series, Target};
 use crate::report::words::{header, load, number, row};
 
-/// The loop in which the app is held against others.
+/// Loop in which the app is compared with others.
 const USUAL: Load = Load::Closed { connections: 32 };
 const ONE: Load = Load::Closed { connections: 1 };
 const READ: &str = "get";
 
-/// One goal, and what was found.
+/// A goal, and the measured value.
 struct Goal {
     what: String,
     found: f64,
@@ -30,7 +30,7 @@ impl Bound {
     }
 }
 
-/// A table of goals for each target that is the app; what was not measured is left out.
+/// Returns a table of goals for each target that is the app; missing measurements are left out.
 pub fn table(report: &Report) -> String {
     let mut rows = String::new();
     for app in report.role(Role::Roster) {
@@ -81,7 +81,7 @@ fn p99(series: &Series) -> f64 {
     series.over(|measured| measured.service.p99).median
 }
 
-/// Reads over more connections than the app serves at once.
+/// Goals for reads over more connections than the app serves at once.
 fn many_connections(report: &Report, app: &Target) -> Vec<Goal> {
     let peak = report.peak(&app.name, READ).unwrap_or_default();
     let mut goals = Vec::new();
@@ -103,7 +103,7 @@ fn many_connections(report: &Report, app: &Target) -> Vec<Goal> {
     goals
 }
 
-/// The app against the floor of its host, and against FastAPI.
+/// Goals for the app against the floor of its host, and against FastAPI.
 fn others(report: &Report, app: &Target) -> Vec<Goal> {
     let of = |target: &Target, workload: &str| report.find(&target.name, workload, USUAL);
     let mut goals = Vec::new();
@@ -127,7 +127,7 @@ fn others(report: &Report, app: &Target) -> Vec<Goal> {
     goals
 }
 
-/// Twice as many reads as the app can serve.
+/// Goals for twice as many reads as the app can serve.
 fn overload(report: &Report, app: &Target) -> Vec<Goal> {
     let mut goals = Vec::new();
     if let Some(series) = report.find(&app.name, READ, Load::Open { percent: 200 }) {

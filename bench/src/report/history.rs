@@ -1,4 +1,4 @@
-//! The key figures of every run that was kept, a line each.
+//! Key figures of every kept run, one line each.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ struct Line<'a> {
     commit: &'a str,
     cpu: &'a str,
     cores: usize,
-    /// By target: 2xx per second and p99 in ms of the usual loops, MiB, ms.
+    /// Values by target: 2xx per second and p99 in ms of the usual loops, MiB, ms.
     targets: BTreeMap<&'a str, BTreeMap<String, f64>>,
 }
 
-/// The line of this run, with its end.
+/// Returns the line of this run, with a line break.
 pub fn line(report: &Report) -> serde_json::Result<String> {
     let figures = report.targets.iter().map(|target| {
         let mut figures = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The present sizes in `k8s/`, which the capacity page holds against what was measured.
+//! Present sizes in `k8s/`, which the capacity page compares with the measurements.
 
 use std::fs;
 use std::path::Path;
@@ -7,19 +7,19 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The values, of users, which carries most requests.
+/// Values of users, which carries most requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Present {
     pub base: Size,
     pub prod: Size,
-    /// At which percentage of the CPU request the autoscaler adds pods.
+    /// Percentage of the CPU request at which the autoscaler adds pods.
     pub utilization: f64,
     pub max_pods: f64,
-    /// Percent by which it lets the pods grow in a minute.
+    /// Percentage by which the pods may grow per minute.
     pub growth: f64,
-    /// Postgres connections that a pod may have.
+    /// Postgres connections per pod.
     pub pod_connections: f64,
-    /// Of one PgBouncer, and how many there are.
+    /// Pool size of one PgBouncer, and the number of them.
     pub pool_size: f64,
     pub poolers: f64,
 }
@@ -34,7 +34,7 @@ pub struct Size {
 }
 
 impl Present {
-    /// Reads them from the folder `k8s`.
+    /// Reads the values from the folder `k8s`.
     pub fn read(k8s: &Path) -> Result<Self> {
         let users = documents(&k8s.join("base/apps/users.yaml"))?;
         let scaler = documents(&k8s.join("base/autoscaling.yaml"))?;
@@ -63,7 +63,7 @@ impl Present {
     }
 }
 
-/// The size that the first patch of an overlay's sizes puts in place.
+/// Reads the size that the first patch in an overlay's sizes sets.
 fn prod(file: &Path) -> Result<Size> {
     let sizes = documents(file)?;
     let patch = at(sizes.first().context("it is empty")?, "/patches/0/patch")?;
@@ -88,7 +88,7 @@ fn at<'a>(document: &'a Value, pointer: &str) -> Result<&'a Value> {
     value.with_context(|| format!("there is no {pointer}"))
 }
 
-/// The value that has `word` at `pointer`.
+/// Returns the value that has `word` at `pointer`.
 fn find<'a>(values: &'a [Value], pointer: &str, word: &str) -> Result<&'a Value> {
     let mut values = values.iter();
     let found = values.find(|value| value.pointer(pointer).is_some_and(|found| found == word));
@@ -110,7 +110,7 @@ fn number(document: &Value, pointer: &str) -> Result<f64> {
     number.with_context(|| format!("{pointer} is no number"))
 }
 
-/// Cores of `200m` and `"1"`, MiB of `256Mi` and `1Gi`.
+/// Reads cores of `200m` and `"1"`, MiB of `256Mi` and `1Gi`.
 fn quantity(value: &Value) -> Result<f64> {
     let text = value
         .as_str()
@@ -126,7 +126,7 @@ fn quantity(value: &Value) -> Result<f64> {
     })
 }
 
-/// The number in a line `name = number`.
+/// Reads the number in a line `name = number`.
 fn setting(file: &Path, name: &str) -> Result<f64> {
     let text = read(file)?;
     let values = text.lines().filter_map(|line| line.split_once('='));

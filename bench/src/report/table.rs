@@ -7,7 +7,7 @@ use crate::report::data::{Load, Report, Role, Series, Spread, Target};
 use crate::report::goals;
 use crate::report::words::{self, header, number, row};
 
-/// The whole report.
+/// Renders the whole report.
 pub fn markdown(report: &Report) -> String {
     let parts = [
         heading(report),
@@ -84,7 +84,7 @@ fn throughput(report: &Report) -> String {
     text
 }
 
-/// The app beside the floor of its host and the peers.
+/// Renders the app beside the floor of its host and the peers.
 fn ratios(report: &Report) -> String {
     let mut text = String::new();
     for app in report.role(Role::Roster) {
@@ -103,7 +103,7 @@ fn ratios(report: &Report) -> String {
                 continue;
             };
             let mut cells = vec![workload.to_owned(), connections.to_string()];
-            // The floor answers one thing, which any workload is held against.
+            // The floor has one response, with which any workload is compared.
             cells.extend(
                 floor.map(|floor| {
                     against(report, (&app.name, workload), (&floor.name, "live"), load)
@@ -121,7 +121,7 @@ fn ratios(report: &Report) -> String {
     text
 }
 
-/// The ratio of medians, with the ratios round by round as its ends.
+/// Returns the ratio of medians, with the ratios of the rounds as its range.
 fn against(report: &Report, app: (&str, &str), other: (&str, &str), load: Load) -> String {
     let find = |(target, workload)| report.find(target, workload, load);
     match (find(app), find(other)) {
@@ -140,7 +140,7 @@ fn ratio(app: &Series, other: &Series) -> Spread {
     }
 }
 
-/// Every status but 2xx.
+/// Renders every status other than 2xx.
 fn failures(report: &Report) -> String {
     let mut text = String::new();
     for series in &report.series {
@@ -222,7 +222,7 @@ mod tests {
             "| get | 32 | 4,000 (3,000..5,000), 12.0 |  | 1,000, 12.0 |",
         );
         has(&text, "| live | 32 | 8,000, 12.0 | 10,000, 12.0 |  |");
-        // Of the floor's live, and of FastAPI's get.
+        // Ratios to the floor's live, and to FastAPI's get.
         has(
             &text,
             "| get | 32 | 0.40 (0.30..0.50) | 4.00 (3.00..5.00) |",

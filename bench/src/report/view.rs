@@ -1,17 +1,17 @@
-//! Questions to a report: medians over the rounds, and targets by their role.
+//! Queries on a report: medians over the rounds, and targets by role.
 
 use crate::report::data::{Load, Measured, Report, Role, Series, Spread, Target};
 use crate::statistics::spread;
 
 impl Report {
-    /// The series of a workload on a target under a load.
+    /// Returns the series of a workload on a target under a load.
     pub fn find(&self, target: &str, workload: &str, load: Load) -> Option<&Series> {
         self.series.iter().find(|series| {
             series.target == target && series.workload == workload && series.load == load
         })
     }
 
-    /// The closed loops of a workload on a target, with fewer connections first.
+    /// Returns the closed loops of a workload on a target, by number of connections.
     pub fn closed(&self, target: &str, workload: &str) -> Vec<(usize, &Series)> {
         let all = self.series.iter().filter_map(|series| match series.load {
             Load::Closed { connections } => Some((connections, series)),
@@ -24,7 +24,7 @@ impl Report {
         found
     }
 
-    /// 2xx per second of the best closed loop.
+    /// Returns 2xx per second of the best closed loop.
     pub fn peak(&self, target: &str, workload: &str) -> Option<f64> {
         let loops = self.closed(target, workload).into_iter();
         loops
@@ -38,13 +38,13 @@ impl Report {
             .filter(move |target| target.role == role)
     }
 
-    /// The smallest component on the same host.
+    /// Returns the smallest component on the same host.
     pub fn floor_of(&self, target: &Target) -> Option<&Target> {
         self.role(Role::Floor)
             .find(|floor| floor.host == target.host)
     }
 
-    /// Workloads and loads that were measured, each once, in the order of the first target.
+    /// Returns the measured workloads and loads, each once, in the order of the first target.
     pub fn measured(&self) -> Vec<(&str, Load)> {
         let mut found = Vec::new();
         for series in &self.series {
@@ -58,17 +58,17 @@ impl Report {
 }
 
 impl Series {
-    /// A figure of each round, as a spread.
+    /// Returns a figure of each round, as a spread.
     pub fn over(&self, figure: impl Fn(&Measured) -> f64) -> Spread {
         spread(self.rounds.iter().map(figure))
     }
 
-    /// 2xx per second.
+    /// Returns 2xx per second.
     pub fn good(&self) -> Spread {
         self.over(|measured| measured.good_per_second)
     }
 
-    /// Requests of all rounds that got no 2xx, besides refusals.
+    /// Returns the requests of all rounds without a 2xx, except rejections.
     pub fn failed(&self) -> u64 {
         let of = |measured: &Measured| {
             let others = measured.statuses.iter();
@@ -78,7 +78,7 @@ impl Series {
         self.rounds.iter().map(of).sum()
     }
 
-    /// Refusals of all rounds, and those of them with Retry-After.
+    /// Returns the rejections of all rounds, and those of them with Retry-After.
     pub fn refused(&self) -> (u64, u64) {
         let all = self.rounds.iter().filter_map(|measured| measured.refused);
         all.fold((0, 0), |(count, with), refused| {

@@ -1,8 +1,8 @@
-//! Figures as people read them.
+//! Figures in readable form.
 
 use crate::report::data::{Load, Measured, Spread};
 
-/// `32 connections`, `open 80 %`.
+/// Formats `32 connections`, `open 80 %`.
 pub fn load(load: Load) -> String {
     match load {
         Load::Closed { connections: 1 } => "1 connection".to_owned(),
@@ -11,7 +11,7 @@ pub fn load(load: Load) -> String {
     }
 }
 
-/// Counts of other statuses than 2xx: `, 503: 12, lost: 1`; nothing if all were.
+/// Formats counts of statuses other than 2xx: `, 503: 12, lost: 1`; empty if all were 2xx.
 pub fn failures(measured: &Measured) -> String {
     let others = measured.statuses.iter();
     let others = others.filter(|(status, _)| !(200..300).contains(*status));
@@ -24,7 +24,7 @@ pub fn failures(measured: &Measured) -> String {
     words.concat()
 }
 
-/// Three digits that matter, and thousands apart.
+/// Formats a number with three significant digits and thousands separators.
 pub fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 1000.0 => thousands(value),
@@ -34,7 +34,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// The median, and the ends where there are several values: `7,950 (7,800..8,020)`.
+/// Formats the median, with the range if there are several values: `7,950 (7,800..8,020)`.
 pub fn spread(spread: Spread) -> String {
     match spread.min < spread.max {
         true => format!(
@@ -47,12 +47,12 @@ pub fn spread(spread: Spread) -> String {
     }
 }
 
-/// `12.4 MiB`.
+/// Formats `12.4 MiB`.
 pub fn bytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// A row of a Markdown table.
+/// Formats a row of a Markdown table.
 pub fn row<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> String {
     let mut line = String::from("|");
     for cell in cells {
@@ -62,7 +62,7 @@ pub fn row<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> String {
     line
 }
 
-/// The first two rows of a Markdown table.
+/// Formats the first two rows of a Markdown table.
 pub fn header<S: AsRef<str>>(names: &[S]) -> String {
     let rule = names.iter().map(|_| "---");
     row(names) + &row(rule).replace(' ', "")

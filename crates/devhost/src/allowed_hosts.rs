@@ -1,4 +1,5 @@
-//! Which addresses a component may connect to: `allowed_outbound_hosts`, with the same reading as Spin's.
+//! Addresses that a component may connect to: `allowed_outbound_hosts`, with the same semantics as in
+//! Spin.
 
 use std::ops::Range;
 
@@ -35,12 +36,13 @@ impl AllowedHosts {
     /// Fills and parses the entries.
     ///
     /// # Errors
-    /// When a template names an unknown variable or an entry is not `scheme://host[:port]`.
+    /// Returns an error if a template names an unknown variable or an entry is not
+    /// `scheme://host[:port]`.
     pub fn parse(entries: &[String], variables: &Variables) -> Result<Self> {
         let mut patterns = Vec::with_capacity(entries.len());
         for entry in entries {
             let filled = variables.fill(entry)?;
-            // A template that comes out empty is an optional endpoint that was left out.
+            // A template that comes out empty is an optional endpoint that is not set.
             let optional = filled != *entry && matches!(&*filled, "" | "http://" | "https://");
             if !optional {
                 patterns.push(
@@ -52,7 +54,8 @@ impl AllowedHosts {
         Ok(Self(patterns))
     }
 
-    /// Whether `address` may be connected to; one without a scheme gets `scheme`. What is not an address may not.
+    /// Returns true if `address` may be connected to. Without a scheme it gets `scheme`; an invalid
+    /// address is denied.
     pub fn allows(&self, address: &str, scheme: &str) -> bool {
         let Some(url) = parse_address(address, scheme) else {
             return false;
@@ -60,7 +63,7 @@ impl AllowedHosts {
         self.0.iter().any(|pattern| pattern.allows(&url))
     }
 
-    /// Whether requests to the application itself are allowed by HTTP.
+    /// Returns true if requests to the application itself are allowed by HTTP.
     pub fn allows_self(&self) -> bool {
         let is_http = |scheme: &str| ["http", "https"].contains(&scheme);
         self.0.iter().any(|pattern| {
@@ -151,7 +154,7 @@ impl HostPattern {
     }
 }
 
-/// `None` is any port; an empty text is the scheme's own.
+/// Returns `None` for any port; an empty text is the default port of the scheme.
 fn parse_ports(port: &str, scheme: &str) -> Result<Option<Range<u32>>> {
     if port == "*" {
         return Ok(None);
@@ -192,7 +195,7 @@ fn parse_address(address: &str, scheme: &str) -> Option<Url> {
     }
 }
 
-/// Drops `user:password@`, which may hold characters that no URL may.
+/// Removes `user:password@`, which may hold characters that are invalid in a URL.
 fn without_userinfo(address: &str) -> String {
     let start = address.find("://").map_or(0, |at| at + "://".len());
     let (scheme, rest) = address.split_at(start);

@@ -24,10 +24,10 @@ use crate::routes::Routes;
 use crate::variables::Variables;
 use crate::worker::Workers;
 
-/// Instances that can live at once, over all components.
+/// Maximum of live instances, over all components.
 const INSTANCES: u32 = 1000;
 
-/// What a route leads to.
+/// Target of a route.
 pub enum Destination {
     /// The instances of a component.
     Component(ProxyHandler<Workers>),
@@ -37,9 +37,9 @@ pub enum Destination {
 
 /// A loaded application.
 pub struct App {
-    /// What answers which path.
+    /// Destinations by path.
     pub routes: Routes<Destination>,
-    /// The answer of `/.well-known/spin/info`, JSON.
+    /// Body of `/.well-known/spin/info`, JSON.
     pub info: String,
     origin: Arc<OnceLock<SocketAddr>>,
 }
@@ -48,7 +48,8 @@ impl App {
     /// Compiles and links the components of a manifest.
     ///
     /// # Errors
-    /// When a variable, a file, an import or a route is missing or wrong; the text names the component.
+    /// Returns an error if a variable, a file, an import or a route is missing or wrong; the text names
+    /// the component.
     pub fn load(
         engine: &Engine,
         manifest: &Manifest,
@@ -102,7 +103,7 @@ impl App {
         })
     }
 
-    /// Says where the application serves, for the requests of its components to itself.
+    /// Sets the address of the application, for the requests of its components to itself.
     pub fn serves_at(&self, address: SocketAddr) {
         // An application has one port: a second call changes nothing.
         let _ = self.origin.set(address);
@@ -125,10 +126,10 @@ fn component(
     })
 }
 
-/// What compiles and runs components; `cache` is a folder for compiled code.
+/// Creates the engine, which compiles and runs components; `cache` is a folder for compiled code.
 ///
 /// # Errors
-/// When the folder or the machine does not allow it.
+/// Returns an error if the folder or the machine does not allow it.
 pub fn engine(cache: Option<&Path>) -> Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
@@ -153,7 +154,8 @@ pub fn engine(cache: Option<&Path>) -> Result<Engine> {
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
         .or_else(|error| {
-            // A limit on address space forbids the pool's reservation; memory on demand serves too, slower.
+            // A limit on address space forbids the pool's reservation; memory on demand works, too, but
+            // is slower.
             tracing::warn!("no pool of instances: {error:#}");
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
             Engine::new(&config)

@@ -6,7 +6,7 @@ mod generated {
         path: "wit",
         world: "roster:devhost/host",
         imports: {
-            // A constructor cannot answer with an error of the interface.
+            // A constructor cannot return an error of the interface.
             "spin:postgres/postgres.[constructor]connection-builder": async | trappable,
             default: async,
         },

@@ -1,4 +1,4 @@
-//! What belongs to one instance of a component: its WASI context, its handles, and what its component may do.
+//! State of one instance of a component: its WASI context, its handles, and its permissions.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,19 +18,19 @@ use crate::allowed_hosts::AllowedHosts;
 use crate::postgres::Pools;
 use crate::stdio::GuestOutput;
 
-/// What all instances of a component share.
+/// State that all instances of a component share.
 pub struct Component {
     /// The id in the manifest.
     pub id: String,
-    /// The variables that it sees, with their values.
+    /// Values of the variables that it may read.
     pub variables: BTreeMap<String, String>,
     /// Its environment.
     pub environment: Vec<(String, String)>,
-    /// Where it may connect to.
+    /// Hosts that it may connect to.
     pub allowed_hosts: AllowedHosts,
-    /// Its clients of Postgres.
+    /// Its Postgres clients.
     pub pools: Pools,
-    /// Where the application itself is, once it has its port.
+    /// Address of the application itself, once it has its port.
     pub origin: Arc<OnceLock<SocketAddr>>,
 }
 
@@ -38,7 +38,7 @@ pub struct Component {
 pub struct Instance {
     /// Shared with the component's other instances.
     pub component: Arc<Component>,
-    /// The guest's handles; they end with the instance.
+    /// Handles of the guest; they end with the instance.
     pub table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -46,7 +46,8 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// A fresh instance's data: no files, no sockets, the component's environment, output to stderr.
+    /// Creates the data of an instance: no files, no sockets, the component's environment, output to
+    /// stderr.
     pub fn new(component: Arc<Component>) -> Self {
         let wasi = WasiCtxBuilder::new()
             .envs(&component.environment)
@@ -82,7 +83,7 @@ impl WasiHttpView for Instance {
     }
 }
 
-/// The host name by which a component reaches its own application.
+/// Host name by which a component reaches its own application.
 const APPLICATION: &str = "self.alt";
 
 /// Sends requests of the guest to the hosts that its component may reach.

@@ -1,4 +1,5 @@
-//! The embedded host: serves the manifest and the components that Spin serves, and refuses what Spin refuses.
+//! The embedded host: serves the manifest and the components that Spin serves, and rejects what Spin
+//! rejects.
 //!
 //! For tests and for machines without Spin. Its protocols come from crates: wasmtime with its WASI, hyper,
 //! tokio-postgres and redis.
@@ -34,22 +35,22 @@ use crate::app::App;
 use crate::manifest::Manifest;
 use crate::server::Served;
 
-/// What to serve and where.
+/// Manifest, address and further options of a host.
 #[derive(Debug)]
 pub struct Options {
     /// The manifest, `spin.toml`.
     pub manifest: PathBuf,
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Values of application variables; they come before the environment's.
+    /// Values of application variables; they take precedence over the environment.
     pub variables: Vec<(String, String)>,
-    /// A folder for compiled code; nothing is kept without one.
+    /// Folder for compiled code; `None` when nothing is kept.
     pub cache: Option<PathBuf>,
-    /// Sends a small segment also while another is not acknowledged yet (TCP_NODELAY).
+    /// Sends a small segment even while another is unacknowledged (TCP_NODELAY).
     pub nodelay: bool,
 }
 
-/// An application that is loaded and has its port, but does not answer yet.
+/// An application that is loaded and has its port, but does not serve yet.
 pub struct Host {
     loader: Arc<Loader>,
     served: Arc<Served>,
@@ -61,7 +62,8 @@ impl Host {
     /// Loads the application and takes the port.
     ///
     /// # Errors
-    /// When the manifest, a variable, a component or the address is wrong; the text names which.
+    /// Returns an error if the manifest, a variable, a component or the address is wrong; the text
+    /// names which.
     pub async fn start(options: Options) -> Result<Self> {
         // One provider of cryptography for all connections; a second start finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -84,18 +86,18 @@ impl Host {
         })
     }
 
-    /// The address that clients connect to.
+    /// Returns the address that clients connect to.
     ///
     /// # Errors
-    /// When the system does not tell it.
+    /// Returns an error if the system does not report it.
     pub fn address(&self) -> Result<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }
 
-    /// What loads the application again while it is served.
+    /// Returns a handle that reloads the application while it is served.
     ///
     /// # Errors
-    /// When the system does not tell the address.
+    /// Returns an error if the system does not report the address.
     pub fn reloader(&self) -> Result<Reloader> {
         Ok(Reloader {
             loader: self.loader.clone(),
@@ -104,13 +106,13 @@ impl Host {
         })
     }
 
-    /// Serves until `stop` resolves, then finishes what is under way, for ten seconds at most.
+    /// Serves until `stop` resolves, then finishes the requests in flight, for ten seconds at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         server::serve(self.listener, self.nodelay, self.served, stop).await;
     }
 }
 
-/// Loads an application from its manifest, as often as it is asked to.
+/// Loads an application from its manifest, any number of times.
 struct Loader {
     engine: Engine,
     manifest: PathBuf,
@@ -127,7 +129,7 @@ impl Loader {
     }
 }
 
-/// Loads a served application again.
+/// Reloads a served application.
 pub struct Reloader {
     loader: Arc<Loader>,
     served: Arc<Served>,
@@ -135,11 +137,11 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Reads manifest, `.env` and components again. Requests that come after it get the new
-    /// application; those under way finish with the one that they began with.
+    /// Reads manifest, `.env` and components again. New requests get the new application; those in
+    /// flight finish with the previous one.
     ///
     /// # Errors
-    /// Those of [`Host::start`]: then the application stays as it was.
+    /// Those of [`Host::start`]; the application then stays as it was.
     pub async fn reload(&self) -> Result<()> {
         let app = self.loader.clone().load().await?;
         app.serves_at(self.address);

@@ -11,27 +11,27 @@ use mimalloc::MiMalloc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Each instance and request allocates on one thread and frees on another.
+/// Allocator for instances and requests, which allocate on one thread and free on another.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Serves a Spin application without Spin; SIGHUP loads it again.
+/// Serves a Spin application without Spin; SIGHUP reloads it
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     /// The application's manifest
     #[arg(long, default_value = "spin.toml")]
     manifest: PathBuf,
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// A variable's value; it comes before SPIN_VARIABLE_<NAME> and .env
+    /// Value of a variable; takes precedence over SPIN_VARIABLE_<NAME> and .env
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
     variables: Vec<(String, String)>,
-    /// A folder for compiled components, so that the next start is faster
+    /// Folder for compiled components, which makes the next start faster
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
-    /// Leave TCP_NODELAY off, as Spin does
+    /// Leaves TCP_NODELAY off, as Spin does
     #[arg(long)]
     no_nodelay: bool,
 }
@@ -45,7 +45,7 @@ fn parse_variable(text: &str) -> Result<(String, String), String> {
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "a native program ends itself")]
 async fn main() {
-    // Instances that are still at work must not hold the process.
+    // Instances that still run must not keep the process alive.
     std::process::exit(match run().await {
         Ok(()) => 0,
         Err(error) => {
@@ -62,7 +62,7 @@ async fn run() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let arguments = Arguments::parse();
-    // Taken before the line below is printed: who reads it may stop this process at once.
+    // Installed before the line below is printed: its reader may stop this process at once.
     let (mut terminate, mut interrupt, hangup) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
@@ -82,7 +82,7 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
-/// Loads the application again at each signal, and says on standard output how that went.
+/// Reloads the application at each signal, and prints the outcome on standard output.
 async fn reload_on(mut hangup: Signal, reloader: Reloader) {
     while hangup.recv().await.is_some() {
         let outcome = match reloader.reload().await {
@@ -92,7 +92,7 @@ async fn reload_on(mut hangup: Signal, reloader: Reloader) {
                 "Not reloaded"
             }
         };
-        // Nobody may be listening any more; the requests go on.
+        // The reader may be gone; serving continues.
         let _ = say(outcome);
     }
 }

@@ -1,4 +1,4 @@
-//! The manifest, `spin.toml` in version 2: what this host honours, and a refusal of what it does not know.
+//! The manifest, `spin.toml` in version 2. Keys that this host does not support are rejected.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub struct Manifest {
     /// Components by id.
     #[serde(default, rename = "component")]
     pub components: BTreeMap<String, Component>,
-    /// The folder of the manifest: relative paths in it start here.
+    /// Folder of the manifest: relative paths in it start here.
     #[serde(skip)]
     pub root: PathBuf,
 }
@@ -45,7 +45,7 @@ pub struct Application {
 pub struct Variable {
     #[serde(default)]
     required: bool,
-    /// The value when nothing else gives one.
+    /// Value if no other source gives one.
     pub default: Option<String>,
     #[serde(default, rename = "secret")]
     _secret: bool,
@@ -59,9 +59,9 @@ pub struct Variable {
 pub struct HttpTrigger {
     /// The route's pattern.
     pub route: String,
-    /// The id of the component that answers.
+    /// The id of the component that responds.
     pub component: Option<String>,
-    /// Or the response that the host gives by itself.
+    /// Response that the host gives itself instead.
     pub static_response: Option<StaticResponse>,
     #[serde(rename = "id")]
     _id: Option<String>,
@@ -70,12 +70,12 @@ pub struct HttpTrigger {
 /// A response without a component.
 #[derive(Clone, Debug, Deserialize)]
 pub struct StaticResponse {
-    /// 200 when not given.
+    /// Default: 200.
     pub status_code: Option<u16>,
     /// Header names and values.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Empty when not given.
+    /// Default: empty.
     pub body: Option<String>,
 }
 
@@ -85,16 +85,16 @@ pub struct StaticResponse {
 pub struct Component {
     /// The `.wasm` file, relative to the manifest.
     pub source: PathBuf,
-    /// Where the component may connect to, as templates.
+    /// Hosts that the component may connect to, as templates.
     #[serde(default)]
     pub allowed_outbound_hosts: Vec<String>,
-    /// The variables that the component sees, as templates.
+    /// Variables that the component may read, as templates.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
     /// Environment variables of the component.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// How the `.wasm` file is made.
+    /// Build of the `.wasm` file.
     pub build: Option<Build>,
     #[serde(rename = "description")]
     _description: Option<String>,
@@ -104,7 +104,7 @@ pub struct Component {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
-    /// The command, named when the file is missing.
+    /// The command, shown if the file is missing.
     pub command: String,
     #[serde(rename = "workdir")]
     _workdir: Option<String>,
@@ -116,7 +116,8 @@ impl Manifest {
     /// Reads and checks the manifest at `path`.
     ///
     /// # Errors
-    /// When the file cannot be read, is not a manifest in version 2, or uses what this host does not serve.
+    /// Returns an error if the file cannot be read, is not a manifest in version 2, or uses an
+    /// unsupported key.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the manifest {}", path.display()))?;

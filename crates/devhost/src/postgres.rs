@@ -25,23 +25,23 @@ use crate::bindings::postgres::{
 };
 use crate::instance::Instance;
 
-/// The guest's handle of a borrowed client.
+/// Guest handle of a borrowed client.
 pub struct Connection(Client);
 
-/// An address and the root certificate that its server is verified against.
+/// Address and root certificate that the server is verified against.
 pub struct ConnectionBuilder {
     address: String,
     root: Option<String>,
 }
 
-/// What a query gives the guest: columns, rows, and how the rows ended.
+/// Result of a query for the guest: columns, rows, and the error that ended the rows, if any.
 type Answer = (
     Vec<Column>,
     StreamReader<Vec<DbValue>>,
     FutureReader<Result<(), Error>>,
 );
 
-/// Refuses an address that the manifest does not allow, with the message that Spin gives.
+/// Rejects an address that the manifest does not allow, with Spin's message.
 fn check_allowed(allowed: &AllowedHosts, address: &str) -> Result<(), Error> {
     let config: Config = address
         .parse()
@@ -52,7 +52,7 @@ fn check_allowed(allowed: &AllowedHosts, address: &str) -> Result<(), Error> {
             let text = "Unix sockets are not supported on WebAssembly";
             return Err(Error::ConnectionFailed(text.to_owned()));
         };
-        // One port may serve all hosts.
+        // A single port serves all hosts.
         let port = ports.get(index).or(match ports {
             [only] => Some(only),
             _ => None,

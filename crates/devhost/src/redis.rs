@@ -9,7 +9,7 @@ use crate::bindings::redis::{
 };
 use crate::instance::Instance;
 
-/// The guest's handle of a connection; calls at the same time share it.
+/// Guest handle of a connection; concurrent calls share it.
 pub struct Connection(MultiplexedConnection);
 
 type Handle = Resource<Connection>;
@@ -54,7 +54,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         if !component.allowed_hosts.allows(&address, "redis") {
             return Err(Error::InvalidAddress);
         }
-        // Spin waits without a limit; deadlines are the guest's.
+        // Spin waits without a limit; deadlines are up to the guest.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
@@ -160,7 +160,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
     }
 }
 
-/// Nested arrays become one list; what the interface has no case for is an error.
+/// Flattens nested arrays into one list; a value without a case in the interface is an error.
 fn flatten(value: Value, results: &mut Vec<RedisResult>) -> Result<(), Error> {
     let unsupported = |what: &str| {
         let text = format!("Could not convert Redis response - TypeError: {what} is not supported");

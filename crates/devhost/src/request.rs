@@ -1,4 +1,4 @@
-//! Turns a client's request into the one that a component gets: absolute URI and `spin-*` headers.
+//! Converts a client's request to the one that a component gets: absolute URI and `spin-*` headers.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 
 use crate::routes::Match;
 
-/// Host names under it are for calls between components, not for clients.
+/// Suffix of host names for calls between components, not for clients.
 const INTERNAL_SUFFIX: &str = ".spin.internal";
 
-/// Drops the headers that only concern the connection to this host.
+/// Removes the headers that only concern the connection to this host.
 pub fn strip_forbidden<B>(request: &mut Request<B>) {
     let headers = request.headers_mut();
     let internal = headers
@@ -28,7 +28,7 @@ pub fn strip_forbidden<B>(request: &mut Request<B>) {
 /// Makes the URI absolute, with the authority of the `Host` header or of the URI.
 ///
 /// # Errors
-/// When there is none, the two differ, or it cannot be read.
+/// Returns an error if there is none, the two differ, or it cannot be read.
 pub fn make_absolute<B>(request: &mut Request<B>) -> Result<()> {
     let mut parts = request.uri().clone().into_parts();
     let header = request
@@ -57,10 +57,10 @@ pub fn make_absolute<B>(request: &mut Request<B>) -> Result<()> {
     Ok(())
 }
 
-/// Appends the `spin-*` headers after those of the client, whose values of the same names stay before them.
+/// Appends the `spin-*` headers; the client's values of the same names stay before them.
 ///
 /// # Errors
-/// When a header of the client is not UTF-8.
+/// Returns an error if a header of the client is not UTF-8.
 pub fn append_headers<B, D>(
     request: &mut Request<B>,
     route: &Match<'_, D>,
@@ -100,7 +100,7 @@ pub fn append_headers<B, D>(
     Ok(())
 }
 
-/// What cannot be a header is left out.
+/// Appends a header, unless it is invalid.
 fn append(headers: &mut HeaderMap, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
         headers.append(name, value);

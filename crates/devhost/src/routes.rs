@@ -1,43 +1,43 @@
-//! Which trigger answers a path: exact routes first, then `:name` segments, then `/...`, as Spin orders them.
+//! Matches paths to triggers: exact routes first, then `:name` segments, then `/...`, in Spin's order.
 
 use anyhow::{Result, anyhow};
 use routefinder::{RouteSpec, Router};
 
-/// The path prefix that the host answers by itself.
+/// Prefix of the paths that the host serves itself.
 pub const WELL_KNOWN: &str = "/.well-known/spin/";
 
-/// The routes of an application and what each leads to.
+/// Routes of an application, and their destinations.
 #[derive(Debug)]
 pub struct Routes<D>(Router<Route<D>>);
 
 #[derive(Debug)]
 struct Route<D> {
-    /// As the manifest has it.
+    /// As written in the manifest.
     raw: String,
     /// With a leading slash and without a trailing one.
     based: String,
     destination: D,
 }
 
-/// A path's route.
+/// Route of a path.
 pub struct Match<'a, D> {
-    /// Where the route leads to.
+    /// Destination of the route.
     pub destination: &'a D,
-    /// The route as the manifest has it.
+    /// The route as written in the manifest.
     pub raw: &'a str,
     /// The route with a leading slash and without a trailing one.
     pub based: &'a str,
-    /// What `/...` stands for, with its leading slash; empty when the route has none.
+    /// Part of the path that `/...` matches, with its leading slash; empty without `/...`.
     pub rest: String,
-    /// What each `:name` stands for.
+    /// Names and values of the `:name` segments.
     pub segments: Vec<(String, String)>,
 }
 
 impl<D> Routes<D> {
-    /// Reads the patterns; of two alike the last counts.
+    /// Reads the patterns; the last of two equal ones counts.
     ///
     /// # Errors
-    /// When a pattern cannot be read.
+    /// Returns an error if a pattern cannot be read.
     pub fn new(routes: impl IntoIterator<Item = (String, D)>) -> Result<Self> {
         let mut unique: Vec<Route<D>> = Vec::new();
         for (raw, destination) in routes {
@@ -80,13 +80,13 @@ impl<D> Routes<D> {
         Ok(Self(router))
     }
 
-    /// The route of a path, if any.
+    /// Returns the route of a path, if any.
     pub fn find(&self, path: &str) -> Option<Match<'_, D>> {
         let found = self.0.best_match(path)?;
         let captures = found.captures();
         let route = found.handler();
         let rest = captures.wildcard().map(|rest| {
-            // The trailing slash counts, though it does not for finding the route.
+            // The trailing slash is kept, although it does not affect the match.
             match (rest.is_empty(), path.ends_with('/')) {
                 (true, false) => String::new(),
                 (true, true) => "/".to_owned(),

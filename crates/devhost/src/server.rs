@@ -1,4 +1,4 @@
-//! The HTTP server: accepts connections, finds the route of each request, and drains when told to stop.
+//! The HTTP server: accepts connections, finds the route of each request, and drains on shutdown.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -22,23 +22,23 @@ use crate::manifest::StaticResponse;
 use crate::request::{append_headers, make_absolute, strip_forbidden};
 use crate::routes::WELL_KNOWN;
 
-/// How long a client may take to send a request's head.
+/// Longest time for a client to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long requests may go on after the signal to stop.
+/// Longest time for requests in flight after the signal to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait when the system gives no connection, most likely for want of file descriptors.
+/// Pause after a failed accept, most likely for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The application that gets the requests; another may take its place.
+/// The application that gets the requests; it can be replaced.
 pub struct Served(RwLock<Arc<App>>);
 
 impl Served {
-    /// Serves `app` at first.
+    /// Starts with `app`.
     pub fn new(app: App) -> Self {
         Self(RwLock::new(Arc::new(app)))
     }
 
-    /// Serves `app` from the next request on. What is left of the one before ends with its requests.
+    /// Serves `app` from the next request on. The previous one is dropped after its requests.
     pub fn replace(&self, app: App) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(app);
     }
@@ -49,7 +49,7 @@ impl Served {
     }
 }
 
-/// Serves until `stop` resolves, then finishes the requests that are under way, for ten seconds at most.
+/// Serves until `stop` resolves, then finishes the requests in flight, for ten seconds at most.
 pub async fn serve(
     listener: TcpListener,
     nodelay: bool,
@@ -65,7 +65,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, client)) => {
-                // Without it a response in several segments waits for the client's delayed acknowledgement.
+                // Without it a response in several segments waits for the client's delayed
+                // acknowledgement.
                 if let Err(error) = stream.set_nodelay(nodelay) {
                     tracing::debug!("cannot set TCP_NODELAY: {error}");
                 }
@@ -76,7 +77,7 @@ pub async fn serve(
                     graceful.watcher(),
                 ));
             }
-            // One connection that failed, or too many, must not end the server.
+            // A failed connection, or too many of them, must not end the server.
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -115,7 +116,7 @@ async fn serve_connection(
     }
 }
 
-/// Answers a request. An error closes the connection without a response, as Spin does.
+/// Responds to a request. An error closes the connection without a response, as in Spin.
 async fn respond(
     app: &App,
     mut request: Request<Incoming>,

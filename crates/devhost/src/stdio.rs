@@ -1,4 +1,4 @@
-//! Standard output and error of the guests: whole lines on the host's stderr, never mixed within a line.
+//! Standard output and error of the guests: whole lines on the host's stderr, never interleaved.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -10,18 +10,18 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// A longer line is written in pieces.
+/// Longer lines are written in pieces.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// One of the two streams of an instance; clones write to the same line.
+/// One of the two output streams of an instance; clones write to the same line.
 #[derive(Clone)]
 pub struct GuestOutput(Arc<Mutex<Pending>>);
 
-/// The begun line.
+/// The incomplete line.
 struct Pending(Vec<u8>);
 
 impl GuestOutput {
-    /// A stream with no line begun.
+    /// Creates a stream with an empty line.
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(Pending(Vec::new()))))
     }
@@ -41,7 +41,7 @@ impl Pending {
         };
         let rest = self.0.split_off(whole);
         let lines = std::mem::replace(&mut self.0, rest);
-        // One write for the lines of one instance; there is nobody to tell when stderr is gone.
+        // One write for the lines of one instance. An error cannot be reported when stderr is gone.
         let _ = out.write_all(&lines);
     }
 }

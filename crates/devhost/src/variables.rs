@@ -1,4 +1,5 @@
-//! Application variables, the templates that read them, and the interface that hands them to a component.
+//! Application variables, the templates that read them, and the interface through which components read
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,11 +16,11 @@ use crate::manifest::Manifest;
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Gives every declared variable its value: from `given`, else `SPIN_VARIABLE_<NAME>` of the environment,
-    /// else the same name in `.env` beside the manifest, else its default.
+    /// Gives every declared variable its value: from `given`, else `SPIN_VARIABLE_<NAME>` of the
+    /// environment, else the same name in `.env` beside the manifest, else its default.
     ///
     /// # Errors
-    /// Names every variable that is left without a value, and every name that no variable may have.
+    /// Names every variable without a value, and every invalid name.
     pub fn resolve(manifest: &Manifest, given: &[(String, String)]) -> Result<Self> {
         let dotenv = read_dotenv(&manifest.root.join(".env"))?;
         let environment = |key: &str| match std::env::var(key) {
@@ -62,10 +63,10 @@ impl Variables {
         Ok(Self(values))
     }
 
-    /// Fills the `{{ name }}` places of a template.
+    /// Replaces the `{{ name }}` placeholders of a template.
     ///
     /// # Errors
-    /// When a place is not closed or names no declared variable.
+    /// Returns an error if a placeholder is not closed or names no declared variable.
     pub fn fill(&self, template: &str) -> Result<String> {
         let mut filled = String::with_capacity(template.len());
         let mut rest = template;
@@ -85,10 +86,10 @@ impl Variables {
         Ok(filled)
     }
 
-    /// The variables of one component: its own names, with their templates filled.
+    /// Returns the variables of one component: its own names, with their templates filled.
     ///
     /// # Errors
-    /// When a name is not one that a variable may have or a template cannot be filled.
+    /// Returns an error if a name is invalid or a template cannot be filled.
     pub fn of_component(
         &self,
         templates: &BTreeMap<String, String>,
@@ -118,7 +119,8 @@ fn read_dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
     }
 }
 
-/// The rule for names: lower-case letters, digits and single underscores, from a letter to a letter or digit.
+/// Validates a name: lower-case letters, digits and single underscores, from a letter to a letter or
+/// digit.
 fn check_name(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let reason = if name.is_empty() {

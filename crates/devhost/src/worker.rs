@@ -1,4 +1,4 @@
-//! How long an instance lives and how many requests it takes: the limits that Spin has by default.
+//! Lifetime of an instance and the requests that it takes: Spin's default limits.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::instance::{Component, Instance};
 
-/// Requests that an instance takes in its life.
+/// Requests per instance in its lifetime.
 const USES: usize = 128;
-/// Requests that an instance takes at once.
+/// Concurrent requests per instance.
 const USES_AT_ONCE: usize = 16;
-/// How long an instance without a request lives.
+/// Lifetime of an instance without a request.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Makes the instances of one component.
+/// Creates the instances of one component.
 pub struct Workers {
     /// The engine of the host.
     pub engine: Engine,
-    /// What the instances share.
+    /// State that the instances share.
     pub component: Arc<Component>,
     /// The compiled and linked component.
     pub service: ServicePre<Instance>,
@@ -56,7 +56,7 @@ impl HandlerState for Workers {
     }
 }
 
-/// Ends an instance that has been idle; one at work has no limit, deadlines are the guest's.
+/// Ends an idle instance. A busy one has no limit: deadlines are up to the guest.
 pub struct Expiration {
     sleep: Pin<Box<Sleep>>,
 }
@@ -79,7 +79,7 @@ impl WorkerExpiration for Expiration {
     }
 }
 
-/// The limits of one instance.
+/// Limits of one instance.
 pub struct Limits {
     component: Arc<Component>,
 }

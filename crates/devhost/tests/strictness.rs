@@ -1,4 +1,4 @@
-//! What fails on Spin fails here: the refusals of the host, seen by a component and by a client.
+//! Failures on Spin are failures here: rejections by the host, as a component and a client see them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -261,7 +261,7 @@ async fn a_request_without_an_unambiguous_authority_gets_no_response() {
     assert_eq!(host.ask("uri", "").await, format!("{}/", host.url));
 }
 
-/// Spin hands headers to a component as text and answers by itself when one is none.
+/// Spin passes headers to a component as text and responds itself if one is not text.
 #[tokio::test]
 async fn a_header_that_is_not_text_is_an_empty_500() {
     let host = Host::start(&manifest(""), &[]);

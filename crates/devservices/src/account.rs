@@ -1,4 +1,4 @@
-//! Who the servers run as: Postgres refuses root, so root lends them an unprivileged account.
+//! Account of the servers: Postgres rejects root, so root lends them an unprivileged account.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -12,12 +12,12 @@ use nix::unistd::{User, geteuid};
 /// The account that servers run as.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
-    /// None: the current user.
+    /// `None` when it is the current user.
     other: Option<User>,
 }
 
 impl Account {
-    /// The current user; for root `postgres`, or `nobody` where there is none.
+    /// Returns the current user; for root `postgres`, or `nobody` if it does not exist.
     pub(crate) fn for_servers() -> Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self { other: None });
@@ -47,7 +47,7 @@ impl Account {
         Ok(())
     }
 
-    /// Creates `dir` for this account alone. It fails when the account cannot reach it.
+    /// Creates `dir` for this account alone. Fails if the account cannot reach it.
     pub(crate) fn prepare(&self, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         self.own(dir)?;
@@ -76,8 +76,8 @@ impl Account {
     }
 }
 
-/// Where servers can keep data: `preferred`, or a folder of that name under /var/tmp when the
-/// account that they run as cannot reach it (a project in root's home).
+/// Returns a folder for the servers' data: `preferred`, or a folder of that name under /var/tmp if
+/// their account cannot reach it (a project in root's home).
 pub fn data_folder(preferred: &Path) -> Result<PathBuf> {
     fs::create_dir_all(preferred)
         .with_context(|| format!("cannot create {}", preferred.display()))?;
@@ -93,7 +93,7 @@ pub fn data_folder(preferred: &Path) -> Result<PathBuf> {
     let fallback = Path::new("/var/tmp").join(format!("roster{name}"));
     fs::create_dir_all(&fallback)
         .with_context(|| format!("cannot create {}", fallback.display()))?;
-    // /var/tmp is open to all: a folder that someone else laid there is not ours.
+    // /var/tmp is writable by all: a folder that another user created must not be used.
     if fs::symlink_metadata(&fallback)?.uid() != geteuid().as_raw() {
         bail!("{} belongs to another user", fallback.display());
     }

@@ -1,4 +1,4 @@
-//! Where the servers' programs and the browser's are.
+//! Locations of the servers' programs and the browser.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(crate) struct PostgresBinaries {
     pub(crate) major: u32,
 }
 
-/// Folders whose subfolders are versions, and where `bin` is in those.
+/// Folders whose subfolders are versions, and the path of `bin` in each version.
 const POSTGRES_ROOTS: [(&str, &str, &str); 7] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -24,7 +24,7 @@ const POSTGRES_ROOTS: [(&str, &str, &str); 7] = [
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
 ];
 
-/// Every Postgres on this machine, the newest first.
+/// Returns every Postgres on this machine, newest first.
 pub(crate) fn postgres() -> Vec<PostgresBinaries> {
     let mut folders = path_folders();
     for (root, prefix, bin) in POSTGRES_ROOTS {
@@ -40,7 +40,7 @@ pub(crate) fn postgres() -> Vec<PostgresBinaries> {
     }
     let mut found = Vec::<PostgresBinaries>::new();
     for folder in folders {
-        // `postgres` on PATH is often a link into the installation, where its neighbours are.
+        // `postgres` on PATH is often a link into the installation, which has the other programs.
         let Ok(program) = folder.join("postgres").canonicalize() else {
             continue;
         };
@@ -64,7 +64,7 @@ pub(crate) fn redis() -> Option<PathBuf> {
     find(&["redis-server", "valkey-server"], &[])
 }
 
-/// Chromium, or a browser made from it, and the driver that tests talk to.
+/// Chromium, or a browser based on it, and the driver that tests talk to.
 #[derive(Debug)]
 pub struct Browser {
     pub chromium: PathBuf,
@@ -78,10 +78,10 @@ impl Browser {
         "google-chrome",
         "google-chrome-stable",
     ];
-    /// Where some systems put the driver without a link on PATH.
+    /// Folders in which some systems install the driver without a link on PATH.
     const DRIVER_FOLDERS: [&str; 2] = ["/usr/lib/chromium", "/usr/lib64/chromium-browser"];
 
-    /// The browser of this machine; `None` when it or its driver is missing.
+    /// Returns the browser of this machine; `None` when it or its driver is missing.
     pub fn find() -> Option<Self> {
         Some(Self {
             chromium: find(&Self::NAMES, &[])?,
@@ -90,7 +90,7 @@ impl Browser {
     }
 }
 
-/// The first of `names` that is on PATH, in a usual folder, or in one of `others`.
+/// Returns the first of `names` that is on PATH, in a usual folder, or in one of `others`.
 fn find(names: &[&str], others: &[&str]) -> Option<PathBuf> {
     let usual = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"];
     let mut folders = path_folders();
@@ -101,13 +101,13 @@ fn find(names: &[&str], others: &[&str]) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// A program that is on PATH, with its folder.
+/// Returns the path of a program on PATH.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let mut candidates = path_folders().into_iter().map(|folder| folder.join(name));
     candidates.find(|program| program.is_file())
 }
 
-/// Whether `python3` can make a virtual environment; Debian packs that apart.
+/// Returns true if `python3` can create a virtual environment; Debian packages that separately.
 pub(crate) fn has_python() -> bool {
     let check = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
     Command::new("python3")

@@ -10,8 +10,8 @@ use url::Url;
 use crate::migrations;
 use crate::secret::random_hex;
 
-/// A fresh database, migrated, as a URL of the role in `admin_url`, which may create databases.
-/// Tests have one each and may run in parallel.
+/// Creates and migrates a fresh database, and returns its URL with the role in `admin_url`, which must
+/// be allowed to create databases. Each test has its own, so tests may run in parallel.
 pub async fn create_database(admin_url: &str) -> Result<String> {
     let name = format!("test_{}", random_hex(8)?);
     let mut connection = connect(admin_url).await?;
@@ -26,20 +26,20 @@ pub async fn create_database(admin_url: &str) -> Result<String> {
     Ok(url.into())
 }
 
-/// The app's database and the URLs of its two roles, which are no superusers.
+/// The app's database, as URLs of its two roles, which are not superusers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppDatabase {
-    /// `roster_owner`, who migrates, and may create databases (tests do).
+    /// For `roster_owner`, which migrates, and may create databases (tests do).
     pub owner_url: String,
-    /// `roster`, whom the app logs in as: a member of `roster_app`, to which migrations grant its rights.
+    /// For `roster`, the app's role: a member of `roster_app`, to which migrations grant its rights.
     pub app_url: String,
 }
 
 const APP: &str = "roster";
 const OWNER: &str = "roster_owner";
 
-/// The database `roster`, made when it does not exist, with its roles, who have the password of
-/// `admin_url`'s. What the app's role owns from before there was an owner becomes the owner's.
+/// Creates the database `roster` if it does not exist, and its roles, with the password in `admin_url`.
+/// Objects that the app's role owns, from before there was an owner, are reassigned to the owner.
 pub async fn app_database(admin_url: &str) -> Result<AppDatabase> {
     let url = Url::parse(admin_url)?;
     let password = url.password().context("the URL has no password")?;

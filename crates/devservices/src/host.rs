@@ -1,4 +1,4 @@
-//! The host of the app as a process: `spin up`, or the embedded one.
+//! Host of the app as a process: `spin up`, or the embedded one.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,11 +13,11 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::process::Process;
 
-/// Compiling the components is part of a start.
+/// Includes compiling the components.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Longer than the host's own drain.
 const STOP_LIMIT: Duration = Duration::from_secs(40);
-/// Between the end of a host's output and its own end.
+/// Wait between the end of a host's output and its exit.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A program that serves the app.
@@ -32,17 +32,18 @@ pub enum HostProgram {
 /// Options of a host.
 pub struct HostOptions<'a> {
     pub manifest: &'a Path,
-    /// With port 0 the system chooses one.
+    /// Port 0 lets the system choose one.
     pub listen: SocketAddr,
-    /// A folder of this host's own: Spin keeps its state, logs and working files in it.
+    /// Folder of this host alone: Spin keeps its state, logs and working files in it.
     pub folder: &'a Path,
-    /// Folder of the embedded host for compiled components; Spin has a place of its own.
+    /// Folder of the embedded host for compiled components; Spin has its own.
     pub cache: Option<&'a Path>,
-    /// Gets what the host and its components write to standard error; else this process's does.
+    /// Gets the standard error of the host and its components; `None` when this process's does.
     pub log: Option<File>,
 }
 
-/// A running host. Dropping it lets it answer what it has begun, as far as it does that, and stops it.
+/// A running host. Dropping it completes the requests in flight, as far as the host does that, and
+/// stops it.
 #[derive(Debug)]
 pub struct HostProcess {
     /// The process, which for Spin is the parent of the one that serves.
@@ -54,7 +55,7 @@ pub struct HostProcess {
 }
 
 impl HostProcess {
-    /// Starts a host that has `environment` and waits until it listens.
+    /// Starts a host with `environment` and waits until it listens.
     pub fn start(
         program: &HostProgram,
         options: HostOptions<'_>,
@@ -79,7 +80,7 @@ impl HostProcess {
         })
     }
 
-    /// Has the embedded host load manifest and components again; `reloaded` says how that went.
+    /// Makes the embedded host reload manifest and components; `reloaded` reports the outcome.
     pub fn reload(&self) -> Result<()> {
         if !self.reloads {
             bail!("Spin does not reload");
@@ -87,8 +88,8 @@ impl HostProcess {
         self.process.hang_up()
     }
 
-    /// The outcome of a reload, None while it goes on. False when the host could not, said why, and
-    /// serves what it served before.
+    /// Returns the outcome of a reload, `None` while it is under way. False when the host failed,
+    /// reported why, and still serves the previous application.
     pub fn reloaded(&self) -> Result<Option<bool>> {
         match self.lines.try_recv() {
             Ok(line) => Ok(Some(line == "Reloaded")),
@@ -108,8 +109,8 @@ fn embedded(program: &Path, options: &HostOptions<'_>) -> Command {
     command
 }
 
-/// Without a folder of its own a Spin would write beside spin.toml, where another one does. It copies
-/// its components' output to standard error; a log folder it must have.
+/// Sets folders of its own: by default Spin writes beside spin.toml, in the way of another one. Spin
+/// copies its components' output to standard error, but requires a log folder.
 fn spin(program: &Path, options: &HostOptions<'_>) -> Result<Command> {
     let mut command = Command::new(program);
     command.arg("up").arg("--from").arg(options.manifest);
@@ -127,8 +128,8 @@ fn spin(program: &Path, options: &HostOptions<'_>) -> Result<Command> {
     Ok(command)
 }
 
-/// The lines of the output, which is read to its end even when they are not, so that the host never
-/// writes into a full or a closed pipe.
+/// Returns the lines of the output. It is read to its end even if nobody receives the lines, so that
+/// the host never writes to a full or closed pipe.
 fn follow(stdout: ChildStdout) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
@@ -139,7 +140,7 @@ fn follow(stdout: ChildStdout) -> Receiver<String> {
     lines
 }
 
-/// Waits for the line that says where the host listens. Spin prints others around it.
+/// Waits for the line with the host's address. Spin prints other lines around it.
 fn address(lines: &Receiver<String>, process: &mut Process) -> Result<String> {
     let deadline = Instant::now() + START_LIMIT;
     loop {

@@ -1,4 +1,4 @@
-//! Installs the programs of the servers and of the tests with the system's package manager.
+//! Installs programs for the servers and for tests with the system's package manager.
 
 use std::fmt::{self, Display, Formatter};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use nix::unistd::geteuid;
 
 use crate::binaries;
 
-/// What the app or its tests need on the machine.
+/// A program that the app or its tests need.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Program {
     /// The database.
@@ -41,7 +41,8 @@ impl Display for Program {
     }
 }
 
-/// A package manager: its program, what runs before an install, how it installs, and the packages.
+/// A package manager: its program, the command before an install, the install command, and the
+/// packages.
 struct PackageManager {
     program: &'static str,
     refresh: Option<&'static [&'static str]>,
@@ -94,7 +95,7 @@ const MANAGERS: [PackageManager; 3] = [
     },
 ];
 
-/// Which of `wanted` are not on this machine.
+/// Returns those of `wanted` that this machine lacks.
 pub fn missing(wanted: &[Program]) -> Vec<Program> {
     wanted
         .iter()
@@ -111,8 +112,8 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
         .collect()
 }
 
-/// Installs `programs`, which takes root and apt-get, dnf or apk. The package
-/// manager's output goes to standard error. Without either, the error says what to install.
+/// Installs `programs`, which requires root and apt-get, dnf or apk. The package manager's output goes
+/// to standard error. If either is missing, the error lists what to install.
 pub fn install(programs: &[Program]) -> Result<()> {
     let manager = MANAGERS
         .iter()
@@ -151,7 +152,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<()> {
     let status = Command::new(program)
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
-        // Debian starts a service with its package unless the system is in single-user mode.
+        // Debian starts a package's service unless the system is in single-user mode.
         .env("RUNLEVEL", "1")
         .stdin(Stdio::null())
         .stdout(std::io::stderr())

@@ -1,8 +1,8 @@
 //! Private Postgres and Redis servers for development and tests, the host of the app, the browser that
 //! tests drive, and the runner of `migrations/`.
 //!
-//! Servers come from binaries that are installed on the machine, listen on 127.0.0.1 only, and end
-//! with the value that owns them, or with the process that does if it is killed.
+//! Servers use binaries that are installed on the machine, listen on 127.0.0.1 only, and end with the
+//! value that owns them, or with its process if that is killed.
 
 #![allow(
     clippy::disallowed_methods,

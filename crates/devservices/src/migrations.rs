@@ -1,5 +1,5 @@
-//! Applies `migrations/*.sql` with sqlx's migrator: in order, each in a transaction of its own, under
-//! an advisory lock, with a checksum of each in the ledger `_sqlx_migrations`.
+//! Applies `migrations/*.sql` with sqlx's migrator: in order, each in its own transaction, under an
+//! advisory lock, with a checksum of each in the ledger `_sqlx_migrations`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,23 +13,23 @@ use sqlx::{Connection, Executor, SqlSafeStr};
 /// Name and contents of every file in `migrations/`, in order.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// The role's limits are made for requests: a migration may take as long as it needs, but must not
-/// queue for a lock so long that the requests queue behind it.
+/// Overrides the role's limits, which suit requests: a migration may take as long as it needs, but must
+/// not queue for a lock so long that requests queue behind it.
 const SESSION: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
                        SET lock_timeout = '30s'";
 
-/// Where a migration stands.
+/// State of a migration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
     /// In the ledger, with the checksum of the file.
     Applied,
     /// Not in the ledger.
     Pending,
-    /// Applied, and the file was changed afterwards.
+    /// Applied, but the file was changed afterwards.
     Changed,
-    /// Applied, and there is no such file: the database is newer than this program.
+    /// Applied, but without a file: the database is newer than this program.
     Missing,
-    /// Not applied although a later one is.
+    /// Not applied, although a later one is.
     OutOfOrder,
 }
 
@@ -48,30 +48,30 @@ impl fmt::Display for State {
 /// One migration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
-    /// The number that its file name begins with.
+    /// Number at the start of the file name.
     pub version: i64,
     /// The rest of the file name.
     pub description: String,
-    /// Where it stands.
+    /// State in the database.
     pub state: State,
 }
 
-/// What `migrate` did.
+/// Result of `migrate`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
-    /// Versions that were pending before.
+    /// Versions that were pending.
     pub applied: Vec<i64>,
-    /// Every migration that the database has now.
+    /// Number of all migrations of the database.
     pub total: usize,
 }
 
-/// Brings the database at `url` to the last migration. Refuses, and changes nothing, when an applied
-/// file was changed or is missing, or when a pending one is older than an applied one.
+/// Brings the database at `url` to the last migration. Fails without any change if an applied file was
+/// changed or is missing, or if a pending one is older than an applied one.
 pub async fn migrate(url: &str) -> Result<Report> {
     run(url, migrator(FILES)?).await
 }
 
-/// Where every migration stands in the database at `url`, in order. Changes nothing.
+/// Returns the state of every migration in the database at `url`, in order. Changes nothing.
 pub async fn status(url: &str) -> Result<Vec<Entry>> {
     let pool = connect(url).await?;
     let entries = compare(&pool, &migrator(FILES)?).await?;
@@ -104,10 +104,10 @@ async fn run(url: &str, migrator: Migrator) -> Result<Report> {
     })
 }
 
-/// One connection. The migrator locks and unlocks within a session, which a pool of one keeps.
+/// Opens one connection. The migrator locks and unlocks in a session, which a pool of one keeps.
 async fn connect(url: &str) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url).context("not a Postgres URL")?;
-    // A pool tries again until its time is over, and then cannot say why it failed.
+    // A pool retries until its timeout, and then cannot report the cause.
     let probe = PgConnection::connect_with(&options).await;
     let probe = probe.context("cannot connect to Postgres")?;
     probe.close().await?;
@@ -136,14 +136,14 @@ fn migrator(files: &[(&'static str, &'static str)]) -> Result<Migrator> {
             description.into(),
             MigrationType::Simple,
             sql.into_sql_str(),
-            // The first line with which sqlx's own reader leaves the transaction out.
+            // The first line that makes sqlx's own reader skip the transaction.
             sql.starts_with("-- no-transaction"),
         ));
     }
     Ok(Migrator::with_migrations(migrations))
 }
 
-/// Version and description in `0001_users.sql`.
+/// Splits `0001_users.sql` into version and description.
 fn parse_name(name: &str) -> Result<(i64, String)> {
     name.strip_suffix(".sql")
         .and_then(|stem| stem.split_once('_'))
@@ -176,7 +176,7 @@ async fn compare(pool: &PgPool, migrator: &Migrator) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Description and checksum of what was applied, by version; empty when there is no ledger yet.
+/// Returns description and checksum of applied migrations, by version; empty without a ledger.
 async fn ledger(pool: &PgPool) -> Result<BTreeMap<i64, (String, Vec<u8>)>> {
     let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
         .fetch_one(pool)

@@ -15,18 +15,18 @@ use crate::port::free_port;
 use crate::process::{POLL, Process, command_line, interrupt};
 use crate::secret::persistent_secret;
 
-/// The superuser that `initdb` makes, and a database that always exists.
+/// Superuser that `initdb` creates, and a database that always exists.
 const ADMIN: &str = "postgres";
-/// Recovery after a crash is part of a start.
+/// Includes recovery after a crash.
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
-/// A port may be taken between its choice and the server's bind.
+/// Attempts, because a port may be taken between its choice and the server's bind.
 const START_ATTEMPTS: usize = 5;
 
-/// How a server treats its data.
+/// Durability of a server's data.
 #[derive(Clone, Copy, Debug)]
 pub struct PostgresOptions {
-    /// True: a commit survives a power cut. False: faster, for data that a test throws away.
+    /// True when a commit survives a power cut. False is faster, for data that a test throws away.
     pub durable: bool,
 }
 
@@ -42,9 +42,9 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server on a free port with its data in `dir`, which is filled when it is empty and
-    /// belongs to the account that the server runs as afterwards. A server that still runs on
-    /// `dir` is stopped first. Returns when it accepts connections.
+    /// Starts a server on a free port with its data in `dir`. An empty `dir` is initialized, and then
+    /// belongs to the server's account. A server that still runs on `dir` is stopped first. Returns
+    /// when connections are accepted.
     pub fn start(dir: &Path, options: PostgresOptions) -> Result<Self> {
         let account = Account::for_servers()?;
         account.prepare(dir)?;
@@ -76,44 +76,44 @@ impl Postgres {
         Ok(server)
     }
 
-    /// A URL of the superuser for one of the server's databases; `postgres` always exists.
+    /// Returns the superuser's URL for one of the server's databases; `postgres` always exists.
     pub fn url(&self, database: &str) -> String {
         let (user, password) = (self.user(), self.password());
         let authority = format!("{user}:{password}@{}:{}", self.host(), self.port);
         format!("postgres://{authority}/{database}?sslmode=disable")
     }
 
-    /// The address that it listens on.
+    /// Address that it listens on.
     pub fn host(&self) -> &str {
         "127.0.0.1"
     }
 
-    /// The port, the same until the value is dropped.
+    /// Port, which stays the same until the value is dropped.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The superuser's name.
+    /// Name of the superuser.
     pub fn user(&self) -> &str {
         ADMIN
     }
 
-    /// The superuser's password, lower-case hex.
+    /// Password of the superuser, lower-case hex.
     pub fn password(&self) -> &str {
         &self.password
     }
 
-    /// Ends every session, writes everything to disk and stops. A no-op when it is stopped.
+    /// Ends every session, writes everything to disk and stops. A no-op if it is stopped.
     pub fn stop(&mut self) -> Result<()> {
         self.stop_by(Signal::SIGINT)
     }
 
-    /// Stops as a crash would: sessions break off and the next start recovers from the log.
+    /// Stops like a crash: sessions break off and the next start recovers from the log.
     pub fn crash(&mut self) -> Result<()> {
         self.stop_by(Signal::SIGQUIT)
     }
 
-    /// Ends the server and all its sessions by SIGKILL, which none of them can handle.
+    /// Kills the server and all its sessions with SIGKILL, which none of them can handle.
     pub fn kill(&mut self) -> Result<()> {
         match self.process.take() {
             Some(mut process) => process.kill(),
@@ -121,8 +121,8 @@ impl Postgres {
         }
     }
 
-    /// Starts on the same port and data after `stop`, `crash` or `kill`, or when the server has ended
-    /// by itself.
+    /// Starts on the same port and data after `stop`, `crash` or `kill`, or if the server has ended by
+    /// itself.
     pub fn start_again(&mut self) -> Result<()> {
         if let Some(process) = &mut self.process {
             if process.exit_status()?.is_none() {
@@ -155,7 +155,7 @@ impl Postgres {
         self.start_again()
     }
 
-    /// Freezes the server: connections stay open, new ones are accepted, nothing is answered.
+    /// Freezes the server: connections stay open, new ones are accepted, but nothing responds.
     pub fn pause(&mut self) -> Result<()> {
         self.running()?.pause()
     }
@@ -191,10 +191,10 @@ impl Postgres {
         if data.join("PG_VERSION").exists() {
             return Ok(());
         }
-        // Prepared aside and renamed, so that an interrupted run leaves no half of a server.
+        // Prepared aside and renamed, so that an interrupted run leaves no incomplete server.
         let fresh = self.dir.join("data.new");
         let mut failure = String::new();
-        // Sorting and letter case are Unicode's where the machine knows the locale.
+        // Sorting and letter case follow Unicode if the machine has the locale.
         for locale in ["--locale=C.UTF-8", "--no-locale"] {
             if fresh.exists() {
                 fs::remove_dir_all(&fresh)?;
@@ -266,12 +266,12 @@ impl Postgres {
         lines.get(tail..).unwrap_or_default().join("\n")
     }
 
-    /// The server says in its lock file when it accepts connections: pg_ctl looks there too.
+    /// Returns true if the lock file reports that connections are accepted, which pg_ctl reads, too.
     fn is_ready(&self, id: u32) -> bool {
         LockFile::read(&self.data()).is_some_and(|lock| lock.id == id && lock.ready)
     }
 
-    /// A server can be left on the data by an owner that was killed: two cannot share them.
+    /// Stops a server that a killed owner left on the data: two cannot share them.
     fn stop_predecessor(&self) -> Result<()> {
         let data = self.data();
         let Some(lock) = LockFile::read(&data) else {
@@ -291,19 +291,20 @@ impl Postgres {
             }
             return Ok(());
         }
-        // After a reboot the id may be another process's, which would keep the server from starting.
+        // After a reboot the id may belong to another process, which would keep the server from
+        // starting.
         fs::remove_file(LockFile::path(&data)).context("cannot remove a stale postmaster.pid")
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Nothing is left to do about an error here.
+        // An error cannot be handled here.
         let _ = self.stop();
     }
 }
 
-/// What postmaster.pid says: the process id in line 1, the state in line 8.
+/// Contents of postmaster.pid: the process id in line 1, the state in line 8.
 struct LockFile {
     id: u32,
     ready: bool,
@@ -326,7 +327,7 @@ impl LockFile {
     }
 }
 
-/// The newest installation, or the one that made the data.
+/// Returns the newest installation, or the one that created the data.
 fn choose_binaries(data: &Path) -> Result<PostgresBinaries> {
     let mut found = binaries::postgres().into_iter();
     let Ok(version) = fs::read_to_string(data.join("PG_VERSION")) else {

@@ -1,5 +1,5 @@
-//! A child process with a group of its own, stopped by signal, that does not outlive its owner, and
-//! whose group does not outlive it.
+//! A child process in its own group, stopped by signal. It does not outlive its owner, and its group
+//! does not outlive it.
 
 use std::fs;
 use std::io::{PipeWriter, pipe};
@@ -13,12 +13,12 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-/// How often a state that has no event is looked at.
+/// Interval for polling a state without an event.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
 /// Longest wait for processes to end after SIGKILL: no signal reaches one that is left then.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// A killed process is gone sooner than a stopping one.
+/// Shorter, because a killed process ends sooner than a stopping one.
 const KILLED_POLL: Duration = Duration::from_millis(1);
 
 /// A running child. Dropping it stops it.
@@ -26,7 +26,7 @@ const KILLED_POLL: Duration = Duration::from_millis(1);
 pub struct Process {
     child: Child,
     watchdog: Child,
-    /// Closes when this process ends, however it ends: the watchdog's sign to stop the child.
+    /// Closes when this process ends, in any way: signals the watchdog to stop the child.
     lifeline: Option<PipeWriter>,
     signal: Signal,
     grace: Duration,
@@ -35,13 +35,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` in a process group of its own, so that Ctrl-C in the terminal does not
-    /// reach it, and without standard input. It is stopped by SIGTERM, and by SIGKILL after `grace`.
+    /// Starts `command` in its own process group, so that Ctrl-C in the terminal does not reach it, and
+    /// without standard input. It is stopped with SIGTERM, and with SIGKILL after `grace`.
     pub fn spawn(command: &mut Command, grace: Duration) -> Result<Self> {
         Self::spawn_with(command, Signal::SIGTERM, grace)
     }
 
-    /// As `spawn`, with the signal that asks the program to stop.
+    /// As `spawn`, with the signal that stops the program.
     pub(crate) fn spawn_with(
         command: &mut Command,
         signal: Signal,
@@ -76,19 +76,20 @@ impl Process {
         self.child.id()
     }
 
-    /// The child's piped standard output, once.
+    /// Returns the child's piped standard output, once.
     pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// The ids of the child and of its children, who may do the child's work.
+    /// Returns the ids of the child and of its children, which may do the child's work.
     pub fn ids(&self) -> Result<Vec<u32>> {
         let mut ids = children(self.id())?;
         ids.insert(0, self.id());
         Ok(ids)
     }
 
-    /// Exit status of the child, once it has ended. The rest of its group has ended then, too.
+    /// Returns the exit status of the child once it has ended. The rest of its group has ended then,
+    /// too.
     pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         let status = self.child.try_wait()?;
         if status.is_some() {
@@ -97,12 +98,12 @@ impl Process {
         Ok(status)
     }
 
-    /// Asks the child to stop, waits, and kills its group when its time is over. A no-op once it ended.
+    /// Stops the child, waits, and kills its group after the grace period. A no-op once it has ended.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         self.stop_by(self.signal)
     }
 
-    /// As `stop`, with another signal to ask by.
+    /// As `stop`, with another signal.
     pub(crate) fn stop_by(&mut self, signal: Signal) -> Result<ExitStatus> {
         if self.paused {
             self.resume()?;
@@ -119,11 +120,11 @@ impl Process {
         Ok(status)
     }
 
-    /// Ends the child, its children and its group at once by SIGKILL, and returns when none is left. A
-    /// no-op once it ended.
+    /// Kills the child, its children and its group with SIGKILL, and returns when none is left. A no-op
+    /// once it has ended.
     pub fn kill(&mut self) -> Result<()> {
         if self.exit_status()?.is_none() {
-            // Stopped first, so that it makes no children that would be missed.
+            // Stopped first, so that no new children are missed.
             self.send(Signal::SIGSTOP)?;
             let children = children(self.child.id())?;
             self.send_children(Signal::SIGKILL)?;
@@ -139,7 +140,7 @@ impl Process {
         self.dismiss_watchdog()
     }
 
-    /// Sends SIGHUP, by which servers read their configuration again.
+    /// Sends SIGHUP, on which servers reload their configuration.
     pub fn hang_up(&self) -> Result<()> {
         self.send(Signal::SIGHUP)
     }
@@ -156,9 +157,9 @@ impl Process {
         }
     }
 
-    /// Freezes the child and its children: connections stay open and are not answered.
+    /// Freezes the child and its children: connections stay open but nothing responds.
     pub fn pause(&mut self) -> Result<()> {
-        // The parent first, so that it makes no children that would be missed.
+        // The parent first, so that no new children are missed.
         self.send(Signal::SIGSTOP)?;
         self.paused = true;
         self.send_children(Signal::SIGSTOP)
@@ -186,7 +187,7 @@ impl Process {
         Ok(())
     }
 
-    /// Kills what is left of the group, once: later its id may be another's.
+    /// Kills the rest of the group, once: its id may be reused later.
     fn end_group(&mut self) -> Result<()> {
         if self.group_ended {
             return Ok(());
@@ -204,7 +205,7 @@ impl Process {
     fn kill_group(&self) -> Result<()> {
         let group = pid(self.child.id())?;
         match killpg(group, Signal::SIGKILL) {
-            // Nobody is left, or, on macOS, only who has ended and was not waited for.
+            // None is left or, on macOS, only processes that have ended but were not waited for.
             Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
             Err(error) => Err(error).with_context(|| format!("cannot end the group {group}")),
         }
@@ -220,12 +221,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Nothing is left to do about an error here.
+        // An error cannot be handled here.
         let _ = self.stop();
     }
 }
 
-/// Starts a shell that signals the group of `target` when this process is gone. Servers sit in groups
+/// Starts a shell that signals the group of `target` when this process is gone. Servers are in groups
 /// of their own, so nothing else would end them when a test runner kills a test at its time limit.
 fn watch(target: u32, signal: Signal) -> Result<(Child, PipeWriter)> {
     let (reader, writer) = pipe()?;
@@ -248,7 +249,8 @@ fn watch(target: u32, signal: Signal) -> Result<(Child, PipeWriter)> {
     Ok((watchdog, writer))
 }
 
-/// Ids of the direct children. Postgres gives each a session, so a process group does not hold them.
+/// Returns the ids of the direct children. Postgres gives each a session, so they are not in the
+/// process group.
 fn children(parent: u32) -> Result<Vec<u32>> {
     let proc = format!("/proc/{parent}/task/{parent}/children");
     if let Ok(list) = fs::read_to_string(proc) {
@@ -269,7 +271,7 @@ fn children(parent: u32) -> Result<Vec<u32>> {
         .collect())
 }
 
-/// What a process was started as, None when there is no such process.
+/// Returns the command line of a process; `None` when it does not exist.
 pub(crate) fn command_line(id: u32) -> Option<String> {
     if let Ok(words) = fs::read(format!("/proc/{id}/cmdline")) {
         return Some(String::from_utf8_lossy(&words).replace('\0', " "));
@@ -282,10 +284,10 @@ pub(crate) fn command_line(id: u32) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// False for a process that is gone, or has given back all it held and waits for its parent.
+/// Returns false for a process that is gone, or is a zombie that waits for its parent.
 fn runs(id: u32) -> bool {
     match fs::read_to_string(format!("/proc/{id}/stat")) {
-        // The name before the state may have any character in it.
+        // The name before the state may contain any character.
         Ok(stat) => stat
             .rsplit_once(") ")
             .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])),
@@ -294,7 +296,7 @@ fn runs(id: u32) -> bool {
     }
 }
 
-/// Asks a process that is not a child to stop.
+/// Sends SIGINT to a process that is not a child.
 pub(crate) fn interrupt(id: u32) -> Result<()> {
     kill(pid(id)?, Signal::SIGINT).with_context(|| format!("cannot stop process {id}"))
 }

@@ -1,4 +1,4 @@
-//! A private Redis (or Valkey) server: a cache that writes nothing to disk.
+//! A private Redis (or Valkey) server: a cache without persistence.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -19,13 +19,13 @@ use crate::secret::write_private;
 
 const START_LIMIT: Duration = Duration::from_secs(15);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
-/// A port may be taken between its choice and the server's bind.
+/// Attempts, because a port may be taken between its choice and the server's bind.
 const START_ATTEMPTS: usize = 5;
 
-/// How a server is started.
+/// Options of a server.
 #[derive(Clone, Default)]
 pub struct RedisOptions {
-    /// What the user `default` has to give, without spaces or quotes; None: anyone may connect.
+    /// Password of the user `default`, without spaces or quotes; `None` when none is required.
     pub password: Option<String>,
 }
 
@@ -40,8 +40,8 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts a server on a free port with its log and configuration in `dir`, which belongs to
-    /// the account that it runs as afterwards. Returns when it answers.
+    /// Starts a server on a free port with its log and configuration in `dir`, which then belongs to
+    /// the server's account. Returns when it replies.
     pub fn start(dir: &Path, options: RedisOptions) -> Result<Self> {
         let account = Account::for_servers()?;
         account.prepare(dir)?;
@@ -74,22 +74,22 @@ impl Redis {
         format!("redis://{credentials}{}:{}", self.host(), self.port)
     }
 
-    /// The address that it listens on.
+    /// Address that it listens on.
     pub fn host(&self) -> &str {
         "127.0.0.1"
     }
 
-    /// The port, the same until the value is dropped.
+    /// Port, which stays the same until the value is dropped.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The password of the user `default`, if one is asked for.
+    /// Password of the user `default`; `None` when none is required.
     pub fn password(&self) -> Option<&str> {
         self.options.password.as_deref()
     }
 
-    /// Stops and forgets everything. A no-op when it is stopped.
+    /// Stops and loses all data. A no-op if it is stopped.
     pub fn stop(&mut self) -> Result<()> {
         match self.process.take() {
             Some(mut process) => process.stop().map(|_| ()),
@@ -97,7 +97,7 @@ impl Redis {
         }
     }
 
-    /// Ends it by SIGKILL.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) -> Result<()> {
         match self.process.take() {
             Some(mut process) => process.kill(),
@@ -122,7 +122,7 @@ impl Redis {
             }
             sleep(POLL);
         }
-        // Another server may hold the port and have answered in its place.
+        // Another server may hold the port and have replied in its place.
         if let Some(status) = process.wait(POLL)? {
             bail!("Redis ended at start ({status}):\n{}", self.log());
         }
@@ -130,7 +130,7 @@ impl Redis {
         Ok(())
     }
 
-    /// Freezes the server: connections stay open, new ones are accepted, nothing is answered.
+    /// Freezes the server: connections stay open, new ones are accepted, but nothing responds.
     pub fn pause(&mut self) -> Result<()> {
         self.running()?.pause()
     }
@@ -145,7 +145,7 @@ impl Redis {
     }
 
     fn command(&self) -> Result<Command> {
-        // In a file because a command line, and the password in it, is readable by everyone.
+        // In a file, because a command line, with the password in it, is readable by everyone.
         let config = self.dir.join("redis.conf");
         let mut text = format!(
             "bind {}\nport {}\ndaemonize no\nsave \"\"\nappendonly no\n\
@@ -165,7 +165,7 @@ impl Redis {
         Ok(command)
     }
 
-    /// An answer of any kind to PING, also one that asks for the password, but not `-LOADING`.
+    /// Returns true for `+PONG` and for a request for the password, but not for `-LOADING`.
     fn answers(&self) -> bool {
         let ping = || -> std::io::Result<bool> {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;

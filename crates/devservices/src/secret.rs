@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Random bytes from the operating system, as lower-case hex of twice their number.
+/// Returns random bytes from the operating system, as twice as many lower-case hex digits.
 pub fn random_hex(bytes: usize) -> Result<String> {
     Ok(random(bytes)?
         .iter()
@@ -17,7 +17,7 @@ pub fn random_hex(bytes: usize) -> Result<String> {
         .collect())
 }
 
-/// A password of 144 random bits: 24 characters that need no quoting anywhere.
+/// Returns a password of 144 random bits: 24 characters that need no quoting anywhere.
 pub fn random_password() -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(random(18)?))
 }
@@ -28,7 +28,7 @@ fn random(bytes: usize) -> Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// The secret in `path`; a new one of 32 hex digits is written there, with mode 0600, if there is none.
+/// Returns the secret in `path`; if there is none, writes a new one of 32 hex digits with mode 0600.
 pub fn persistent_secret(path: &Path) -> Result<String> {
     if let Ok(secret) = fs::read_to_string(path) {
         let secret = secret.trim();
@@ -41,7 +41,7 @@ pub fn persistent_secret(path: &Path) -> Result<String> {
     Ok(secret)
 }
 
-/// Replaces `path` by a file with mode 0600. The mode is set before the contents are.
+/// Replaces `path` with a file of mode 0600. The mode is set before the contents are written.
 pub fn write_private(path: &Path, contents: &str) -> Result<()> {
     if path.exists() {
         fs::remove_file(path).with_context(|| format!("cannot replace {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! Processes whose children do the work, as those of Spin.
+//! Processes whose children do the work, as in Spin.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Longer than any machine needs to stop a shell: nothing here may end for want of time.
+/// Longer than any machine needs to stop a shell, so that no test fails for lack of time.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// A shell with a child that outlives it, and the child's id.
@@ -27,7 +27,7 @@ fn parent(trap: &str) -> Result<(Process, Pid)> {
     Ok((process, Pid::from_raw(i32::try_from(child)?)))
 }
 
-/// Nobody else waits for the orphan, so it may stay in the process table, ended.
+/// Returns true if the orphan has ended. Nobody waits for it, so it may stay in the process table.
 fn has_ended(id: Pid) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     kill(id, None) == Err(Errno::ESRCH) || state.contains(") Z ")

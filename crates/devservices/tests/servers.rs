@@ -76,7 +76,7 @@ async fn a_paused_postgres_answers_after_it_is_resumed() -> Result<()> {
     assert!(timeout(PATIENCE, &mut query).await.is_err());
     server.resume()?;
     query.await?;
-    // A server that is still paused stops too.
+    // A paused server can be stopped, too.
     server.pause()?;
     server.stop()
 }

@@ -18,15 +18,15 @@ const ACCOUNTS: usize = 1_000;
 /// Running servers with a filled database.
 pub struct Filled {
     _servers: Servers,
-    /// For the target's environment.
+    /// Settings for the target's environment.
     pub settings: Settings,
-    /// For the load generator.
+    /// Data for the load generator.
     pub data: Value,
 }
 
 impl Filled {
-    /// Starts Postgres and Redis with their files in `dir`, and makes an admin, accounts that log in,
-    /// and so many other users.
+    /// Starts Postgres and Redis with their files in `dir`, and creates an admin, accounts that log in,
+    /// and `users` other users.
     pub async fn start(dir: &Path, users: u64) -> Result<Self> {
         let mut settings = Settings::default();
         let servers = Servers::throwaway(&mut settings, dir).await?;
@@ -51,7 +51,7 @@ impl Filled {
             ("hash_slots", "1"),
             ("login_attempts_per_account", "1000000"),
             ("login_attempts_per_ip", "1000000"),
-            // A line for each request would be measured with it.
+            // Logging each request would distort the measurement.
             ("log_level", "error"),
         ] {
             settings.set(name, value);
@@ -81,11 +81,11 @@ fn account(number: usize) -> String {
     format!("account-{number}@example.com")
 }
 
-/// Adds users in one statement: through the API, a hundred thousand of them would take minutes.
-/// Accounts have the admin's password, by its hash.
+/// Adds users in one statement: through the API, a hundred thousand would take minutes. Accounts have
+/// the admin's password hash.
 async fn fill(url: &str, admin: &str, users: u64) -> Result<()> {
     let database = database::connect(url).await?;
-    // The ids are those that the load generator makes of a number.
+    // The load generator computes the same ids from a number.
     let sql = format!(
         "SET statement_timeout = 0;
          INSERT INTO users (id, email, full_name, created_at, updated_at)
@@ -102,7 +102,7 @@ async fn fill(url: &str, admin: &str, users: u64) -> Result<()> {
         .batch(&sql)
         .await
         .context("cannot fill the database")?;
-    // Not in a transaction, which several statements at once are.
+    // Separate, because several statements at once are a transaction, in which VACUUM fails.
     database
         .batch("VACUUM ANALYZE users")
         .await

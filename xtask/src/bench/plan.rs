@@ -1,4 +1,4 @@
-//! Builds and fills every target, and writes what the load generator has to know of them.
+//! Builds and fills every target, and writes the load generator's plan.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,18 +14,18 @@ use super::targets::{Target, contract};
 use crate::host::Kind;
 use crate::workspace::{reports_dir, root, step};
 
-/// Users of each database: more than a fast target reads within the time that the cache keeps one.
+/// Users per database: more than a fast target reads within the lifetime of a cache entry.
 const USERS: u64 = 200_000;
 const FEW_USERS: u64 = 20_000;
 
-/// Everything that a run needs, for as long as this value is.
+/// Everything that a run needs; dropping it stops the servers.
 pub struct Prepared {
-    /// The plan, a file of JSON.
+    /// The plan, a JSON file.
     pub file: PathBuf,
     _filled: Vec<Filled>,
 }
 
-/// Prepares what `arguments` ask for, with the servers' files in `dir`.
+/// Prepares the targets that `arguments` select, with the servers' files in `dir`.
 pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
     let (mut targets, mut skipped, mut filled) = (Vec::new(), Vec::new(), Vec::new());
     let (mut has_spin, reports) = (false, reports_dir()?);
@@ -52,7 +52,7 @@ pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
             filled.push(own);
         }
         let log = reports.join(format!("bench-{}.log", target.name()));
-        // Of the run before; the processes of this one add to it.
+        // Removes the log of the previous run; the processes of this one append to it.
         fs::write(&log, "")?;
         targets.push(json!({
             "name": target.name(),
@@ -79,7 +79,7 @@ pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
         "contract": contract(),
         "reports": reports,
     });
-    // With passwords, of servers that end with this command; the folder goes with them.
+    // Contains passwords, of servers that end with this command; the folder is removed with them.
     let file = dir.join("plan.json");
     fs::write(&file, plan.to_string())?;
     Ok(Prepared {
@@ -97,7 +97,7 @@ fn wanted(arguments: &Arguments) -> impl Iterator<Item = Target> {
     all.filter(|target| target.is_in(&arguments.targets))
 }
 
-/// The commit that is measured, marked when the files differ from it.
+/// Commit that is measured, marked when the files differ from it.
 fn commit() -> String {
     let commit = output(&["git", "rev-parse", "--short=12", "HEAD"]).unwrap_or_default();
     match output(&["git", "status", "--porcelain", "--untracked-files=no"]) {
@@ -126,7 +126,7 @@ fn versions(has_spin: bool) -> BTreeMap<&'static str, String> {
     versions.collect()
 }
 
-/// The output of a command, if it works.
+/// Output of a command; `None` when it fails.
 fn output(command: &[&str]) -> Option<String> {
     let (program, arguments) = command.split_first()?;
     let output = Command::new(program)

@@ -15,12 +15,12 @@ use crate::workspace::{manifest, root, step, target_dir};
 const PEERS: &str = "bench/peers";
 const LISTEN: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
-/// Something to measure.
+/// A target of the bench.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Target {
     /// The app.
     Roster(Kind),
-    /// The smallest component: what the host itself costs.
+    /// The smallest component: the cost of the host itself.
     Hello(Kind),
     /// The same work in Python.
     FastApi,
@@ -31,12 +31,12 @@ pub enum Target {
 /// A target that can be started.
 pub struct Built {
     pub command: Vec<String>,
-    /// Files that have to be delivered, in bytes.
+    /// Size of each file that is delivered, in bytes.
     pub shipped: BTreeMap<String, u64>,
 }
 
 impl Target {
-    /// Everything, in the order of reports.
+    /// Every target, in the order of reports.
     pub const ALL: [Self; 6] = [
         Self::Roster(Kind::Embedded),
         Self::Roster(Kind::Spin),
@@ -57,7 +57,7 @@ impl Target {
         }
     }
 
-    /// True when a list names it or its group. An empty list has all.
+    /// Returns true if a list names the target or its group. An empty list selects all.
     pub fn is_in(self, names: &[String]) -> bool {
         let group = self.name().split('-').next().unwrap_or_default();
         names.is_empty()
@@ -66,7 +66,7 @@ impl Target {
                 .any(|name| name == self.name() || name == group)
     }
 
-    /// The host that it runs on, if it is a component.
+    /// Host of a component; `None` when the target is native.
     pub fn kind(self) -> Option<Kind> {
         match self {
             Self::Roster(kind) | Self::Hello(kind) => Some(kind),
@@ -74,7 +74,7 @@ impl Target {
         }
     }
 
-    /// Its role and its host, as the report names them.
+    /// Role and host, as the report names them.
     pub fn role_and_host(self) -> (&'static str, &'static str) {
         let host = |kind| match kind {
             Kind::Embedded => "embedded",
@@ -88,7 +88,7 @@ impl Target {
         }
     }
 
-    /// Builds it; an error says why it cannot be measured here.
+    /// Builds the target; an error states why it cannot be measured here.
     pub fn build(self) -> Result<Built> {
         match self {
             Self::Roster(kind) => {
@@ -114,7 +114,7 @@ fn serve(kind: Kind, manifest: &Path) -> Result<Vec<String>> {
         Kind::Spin => {
             Program::prepare(kind)?;
             let mut words = vec!["spin".into(), "up".into(), "--from".into(), manifest.into()];
-            // Else it would write beside the manifest, where another one does.
+            // Spin would write beside the manifest by default, in the way of another Spin.
             for flag in ["--state-dir", "--log-dir", "--temp"] {
                 words.extend([flag.into(), "{own}".into()]);
             }
@@ -184,7 +184,7 @@ fn peer(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The script that holds a target against the contract of the bench, where there is one.
+/// The script that checks a target against the contract of the bench, if it exists.
 pub fn contract() -> Option<PathBuf> {
     let script = root().join(PEERS).join("contract.py");
     script.is_file().then_some(script)

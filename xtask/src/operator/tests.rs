@@ -1,4 +1,4 @@
-//! What an operator does to a real database, a fresh one each.
+//! Operations on a real database, a fresh one per test.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is read from which name, and URLs there and back.
+//! Names that settings are read from, and URLs in both directions.
 
 use super::Settings;
 

@@ -1,4 +1,4 @@
-//! Which files each component is made of: the `watch` globs of spin.toml.
+//! Files that each component is made of: the `watch` globs of spin.toml.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -37,7 +37,7 @@ impl Rules {
                 .flatten();
             let mut set = GlobSetBuilder::new();
             for glob in watched.filter_map(toml::Value::as_str) {
-                // As Spin reads them: only `**` crosses a folder.
+                // Same semantics as in Spin: only `**` crosses a folder.
                 set.add(GlobBuilder::new(glob).literal_separator(true).build()?);
                 folders.extend(top_folder(glob));
             }
@@ -46,7 +46,7 @@ impl Rules {
         Ok(Self { globs, folders })
     }
 
-    /// The components that a file, by its path from the manifest's folder, is part of.
+    /// Returns the components that a file, by its path from the manifest's folder, is part of.
     pub fn components(&self, file: &Path) -> impl Iterator<Item = String> {
         let matching = self
             .globs
@@ -58,13 +58,13 @@ impl Rules {
             .into_iter()
     }
 
-    /// The folders below the manifest's own that hold files of components.
+    /// Returns the folders below the manifest's own that hold files of components.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         self.folders.iter().map(PathBuf::as_path)
     }
 }
 
-/// The first folder of a glob; none for a file beside the manifest.
+/// First folder of a glob; `None` when the file is beside the manifest.
 fn top_folder(glob: &str) -> Option<PathBuf> {
     glob.split_once('/').map(|(folder, _)| folder.into())
 }

@@ -66,7 +66,7 @@ async fn a_file_that_is_written_or_renamed_into_place_changes_its_components() {
     )
     .unwrap();
     assert_eq!(next(&mut changes).await, changed(&["docs", "users"], false));
-    // And once more, since what was watched before is another file now.
+    // Again, because the file watched before has been replaced.
     fs::write(path("crates/web/src/.app.rs.tmp"), "again").unwrap();
     fs::rename(
         path("crates/web/src/.app.rs.tmp"),

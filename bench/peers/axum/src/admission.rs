@@ -1,4 +1,4 @@
-//! The gate before the handlers: who calls, and how often.
+//! Authentication and rate limiting before the handlers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,17 +24,17 @@ use crate::user::{Role, User, parse_id};
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// So many requests in so much time; 0 requests: no limit.
+/// Requests per time window; 0 requests: no limit.
 pub struct RateLimit {
     pub requests: u32,
     pub window_seconds: u32,
 }
 
-/// The caller, an active user whose session is alive.
+/// The caller, an active user with a live session.
 #[derive(Clone)]
 pub struct Caller {
     pub user: User,
-    /// The other user of the path, when the cache has them.
+    /// The other user in the path, if cached.
     pub about: Option<User>,
     pub actor: Actor,
 }
@@ -47,7 +47,7 @@ impl Caller {
         }
     }
 
-    /// The id of a user whom the caller may see and change. What is no UUID names nobody.
+    /// Returns the id of a user that the caller may see and change. An invalid UUID names no user.
     pub fn self_or_admin(&self, id: &str) -> Result<Uuid, Problem> {
         let id = parse_id(id).ok_or_else(Problem::not_found)?;
         match self.user.role == Role::Admin || id == self.user.id {
@@ -57,7 +57,7 @@ impl Caller {
     }
 }
 
-/// The outcome of the gate for the extractors.
+/// Result of [`admit`] for the extractors.
 #[derive(Clone)]
 struct Admitted {
     caller: Option<User>,
@@ -81,7 +81,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// A client who need not be signed in.
+/// A client that need not be signed in.
 pub struct Client {
     pub network: Network,
     pub actor: Actor,
@@ -100,7 +100,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
     }
 }
 
-/// Reads session, caller and rate in one Redis round trip, and refuses what is over the limit.
+/// Reads session, caller and rate in one Redis round trip, and rejects requests over the limit.
 pub async fn admit(
     State(app): State<Arc<App>>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
@@ -118,7 +118,7 @@ pub async fn admit(
         about: other_user(&mut request, claims).await,
         client,
     };
-    // Without Redis nothing is counted, and Postgres says who calls.
+    // Without Redis nothing is counted, and the caller is read from Postgres.
     let found = app.cache.find(&question, &app.rate_limit).await;
     let mut found = found.unwrap_or_default();
     let rate = found.rate;
@@ -147,7 +147,7 @@ pub async fn admit(
     response
 }
 
-/// The caller, from Redis when it can say, else from Postgres.
+/// Returns the caller, from Redis if it has the entries, else from Postgres.
 async fn identify(
     app: &App,
     found: &mut Found,
@@ -179,7 +179,7 @@ async fn identify(
     }
 }
 
-/// The token of the one Authorization header; empty for a header that is not as it should be.
+/// Returns the token of the one Authorization header; empty when the header is malformed.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?;
@@ -193,7 +193,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     }
 }
 
-/// The user whom a GET is about, unless that is the caller.
+/// Returns the user that a GET is about, unless that is the caller.
 async fn other_user(request: &mut Request, claims: Option<AccessClaims>) -> Option<Uuid> {
     let claims = claims.filter(|_| request.method() == Method::GET)?;
     let params = request.extract_parts::<RawPathParams>().await.ok()?;

@@ -1,4 +1,4 @@
-//! The state that requests share, and the routes.
+//! Shared state of requests, and the routes.
 
 use std::sync::Arc;
 
@@ -26,10 +26,10 @@ use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::{body, login, shell, users};
 
-/// The most bytes that a request body may have.
+/// Maximum size of a request body.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// State that requests share.
+/// Shared state of requests.
 pub struct App {
     pub store: Store,
     pub cache: Cache,
@@ -43,7 +43,7 @@ pub struct App {
     pub metrics: Metrics,
 }
 
-/// The routes over both stores.
+/// Creates the routes over both stores.
 pub async fn router(settings: &Settings) -> Result<Router> {
     let root = settings.cursor_key.as_bytes();
     let app = Arc::new(App {
@@ -97,7 +97,7 @@ async fn live() -> impl IntoResponse {
     report("alive")
 }
 
-/// Postgres must respond; without Redis the API is slower, and ready.
+/// Postgres must respond. Without Redis the API is slower, but ready.
 async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     app.store.ping().await?;
     let status = match app.cache.ping().await {

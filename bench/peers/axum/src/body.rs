@@ -1,4 +1,4 @@
-//! JSON request bodies, with a problem document for each thing that may be wrong with them.
+//! JSON request bodies, with a problem document for each possible error.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Json, Request};
@@ -45,7 +45,7 @@ impl From<JsonRejection> for Problem {
     }
 }
 
-/// Refuses coded bodies: a limit on what arrives limits nothing else.
+/// Rejects encoded bodies: a limit on the received bytes does not limit the decoded ones.
 pub async fn refuse_coded(request: Request, next: Next) -> Response {
     if request.headers().contains_key(CONTENT_ENCODING) {
         let detail = "Send the body without a Content-Encoding.";

@@ -1,4 +1,4 @@
-//! Redis: users, sessions and rates, over one connection that pipelines what is sent at once.
+//! Redis: users, sessions and rates, over one connection that pipelines concurrent commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,31 +13,31 @@ use crate::admission::RateLimit;
 use crate::settings::Settings;
 use crate::user::User;
 
-/// The entry of a session that has ended.
+/// Entry of a session that has ended.
 pub const ENDED: &str = "-";
-/// A key that never has an entry.
+/// Key that never has an entry.
 const NOTHING: &str = "roster:nothing";
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Added to the lifetime of an ended session's entry: a reader that read Postgres before may still write.
+/// Extra lifetime of an ended session's entry: a reader that read Postgres before may still write.
 const ENDED_MARGIN_SECONDS: u64 = 5;
 
-/// The keys that one request is admitted by.
+/// Keys that are read to admit a request.
 pub struct Question {
-    /// The user and the session that a token names.
+    /// User and session that a token names.
     pub caller: Option<(Uuid, Uuid)>,
-    /// Another user, whom the request is about.
+    /// Another user, which the request is about.
     pub about: Option<Uuid>,
     /// Fingerprint of the client's network.
     pub client: String,
 }
 
-/// The entries in Redis, and where the caller stands with the limit.
+/// Entries in Redis, and the caller's rate.
 #[derive(Default)]
 pub struct Found {
     pub session: Option<String>,
     pub caller: Option<User>,
     pub about: Option<User>,
-    /// Allowed, remaining, milliseconds until all is there again, and until the next request.
+    /// Allowed, remaining, milliseconds until the full limit is available, and until the next request.
     pub rate: Option<(bool, u64, u64, u64)>,
 }
 
@@ -51,7 +51,7 @@ type Reply = (
     u64,
 );
 
-/// The entries of users and sessions. Cheap to clone.
+/// Entries of users and sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Cache {
     redis: ConnectionManager,
@@ -68,7 +68,7 @@ impl Cache {
             login = login.set_password(&settings.redis_password);
         }
         let info = address.into_connection_info()?.set_redis_settings(login);
-        // A request without Redis goes on at once; the next one connects anew.
+        // A request without Redis continues at once; the next one reconnects.
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
             .set_connection_timeout(Some(PATIENCE))
@@ -85,7 +85,7 @@ impl Cache {
         self.redis.clone().ping::<()>().await.is_ok()
     }
 
-    /// Session, caller, the other user and the rate in one round trip.
+    /// Reads session, caller, the other user and the rate in one round trip.
     pub async fn find(&self, question: &Question, limit: &RateLimit) -> RedisResult<Found> {
         let or_nothing = |key: Option<String>| key.unwrap_or_else(|| NOTHING.to_owned());
         let (caller, session) = question.caller.unzip();
@@ -111,7 +111,7 @@ impl Cache {
         })
     }
 
-    /// Keeps a user, and their session when it is known to be alive.
+    /// Caches a user, and their session if it is known to be alive.
     pub async fn put(&self, user: &User, session: Option<Uuid>) -> Result<()> {
         let json = serde_json::to_string(user)?;
         let mut call = self.keep.prepare_invoke();
@@ -126,7 +126,7 @@ impl Cache {
         Ok(call.invoke_async(&mut self.redis.clone()).await?)
     }
 
-    /// Does the same after the response. Losing this costs only speed.
+    /// Does the same after the response. Losing an entry only costs speed.
     pub fn keep(&self, user: User, session: Option<Uuid>) {
         let cache = self.clone();
         tokio::spawn(async move {
@@ -134,7 +134,8 @@ impl Cache {
         });
     }
 
-    /// Marks the session as ended. Without Redis nobody reads there, and what it had ends by itself.
+    /// Marks the session as ended. If Redis is down, nobody reads it, and its entries expire by
+    /// themselves.
     pub async fn end(&self, session: Uuid) {
         let ttl = u64::from(self.ttl_seconds) + ENDED_MARGIN_SECONDS;
         let mut redis = self.redis.clone();
@@ -142,13 +143,13 @@ impl Cache {
     }
 }
 
-/// `<stamp>:<JSON>`.
+/// Reads `<stamp>:<JSON>`.
 fn read_user(entry: &str) -> Option<User> {
     let (_, json) = entry.split_once(':')?;
     serde_json::from_str(json).ok()
 }
 
-/// The entry of a session of `user` that is alive.
+/// Returns the entry of a live session of `user`.
 pub fn alive(user: &User) -> String {
     format!("{}:{}", user.id, user.session_epoch)
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::fingerprint::{FingerprintKey, Purpose};
 use crate::user::User;
 
-/// The creation and the id of the last user of a page.
+/// Creation time and id of the last user of a page.
 pub struct Position {
     pub created_at: OffsetDateTime,
     pub id: Uuid,
@@ -22,7 +22,7 @@ impl CursorKey {
         Self(FingerprintKey::new(root, Purpose::Cursor))
     }
 
-    /// The cursor of the page that begins behind `user`.
+    /// Returns the cursor of the page that begins after `user`.
     pub fn seal(&self, user: &User) -> String {
         let nanos = user.created_at.unix_timestamp_nanos().to_be_bytes();
         let position = [nanos.as_slice(), user.id.as_bytes()].concat();
@@ -30,7 +30,7 @@ impl CursorKey {
         URL_SAFE_NO_PAD.encode([position.as_slice(), &tag].concat())
     }
 
-    /// The position, or `None` when the cursor was not made by this key.
+    /// Returns the position; `None` when the cursor was not made with this key.
     pub fn open(&self, cursor: &str) -> Option<Position> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (position, tag) = bytes.split_at_checked(32)?;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The purposes of keys.
+/// Purposes of keys.
 #[derive(Clone, Copy)]
 pub enum Purpose {
     Address,
@@ -15,7 +15,7 @@ pub enum Purpose {
     Cursor,
 }
 
-/// A key of one purpose, with its first block hashed already.
+/// A key for one purpose, with its first block already hashed.
 #[derive(Clone)]
 pub struct FingerprintKey(Hmac<Sha256>);
 
@@ -31,7 +31,7 @@ impl FingerprintKey {
         Self(hmac(&derived))
     }
 
-    /// The fingerprint of `value`.
+    /// Returns the fingerprint of `value`.
     pub fn fingerprint(&self, value: &[u8]) -> [u8; 32] {
         self.0
             .clone()
@@ -41,7 +41,7 @@ impl FingerprintKey {
             .into()
     }
 
-    /// Checks a fingerprint in constant time.
+    /// Verifies a fingerprint in constant time.
     pub fn verify(&self, value: &[u8], fingerprint: &[u8]) -> bool {
         let mac = self.0.clone().chain_update(value);
         mac.verify_slice(fingerprint).is_ok()
@@ -53,7 +53,7 @@ fn hmac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
 }
 
-/// The fingerprint of a client's network: an IPv4 address, or an IPv6 /64.
+/// Fingerprint of a client's network: an IPv4 address, or an IPv6 /64.
 #[derive(Clone)]
 pub struct Network(pub [u8; 32]);
 
@@ -68,7 +68,7 @@ impl Network {
         })
     }
 
-    /// 128 bits as text, for the audit trail and for keys in Redis.
+    /// Returns 128 bits as text, for the audit trail and for keys in Redis.
     pub fn text(&self) -> String {
         let (half, _) = self.0.split_at(16);
         URL_SAFE_NO_PAD.encode(half)

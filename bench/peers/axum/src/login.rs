@@ -20,20 +20,20 @@ use crate::store::{Counted, Opened};
 use crate::tokens::LIFETIME_SECONDS;
 use crate::users::parse_email;
 
-/// The pause before the response that sends somebody away: a loop of them takes less time from others.
+/// Delay of rejections: a client that retries in a loop takes less time from others.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Runs of the count before it gives up on a bucket that is missing.
+/// Attempts to count before giving up on a missing bucket.
 const TRIES: usize = 4;
 const MAX_GUESS_CHARACTERS: usize = 1_024;
 
-/// Limits of wrong guesses, beyond which each has to wait.
+/// Limits of failed logins; further attempts are delayed.
 pub struct AttemptLimits {
     pub per_account: i32,
     pub per_network: i32,
     pub first_delay_seconds: f64,
 }
 
-/// A guess that was counted.
+/// A login attempt that was counted.
 pub struct Attempt {
     pub user: Option<Uuid>,
     pub hash: Option<String>,
@@ -41,7 +41,7 @@ pub struct Attempt {
     pub network_failures: Option<i32>,
 }
 
-/// A right password, and the session to open for it.
+/// A correct password, and the session to open for it.
 pub struct Verified {
     pub user: Uuid,
     pub hash: String,
@@ -69,7 +69,7 @@ impl RefreshToken {
         Sha256::digest(self.text()).to_vec()
     }
 
-    /// The hash of what a token has in common with its successors.
+    /// Returns the hash of the part that a token shares with its successors.
     pub fn family(&self) -> Vec<u8> {
         let (common, _) = self.0.split_at(16);
         Sha256::digest(common).to_vec()
@@ -91,7 +91,7 @@ struct TokensView {
     refresh_token: String,
 }
 
-/// Opens a session for whoever knows the password.
+/// Opens a session for a client with the right password.
 pub async fn login(
     State(app): State<Arc<App>>,
     client: Client,
@@ -129,7 +129,7 @@ pub async fn login(
     Ok((StatusCode::OK, Json(tokens)).into_response())
 }
 
-/// Counts the guess, then compares it, both in a slot for hashing.
+/// Counts the attempt, then compares the password, both in a hashing slot.
 async fn verify(
     app: &App,
     client: &Client,

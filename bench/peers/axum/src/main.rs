@@ -1,4 +1,4 @@
-//! The API of the bench on native axum: the same work as Roster's components do, in one process.
+//! The API of the bench on native axum: the same work as Roster's components, in one process.
 
 mod admission;
 mod app;
@@ -39,7 +39,7 @@ async fn main() -> Result<()> {
     writeln!(stdout, "Serving http://{address}")
         .and_then(|()| stdout.flush())
         .context("cannot write to stdout")?;
-    // Small responses must not wait for the client's acknowledgement of the one before.
+    // Small responses must not wait for the client's acknowledgement of the previous one.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });

@@ -1,4 +1,4 @@
-//! Counts of this process: requests by method, route and status, and how long they took.
+//! Metrics of this process: requests by method, route and status, and their durations.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// The route of what no route matched, and the method of what is no usual method.
+/// Label of unmatched routes and of unusual methods.
 const OTHER: &str = "other";
 const SECONDS: [f64; 11] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -29,7 +29,7 @@ struct Route {
     route: String,
 }
 
-/// The counts of this process.
+/// Metrics of this process.
 pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
@@ -70,7 +70,7 @@ impl Metrics {
         durations.observe(took.as_secs_f64());
     }
 
-    /// The counts as text.
+    /// Returns the metrics as text.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

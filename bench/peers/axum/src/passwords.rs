@@ -1,4 +1,4 @@
-//! Argon2id, in at most so many threads at once.
+//! Argon2id, in a limited number of threads at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,18 +12,18 @@ use tokio::time::timeout;
 
 use crate::problem::Problem;
 
-/// Longest wait of a request for a slot, before it is refused.
+/// Longest wait for a slot; the request is then rejected.
 const WAIT: Duration = Duration::from_millis(500);
-/// Requests that may wait; more are refused at once.
+/// Requests that may wait; further ones are rejected at once.
 const WAITING: usize = 3;
 
-/// The slots for hashing.
+/// Hashing slots.
 pub struct Passwords {
     slots: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
-/// A slot, free again when it is dropped.
+/// A slot, released when it is dropped.
 pub struct Slot(OwnedSemaphorePermit);
 
 impl Passwords {
@@ -34,7 +34,7 @@ impl Passwords {
         }
     }
 
-    /// A slot for one hash; 503 when none becomes free in time.
+    /// Returns a slot for one hash; 503 when none becomes free in time.
     pub async fn slot(&self) -> Result<Slot, Problem> {
         if let Ok(slot) = self.slots.clone().try_acquire_owned() {
             return Ok(Slot(slot));
@@ -50,12 +50,12 @@ impl Passwords {
 }
 
 impl Slot {
-    /// The hash of a new password.
+    /// Hashes a new password.
     pub async fn hash(self, password: String) -> Result<String, Problem> {
         self.run(move || hash(&password)).await
     }
 
-    /// Compares a guess; without a stored hash it takes as long and fails.
+    /// Verifies a password. Without a stored hash it takes the same time and fails.
     pub async fn verify(self, guess: String, stored: Option<String>) -> Result<bool, Problem> {
         self.run(move || match stored {
             Some(stored) => {
@@ -67,8 +67,8 @@ impl Slot {
         .await
     }
 
-    /// Does the work in a thread for work that blocks. The slot goes along: a client that is gone does
-    /// not free it while the thread still computes.
+    /// Runs the work on a blocking thread, with the slot: a client that disconnects does not free it
+    /// while the thread still computes.
     async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,

@@ -8,21 +8,21 @@ use axum::response::{IntoResponse, Response};
 use deadpool_postgres::PoolError;
 use serde::Serialize;
 
-/// A fault of one value, and the value's place.
+/// An error in one value, and the value's place.
 #[derive(Clone, Serialize)]
 pub struct FieldError {
     pub detail: String,
     pub pointer: String,
 }
 
-/// An error as the client sees it. The shell adds what only it knows of the request.
+/// An error as the client sees it. The shell adds the details of the request.
 #[derive(Clone)]
 pub struct Problem {
     pub status: StatusCode,
     pub code: &'static str,
     detail: &'static str,
     errors: Vec<FieldError>,
-    /// In a box: results with this error stay small.
+    /// Boxed, to keep results with this error small.
     header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
@@ -55,7 +55,7 @@ impl Problem {
         self
     }
 
-    /// 422 for one value; `field` is a member's name, or empty for the whole.
+    /// 422 for one value; `field` is a member's name, or empty for the whole body.
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
         let mut problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -101,7 +101,7 @@ impl Problem {
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
-    /// 401 of a login: the same for every reason.
+    /// 401 of a login: the same for every cause.
     pub fn invalid_credentials() -> Self {
         let detail = "The email or the password is wrong, or the account cannot sign in.";
         let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
@@ -116,14 +116,14 @@ impl Problem {
             .with_header(RETRY_AFTER, seconds)
     }
 
-    /// 429 of the login attempts.
+    /// 429 of the login limit.
     pub fn too_many_attempts(seconds: u64) -> Self {
         let detail = "There were too many attempts; wait as long as Retry-After says.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail)
             .with_header(RETRY_AFTER, seconds)
     }
 
-    /// 503: every slot for a hash is taken.
+    /// 503: every hashing slot is taken.
     pub fn busy() -> Self {
         let detail = "Too many passwords are being checked right now; try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).with_header(RETRY_AFTER, 1)
@@ -139,7 +139,7 @@ impl Problem {
         problem
     }
 
-    /// 503: Postgres did not respond. The reason is for the log.
+    /// 503: Postgres did not respond. The reason is only logged.
     fn unavailable(reason: impl Display) -> Self {
         eprintln!("unavailable: {reason}");
         let detail = "The service cannot answer right now; try again.";
@@ -147,14 +147,14 @@ impl Problem {
             .with_header(RETRY_AFTER, 1)
     }
 
-    /// 500. The reason is for the log.
+    /// 500. The reason is only logged.
     pub fn internal(reason: impl Display) -> Self {
         eprintln!("internal: {reason}");
         let detail = "Something went wrong on our side. The request id finds it in the log.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
 
-    /// The JSON document for the request at `instance`.
+    /// Renders the JSON document for the request at `instance`.
     pub fn render(&self, instance: &str, request_id: &str) -> Vec<u8> {
         let document = Document {
             r#type: "about:blank",
@@ -189,7 +189,7 @@ impl From<tokio_postgres::Error> for Problem {
         if refusal.constraint() == Some("users_email_key") {
             return Self::email_taken();
         }
-        // Connection, resources, intervention (with statement_timeout): the classes that pass.
+        // Connection, resources, intervention (with statement_timeout): the transient classes.
         match refusal.code().code().get(..2) {
             Some("08" | "53" | "57" | "40" | "55") => Self::unavailable(error),
             _ => Self::internal(error),

@@ -1,4 +1,4 @@
-//! The settings, under the names that Roster has for them.
+//! Settings, under the same names as in Roster.
 
 use std::net::SocketAddr;
 
@@ -20,14 +20,14 @@ pub struct Settings {
     pub db_user: String,
     #[arg(long, env = "SPIN_VARIABLE_DB_PASSWORD", hide_env_values = true)]
     pub db_password: String,
-    /// The most connections to Postgres
+    /// Maximum number of connections to Postgres
     #[arg(long, default_value_t = 16)]
     pub db_connections: usize,
     #[arg(long, env = "SPIN_VARIABLE_REDIS_HOST")]
     pub redis_host: String,
     #[arg(long, env = "SPIN_VARIABLE_REDIS_PORT", default_value_t = 6379)]
     pub redis_port: u16,
-    /// Empty: without a password
+    /// Default: empty, for no password
     #[arg(
         long,
         env = "SPIN_VARIABLE_REDIS_PASSWORD",
@@ -72,7 +72,7 @@ pub struct Settings {
     pub login_delay_seconds: f64,
     #[arg(long, env = "SPIN_VARIABLE_CACHE_TTL_SECONDS", default_value_t = 30)]
     pub cache_ttl_seconds: u32,
-    /// Passwords that are hashed at once
+    /// Passwords hashed at once
     #[arg(long, env = "SPIN_VARIABLE_HASH_SLOTS", default_value_t = 1)]
     pub hash_slots: usize,
 }

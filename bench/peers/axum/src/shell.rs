@@ -1,4 +1,4 @@
-//! The shell around the routes: a request id, problem documents, headers and counts.
+//! Middleware around the routes: a request id, problem documents, headers and counts.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +19,7 @@ use crate::problem::Problem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The client's X-Request-ID when it is safe to repeat, else a new one.
+/// The client's X-Request-ID if it is safe to repeat, else a new one.
 #[derive(Clone)]
 pub struct RequestId(pub String);
 
@@ -36,7 +36,7 @@ impl RequestId {
     }
 }
 
-/// Serves one request; every error leaves as a problem document.
+/// Serves one request; converts every error to a problem document.
 pub async fn enclose(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::from_headers(request.headers());

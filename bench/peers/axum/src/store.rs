@@ -21,10 +21,10 @@ macro_rules! statement {
     };
 }
 
-/// The longest wait for a connection.
+/// Longest wait for a connection.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// The one who acts, as the audit trail names them.
+/// Actor of a change, for the audit trail.
 #[derive(Clone)]
 pub struct Actor {
     pub request_id: String,
@@ -32,7 +32,7 @@ pub struct Actor {
     pub client: String,
 }
 
-/// The state of a session.
+/// State of a session.
 pub enum SessionState {
     Alive(User),
     Ended,
@@ -40,29 +40,29 @@ pub enum SessionState {
     Anothers,
 }
 
-/// The outcome of an update.
+/// Outcome of an update.
 pub enum Updated {
     To(User),
     Stale,
     Missing,
 }
 
-/// A session that was opened, with the sessions that ended for it.
+/// A session that was opened, and the sessions that it replaced.
 pub struct Opened {
     pub user: User,
     pub ended: Vec<Uuid>,
 }
 
-/// The outcome of counting a guess.
+/// Outcome of counting a login attempt.
 pub enum Counted {
     Attempt(Attempt),
-    /// Seconds until the next guess.
+    /// Seconds until the next attempt.
     Wait(u64),
-    /// A bucket had no row; the next run counts.
+    /// A bucket had no row; the next attempt to count succeeds.
     Again,
 }
 
-/// The statements over a pool of connections.
+/// Statements over a pool of connections.
 pub struct Store(Pool);
 
 impl Store {
@@ -124,7 +124,7 @@ impl Store {
         Ok(row.as_ref().map(User::from_row).transpose()?)
     }
 
-    /// Up to `count` users behind `after`, the newest first.
+    /// Returns up to `count` users after `after`, newest first.
     pub async fn list(&self, count: i64, after: Option<Position>) -> Result<Vec<User>, Problem> {
         let rows = match after {
             None => self.rows(statement!("first_page"), &[&count]).await?,
@@ -163,7 +163,7 @@ impl Store {
         Ok(User::from_row(&row)?)
     }
 
-    /// Changes the name of a user whose version is one of `expected`, if that is given.
+    /// Renames a user whose version is one of `expected`, if that is given.
     pub async fn update(
         &self,
         id: Uuid,
@@ -193,7 +193,7 @@ impl Store {
         })
     }
 
-    /// Counts a guess at the password of `email` before it is compared.
+    /// Counts a login attempt for `email` before the password is compared.
     pub async fn count_guess(
         &self,
         email: &str,

@@ -17,13 +17,13 @@ const LEEWAY_SECONDS: u64 = 60;
 const MAX_BYTES: usize = 4096;
 const TYP: &str = "at+jwt";
 
-/// The claim beside the registered ones.
+/// Claims beside the registered ones.
 #[derive(Serialize, Deserialize)]
 struct SessionClaim {
     sid: Uuid,
 }
 
-/// The user and the session that a token names.
+/// User and session that a token names.
 #[derive(Clone, Copy)]
 pub struct AccessClaims {
     pub user: Uuid,
@@ -55,7 +55,7 @@ impl Tokens {
         }
     }
 
-    /// A token for `user` in `session`, from now on.
+    /// Signs a token for `user` in `session`, valid from now.
     pub fn sign(&self, user: Uuid, session: Uuid) -> Result<String, jwt_simple::Error> {
         let lifetime = Duration::from_secs(LIFETIME_SECONDS);
         let mut claims = Claims::with_custom_claims(SessionClaim { sid: session }, lifetime)
@@ -69,11 +69,11 @@ impl Tokens {
         self.key.authenticate_with_options(claims, &header)
     }
 
-    /// The claims of a token whose signature, type, times, issuer and audience are in order.
+    /// Returns the claims of a token with a valid signature, type, times, issuer and audience.
     pub fn verify(&self, token: &str) -> Option<AccessClaims> {
         let options = Some(self.options.clone());
         let claims = self.key.verify_token::<SessionClaim>(token, options).ok()?;
-        // Times are optional for the library.
+        // The library treats times as optional.
         let (issued, expires) = (claims.issued_at?, claims.expires_at?);
         claims.invalid_before?;
         let longest = Duration::from_secs(LIFETIME_SECONDS + LEEWAY_SECONDS);

@@ -1,4 +1,4 @@
-//! A user, as it is stored, cached and sent.
+//! A user, as stored, cached and sent.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -13,7 +13,7 @@ pub enum Role {
     Admin,
 }
 
-/// A user without the hash of the password.
+/// A user without the password hash.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct User {
     pub id: Uuid,
@@ -26,7 +26,7 @@ pub struct User {
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
     pub version: i64,
-    /// A session of an earlier epoch is over.
+    /// Sessions of an earlier epoch have ended.
     pub session_epoch: i64,
 }
 
@@ -50,13 +50,13 @@ impl User {
         })
     }
 
-    /// The user of an outer join, which may have none.
+    /// Reads the user of an outer join, if there is one.
     pub fn from_row_if_any(row: &Row) -> Result<Option<Self>, tokio_postgres::Error> {
         let id: Option<Uuid> = row.try_get("id")?;
         id.map(|_| Self::from_row(row)).transpose()
     }
 
-    /// Later states have higher stamps.
+    /// Stamp of this state; later states have higher ones.
     pub fn stamp(&self) -> i64 {
         self.version + self.session_epoch
     }
@@ -92,7 +92,7 @@ impl<'a> From<&'a User> for View<'a> {
     }
 }
 
-/// Reads a UUID in its hyphenated form; `Uuid` also reads others.
+/// Reads a UUID in hyphenated form; `Uuid` accepts others, too.
 pub fn parse_id(text: &str) -> Option<Uuid> {
     (text.len() == 36)
         .then(|| Uuid::try_parse(text).ok())

@@ -19,7 +19,7 @@ use crate::user::{User, View};
 const PATH: &str = "/api/v1/users";
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
-/// Only the caller's own cache may keep a response, and asks again each time.
+/// Only the caller's own cache may keep a response, and must revalidate it each time.
 const PRIVATE: [(HeaderName, &str); 2] = [
     (CACHE_CONTROL, "private, no-cache"),
     (VARY, "Authorization"),
@@ -40,7 +40,7 @@ pub struct PatchUser {
     full_name: Option<String>,
 }
 
-/// In a merge patch `null` removes a member (RFC 7396); a user keeps theirs.
+/// In a merge patch `null` removes a member (RFC 7396); a user's members cannot be removed.
 fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
 }
@@ -58,7 +58,7 @@ struct Page<'a> {
     next: Option<&'a str>,
 }
 
-/// One user: the caller, or for admins anybody.
+/// Returns one user: the caller, or any user for an admin.
 pub async fn get(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -83,7 +83,7 @@ pub async fn get(
     Ok(one(StatusCode::OK, &user))
 }
 
-/// A page of users, the newest first.
+/// Returns a page of users, newest first.
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -120,7 +120,7 @@ pub async fn list(
     Ok(response)
 }
 
-/// A new user, active and without privileges.
+/// Creates a user, active and without privileges.
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -148,7 +148,7 @@ pub async fn create(
     Ok((location, one(StatusCode::CREATED, &user)).into_response())
 }
 
-/// Changes the name of the caller, or for admins of anybody.
+/// Renames the caller, or any user for an admin.
 pub async fn update(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -173,8 +173,8 @@ pub async fn update(
     );
     match updated.await? {
         Updated::To(user) => {
-            // Before the response: its client must not read the old state. Without Redis nobody
-            // reads there, and what it had ends by itself.
+            // Before the response: its client must not read the old state. If Redis is down, nobody
+            // reads it, and its entries expire by themselves.
             let _ = app.cache.put(&user, None).await;
             Ok(one(StatusCode::OK, &user))
         }
@@ -196,7 +196,8 @@ fn version(tag: &str) -> Option<i64> {
     tag.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok()
 }
 
-/// The tags of `If-Match` or `If-None-Match`. Ours have no commas; a weak one compares as it is.
+/// Returns the tags of `If-Match` or `If-None-Match`. Ours have no commas; a weak one is compared as it
+/// is.
 fn tags<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<Vec<&'h str>>, Problem> {
     let Some(value) = headers.get(name) else {
         return Ok(None);
@@ -220,7 +221,7 @@ fn tags<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<Vec<&'h 
     }
 }
 
-/// An address in ASCII and lower case: a name, an @ and a host of two labels or more.
+/// Reads an email in ASCII and lower case: a name, an @ and a host of two or more labels.
 pub fn parse_email(text: &str) -> Result<String, Problem> {
     let is_word =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic() && b != b'@');

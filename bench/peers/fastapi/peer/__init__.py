@@ -1,1 +1,1 @@
-"""The users API of the bench on FastAPI: the same work as Roster's components do."""
+"""The users API of the bench on FastAPI: the same work as Roster's components."""

@@ -1,4 +1,4 @@
-"""The gate before the handlers, as dependencies: who calls, and how often."""
+"""Authentication and rate limiting before the handlers, as dependencies."""
 
 import uuid
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from peer.fingerprint import encode, network_of
 
 @dataclass(slots=True)
 class Client:
-    """Where a request comes from, and whom its token names."""
+    """Origin of a request, and the user that its token names."""
 
     # Fingerprint of the client's network, and its text.
     network: bytes
@@ -21,7 +21,7 @@ class Client:
     request_id: str
     has_token: bool
     user: dict[str, Any] | None = None
-    # The other user of the path, when the cache has them.
+    # The other user in the path, if cached.
     about: dict[str, Any] | None = None
 
     @property
@@ -29,13 +29,13 @@ class Client:
         return self.user["role"] == "admin"
 
     def self_or_admin(self, user_id):
-        """Holds that the caller may see and change the user. What is no UUID names nobody."""
+        """Requires that the caller may see and change the user. An invalid UUID names no user."""
         if parse_id(user_id) is None or not (self.is_admin or user_id == self.user["id"]):
             raise problem.not_found()
 
 
 async def admit(request: Request) -> Client:
-    """Reads session, caller and rate in one Redis round trip, and refuses what is over the limit."""
+    """Reads session, caller and rate in one Redis round trip, and rejects requests over the limit."""
     services = request.app.state.services
     network = services.addresses.fingerprint(network_of(request.client.host))
     token = bearer(request.headers)
@@ -53,7 +53,7 @@ async def admit(request: Request) -> Client:
 
 
 async def signed_in(client: Annotated[Client, Depends(admit)]) -> Client:
-    """The caller, an active user whose session is alive."""
+    """The caller, an active user with a live session."""
     if client.user is None:
         raise problem.unauthenticated(client.has_token)
     return client
@@ -72,7 +72,7 @@ Admin = Annotated[Client, Depends(admin)]
 
 
 async def identify(services, found, user_id, session_id):
-    """The user of a token, from Redis when it can say, else from Postgres."""
+    """The user of a token, from Redis if it has the entries, else from Postgres."""
     if found.session == ENDED:
         return None
     user = found.caller
@@ -86,7 +86,7 @@ async def identify(services, found, user_id, session_id):
 
 
 def bearer(headers):
-    """The token of the one Authorization header; empty for a header that is not as it should be."""
+    """The token of the one Authorization header; empty if the header is malformed."""
     values = headers.getlist("authorization")
     if not values:
         return None
@@ -95,7 +95,7 @@ def bearer(headers):
 
 
 def other_user(request, claims):
-    """The user whom a GET is about, unless that is the caller."""
+    """The user that a GET is about, unless that is the caller."""
     if claims is None or request.method != "GET" or "user_id" not in request.path_params:
         return None
     user_id = parse_id(request.path_params["user_id"])
@@ -103,7 +103,7 @@ def other_user(request, claims):
 
 
 def parse_id(text):
-    """A UUID in its hyphenated form; `UUID` also reads others."""
+    """A UUID in hyphenated form; `UUID` accepts others, too."""
     try:
         return str(uuid.UUID(text)) if len(text) == 36 else None
     except ValueError:

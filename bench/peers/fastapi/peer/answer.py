@@ -1,13 +1,13 @@
-"""Responses that several routes give."""
+"""Responses that several routes use."""
 
 import orjson
 from fastapi import Response
 
 from peer.store import USER_COLUMNS
 
-# Only the caller's own cache may keep a response, and asks again each time.
+# Only the caller's own cache may keep a response, and must revalidate it each time.
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
-# All but the epoch of the sessions.
+# All columns but the epoch of the sessions.
 VISIBLE = tuple(name for name in USER_COLUMNS if name != "session_epoch")
 
 
@@ -26,5 +26,5 @@ def etag(user):
 
 
 def user_response(status, user, headers=None):
-    """The user with their entity tag."""
+    """The user with its entity tag."""
     return json_response(status, view(user), {**PRIVATE, "ETag": etag(user), **(headers or {})})

@@ -1,4 +1,4 @@
-"""The app of one worker: what its requests share, and the routes."""
+"""The app of one worker: shared state of requests, and the routes."""
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from peer.tokens import Tokens
 
 @dataclass(frozen=True)
 class Services:
-    """What requests share."""
+    """Shared state of requests."""
 
     settings: Settings
     store: Store
@@ -66,14 +66,14 @@ def create():
 
     @app.get("/api/v1/health/ready")
     async def ready(request: Request):
-        """Postgres must respond; without Redis the API is slower, and ready."""
+        """Postgres must respond. Without Redis the API is slower, but ready."""
         services = request.app.state.services
         await services.store.ping()
         return report("ready" if await services.cache.ping() else "degraded")
 
     @app.get("/metrics")
     async def metrics():
-        """The counts of the worker that answers."""
+        """Metrics of the worker that responds."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return app

@@ -1,4 +1,4 @@
-"""JSON request bodies, with a problem document for each thing that may be wrong with them."""
+"""JSON request bodies, with a problem document for each possible error."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ MAX_BYTES = 64 * 1024
 JSON = ("application/json",)
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
 
-# A dot-atom and a host name of two labels or more, in ASCII.
+# A dot-atom and a host name of two or more labels, in ASCII.
 EMAIL = r"^[!#-'*+\-/-9=?A-Z^-~]+(\.[!#-'*+\-/-9=?A-Z^-~]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
 NAME = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
@@ -21,7 +21,7 @@ Name = Annotated[
 
 
 class Body(BaseModel):
-    """A body with no other members than its own."""
+    """A body that rejects unknown members."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -11,12 +11,12 @@ from redis.exceptions import RedisError
 
 from peer.settings import REDIS_CONNECTIONS
 
-# The entry of a session that has ended.
+# Entry of a session that has ended.
 ENDED = "-"
-# A key that never has an entry.
+# Key that never has an entry.
 NOTHING = "roster:nothing"
 PATIENCE_SECONDS = 1
-# How much longer the entry of an ended session lives: a reader that asked Postgres before may still write.
+# Extra lifetime of an ended session's entry: a reader that read Postgres before may still write.
 ENDED_MARGIN_SECONDS = 5
 
 SCRIPTS = Path(__file__).parents[2] / "statements"
@@ -24,7 +24,7 @@ SCRIPTS = Path(__file__).parents[2] / "statements"
 
 @dataclass(slots=True)
 class Found:
-    """The entries in Redis; the rate is allowed, remaining, reset and retry, in milliseconds."""
+    """Entries in Redis; the rate is allowed, remaining, reset and retry, in milliseconds."""
 
     session: str | None = None
     caller: dict[str, Any] | None = None
@@ -33,7 +33,7 @@ class Found:
 
 
 class Cache:
-    """The entries of users and sessions."""
+    """Entries of users and sessions."""
 
     def __init__(self, settings):
         self._redis = Redis(
@@ -53,7 +53,7 @@ class Cache:
         self._ttl = settings.cache_ttl_seconds
         self._limit = settings.rate_limit_requests
         self._window = settings.rate_limit_window_seconds
-        # The loop holds tasks weakly.
+        # The loop only holds weak references to tasks.
         self._tasks = set()
 
     async def close(self):
@@ -66,7 +66,7 @@ class Cache:
             return False
 
     async def find(self, caller, about, client):
-        """Session, caller (user and session), another user and the rate, in one round trip."""
+        """Reads session, caller (user and session), another user and the rate in one round trip."""
         address = f"roster:rate:address:{client}"
         keys = [NOTHING, NOTHING, NOTHING, address, address]
         if caller is not None:
@@ -80,13 +80,13 @@ class Cache:
                 keys, (self._limit, self._window * 1000, ENDED)
             )
         except (RedisError, OSError):
-            # Nothing is counted then, and Postgres says who calls.
+            # Nothing is counted then, and the caller is read from Postgres.
             return Found()
         rate = tuple(rate) if self._limit else None
         return Found(session, read_user(user), read_user(other), rate)
 
     async def put(self, user, session_id=None):
-        """Keeps a user, and their session when it is known to be alive."""
+        """Caches a user, and their session if it is known to be alive."""
         keys = [user_key(user["id"])]
         if session_id is not None:
             keys.append(session_key(session_id))
@@ -95,7 +95,7 @@ class Cache:
         try:
             await self._keep(keys, (self._ttl * 1000, stamp, entry, alive(user)))
         except (RedisError, OSError):
-            # What is there ends by itself.
+            # Existing entries expire by themselves.
             pass
 
     def keep(self, user, session_id=None):
@@ -126,7 +126,7 @@ def read_user(entry):
 
 
 def alive(user):
-    """The entry of a session of `user` that is alive."""
+    """The entry of a live session of `user`."""
     return f"{user['id']}:{user['session_epoch']}"
 
 

@@ -1,4 +1,4 @@
-"""Keyed fingerprints: HMAC-SHA-256 under a key per purpose; and cursors, which carry one."""
+"""Keyed fingerprints: HMAC-SHA-256 under a key per purpose; and cursors, which contain one."""
 
 import base64
 import binascii
@@ -49,7 +49,7 @@ class CursorKey:
         return encode(position + self._key.fingerprint(position))
 
     def open(self, cursor):
-        """Creation and id, or None when the cursor was not made by this key."""
+        """Creation time and id, or None if the cursor was not made with this key."""
         try:
             data = base64.urlsafe_b64decode(cursor + "==")
         except (binascii.Error, ValueError):

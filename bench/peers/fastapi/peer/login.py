@@ -15,16 +15,16 @@ from peer.answer import json_response
 from peer.fingerprint import encode
 from peer.tokens import LIFETIME_SECONDS
 
-# Before the response that sends somebody away: a loop of them takes less time from others.
+# Delay of rejections: a client that retries in a loop takes less time from others.
 PAUSE_SECONDS = 0.5
-# Runs of the count before it gives up on a bucket that is missing.
+# Attempts to count before giving up on a missing bucket.
 TRIES = 4
 
 router = APIRouter()
 
 
 class Login(body.Body):
-    """Body of the request."""
+    """Request body."""
 
     email: body.Email
     password: Annotated[str, StringConstraints(max_length=1024)]
@@ -44,13 +44,13 @@ class RefreshToken:
         return hashlib.sha256(self.text.encode()).digest()
 
     def family(self):
-        """The hash of what a token has in common with its successors."""
+        """The hash of the part that a token shares with its successors."""
         return hashlib.sha256(self._secret[:16]).digest()
 
 
 @router.post("/api/v1/auth/login")
 async def login(request: Request, client: Anyone):
-    """Opens a session for whoever knows the password."""
+    """Opens a session for a client with the right password."""
     services = request.app.state.services
     credentials = await body.read(request, Login)
     try:
@@ -77,7 +77,7 @@ async def login(request: Request, client: Anyone):
 
 
 async def verify(services, client, credentials):
-    """Counts the guess, then compares it, both in a slot for hashing; gives the attempt."""
+    """Counts the attempt, then compares the password, both in a hashing slot; returns the attempt."""
     async with services.passwords.slot():
         attempt = await count(services, client, credentials.email)
         is_right = await passwords.verify(credentials.password, attempt["password_hash"])

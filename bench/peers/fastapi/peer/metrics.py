@@ -1,8 +1,8 @@
-"""Counts of this worker: requests by method, route and status, and how long they took."""
+"""Metrics of this worker: requests by method, route and status, and their durations."""
 
 from prometheus_client import Counter, Histogram
 
-# The route of what no route matched, and the method of what is no usual method.
+# Label of unmatched routes and of unusual methods.
 OTHER = "other"
 USUAL = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)

@@ -1,4 +1,4 @@
-"""Argon2id, in at most so many threads of this worker at once."""
+"""Argon2id, in a limited number of threads of this worker."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from peer import problem
 
-# How long a request waits for a slot before it is sent away, and how many may wait.
+# Longest wait for a slot before a request is rejected, and the number of requests that may wait.
 WAIT_SECONDS = 0.5
 WAITING = 3
 
@@ -16,7 +16,7 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
 class Passwords:
-    """The slots for hashing."""
+    """Hashing slots."""
 
     def __init__(self, slots):
         self._slots = asyncio.Semaphore(slots)
@@ -47,12 +47,12 @@ class Passwords:
 
 
 async def hash_password(password):
-    """The hash of a new password; in a slot."""
+    """Hashes a new password; call it in a slot."""
     return await asyncio.to_thread(HASHER.hash, password)
 
 
 async def verify(guess, stored):
-    """Compares a guess, in a slot; without a stored hash it takes as long and fails."""
+    """Verifies a password, in a slot. Without a stored hash it takes the same time and fails."""
     return await asyncio.to_thread(_verify, guess, stored)
 
 

@@ -38,14 +38,14 @@ class Problem(Exception):
 
 
 def invalid(errors):
-    """422; `errors` are pairs of a JSON Pointer and what is wrong there."""
+    """422; `errors` are pairs of a JSON Pointer and the error there."""
     detail = "The request is well-formed but some of its values are not acceptable."
     errors = [{"detail": wrong, "pointer": pointer} for pointer, wrong in errors]
     return Problem(422, "invalid", detail, errors)
 
 
 def invalid_values(errors):
-    """422 for the errors of pydantic."""
+    """422 for pydantic's errors."""
     return invalid(
         ("#/" + "/".join(str(part) for part in error["loc"]), error["msg"]) for error in errors
     )
@@ -108,9 +108,9 @@ def internal():
 
 
 def of_framework(error):
-    """The problem for an error of FastAPI's own."""
+    """The problem for an error raised by FastAPI."""
     if isinstance(error, RequestValidationError):
-        # The first part of a place names the query or the path.
+        # The first part of a location names the query or the path.
         return invalid_values({**each, "loc": each["loc"][1:]} for each in error.errors())
     if error.status_code == 404:
         return Problem(404, "not_found", "There is nothing at this path.")
@@ -121,7 +121,7 @@ def of_framework(error):
 
 
 def add_handlers(app):
-    """Makes every error of the app a problem document."""
+    """Converts every error of the app to a problem document."""
 
     async def handle(request: Request, error):
         problem = error if isinstance(error, Problem) else of_framework(error)

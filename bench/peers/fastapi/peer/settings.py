@@ -1,17 +1,17 @@
-"""The settings, under the names that Roster has for them."""
+"""Settings, under the same names as in Roster."""
 
 import os
 from dataclasses import dataclass
 
 PREFIX = "SPIN_VARIABLE_"
-# Per worker: together they stay below what Postgres accepts.
+# Per worker: in total below Postgres' connection limit.
 DB_CONNECTIONS = 16
 REDIS_CONNECTIONS = 32
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Each field is the variable of its name."""
+    """Each field is the variable of the same name."""
 
     db_host: str
     db_password: str
@@ -35,7 +35,7 @@ class Settings:
 
     @classmethod
     def read(cls):
-        """Reads the environment; a variable that is missing or no number is an error."""
+        """Reads the environment; a missing or non-numeric variable is an error."""
         values = {}
         for name, kind in cls.__annotations__.items():
             text = os.environ.get(PREFIX + name.upper())

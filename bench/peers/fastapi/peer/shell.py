@@ -1,4 +1,4 @@
-"""The shell around the app: a request id, headers, counts, and a problem document for what fails."""
+"""Middleware around the app: a request id, headers, counts, and problem documents for failures."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ log = logging.getLogger("uvicorn.error")
 
 
 class Shell:
-    """An ASGI middleware: without the queue and the task that an HTTP middleware function costs."""
+    """An ASGI middleware, without the queue and the task that an HTTP middleware function costs."""
 
     def __init__(self, app):
         self._app = app
@@ -62,7 +62,7 @@ class Shell:
 
 
 def read_request_id(headers):
-    """The client's X-Request-ID when it is safe to repeat, else a new one."""
+    """The client's X-Request-ID if it is safe to repeat, else a new one."""
     sent = [value for name, value in headers if name == b"x-request-id"]
     if len(sent) == 1 and SAFE_ID.fullmatch(sent[0]):
         return sent[0]

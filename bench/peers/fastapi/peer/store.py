@@ -1,4 +1,4 @@
-"""Postgres: one prepared statement per use case. A user is a dict of the columns of the statements."""
+"""Postgres: one prepared statement per use case. A user is a dict of the statements' columns."""
 
 import logging
 from pathlib import Path
@@ -25,14 +25,14 @@ USER_COLUMNS = (
     "version",
     "session_epoch",
 )
-# What passes by itself: connections, resources, serialization, locks, and ended statements.
+# Transient errors: connections, resources, serialization, locks, and cancelled statements.
 PASSING = ("08", "40", "53", "55", "57")
 
 log = logging.getLogger("uvicorn.error")
 
 
 class Store:
-    """The statements over a pool of connections, which prepare each of them once."""
+    """Statements over a pool of connections, each of which prepares them once."""
 
     def __init__(self, pool):
         self._pool = pool
@@ -82,7 +82,7 @@ class Store:
         await self._rows("SELECT 1")
 
     async def find_caller(self, user_id, session_id):
-        """The user, if the session is alive; else whether it is somebody else's."""
+        """The user, if the session is alive; else whether the session is another user's."""
         row = await self._row("find_caller", user_id, session_id)
         return read_user(row), row["is_anothers"]
 
@@ -90,7 +90,7 @@ class Store:
         return read_user(await self._row("find_user", user_id))
 
     async def list_users(self, count, after):
-        """Up to `count` users behind `after`, the newest first."""
+        """Up to `count` users after `after`, newest first."""
         if after is None:
             rows = await self._rows(STATEMENTS["first_page"], count)
         else:
@@ -111,7 +111,7 @@ class Store:
         return read_user(row)
 
     async def update_user(self, user_id, full_name, expected, caller):
-        """The user after the change, or None; and whether there is one."""
+        """The user after the change, or None; and whether the user exists."""
         row = await self._row(
             "update_user",
             user_id,
@@ -124,7 +124,7 @@ class Store:
         return read_user(row), row["found"]
 
     async def count_guess(self, email, unknown_key, settings, client):
-        """The row of a guess that was counted before it is compared."""
+        """Counts a login attempt before the password is compared, and returns its row."""
         return await self._row(
             "count_guess",
             email,
@@ -141,7 +141,7 @@ class Store:
         await self._row("audit_failure", user_id, client.request_id, client.client)
 
     async def open_session(self, attempt, session_id, token, client):
-        """The user of the new session and the sessions that ended for it; None when the password changed."""
+        """The user of the new session and the sessions that it replaced; None if the password changed."""
         row = await self._row(
             "open_session",
             attempt["id"],
@@ -159,18 +159,18 @@ class Store:
 
 
 async def _init(connection):
-    """Ids are text everywhere: they are only compared and passed on."""
+    """Decodes ids as text: they are only compared and passed on."""
     await connection.set_type_codec(
         "uuid", schema="pg_catalog", encoder=str, decoder=str, format="text"
     )
 
 
 async def _reset(_connection):
-    """Does nothing: single statements leave no state, and asking Postgres to drop it is a round trip."""
+    """Does nothing: single statements leave no state, and making Postgres drop it costs a round trip."""
 
 
 def read_user(row):
-    """The user of a row, which may have none."""
+    """The user of a row, if it has one."""
     if row is None or row["id"] is None:
         return None
     return {name: row[name] for name in USER_COLUMNS}

@@ -21,7 +21,7 @@ class Tokens:
         self._audience = settings.jwt_audience
 
     def sign(self, user_id, session_id):
-        """A token for the user in the session, from now on."""
+        """A token for the user in the session, valid from now."""
         now = int(time.time())
         claims = {
             "iss": self._issuer,
@@ -35,7 +35,7 @@ class Tokens:
         return jwt.encode(claims, self._secret, "HS256", {"typ": TYP})
 
     def verify(self, token):
-        """User and session of a token that is in order, else None."""
+        """User and session of a valid token, else None."""
         if len(token) > MAX_CHARACTERS:
             return None
         try:

@@ -34,7 +34,7 @@ class PatchUser(body.Body):
 
 
 class ListUsers(BaseModel):
-    """Query of the list."""
+    """Query parameters of the list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,7 +44,7 @@ class ListUsers(BaseModel):
 
 @router.get(PATH)
 async def list_users(request: Request, caller: Admin, query: Annotated[ListUsers, Query()]):
-    """A page of users, the newest first."""
+    """A page of users, newest first."""
     services = request.app.state.services
     limit, after = min(query.limit, MAX_LIMIT), None
     if query.cursor is not None:
@@ -77,7 +77,7 @@ async def create_user(request: Request, caller: Admin):
 
 @router.get(PATH + "/{user_id}")
 async def get_user(request: Request, user_id: str, caller: Caller):
-    """One user: the caller, or for admins anybody."""
+    """One user: the caller, or any user for an admin."""
     services = request.app.state.services
     caller.self_or_admin(user_id)
     user = caller.user if user_id == caller.user["id"] else caller.about
@@ -96,7 +96,7 @@ async def get_user(request: Request, user_id: str, caller: Caller):
 
 @router.patch(PATH + "/{user_id}")
 async def update_user(request: Request, user_id: str, caller: Caller):
-    """Changes the name of the caller, or for admins of anybody."""
+    """Renames the caller, or any user for an admin."""
     services = request.app.state.services
     caller.self_or_admin(user_id)
     patch = await body.read(request, PatchUser, body.MERGE_PATCH)
@@ -114,7 +114,7 @@ async def update_user(request: Request, user_id: str, caller: Caller):
 
 
 def tags(header):
-    """The entity tags of a condition; None without one."""
+    """The entity tags of a condition; None without a condition."""
     if header is None:
         return None
     found = [tag.strip() for tag in header.split(",")]

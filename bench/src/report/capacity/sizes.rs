@@ -1,20 +1,20 @@
-//! Sizes of pods and pools: those of `k8s/`, and those that follow from a report.
+//! Sizes of pods and pools: those in `k8s/`, and those derived from a report.
 
 use super::{TYPICAL, rate_per_core, usual};
 use crate::report::data::{Load, Report, Series, Target};
 use crate::report::present::Present;
 use crate::report::words::{header, number, row};
 
-/// Reads that all reach Postgres.
+/// Workload of reads that all reach Postgres.
 const UNCACHED: &str = "get-uncached";
-/// A load up to which p99 is at most this many times that at half the peak is steady.
+/// A load is steady if its p99 is at most this many times the p99 at half the peak.
 const STEADY: f64 = 3.0;
 
-/// Derived values beside those of `k8s/`.
+/// Returns derived values beside those of `k8s/`.
 pub fn sizes(report: &Report, app: &Target, typical: &Series, present: &Present) -> String {
     let rate = rate_per_core(typical);
     let steady = steady_share(report, app);
-    // A minute passes before more pods help, and in it the load may grow as fast as pods may.
+    // A minute passes before more pods help. In that minute the load may grow as fast as pods may.
     let busy = steady / (1.0 + present.growth / 100.0);
     let mut text = format!(
         "## Sizes in k8s/\n\
@@ -62,7 +62,7 @@ pub fn sizes(report: &Report, app: &Target, typical: &Series, present: &Present)
     text + &postgres(report, app, present)
 }
 
-/// The highest of the open loops below the peak that keeps its p99; half if there are none.
+/// Returns the highest open loop below the peak that keeps its p99; half the peak if there is none.
 fn steady_share(report: &Report, app: &Target) -> f64 {
     let p99 = |percent| {
         let series = report.find(&app.name, TYPICAL, Load::Open { percent })?;
@@ -105,7 +105,7 @@ fn memory(app: &Target, present: &Present) -> String {
     text
 }
 
-/// Connections by Little's law: statements per second times the time that each holds one.
+/// Returns connections by Little's law: statements per second times the time that each holds one.
 fn postgres(report: &Report, app: &Target, present: &Present) -> String {
     let one = report.find(&app.name, UNCACHED, Load::Closed { connections: 1 });
     let (Some(one), Some(many)) = (one, usual(report, app, UNCACHED)) else {
@@ -113,7 +113,7 @@ fn postgres(report: &Report, app: &Target, present: &Present) -> String {
     };
     let held = one.over(|measured| measured.service.p50).median / 1000.0;
     let pod = (rate_per_core(many) * present.base.cpu_limit * held).ceil();
-    // users and auth, and the quarter more of a rollout.
+    // Pods of users and auth, plus a quarter during a rollout.
     let pods = (present.max_pods * 2.0 * 1.25).ceil();
     let all = pod * pods;
     row([
@@ -142,7 +142,7 @@ fn cores(cores: f64) -> String {
     format!("{:.0}m", cores * 1000.0)
 }
 
-/// The next multiple of `step`.
+/// Returns the next multiple of `step`.
 fn up(value: f64, step: f64) -> f64 {
     (value / step).ceil() * step
 }

@@ -1,9 +1,9 @@
-//! Tables of what the targets cost.
+//! Tables of the targets' costs.
 
 use crate::report::data::{Load, Measured, Quantiles, Report, Series};
 use crate::report::words::{self, header, number, row};
 
-/// CPU of target and generator in the usual loop.
+/// Renders the CPU of target and generator in the usual loop.
 pub fn cpu(report: &Report) -> String {
     let mut text = String::from("## CPU, closed loops over 32 connections\n");
     text += &header(&[
@@ -34,7 +34,7 @@ pub fn cpu(report: &Report) -> String {
     text
 }
 
-/// Starts, memory, and what is delivered.
+/// Renders starts, memory, and delivered files.
 pub fn costs(report: &Report) -> String {
     let weighed = report
         .targets

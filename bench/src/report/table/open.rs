@@ -4,7 +4,7 @@ use crate::report::data::{Load, Open, Report, Series};
 use crate::report::words::{self, header, number, row};
 use crate::statistics::spread;
 
-/// Requests that were due, their outcomes, and the recovery.
+/// Renders due requests, their outcomes, and the recovery.
 pub fn open_loops(report: &Report) -> String {
     let open: Vec<&Series> = report
         .series

@@ -1,4 +1,4 @@
-//! Pools of clients, one for each address, and the statements that run on a client.
+//! Client pools, one per address, and the statements that run on a client.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::values::{data_type, parameters, row_values};
 use crate::bindings::postgres::{Column, DbError, DbValue, Error, ParameterValue, QueryError};
 
-/// Clients for each address of a component.
+/// Clients per address of a component.
 const POOL_SIZE: usize = 64;
 
 /// The pools of one component, by address and extra root certificate.
@@ -25,10 +25,10 @@ const POOL_SIZE: usize = 64;
 pub struct Pools(Mutex<HashMap<(String, Option<String>), Pool>>);
 
 impl Pools {
-    /// A client for the address; it waits when all 64 are in use.
+    /// Returns a client for the address; waits while all 64 are in use.
     ///
     /// # Errors
-    /// `connection-failed` when the address cannot be read or connected to.
+    /// Returns `connection-failed` if the address cannot be read or connected to.
     pub async fn client(&self, address: &str, root: Option<String>) -> Result<Client, Error> {
         let failed = |error: anyhow::Error| Error::ConnectionFailed(format!("{error:#}"));
         let pool = self.pool(address, root).map_err(failed)?;
@@ -54,7 +54,7 @@ fn new_pool(address: &str, root: Option<&str>) -> Result<Pool> {
         .parse()
         .context("parsing Postgres connection string")?;
     let manager_config = ManagerConfig {
-        // A borrower must not see the settings of the one before.
+        // A borrower must not see the settings of the previous one.
         recycling_method: RecyclingMethod::Clean,
     };
     let manager = if config.get_ssl_mode() == SslMode::Disable {
@@ -68,7 +68,8 @@ fn new_pool(address: &str, root: Option<&str>) -> Result<Pool> {
         .context("building Postgres connection pool")
 }
 
-/// Certificates are verified against the system's roots and `root`, a PEM text, also when TLS is only preferred.
+/// Verifies certificates against the system's roots and `root`, a PEM text, even when TLS is only
+/// preferred.
 fn tls(root: Option<&str>) -> Result<MakeRustlsConnect> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -84,19 +85,19 @@ fn tls(root: Option<&str>) -> Result<MakeRustlsConnect> {
 /// Checks that a text is a PEM certificate.
 ///
 /// # Errors
-/// `other` when it is not.
+/// Returns `other` if it is not.
 pub fn check_certificate(pem: &str) -> Result<(), Error> {
     CertificateDer::from_pem_slice(pem.as_bytes())
         .map(drop)
         .map_err(|error| Error::Other(format!("invalid root certificate: {error}")))
 }
 
-/// A borrowed client; it goes back to its pool when the last clone is dropped.
+/// A borrowed client; it returns to its pool when the last clone is dropped.
 #[derive(Clone)]
 pub struct Client(Arc<Object>);
 
 impl Client {
-    /// Runs a statement and counts the rows that it touched.
+    /// Runs a statement and counts the affected rows.
     pub async fn execute(&self, statement: &str, values: &[ParameterValue]) -> Result<u64, Error> {
         let parameters = parameters(values)
             .map_err(|error| Error::ValueConversionFailed(format!("{error:#}")))?;
@@ -127,7 +128,8 @@ impl Client {
 pub struct Rows(std::pin::Pin<Box<RowStream>>);
 
 impl Rows {
-    /// The columns, known from the first row alone: no rows, no columns. And the rows with that first one.
+    /// Returns the columns and the rows. Columns are known from the first row only: without rows there
+    /// are none.
     pub async fn with_columns(
         self,
     ) -> (

@@ -1,4 +1,4 @@
-//! Ranges: the interface's pairs of bounds and the driver's ranges.
+//! Ranges: conversion between the interface's pairs of bounds and the driver's ranges.
 
 use anyhow::Result;
 use postgres_range::{BoundSided, BoundType, Normalizable, Range, RangeBound};
@@ -13,7 +13,7 @@ type Bound<T> = Option<(T, RangeBoundKind)>;
 /// Lower and upper bound, as the interface has them.
 pub type Bounds<T> = (Bound<T>, Bound<T>);
 
-/// The interface's bounds of a range.
+/// Converts a range to the interface's bounds.
 pub fn range_from_sql<T, U>(range: Range<T>, convert: impl Fn(&T) -> U) -> Bounds<U>
 where
     T: Normalizable + PartialOrd,
@@ -24,15 +24,15 @@ where
     )
 }
 
-/// The driver's range of two bounds.
+/// Converts two bounds to the driver's range.
 pub fn range_to_sql<T: Normalizable + PartialOrd>((lower, upper): Bounds<T>) -> Range<T> {
     Range::new(lower.map(to_bound), upper.map(to_bound))
 }
 
-/// The driver's range of two bounds that are numbers in text.
+/// Converts two bounds that are numbers in text to the driver's range.
 ///
 /// # Errors
-/// When a text is not a number.
+/// Returns an error if a text is not a number.
 pub fn decimal_range((lower, upper): &Bounds<String>) -> Result<Range<RangeDecimal>> {
     let number = |bound: &Bound<String>| {
         let parse = |(text, kind): &(String, RangeBoundKind)| {
@@ -62,7 +62,7 @@ fn to_bound<S: BoundSided, T: PartialOrd>((value, kind): (T, RangeBoundKind)) ->
     RangeBound::new(value, kind)
 }
 
-/// A number that may be the bound of a range.
+/// A number that can be the bound of a range.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct RangeDecimal(pub Decimal);
 

@@ -1,4 +1,4 @@
-//! Values that the driver has no type for: intervals, NULL of any type, and the bytes of any other type.
+//! Values without a type in the driver: intervals, NULL of any type, and the bytes of any other type.
 
 use bytes::{Buf, BufMut};
 use tokio_postgres::types::private::BytesMut;
@@ -8,7 +8,7 @@ use crate::bindings::postgres::Interval;
 
 type SqlError = Box<dyn std::error::Error + Sync + Send>;
 
-/// An interval in its wire form: microseconds, days, months.
+/// An interval in wire format: microseconds, days, months.
 #[derive(Debug)]
 pub struct WireInterval(pub Interval);
 
@@ -44,7 +44,7 @@ impl<'a> FromSql<'a> for WireInterval {
     }
 }
 
-/// NULL for a parameter of any type; an `Option` would have to know the type.
+/// NULL for a parameter of any type; an `Option` needs a type.
 #[derive(Debug)]
 pub struct Null;
 
@@ -60,7 +60,7 @@ impl ToSql for Null {
     }
 }
 
-/// The bytes of a value of any type, as Postgres sent them.
+/// Bytes of a value of any type, as Postgres sent them.
 #[derive(Debug)]
 pub struct Raw(pub Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! Hands the rows of a query to the guest, as a stream and a future that says how it ended.
+//! Passes the rows of a query to the guest, as a stream and a future with the outcome.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,17 +12,17 @@ use crate::bindings::postgres::{DbValue, Error};
 
 type RowStream = Pin<Box<dyn Stream<Item = Result<Vec<DbValue>, Error>> + Send>>;
 
-/// Rows handed over at once when the guest does not say how many it takes.
+/// Rows passed at once when the guest does not state how many it takes.
 const BATCH: usize = 32;
 
-/// Reads rows when the guest asks for them.
+/// Reads rows on the guest's demand.
 pub struct RowProducer {
     rows: RowStream,
     end: Option<oneshot::Sender<Result<(), Error>>>,
 }
 
 impl RowProducer {
-    /// A producer of the rows; the receiver gets the error that ended them, or `Ok`.
+    /// Creates a producer of the rows; the receiver gets the error that ended them, or `Ok`.
     pub fn new(rows: RowStream) -> (Self, oneshot::Receiver<Result<(), Error>>) {
         let (end, ended) = oneshot::channel();
         let end = Some(end);
@@ -31,7 +31,7 @@ impl RowProducer {
 
     fn finish(&mut self, result: Result<(), Error>) {
         if let Some(end) = self.end.take() {
-            // A guest that dropped the future does not want to know.
+            // The guest may have dropped the future.
             let _ = end.send(result);
         }
     }
@@ -39,7 +39,7 @@ impl RowProducer {
 
 impl Drop for RowProducer {
     fn drop(&mut self) {
-        // A guest that stops reading has what it wanted.
+        // A guest that stops reading has all the rows that it needs.
         self.finish(Ok(()));
     }
 }

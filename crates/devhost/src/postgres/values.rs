@@ -1,7 +1,8 @@
-//! The type table between Postgres and the interface: what a column may give and what a parameter may be.
+//! Type table between Postgres and the interface: types of columns and of parameters.
 //!
-//! It is the table of Spin 4.1, with what that refuses: a `timestamptz` column fails, because the driver does not
-//! read it as the time without zone that the interface has, and every type without a line here is `unsupported`.
+//! It is the table of Spin 4.1, including its failures: a `timestamptz` column fails, because the
+//! driver does not read it as the interface's time without zone, and every type without a line here is
+//! `unsupported`.
 
 use anyhow::{Context, Result, anyhow};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
@@ -14,7 +15,7 @@ use super::ranges::{RangeDecimal, decimal_range, range_from_sql, range_to_sql};
 use super::raw::{Null, Raw, WireInterval};
 use crate::bindings::postgres::{DbDataType, DbValue, ParameterValue};
 
-/// The interface's name for the type of a column.
+/// Returns the interface's name for the type of a column.
 pub fn data_type(column: &Type) -> DbDataType {
     match *column {
         Type::BOOL => DbDataType::Boolean,
@@ -43,10 +44,10 @@ pub fn data_type(column: &Type) -> DbDataType {
     }
 }
 
-/// All values of a row.
+/// Returns all values of a row.
 ///
 /// # Errors
-/// When the driver cannot read a column as the type that the table gives it.
+/// Returns an error if the driver cannot read a column as its type in the table.
 pub fn row_values(row: &Row) -> Result<Vec<DbValue>> {
     (0..row.len()).map(|index| value(row, index)).collect()
 }
@@ -129,10 +130,10 @@ fn time(at: NaiveTime) -> Result<(u8, u8, u8, u32)> {
 /// A value as the driver sends it.
 pub type Parameter = Box<dyn ToSql + Send + Sync>;
 
-/// Makes the driver's parameters of the interface's.
+/// Converts parameters of the interface to those of the driver.
 ///
 /// # Errors
-/// When a text is not the date, uuid, JSON or number that it is said to be.
+/// Returns an error if a text is not the date, uuid, JSON or number that its type requires.
 pub fn parameters(values: &[ParameterValue]) -> Result<Vec<Parameter>> {
     values.iter().map(parameter).collect()
 }

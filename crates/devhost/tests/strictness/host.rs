@@ -1,4 +1,4 @@
-//! A running `devhost` with the strictness guest, and what a test asks it.
+//! A running `devhost` with the strictness guest, and requests to it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-/// The start of every manifest: the guest is component `guest`.
+/// Start of every manifest: the guest is component `guest`.
 const HEAD: &str =
     "spin_manifest_version = 2\n[application]\nname = \"strictness\"\nversion = \"1.2.3\"\n";
 
-/// The guest's `.wasm` file, built once in each run.
+/// The guest's `.wasm` file, built once per run.
 pub fn guest() -> &'static Path {
     static GUEST: OnceLock<PathBuf> = OnceLock::new();
     GUEST.get_or_init(|| {
-        // The folder that this test was built into, so that the guest shares it.
+        // The target folder of this test, so that the guest shares it.
         let target = Path::new(env!("CARGO_BIN_EXE_devhost"))
             .ancestors()
             .nth(2)
@@ -68,7 +68,7 @@ fn write_manifest(dir: &Path, body: &str) {
     std::fs::write(dir.join("spin.toml"), format!("{HEAD}{body}")).unwrap();
 }
 
-/// The error with which the host refuses to start.
+/// Returns the error with which the host refuses to start.
 pub fn refusal(body: &str, arguments: &[&str]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let output = command(dir.path(), body, arguments).output().unwrap();
@@ -82,7 +82,7 @@ pub struct Host {
     child: Child,
     stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
-    /// Where it listens, `http://127.0.0.1:<port>`.
+    /// Address that it listens on, `http://127.0.0.1:<port>`.
     pub url: String,
     client: reqwest::Client,
     dir: TempDir,
@@ -94,7 +94,7 @@ impl Host {
         Self::start_in(tempfile::tempdir().unwrap(), body, arguments)
     }
 
-    /// Starts a host in a folder that a test has put files into.
+    /// Starts a host in a folder with files of the test.
     pub fn start_in(dir: TempDir, body: &str, arguments: &[&str]) -> Self {
         let mut child = command(dir.path(), body, arguments).spawn().unwrap();
         let mut line = String::new();
@@ -113,7 +113,7 @@ impl Host {
         }
     }
 
-    /// A request that asks the guest for an action.
+    /// Creates a request for an action of the guest.
     pub fn request(&self, path: &str, action: &str, argument: &str) -> reqwest::RequestBuilder {
         self.client
             .get(format!("{}{path}", self.url))
@@ -121,31 +121,31 @@ impl Host {
             .header("x-argument", argument)
     }
 
-    /// The guest's answer to an action.
+    /// Returns the guest's response to an action.
     pub async fn ask(&self, action: &str, argument: &str) -> String {
         let response = self.request("/", action, argument).send().await.unwrap();
         assert_eq!(response.status(), 200);
         response.text().await.unwrap()
     }
 
-    /// The next line that the host writes to stderr.
+    /// Returns the next line that the host writes to stderr.
     pub fn next_line(&mut self) -> String {
         let mut line = String::new();
         self.stderr.read_line(&mut line).unwrap();
         line
     }
 
-    /// The path of a file in the manifest's folder.
+    /// Path of a file in the manifest's folder.
     pub fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
     }
 
-    /// Puts another body into the manifest.
+    /// Replaces the manifest's body.
     pub fn write_manifest(&self, body: &str) {
         write_manifest(self.dir.path(), body);
     }
 
-    /// Asks the host to load its application again, and gives the line that it answers.
+    /// Makes the host reload its application, and returns the line that it prints.
     pub fn reload(&mut self) -> String {
         self.signal("-HUP");
         let mut line = String::new();
@@ -159,7 +159,7 @@ impl Host {
         assert!(status.success());
     }
 
-    /// Asks the host to stop, waits until it has, and gives its exit code and what else it wrote to stderr.
+    /// Stops the host, waits for its end, and returns its exit code and the rest of its stderr.
     pub fn stop(mut self) -> (Option<i32>, String) {
         self.signal("-TERM");
         let mut text = String::new();
@@ -168,9 +168,9 @@ impl Host {
     }
 }
 
-/// The host speaks plain HTTP: of TLS the client has no more than reqwest asks for.
+/// Client for the host, which speaks plain HTTP: TLS is set up only because reqwest requires it.
 fn plain_http() -> reqwest::Client {
-    // An error says that there is one already.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .tls_certs_only([])
@@ -184,7 +184,7 @@ fn drain(child: Child) -> String {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

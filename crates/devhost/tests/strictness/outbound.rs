@@ -1,4 +1,4 @@
-//! Outgoing HTTP: only to what `allowed_outbound_hosts` names, and an entry that comes out empty names nothing.
+//! Outgoing HTTP: only to hosts in `allowed_outbound_hosts`; an entry that comes out empty allows none.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use crate::host::{Host, manifest, refusal};
 
 const DENIED: &str = "Err(ErrorCode::HttpRequestDenied)";
 
-/// Answers every request with `status`; gives its port and the heads of the requests that it gets.
+/// Responds to every request with `status`; returns its port and the heads of the requests.
 fn server(status: &'static str) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -19,7 +19,7 @@ fn server(status: &'static str) -> (u16, Receiver<String>) {
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.unwrap());
             let mut head = String::new();
-            // The empty line at its end has two bytes; what is not HTTP ends sooner or not in text.
+            // The empty line at the end has two bytes. Other protocols end sooner, or not in text.
             while stream.read_line(&mut head).is_ok_and(|bytes| bytes > 2) {}
             let _ = sender.send(head);
             let answer =

@@ -1,4 +1,4 @@
-//! SIGHUP loads manifest and components again, without losing a request.
+//! SIGHUP reloads manifest and components without losing a request.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::host::{Host, guest};
 
-/// A folder with the guest as `guest.wasm`, and the manifest's body with `variable` for it.
+/// A folder with the guest as `guest.wasm`.
 fn folder() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::copy(guest(), dir.path().join("guest.wasm")).unwrap();
@@ -20,7 +20,7 @@ fn body(variable: &str) -> String {
     )
 }
 
-/// The guest with another empty section at its end: other bytes, the same behaviour.
+/// The guest with an empty section appended: other bytes, the same behaviour.
 fn other_guest() -> Vec<u8> {
     let mut bytes = fs::read(guest()).unwrap();
     bytes.extend(b"\x00\x06\x05other");

@@ -1,10 +1,10 @@
-//! The same against real servers: the type table, the errors of a database, held connections, Redis.
+//! The same with real servers: the type table, database errors, held connections, Redis.
 
 use devservices::{Postgres, PostgresOptions, Redis, RedisOptions};
 
 use crate::host::{Host, manifest};
 
-/// Column type, an expression, and what the component gets; `None` is an `unsupported` value.
+/// Column type, an expression, and the value for the component; `None` is an `unsupported` value.
 const RESULTS: [(&str, &str, Option<&str>); 27] = [
     ("Boolean", "true", Some("Boolean(true)")),
     ("Int16", "1::int2", Some("Int16(1)")),
@@ -140,7 +140,7 @@ async fn postgres_gives_what_it_gives_on_spin() {
     // A held connection is the same session each time, and stays dead after a restart.
     let held = async |statement: &str| host.ask("postgres-held", statement).await;
     held("set search_path to somewhere").await;
-    // Keeps the instance while the server restarts; begun here, it finds the instance there is.
+    // Keeps the existing instance alive while the server restarts.
     let busy = tokio::spawn(host.request("/", "sleep", "60000").send());
     assert!(held("show search_path").await.contains("somewhere"));
     server.restart().unwrap();
@@ -151,7 +151,7 @@ async fn postgres_gives_what_it_gives_on_spin() {
     );
     busy.abort();
 
-    // The pool's clients are cleaned between borrowers, and dead ones replaced.
+    // The pool cleans clients between borrowers, and replaces dead ones.
     query("set search_path to nowhere").await;
     assert!(!query("show search_path").await.contains("nowhere"));
     assert!(query("select 1 as c").await.contains("DbValue::Int32(1)"));

@@ -1,6 +1,6 @@
-//! A component whose actions each do one thing that a host must allow or refuse.
+//! A component whose actions each do one thing that a host must allow or reject.
 //!
-//! The header `x-action` says what to do and `x-argument` with what; the answer is plain text.
+//! The header `x-action` names the action and `x-argument` its argument; the response is plain text.
 
 #![cfg(target_arch = "wasm32")]
 #![allow(
@@ -24,7 +24,7 @@ use spin_sdk::pg::Connection as Postgres;
 use spin_sdk::redis::{Connection as Redis, RedisParameter};
 use spin_sdk::{http_service, time, variables};
 
-/// Requests that this instance has had.
+/// Requests that this instance has received.
 static USES: AtomicUsize = AtomicUsize::new(0);
 
 #[http_service]
@@ -112,7 +112,7 @@ async fn held() -> Result<Rc<Postgres>, String> {
     Ok(connection)
 }
 
-/// Runs a statement: the columns, the first value of each row, and the end.
+/// Runs a statement; returns the columns, the first value of each row, and the outcome.
 async fn query(connection: &Postgres, statement: &str) -> String {
     let mut answer = match connection.query(statement, []).await {
         Ok(answer) => answer,
