@@ -1,5 +1,5 @@
-//! Makes the files that this component serves: takes Swagger UI and ReDoc out of the crates that
-//! bring them, verifies and compresses them, and writes a table of them for `src/files.rs`.
+//! Generates the files that this component serves: extracts Swagger UI and ReDoc from the crates that contain
+//! them, verifies and compresses them, and writes a table of them for `src/files.rs`.
 
 use std::fs;
 use std::io::Write;
@@ -15,17 +15,17 @@ use sha2::{Digest, Sha256};
 use swagger_ui_dist::{ApiDefinition, OpenApiSource};
 use tower::ServiceExt;
 
-/// The API's document, beside the manifest of the app.
+/// The API's OpenAPI document, relative to this package.
 const DOCUMENT: &str = "../../openapi/v1.json";
 const PAGES: &str = "src/pages";
 
-/// SHA-256 of what the crates bring, which is what npm has of `swagger-ui-dist` 5.34.1 and `redoc`
-/// 2.0.0. A new version of either is looked at before its hashes are put here.
+/// SHA-256 of the files in the crates, equal to those of `swagger-ui-dist` 5.34.1 and `redoc` 2.0.0 on npm.
+/// Review a new version of either before its hashes are changed here.
 const SWAGGER_UI_BUNDLE: &str = "36eeb4d5640b9c036b1d0f854499af1cceebbdb260b790a03a18be5e8488fbf5";
 const SWAGGER_UI_STYLE: &str = "c3cfe8248c4b0b89673600fb829924eafbac6de4bc4b2b06f5f5243483074d0a";
 const REDOC_BUNDLE: &str = "c7f107f5259486ec29f726db25e31a46a563b09f5209fd90c0371677e576d311";
 
-/// The one thing that ReDoc's bundle takes from another host, and the empty picture for it.
+/// The only resource that ReDoc's bundle loads from another host, and the empty picture that replaces it.
 const REMOTE_LOGO: &str = "https://cdn.redoc.ly/redoc/logo-mini.svg";
 const NO_LOGO: &str =
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/%3E";
@@ -80,8 +80,8 @@ fn swagger_ui_style() -> Result<String> {
     without_map(&style, "\n/*# sourceMappingURL=swagger-ui.css.map*/")
 }
 
-/// A file of swagger-ui-dist, which has them as answers of a router only: it is asked here, in
-/// process, so that neither its folder nor cargo has to be looked for.
+/// Returns a file of swagger-ui-dist. The crate serves its files as responses of a router only, which is
+/// called in process, so that neither its folder nor cargo has to be located.
 fn swagger_ui(name: &str, hash: &str) -> Result<String> {
     let router = swagger_ui_dist::generate_routes(ApiDefinition {
         uri_prefix: "/ui",
@@ -98,7 +98,7 @@ fn swagger_ui(name: &str, hash: &str) -> Result<String> {
     verified(name, String::from_utf8(body.to_vec())?, hash)
 }
 
-/// ReDoc's bundle, which aide has in a page only, changed so that it asks no other host.
+/// Extracts ReDoc's bundle from aide's page, changed so that it sends no request to another host.
 fn redoc_bundle() -> Result<String> {
     let name = "redoc.standalone.js";
     let page = aide::redoc::Redoc::new("").html();
@@ -123,20 +123,20 @@ fn verified(name: &str, text: String, expected: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Without the last line, which names a file that is not served.
+/// Removes the last line, which names a file that is not served.
 fn without_map(text: &str, line: &str) -> Result<String> {
     let rest = text.trim_end().strip_suffix(line);
     Ok(rest.with_context(|| format!("no {line:?}"))?.to_owned())
 }
 
-/// `name.1a2b3c4d.js`: another content has another address, so it may be cached for good.
+/// Returns `name.1a2b3c4d.js`: changed content has another URL, so a response can be cached permanently.
 fn with_hash(name: &str, text: &str) -> Result<String> {
     let (stem, extension) = name.rsplit_once('.').context("a name without extension")?;
     let hash: String = sha256(text.as_bytes()).chars().take(8).collect();
     Ok(format!("{stem}.{hash}.{extension}"))
 }
 
-/// `page` with the addresses of the assets that it names as `{{name}}`.
+/// Replaces each `{{name}}` in `page` with the URL of that asset.
 fn linked(page: &str, links: &[(&str, String)]) -> Result<String> {
     let linked = links.iter().fold(page.to_owned(), |page, (name, unique)| {
         page.replace(
@@ -168,7 +168,7 @@ impl Table {
         })
     }
 
-    /// Compresses a file, the same way every time, and gives its `File`.
+    /// Compresses a file reproducibly and returns its `File` expression.
     fn file(&self, name: &str, content_type: &str, text: &str) -> Result<String> {
         let file = fs::File::create(self.folder.join(format!("{name}.gz")))?;
         let mut gzip = GzBuilder::new().mtime(0).write(file, Compression::best());

@@ -1,8 +1,7 @@
 //! The auth component: `/api/v1/auth` and the keys that verify its tokens.
 //!
-//! Apart from users, because it hashes passwords, which is CPU work that stalls its neighbours, and
-//! because only it may hold the key that signs. This file is the shell that the host calls;
-//! [`routes`] has the endpoints.
+//! Separate from users, because password hashing is CPU work that stalls other requests, and because only
+//! this component may have the signing key. Entry point for the host; [`routes`] has the endpoints.
 
 pub mod routes;
 mod wire;
@@ -69,7 +68,7 @@ mod component {
         Ok(app.with_metrics(metrics).with_switches(switches))
     }
 
-    /// The first admin, when the configuration names one.
+    /// Returns the first admin; `None` when the configuration names none.
     fn bootstrap(
         variables: &Variables,
         services: &Services,

@@ -1,4 +1,4 @@
-//! The endpoints of auth: extract, call the use case, convert.
+//! Endpoints of auth: each extracts the request, calls the use case and converts the result.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,7 +27,7 @@ use crate::wire::{
     ListSessions, Login, Refresh, Register, Reset, SessionList, SessionView, TokenForm, TokensView,
 };
 
-/// What the endpoints work with.
+/// Shared state of the endpoints.
 pub struct AuthState {
     pub sessions: Sessions,
     pub users: Users,
@@ -37,12 +37,12 @@ pub struct AuthState {
     pub cursors: CursorKey,
     pub registration_enabled: bool,
     pub token_form_enabled: bool,
-    /// Waits a moment: refused logins are answered late, so that a closed loop of them cannot take
-    /// the host's time from everybody else.
+    /// Delays the response to a rejected attempt, so that a client that retries in a closed loop cannot take
+    /// the host's time from all others.
     pub pause: fn() -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// What the endpoints say of themselves.
+/// OpenAPI documentation of the endpoints.
 #[derive(OpenApi)]
 #[openapi(paths(
     register,
@@ -75,7 +75,7 @@ pub fn router(gate: Gate, state: AuthState) -> Router {
 
 /// Register
 ///
-/// Makes an ordinary user. 404 where registration is switched off.
+/// Creates a user with the role `user`. Returns 404 if registration is switched off.
 #[utoipa::path(
     post, path = Endpoint::Register.path(), tag = "auth",
     params(IdempotencyKeyHeader),
@@ -107,7 +107,8 @@ async fn register(
 
 /// Log in
 ///
-/// Starts a session. Repeated failures make the account and the address wait.
+/// Starts a session. After repeated failures, further attempts on the account or from the client's address
+/// are rejected with 429 until `Retry-After` has passed.
 #[utoipa::path(
     post, path = Endpoint::Login.path(), tag = "auth",
     request_body = Login,
@@ -127,8 +128,8 @@ async fn login(
 
 /// Log in with a form
 ///
-/// The OAuth2 password grant (RFC 6749, section 4.3), for the Authorize button of this documentation.
-/// 404 where it is switched off, as it should be in production.
+/// The OAuth2 password grant (RFC 6749, section 4.3), for the Authorize button of this documentation. Returns
+/// 404 if it is switched off, as it should be in production.
 #[utoipa::path(
     post, path = Endpoint::TokenForm.path(), tag = "auth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
@@ -152,8 +153,8 @@ async fn token_form(
 
 /// Refresh the tokens
 ///
-/// Each refresh token works once. For a few seconds a spent one gives the same successor again, in
-/// case the response was lost; after that, or when the successor was used, it ends its session.
+/// Each refresh token can be used once. In case the response was lost, a used token returns the same
+/// successor for a few seconds. After that, or if the successor was used, reusing the token ends its session.
 #[utoipa::path(
     post, path = Endpoint::Refresh.path(), tag = "auth",
     request_body = Refresh,
@@ -182,7 +183,7 @@ async fn logout(
 ) -> Result<StatusCode, Problem> {
     let (user, session) = (caller.user.id, caller.session);
     match state.sessions.end(user, session, &caller.actor()).await {
-        // Another request ended it meanwhile, which is what was asked for.
+        // Another request has ended it meanwhile, with the requested effect.
         Ok(()) | Err(Error::NotFound) => Ok(StatusCode::NO_CONTENT),
         Err(error) => Err(error.into()),
     }
@@ -206,7 +207,7 @@ async fn logout_all(
 
 /// List your sessions
 ///
-/// The sessions of the caller that are alive, newest first.
+/// Returns a page of the caller's live sessions, newest first by default.
 #[utoipa::path(
     get, path = Endpoint::ListSessions.path(), tag = "auth",
     params(ListSessions),
@@ -232,7 +233,7 @@ async fn list_sessions(
 
 /// End a session
 ///
-/// One of the caller's own.
+/// Ends one of the caller's own sessions.
 #[utoipa::path(
     delete, path = Endpoint::EndSession.path(), tag = "auth",
     params(("id" = Uuid, Path, description = "The session's id.")),
@@ -251,7 +252,7 @@ async fn end_session(
 
 /// Reset a password
 ///
-/// With a token from an admin. All sessions of the user end.
+/// Sets a new password with a token from an admin. Ends all sessions of the user.
 #[utoipa::path(
     post, path = Endpoint::ResetPassword.path(), tag = "auth",
     request_body = Reset,
@@ -270,7 +271,7 @@ async fn reset_password(
 
 /// Get the public keys
 ///
-/// The keys that verify access tokens (RFC 7517), for whoever checks them elsewhere.
+/// Returns the public keys that verify access tokens (RFC 7517), for other services that verify them.
 #[utoipa::path(
     get, path = Endpoint::Jwks.path(), tag = "auth",
     responses((status = 200, description = "The keys", body = JwkSet)),
@@ -293,7 +294,7 @@ impl AuthState {
         answer::secret_json(StatusCode::OK, &tokens)
     }
 
-    /// Holds back the answer that sends somebody away.
+    /// Delays the response to a rejected attempt.
     async fn or_later<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::TooManyAttempts(_) | Error::Busy) = result {
             (self.pause)().await;

@@ -1,4 +1,4 @@
-//! The JSON of the auth endpoints: what clients send and what they get.
+//! JSON of the auth endpoints: request and response bodies, and queries.
 
 use accounts::email::Email;
 use accounts::error::FieldErrors;
@@ -57,14 +57,14 @@ impl Login {
     }
 }
 
-/// Form of `POST /api/v1/auth/token` (RFC 6749, section 4.3): what Swagger UI sends. Other parameters,
-/// such as client credentials and scopes, are ignored (section 3.2).
+/// Form of `POST /api/v1/auth/token` (RFC 6749, section 4.3), as Swagger UI sends it. Other parameters, such
+/// as client credentials and scopes, are ignored (section 3.2).
 #[derive(Deserialize, ToSchema)]
 pub struct TokenForm {
-    /// `password`.
+    /// Must be `password`.
     #[schema(pattern = "^password$", example = "password")]
     grant_type: String,
-    /// The email.
+    /// Email of the user.
     #[schema(value_type = Email)]
     username: String,
     #[schema(value_type = Guess)]
@@ -104,7 +104,7 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    /// What has not the form of a token is none of ours.
+    /// Parses the refresh token; a text of another form is rejected like an invalid token.
     pub fn parse(self) -> Result<OpaqueToken, Error> {
         OpaqueToken::parse(&self.refresh_token).ok_or(Error::BadRefreshToken)
     }
@@ -128,21 +128,21 @@ impl Reset {
     }
 }
 
-/// Answer of login, refresh and the token form (RFC 6749, section 5.1).
+/// Response of login, refresh and the token form (RFC 6749, section 5.1).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Tokens)]
 pub struct TokensView<'a> {
-    /// For the Authorization header, as `Bearer <token>`.
+    /// Token for the `Authorization` header, as `Bearer <token>`.
     #[schema(
         example = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMTkyIn0.c2lnbmF0dXJl"
     )]
     pub access_token: String,
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds that the access token lives.
+    /// Lifetime of the access token in seconds.
     #[schema(example = 900)]
     expires_in: u32,
-    /// For POST /api/v1/auth/refresh; works once.
+    /// Token for `POST /api/v1/auth/refresh`; can be used once.
     #[schema(example = "0nZ4Lr5jD2l1xN0tV4i2Yc1w6m8bO3sQ7kE9uA5fTgI")]
     pub refresh_token: &'a str,
 }
@@ -158,7 +158,7 @@ impl<'a> TokensView<'a> {
     }
 }
 
-/// A session as its user sees it.
+/// A session of the caller.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 pub struct SessionView {
@@ -170,11 +170,11 @@ pub struct SessionView {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(example = "2026-11-24T10:15:30.5Z")]
     last_used_at: OffsetDateTime,
-    /// When it ends unless it is refreshed.
+    /// Time of expiry, unless the session is refreshed.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(example = "2026-12-01T10:15:30.5Z")]
     expires_at: OffsetDateTime,
-    /// The one that asks.
+    /// True for the session of this request.
     #[schema(example = true)]
     current: bool,
 }
@@ -194,18 +194,19 @@ impl SessionView {
 /// A page of sessions.
 pub type SessionList = List<SessionView>;
 
-/// Query of `GET /api/v1/auth/sessions`. Text, so that each refusal can say what it wants.
+/// Query of `GET /api/v1/auth/sessions`. Fields are text, so that each error can describe the expected value.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListSessions {
-    /// `next` of the page before; everything but `limit` must be as it was there.
+    /// `next` of the previous page. All parameters except `limit` and `include_total` must be the same as for
+    /// that page.
     pub cursor: Option<String>,
     #[param(schema_with = web::document::limit)]
     limit: Option<String>,
     #[param(schema_with = web::document::time_sort)]
     sort: Option<String>,
-    /// Whether to count the sessions on all pages.
+    /// `true` adds `total`, the number of sessions on all pages.
     #[param(value_type = Option<bool>, default = false)]
     include_total: Option<String>,
 }

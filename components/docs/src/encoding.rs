@@ -1,9 +1,9 @@
-//! Which form of a file the client takes (RFC 9110, section 12.5.3).
+//! Negotiation of the content encoding (RFC 9110, section 12.5.3).
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_ENCODING;
 
-/// Whether gzip is acceptable: by its name, else by `*`. Without the header it is not assumed.
+/// Returns true if gzip is acceptable, by its name or else by `*`; false without the header.
 pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut named, mut any) = (None, None);
     let values = headers.get_all(ACCEPT_ENCODING).iter();
@@ -21,7 +21,7 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     named.or(any).unwrap_or(false)
 }
 
-/// Whether a parameter leaves a coding acceptable: a weight that cannot be read does not.
+/// Returns true if a parameter leaves a coding acceptable; an invalid weight does not.
 fn is_above_zero(parameter: &str) -> bool {
     match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("q") => {

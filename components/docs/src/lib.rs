@@ -1,8 +1,8 @@
 //! The docs component: `/api/docs` (Swagger UI), `/api/redoc` (ReDoc), and the document that both
 //! show, `/api/openapi.json`.
 //!
-//! This file is the shell that the host calls; [`routes`] has the endpoints. Nothing is counted
-//! here: the component reaches no store, and no other host.
+//! Entry point for the host; [`routes`] has the endpoints. Requests are not counted here: the component can
+//! reach neither a store nor another host.
 
 mod encoding;
 mod files;

@@ -1,4 +1,4 @@
-//! The pages, the document, and the files that the pages load.
+//! Endpoints for the pages, the OpenAPI document, and the files that the pages load.
 
 use axum::Router;
 use axum::body::Body;
@@ -17,24 +17,24 @@ use web::gate::Routes;
 use crate::encoding::accepts_gzip;
 use crate::files::{ASSETS, File, OPENAPI, REDOC, SWAGGER_UI};
 
-/// For addresses whose content changes with the next release.
+/// `Cache-Control` of URLs whose content changes with the next release.
 const ASK_AGAIN: &str = "no-cache";
-/// For addresses with a hash in them.
+/// `Cache-Control` of URLs that contain a hash.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
-/// Scripts and data from here only.
+/// Content security policy: scripts and data from this origin only.
 const SWAGGER_UI_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; style-src 'self'; form-action 'none'; base-uri 'none'; \
     frame-ancestors 'none'";
-/// The same, the worker that searches, and two inline styles by their hashes: the empty one, which
-/// ReDoc fills through the object model, and one that it writes as it is.
+/// The same, plus the search worker and two inline styles by their hashes: the empty one, which ReDoc fills
+/// through the object model, and one that it writes as it is.
 const REDOC_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; \
     style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' \
     'sha256-DLDPR1ic47WIdK2WyeLkblb/tm2mQH+Jt/NNhZWu1k0='; \
     worker-src blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Without routes when switched off: every path is then one where nothing is.
+/// Creates the router. If the documentation is switched off, there are no routes, and every path is 404.
 pub fn router(enabled: bool) -> Router {
     if !enabled {
         return Router::new();
@@ -64,7 +64,7 @@ async fn asset(Path(name): Path<String>, client: Client) -> Result<Response, Pro
     answer(file.ok_or_else(Problem::not_found)?, FOR_GOOD, &client)
 }
 
-/// What the client takes, and what it has already.
+/// Support of gzip, and the entity tags that the client already has.
 struct Client {
     gzip: bool,
     has: IfNoneMatch,
@@ -81,7 +81,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
     }
 }
 
-/// The policy goes along with 304 too: a browser takes the headers of a 304 over to what it has.
+/// Responds with a page. A 304 has the policy too: a browser applies the headers of a 304 to its cached copy.
 fn page(file: &'static File, policy: &'static str, client: &Client) -> Result<Response, Problem> {
     let mut response = answer(file, ASK_AGAIN, client)?;
     let policy = HeaderValue::from_static(policy);

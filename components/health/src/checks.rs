@@ -1,8 +1,8 @@
-//! The state of Postgres and Redis, and how a busy Postgres is told from one that is gone.
+//! State of Postgres and Redis. Distinguishes a busy Postgres from one that is down.
 //!
-//! Refused connections and a missing schema end readiness at once. A missed deadline alone does not:
-//! under load every instance misses some, and the traffic of all would be sent away. It counts as
-//! down when no instance of the app had an answer for [`BUSY_SECONDS`]; Redis keeps that fact.
+//! A refused connection or a missing schema ends readiness at once. A missed deadline alone does not: under
+//! load every instance misses some, and the whole app would become unready. Postgres counts as down when no
+//! instance has had a response for [`BUSY_SECONDS`]; a key in Redis records responses.
 
 use std::sync::Arc;
 
@@ -12,32 +12,31 @@ use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 use spin_pg_bindings::redis::{Command, Redis, Reply};
 use utoipa::ToSchema;
 
-/// Present while Postgres answered a check of any instance lately.
+/// Redis key that exists while Postgres has recently responded to a check of any instance.
 pub const ANSWERED: &str = "roster:health:postgres";
-/// Three periods of the readiness probe.
+/// Lifetime of [`ANSWERED`]: three periods of the readiness probe.
 pub const BUSY_SECONDS: i64 = 15;
 
-/// The newest migration that was applied.
+/// Version of the newest applied migration.
 const SCHEMA: &str =
     "SELECT coalesce(max(version), 0) AS version FROM _sqlx_migrations WHERE success";
 
-/// The state of what the app depends on.
+/// State of the app's dependencies.
 #[derive(Serialize, ToSchema)]
 pub struct Checks {
-    /// `up`, `busy` (no answer in time, though there was one in the last 15 seconds), `down` or
-    /// `not migrated`.
+    /// `up`, `busy` (no response in time, but one within the last 15 seconds), `down` or `not migrated`.
     #[schema(example = "up")]
     postgres: &'static str,
     /// `up` or `down`.
     #[schema(example = "up")]
     redis: &'static str,
-    /// Why the app is not ready, for the log.
+    /// Reason that the app is not ready, for the log.
     #[serde(skip)]
     pub internal: Option<String>,
 }
 
 impl Checks {
-    /// The state of the whole.
+    /// Overall status.
     pub fn status(&self) -> &'static str {
         match (self.postgres, self.redis) {
             ("up", "up") => "healthy",
@@ -46,7 +45,7 @@ impl Checks {
         }
     }
 
-    /// Whether Redis answered.
+    /// Returns true if Redis replied.
     pub fn has_redis(&self) -> bool {
         self.redis == "up"
     }
@@ -60,7 +59,7 @@ impl FromRow for Schema {
     }
 }
 
-/// Asks both.
+/// Checks both stores.
 pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Checks {
     let schema = database.read_opt::<Schema>(SCHEMA, Vec::new());
     let lookup = Command::new("GET", [ANSWERED]);
@@ -74,7 +73,7 @@ pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Chec
             let text = format!("schema version {version}, needs {SCHEMA_VERSION}: run migrations");
             ("not migrated", Some(text))
         }
-        // The ledger is not there, or not yet granted to the app's role.
+        // The table of migrations does not exist, or the app's role has no access to it yet.
         Err(error) if matches!(error.sqlstate(), Some("42P01" | "42501")) => {
             ("not migrated", Some(error.to_string()))
         }
@@ -92,10 +91,10 @@ pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Chec
     checks
 }
 
-/// Keeps for the other instances, and for later, that Postgres answers.
+/// Records in Redis that Postgres responds, for other instances and later checks.
 async fn remember(redis: &Arc<dyn Redis>) {
     let seconds = BUSY_SECONDS.to_string();
     let command = Command::new("SET", [ANSWERED, "1", "EX", seconds.as_str()]);
-    // Without it a missed deadline counts as an outage, which is the careful side.
+    // Without the record, a missed deadline counts as an outage, which is the safe side.
     let _ = redis.execute(&command).await;
 }

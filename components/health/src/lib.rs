@@ -1,6 +1,6 @@
 //! The health component: `/api/v1/health`, `/live` and `/ready`, and `/metrics`.
 //!
-//! This file is the shell that the host calls; [`routes`] has the endpoints.
+//! Entry point for the host; [`routes`] has the endpoints.
 
 mod checks;
 mod metrics;
@@ -24,7 +24,7 @@ mod component {
     use crate::routes::{HealthState, router};
     use crate::start::Components;
 
-    /// A probe has its response from `ready` within a second.
+    /// Deadline that lets `ready` respond to a probe within a second.
     const POSTGRES_DEADLINE: Deadline = Deadline {
         store: Duration::from_millis(750),
         hard: Duration::from_millis(900),
@@ -37,7 +37,7 @@ mod component {
 
     static APP: Instance = Instance::new("health");
 
-    /// The components beside this one, of which a host may serve some.
+    /// The other components, of which a host may serve only some.
     struct Others;
 
     #[async_trait::async_trait]

@@ -14,10 +14,10 @@ use crate::routes::HealthState;
 
 /// Get the metrics
 ///
-/// Totals of the whole app as Prometheus text (version 0.0.4).
+/// Returns totals of the whole app as Prometheus text (version 0.0.4).
 ///
-/// Every pod answers the same totals, so a scrape asks the service once, not each pod. Without
-/// Redis there are no totals: 503, and Prometheus marks the gap.
+/// Every pod returns the same totals, so scrape the service, not each pod. If Redis is down, there are no
+/// totals: the response is 503, and Prometheus marks the gap.
 #[utoipa::path(
     get, path = Endpoint::Metrics.path(), tag = "operations",
     responses((status = 200, description = "The totals", body = String, content_type = text::CONTENT_TYPE)),

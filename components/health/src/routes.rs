@@ -1,4 +1,4 @@
-//! Liveness, readiness, the state of what the app depends on, and the way to the metrics.
+//! Endpoints for liveness, readiness, the state of the app's dependencies, and metrics.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use crate::checks::{Checks, check};
 use crate::metrics::{self, metrics};
 use crate::start::{self, Components};
 
-/// What the checks ask.
+/// Shared state of the endpoints.
 pub struct HealthState {
     pub database: Arc<dyn Database>,
     pub redis: Arc<dyn Redis>,
-    /// The components that are asked for their configuration.
+    /// The components whose configuration is checked.
     pub others: Arc<dyn Components>,
     pub log: Log,
     /// The host's name, `host_id`.
     pub host: Arc<str>,
 }
 
-/// What the endpoints say of themselves.
+/// OpenAPI documentation of the endpoints.
 #[derive(OpenApi)]
 #[openapi(paths(health, live, ready, metrics::metrics))]
 pub struct Documentation;
@@ -44,11 +44,12 @@ pub fn router(state: HealthState) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// How the app is; `checks` is absent where nothing is checked.
+/// Status of the app. `checks` is absent when no dependency is checked.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
 struct Report {
-    /// `alive`, `ready`, `healthy`, `degraded` (without Redis, or with a busy Postgres) or `unhealthy` (without Postgres).
+    /// `alive`, `ready`, `healthy`, `degraded` (Redis is down, or Postgres is busy) or `unhealthy` (Postgres
+    /// is down or not migrated).
     #[schema(example = "healthy")]
     status: &'static str,
     #[schema(example = "roster")]
@@ -80,7 +81,7 @@ impl Report {
 
 /// Check the health
 ///
-/// What each dependency says; always 200, for people and dashboards.
+/// Returns the state of each dependency, for people and dashboards. The status is always 200.
 #[utoipa::path(
     get, path = Endpoint::Health.path(), tag = "operations",
     responses((status = 200, description = "What was found", body = Report)),
@@ -92,7 +93,7 @@ async fn health(State(state): State<Arc<HealthState>>) -> Json<Report> {
 
 /// Check liveness
 ///
-/// The instance answers; nothing else is asked, so that no outage restarts pods.
+/// Returns 200 if the instance responds. No dependency is checked, so that an outage does not restart pods.
 #[utoipa::path(
     get, path = Endpoint::Live.path(), tag = "operations",
     responses((status = 200, description = "Alive", body = Report)),
@@ -103,10 +104,10 @@ async fn live(State(state): State<Arc<HealthState>>) -> Json<Report> {
 
 /// Check readiness
 ///
-/// Whether requests can be served: the configuration of every component is valid, and Postgres
-/// answers and has the schema. A setting that is not valid is named. Redis is a cache: without it the
-/// app is slower, so it is reported and the answer stays 200; so is a Postgres that does not answer in
-/// time, for 15 seconds after its last answer, because load must not make the whole app unready.
+/// Returns 200 if requests can be served: the configuration of every component is valid, and Postgres
+/// responds and has the schema. An invalid setting is named. Redis is a cache: without it the app is slower,
+/// so its outage is reported with 200. A Postgres that does not respond in time is also reported with 200,
+/// for 15 seconds after its last response, because load must not make the whole app unready.
 #[utoipa::path(
     get, path = Endpoint::Ready.path(), tag = "operations",
     responses((status = 200, description = "Ready", body = Report)),
@@ -130,7 +131,7 @@ async fn ready(State(state): State<Arc<HealthState>>) -> Result<Json<Report>, Pr
     Ok(Report::new(&state, status, Some(checks)))
 }
 
-/// This component, which started when it answers.
+/// This component, which has started if it responds.
 fn this() -> Started {
     Started {
         component: "health".into(),

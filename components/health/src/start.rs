@@ -1,4 +1,4 @@
-//! The start of the app: every component's configuration is valid, and the log says how each runs.
+//! Startup of the app: the configuration of every component is valid, and the log describes each component.
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -6,18 +6,18 @@ use spin_pg_bindings::redis::{Command, Redis, Reply};
 use web::log::{Level, Log};
 use web::startup::{Answer, Started};
 
-/// How long the log counts a host as started after its last check. Instances share no memory, and
-/// each lives for seconds only.
+/// Seconds for which a host counts as started after its last check. Instances share no memory, and each lives
+/// for seconds only.
 const REMEMBERED_SECONDS: &str = "300";
 
 /// The other components of the app.
 #[async_trait]
 pub trait Components: Send + Sync + 'static {
-    /// Asks each for the state of its configuration.
+    /// Queries the state of each component's configuration.
     async fn ask(&self) -> Vec<Answer>;
 }
 
-/// The line of a component that started.
+/// Log line of a component that started.
 #[derive(Serialize)]
 struct Line<'a> {
     message: &'static str,
@@ -25,7 +25,7 @@ struct Line<'a> {
     started: &'a Started,
 }
 
-/// The components that started, or the names of the settings that prevent others from it.
+/// Returns the components that started, or the names of the settings that prevent others from starting.
 pub fn all(answers: Vec<Answer>) -> Result<Vec<Started>, String> {
     let mut started = Vec::new();
     let mut settings = Vec::new();
@@ -45,7 +45,7 @@ pub fn all(answers: Vec<Answer>) -> Result<Vec<Started>, String> {
     }
 }
 
-/// Logs a line for each component, once for each start of `host`: Redis keeps what was logged.
+/// Logs a line per component, once per start of `host`; Redis records the logged lines.
 pub async fn announce(redis: &dyn Redis, log: &Log, host: &str, started: &[Started]) {
     let names: Vec<_> = started.iter().map(|one| one.component.as_str()).collect();
     let key = format!("roster:started:{host}:{}", names.join(","));

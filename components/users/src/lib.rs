@@ -1,6 +1,6 @@
 //! The users component: `/api/v1/users`.
 //!
-//! This file is the shell that the host calls; [`routes`] has the endpoints.
+//! Entry point for the host; [`routes`] has the endpoints.
 
 pub mod routes;
 mod wire;

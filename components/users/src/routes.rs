@@ -1,4 +1,4 @@
-//! The endpoints of the users resource: extract, call the use case, convert.
+//! Endpoints of the users resource: each extracts the request, calls the use case and converts the result.
 
 mod audit;
 mod me;
@@ -25,18 +25,18 @@ use web::{Problem, idempotency, list};
 
 use crate::wire::{Confirmation, CreateUser, ListUsers, PatchUser, ResetTokenView};
 
-/// What the endpoints work with.
+/// Shared state of the endpoints.
 pub struct UsersState {
     pub users: Users,
     pub passwords: Passwords,
     pub sessions: Sessions,
     pub audit: Audit,
     pub cursors: CursorKey,
-    /// Refuse changes that do not say which version they are based on.
+    /// True when changes require `If-Match`.
     pub require_if_match: bool,
 }
 
-/// What the endpoints say of themselves.
+/// OpenAPI documentation of the endpoints.
 #[derive(OpenApi)]
 #[openapi(paths(
     list_users,
@@ -73,7 +73,7 @@ pub fn router(gate: Gate, state: UsersState) -> Router {
 
 /// List users
 ///
-/// A page of the users that the filters let through. `next` continues it as `cursor`.
+/// Returns a page of the users that match the filters. To get the next page, send `next` as `cursor`.
 #[utoipa::path(
     get, path = Endpoint::ListUsers.path(), tag = "users",
     params(ListUsers),
@@ -99,7 +99,7 @@ async fn list_users(
 
 /// Create a user
 ///
-/// Send an Idempotency-Key, and the request can be repeated safely when its answer got lost.
+/// With an `Idempotency-Key`, the request can be repeated safely if its response was lost.
 #[utoipa::path(
     post, path = Endpoint::CreateUser.path(), tag = "users",
     params(IdempotencyKeyHeader),
@@ -129,7 +129,7 @@ async fn create_user(
 
 /// Get a user
 ///
-/// Admins get anybody, others themselves.
+/// Admins can get every user; other users only themselves.
 #[utoipa::path(
     get, path = Endpoint::GetUser.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id."), IfNoneMatch),
@@ -159,9 +159,9 @@ async fn get_user(
 
 /// Update a user
 ///
-/// Users may change their own `full_name`; admins change anybody's `email`, `role` and `is_active` too.
-/// A new email or role of another admin takes the caller's `current_password`; one's own email is
-/// changed at `/users/me`. An empty patch returns the user as they are.
+/// Users can change their own `full_name`. Admins can also change `email`, `role` and `is_active` of every
+/// user. Changing the email or role of another admin requires the caller's `current_password`; callers change
+/// their own email at `/users/me`. An empty patch returns the user unchanged.
 #[utoipa::path(
     patch, path = Endpoint::UpdateUser.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
@@ -198,8 +198,8 @@ async fn update_user(
 
 /// Delete a user
 ///
-/// Their sessions end at once. Another admin takes the caller's `current_password`; oneself is deleted at
-/// `/users/me`.
+/// Ends the user's sessions at once. Deleting another admin requires the caller's `current_password`; callers
+/// delete themselves at `/users/me`.
 #[utoipa::path(
     delete, path = Endpoint::DeleteUser.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
@@ -228,7 +228,7 @@ async fn delete_user(
 
 /// End a user's sessions
 ///
-/// They have to sign in again everywhere.
+/// The user has to sign in again everywhere.
 #[utoipa::path(
     delete, path = Endpoint::EndUserSessions.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id.")),
@@ -246,9 +246,9 @@ async fn end_sessions(
 
 /// Create a reset token
 ///
-/// With it the user sets a new password within an hour. It is shown this once; a later one replaces it.
-/// For another admin it takes the caller's `current_password`; one's own password is changed at
-/// `/users/me/password`.
+/// The token lets the user set a new password within one hour. It is shown only once; creating another
+/// invalidates it. A token for another admin requires the caller's `current_password`; callers change their
+/// own password at `/users/me/password`.
 #[utoipa::path(
     post, path = Endpoint::CreateResetToken.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id.")),
@@ -271,7 +271,7 @@ async fn create_reset_token(
 }
 
 impl UsersState {
-    /// The hash of the caller's password, if they gave it; wrong guesses are counted.
+    /// Returns the hash of the caller's password; `None` when none was sent. Wrong passwords are counted.
     async fn confirm_if_given(
         &self,
         caller: &Caller,
@@ -285,7 +285,7 @@ impl UsersState {
     }
 }
 
-/// The user named by `text`, who is not the caller.
+/// Parses the id of a user other than the caller.
 fn another(text: &str, caller: &Caller) -> Result<UserId, Problem> {
     let id = user_id(text)?;
     match id == caller.user.id {
@@ -294,7 +294,7 @@ fn another(text: &str, caller: &Caller) -> Result<UserId, Problem> {
     }
 }
 
-/// What is no UUID names no user.
+/// Parses a user id; 404 if it is not a UUID.
 fn user_id(text: &str) -> Result<UserId, Problem> {
     UserId::parse(text).ok_or_else(Problem::not_found)
 }

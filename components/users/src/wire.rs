@@ -1,6 +1,6 @@
-//! The JSON of the users resource: what clients send and what they get.
+//! JSON of the users resource: request and response bodies, and queries.
 //!
-//! Requests name every field that they may have; any other is refused.
+//! Requests with unknown fields are rejected.
 
 pub mod audit;
 
@@ -24,13 +24,13 @@ pub struct CreateUser {
     email: String,
     #[schema(value_type = FullName)]
     full_name: String,
-    /// Without one the user cannot sign in before a reset.
+    /// Optional: without a password, the user cannot sign in before a password reset.
     #[schema(value_type = Option<Password>)]
     password: Option<String>,
-    /// `user` unless said otherwise.
+    /// Defaults to `user`.
     #[schema(value_type = Option<Role>)]
     role: Option<String>,
-    /// `true` unless said otherwise.
+    /// Defaults to `true`.
     is_active: Option<bool>,
 }
 
@@ -47,7 +47,7 @@ impl CreateUser {
     }
 }
 
-/// Body of `PATCH /api/v1/users/{id}`: a merge patch of fields that cannot be removed.
+/// Body of `PATCH /api/v1/users/{id}`: a merge patch. No field can be removed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchUser {
@@ -63,7 +63,7 @@ pub struct PatchUser {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     is_active: Option<bool>,
-    /// The caller's own. Needed to change `email` or `role` of another admin.
+    /// Current password of the caller. Required to change `email` or `role` of another admin.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Guess, required = false)]
     current_password: Option<String>,
@@ -74,7 +74,7 @@ impl PatchUser {
         self.email.is_some()
     }
 
-    /// Whether it has anything that users may not change of themselves here.
+    /// Returns true if the patch has a field that only admins may change.
     pub fn is_for_admins(&self) -> bool {
         self.email.is_some() || self.role.is_some() || self.is_active.is_some()
     }
@@ -86,7 +86,7 @@ impl PatchUser {
     }
 }
 
-/// In a merge patch `null` removes a member (RFC 7396); a user keeps all of theirs.
+/// Rejects `null`, which removes a member in a merge patch (RFC 7396): no field of a user can be removed.
 fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -95,12 +95,13 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// Query of `GET /api/v1/users`. Text, so that each refusal can say what it wants.
+/// Query of `GET /api/v1/users`. Fields are text, so that each error can describe the expected value.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListUsers {
-    /// `next` of the page before; everything but `limit` must be as it was there.
+    /// `next` of the previous page. All parameters except `limit` and `include_total` must be the same as for
+    /// that page.
     pub cursor: Option<String>,
     #[param(schema_with = web::document::limit)]
     limit: Option<String>,
@@ -112,23 +113,23 @@ pub struct ListUsers {
     /// Only users with this role.
     #[param(value_type = Option<Role>, inline)]
     role: Option<String>,
-    /// Only users who may sign in, or only those who may not.
+    /// Only users who can (`true`) or cannot (`false`) sign in.
     #[param(value_type = Option<bool>)]
     is_active: Option<String>,
     #[param(schema_with = prefix)]
     q: Option<String>,
-    /// Only users created later than this (RFC 3339).
+    /// Only users created after this time (RFC 3339).
     #[param(value_type = Option<OffsetDateTime>)]
     created_after: Option<String>,
-    /// Only users created earlier than this (RFC 3339).
+    /// Only users created before this time (RFC 3339).
     #[param(value_type = Option<OffsetDateTime>)]
     created_before: Option<String>,
-    /// Whether to count the users on all pages.
+    /// `true` adds `total`, the number of users on all pages.
     #[param(value_type = Option<bool>, default = false)]
     include_total: Option<String>,
 }
 
-/// The orders of [`accounts::users::list::Sort`].
+/// The parameter `sort`, with the orders of [`accounts::users::list::Sort`].
 fn sort() -> Object {
     let keys = ["created_at", "updated_at", "email", "full_name"];
     let orders = keys
@@ -144,7 +145,7 @@ fn sort() -> Object {
         .build()
 }
 
-/// Judged as a name is.
+/// The parameter `q`, validated like a name.
 fn prefix() -> RefOr<Schema> {
     let mut schema = <FullName as utoipa::PartialSchema>::schema();
     if let RefOr::T(Schema::Object(object)) = &mut schema {
@@ -172,7 +173,7 @@ impl From<ListUsers> for ListParameters {
     }
 }
 
-/// Body of `PATCH /api/v1/users/me`. A new email takes the current password.
+/// Body of `PATCH /api/v1/users/me`: a merge patch. A new email requires the current password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchMe {
@@ -182,7 +183,7 @@ pub struct PatchMe {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = FullName, required = false)]
     full_name: Option<String>,
-    /// Needed to change the email.
+    /// Required to change the email.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Guess, required = false)]
     current_password: Option<String>,
@@ -201,11 +202,11 @@ impl PatchMe {
     }
 }
 
-/// Body of `DELETE /api/v1/users/{id}` and `POST /api/v1/users/{id}/reset-token`, which may be left out.
+/// Optional body of `DELETE /api/v1/users/{id}` and `POST /api/v1/users/{id}/reset-token`.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
-    /// The caller's own. Needed when the user is another admin.
+    /// Current password of the caller. Required when the user is another admin.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Guess, required = false)]
     current_password: Option<String>,
@@ -259,11 +260,11 @@ fn parse_guess(field: &str, text: String) -> Result<Guess, Error> {
     Guess::parse(text).map_err(|detail| Error::Invalid(vec![FieldError::new(field, detail)]))
 }
 
-/// Answer of `POST /api/v1/users/{id}/reset-token`: the only time that the token is shown.
+/// Response of `POST /api/v1/users/{id}/reset-token`. The token is shown only once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ResetToken)]
 pub struct ResetTokenView {
-    /// For POST /api/v1/auth/reset; works once.
+    /// Token for `POST /api/v1/auth/reset`; can be used once.
     #[schema(example = "0nZ4Lr5jD2l1xN0tV4i2Yc1w6m8bO3sQ7kE9uA5fTgI")]
     reset_token: String,
     #[serde(with = "time::serde::rfc3339")]

@@ -1,4 +1,4 @@
-//! Answers that several routers give: JSON, and a user.
+//! Responses shared by several routers: JSON, and a user.
 
 use accounts::email::Email;
 use accounts::full_name::FullName;
@@ -15,11 +15,11 @@ use crate::Problem;
 use crate::conditional::ETag;
 use crate::list::List;
 
-/// A user as clients see it.
+/// A user.
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserView {
-    /// A UUIDv7: ids sort by creation.
+    /// UUIDv7; ids sort by creation time.
     #[schema(example = "019927e0-59f4-7c60-b0a5-3a7f4b1f2c11")]
     id: Uuid,
     #[schema(value_type = Email)]
@@ -27,7 +27,7 @@ pub struct UserView {
     #[schema(value_type = FullName)]
     full_name: String,
     role: Role,
-    /// Whether they may sign in.
+    /// True when the user can sign in.
     #[schema(example = true)]
     is_active: bool,
     #[serde(with = "time::serde::rfc3339")]
@@ -36,7 +36,7 @@ pub struct UserView {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(example = "2026-11-24T10:15:30.5Z")]
     updated_at: OffsetDateTime,
-    /// Grows with every change; the entity tag is made of it.
+    /// Increases with every change; the ETag is derived from it.
     #[schema(minimum = 1, example = 3)]
     version: i64,
 }
@@ -59,14 +59,14 @@ impl From<User> for UserView {
 /// A page of users.
 pub type UserList = List<UserView>;
 
-/// `body` as JSON that only the caller's own cache may keep, and asks again each time.
+/// Returns `body` as JSON that only a private cache may store, and must revalidate on every use.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {
     let mut response = secret_json(status, body)?;
     set_validators(&mut response, None);
     Ok(response)
 }
 
-/// `body` as JSON that nobody may keep: tokens.
+/// Returns `body` as JSON that no cache may store, such as tokens.
 pub fn secret_json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {
     let body = serde_json::to_vec(body).map_err(|error| Problem::internal(error.to_string()))?;
     let headers = [
@@ -76,7 +76,7 @@ pub fn secret_json(status: StatusCode, body: &impl Serialize) -> Result<Response
     Ok((status, headers, body).into_response())
 }
 
-/// The user with their entity tag.
+/// Returns the user with its entity tag.
 pub fn user(status: StatusCode, user: User) -> Result<Response, Problem> {
     let tag = ETag(user.version);
     let mut response = json(status, &UserView::from(user))?;
@@ -84,7 +84,7 @@ pub fn user(status: StatusCode, user: User) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// 201 with the user and where they are.
+/// Returns 201 with the user and its `Location`.
 pub fn created_user(user: User) -> Result<Response, Problem> {
     let location = HeaderValue::from_str(&format!("/api/v1/users/{}", user.id));
     let mut response = self::user(StatusCode::CREATED, user)?;
@@ -94,14 +94,15 @@ pub fn created_user(user: User) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// 304: the client has this version.
+/// Returns 304: the client has this version.
 pub fn not_modified(tag: ETag) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
     set_validators(&mut response, Some(tag));
     response
 }
 
-/// Answers are the caller's own: no shared cache may keep them, and a private one asks first.
+/// Sets the caching headers and the entity tag. Responses are private to the caller: no shared cache may
+/// store them, and a private cache must revalidate.
 fn set_validators(response: &mut Response, tag: Option<ETag>) {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

@@ -1,4 +1,5 @@
-//! The shell around every router: identifiers in, problem documents, headers, a log line and counts out.
+//! Wrapper around every router: reads the request identifiers, and adds problem documents, headers, the log
+//! line and metrics.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -21,7 +22,7 @@ use crate::gate::Decision;
 use crate::log::{Log, RequestLine};
 use crate::{Metrics, Problem, cors};
 
-/// A router with everything that Roster answers alike.
+/// A router with everything that the components have in common.
 #[derive(Clone)]
 pub struct App {
     router: Router,
@@ -44,14 +45,14 @@ impl App {
         }
     }
 
-    /// Counts every answer from now on.
+    /// Counts every response in `metrics`.
     #[must_use]
     pub fn with_metrics(mut self, metrics: Metrics) -> Self {
         self.metrics = Some(metrics);
         self
     }
 
-    /// Names what the configuration switches on and off, for the line that is logged at the start.
+    /// Names the features that the configuration switches on and off, for the log line at startup.
     #[must_use]
     pub fn with_switches<'a>(
         mut self,
@@ -62,13 +63,13 @@ impl App {
         self
     }
 
-    /// What the configuration switches on and off.
+    /// Features that the configuration switches on (`true`) and off.
     pub fn switches(&self) -> &BTreeMap<String, bool> {
         &self.switches
     }
 
-    /// Answers one request. Every error leaves as a problem document, every response with its
-    /// length: without one, a host that does not set TCP_NODELAY stalls it for 40 ms.
+    /// Handles one request. Every error becomes a problem document, and every response gets its length:
+    /// without one, a host that does not set TCP_NODELAY delays the response by 40 ms.
     pub async fn handle(&self, mut request: Request) -> Response {
         let started = Instant::now();
         let context = RequestContext::from_headers(request.headers());
@@ -105,7 +106,7 @@ impl App {
     }
 }
 
-/// Answers with `problem` when there is no router to ask, as when the configuration is wrong.
+/// Responds with `problem` when there is no router, as with an invalid configuration.
 pub fn answer_without_router(request: &Request, problem: &Problem) -> Response {
     let context = RequestContext::from_headers(request.headers());
     let mut response = axum::response::IntoResponse::into_response(problem.clone());
@@ -121,7 +122,7 @@ pub fn answer_without_router(request: &Request, problem: &Problem) -> Response {
     response
 }
 
-/// Hands the route's template out with the response, for the log line and the counts.
+/// Passes the route's template on with the response, for the log line and the metrics.
 async fn keep_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
@@ -131,7 +132,7 @@ async fn keep_route(request: Request, next: Next) -> Response {
     response
 }
 
-/// The problem that the handler returned, or one for a bare error of the router's own.
+/// Returns the problem from the handler, or one for a bare error response of the router.
 fn problem_of(response: &mut Response) -> Option<Problem> {
     let stated = response.extensions_mut().remove::<Problem>();
     let status = response.status();
@@ -171,7 +172,7 @@ fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
         .or_insert(HeaderValue::from_static(value));
 }
 
-/// RFC 9110, section 8.6: no length on 204 and 304; on HEAD the length that GET would have.
+/// Sets the length (RFC 9110, section 8.6): none on 204 and 304; on HEAD the one that GET would have.
 fn set_length(response: &mut Response, method: &Method) {
     if matches!(
         response.status(),

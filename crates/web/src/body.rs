@@ -1,4 +1,4 @@
-//! JSON request bodies, read strictly: media type, size, syntax, then shape, each with its own
+//! Strict extractors for JSON and form bodies: media type, size, syntax, then shape, each with its own
 //! problem document.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::deadline::within;
 use crate::problem::too_large;
 use crate::{Problem, query};
 
-/// The most bytes that a request body may have.
+/// Maximum size of a request body in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Deadline of a request body.
@@ -28,9 +28,9 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 const MERGE_PATCH: &str = "application/merge-patch+json";
-/// Names of UTF-8, and of its subset.
+/// Names of UTF-8 and of its subset ASCII.
 const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
-/// RFC 5789, section 3.1: what a PATCH may carry.
+/// Header with the media types that a PATCH accepts (RFC 5789, section 3.1).
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// A body of type `application/json`.
@@ -42,7 +42,7 @@ pub struct OptionalJson<T>(pub Option<T>);
 /// A JSON merge patch (RFC 7396), as `application/merge-patch+json` or `application/json`.
 pub struct MergePatch<T>(pub T);
 
-/// A form, as the OAuth2 password grant is sent.
+/// A form, as in the OAuth2 password grant.
 pub struct Form<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
@@ -74,7 +74,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
         let is_json = has_media_type(request.headers(), &[JSON]);
         let bytes = read(request).await?;
         match bytes.is_empty() {
-            // Client libraries name a type for bodies that they do not send.
+            // Client libraries send a Content-Type even without a body.
             true => Ok(Self(None)),
             false if is_json => Ok(Self(Some(parse(&bytes)?))),
             false => Err(not_json()),
@@ -109,7 +109,7 @@ pub(crate) fn not_a_merge_patch() -> Problem {
         .with_header(ACCEPT_PATCH, accepted)
 }
 
-/// RFC 9110, section 15.5.16.
+/// Returns 415 for a body with a Content-Encoding (RFC 9110, section 15.5.16).
 pub(crate) fn coded() -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -127,8 +127,8 @@ fn unsupported(detail: &'static str) -> Problem {
     )
 }
 
-/// True when the one Content-Type is among `accepted`, with no charset but UTF-8 and its subset ASCII
-/// (RFC 8259).
+/// Returns true if there is one Content-Type, it is among `accepted`, and its charset, if any, is UTF-8 or
+/// its subset ASCII (RFC 8259).
 fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -154,8 +154,8 @@ fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
             .any(|name| media_type.eq_ignore_ascii_case(name))
 }
 
-/// The whole body, up to [`MAX_BODY_BYTES`]; a longer one is refused before it is read when its
-/// Content-Length says so, and a coded one is refused: a limit on what arrives limits nothing else.
+/// Reads the whole body, up to [`MAX_BODY_BYTES`]. A longer body is rejected before it is read if its
+/// Content-Length shows it. An encoded body is rejected: the limit would not bound its decoded size.
 async fn read(request: Request) -> Result<Bytes, Problem> {
     let codings = request.headers().get_all(CONTENT_ENCODING);
     let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
@@ -184,7 +184,7 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
     })
 }
 
-/// 408: a client that sends no more would hold the request, and its place in the instance, for ever.
+/// Returns 408: a client that stops sending would occupy the request, and its place in the instance, forever.
 pub(crate) fn too_slow() -> Problem {
     Problem::new(
         StatusCode::REQUEST_TIMEOUT,
@@ -201,7 +201,7 @@ pub(crate) fn incomplete() -> Problem {
     )
 }
 
-/// 400 for what is not JSON, 422 for JSON of another shape.
+/// Parses a JSON object: 400 if the syntax is invalid, 422 if the JSON has another shape.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     require_object(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -217,7 +217,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// Derived structs also read arrays, by position: a request names its fields.
+/// Rejects JSON other than an object. Derived structs also accept arrays, by position.
 fn require_object(bytes: &[u8]) -> Result<(), Problem> {
     let first = bytes.iter().find(|byte| !b" \t\r\n".contains(byte));
     if first == Some(&b'{') {
@@ -244,7 +244,7 @@ fn refuse(pointer: String, error: &serde_json::Error) -> Problem {
     }
 }
 
-/// Where serde stopped, as a JSON Pointer in URI fragment form (RFC 6901, section 6).
+/// Position of a serde error, as a JSON Pointer in URI fragment form (RFC 6901, section 6).
 pub(crate) fn pointer(path: &Path, message: &str) -> String {
     let mut pointer = String::from("#");
     let mut push = |key: &str| {
@@ -258,7 +258,7 @@ pub(crate) fn pointer(path: &Path, message: &str) -> String {
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    // A field that is missing or there twice is known to the object only, where the path ends.
+    // The path of a missing or duplicate field ends at its object; only the message names the field.
     let whole_object = ["missing field `", "duplicate field `"];
     let named = whole_object
         .iter()
@@ -269,7 +269,7 @@ pub(crate) fn pointer(path: &Path, message: &str) -> String {
     pointer
 }
 
-/// At most 200 characters: messages quote the input, which may be long.
+/// Truncates to 200 characters: messages quote the input, which may be long.
 pub(crate) fn bounded(text: &str) -> String {
     text.chars().take(200).collect()
 }

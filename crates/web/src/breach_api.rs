@@ -1,4 +1,4 @@
-//! The breached-passwords server: where it is, and how the host asks it.
+//! Client of the breached-passwords server, and its configuration.
 
 #[cfg(target_arch = "wasm32")]
 mod host;
@@ -14,12 +14,12 @@ pub use host::HostPasswordRanges;
 
 const VARIABLE: &str = "breach_check_url";
 
-/// `scheme://host[:port]`: what the manifest opens `allowed_outbound_hosts` to, which has no paths.
+/// `scheme://host[:port]`, as in the manifest's `allowed_outbound_hosts`, which has no paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// The variable `breach_check_url`; unset switches the check off.
+    /// Reads the variable `breach_check_url`; `None` when it is unset, which switches the check off.
     pub fn read(variables: &Variables) -> Result<Option<Self>, ConfigError> {
         variables.optional(VARIABLE).map(Self::parse).transpose()
     }
@@ -35,7 +35,7 @@ impl BaseUrl {
             Some(port) => format!("{scheme}://{host}:{port}"),
             None => format!("{scheme}://{host}"),
         };
-        // A wildcard would open the way to every host.
+        // A wildcard would allow every host.
         let named = host
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte));

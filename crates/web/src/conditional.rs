@@ -27,8 +27,8 @@ impl From<ETag> for HeaderValue {
     }
 }
 
-/// The strong entity tag of content that does not change while the app runs: `"<hash>"`, and
-/// `"<hash>-<encoding>"` where it is sent encoded, since those are other bytes.
+/// The strong entity tag of content that does not change while the app runs: `"<hash>"`, or
+/// `"<hash>-<encoding>"` for its encoded form, which has other bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContentTag {
     pub hash: &'static str,
@@ -52,13 +52,13 @@ impl From<ContentTag> for HeaderValue {
     }
 }
 
-/// What `If-Match` asks for.
+/// Condition of `If-Match`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfMatch {
     Absent,
-    /// `*`: any version, as long as there is one.
+    /// `*`: any version, as long as the resource exists.
     Any,
-    /// One of these versions; tags that were never ours are left out, so this may be empty.
+    /// One of these versions. Tags in another form are dropped, so the list may be empty.
     Versions(Vec<i64>),
 }
 
@@ -69,12 +69,12 @@ pub struct Precondition {
 }
 
 impl Precondition {
-    /// 428 when `required` and the client sent no `If-Match`.
+    /// Returns the versions that the change may start from; 428 if `required` and `If-Match` is absent.
     pub fn expected(self, required: bool) -> Result<Expected, Problem> {
         let versions = self.if_match.require(required)?.versions();
         Ok(match self.if_none_match.0 {
             None => Expected::from(versions),
-            // Whatever is there is a version.
+            // Every existing resource has a version, so none may be changed.
             Some(Tags::Any) => Expected::from(Some(Vec::new())),
             Some(Tags::List(tags)) => {
                 let current = tags.iter().filter_map(|(_, opaque)| version(opaque));
@@ -96,7 +96,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Precondition {
 }
 
 impl IfMatch {
-    /// 412 when what is read has another version than the client asked for.
+    /// Returns 412 if `If-Match` lists versions and the resource has another one.
     pub fn expect(&self, tag: ETag) -> Result<(), Problem> {
         match self {
             Self::Versions(versions) if !versions.contains(&tag.0) => Err(Error::Stale.into()),
@@ -104,7 +104,7 @@ impl IfMatch {
         }
     }
 
-    /// The versions that the statement may change: `None` means any.
+    /// Versions that the statement may change; `None` means any.
     pub fn versions(self) -> Option<Vec<i64>> {
         match self {
             Self::Absent | Self::Any => None,
@@ -112,7 +112,7 @@ impl IfMatch {
         }
     }
 
-    /// 428 when `required` and the client sent none.
+    /// Returns 428 if `required` and the header is absent.
     pub fn require(self, required: bool) -> Result<Self, Problem> {
         if required && self == Self::Absent {
             Err(Problem::precondition_required())
@@ -122,12 +122,12 @@ impl IfMatch {
     }
 }
 
-/// What `If-None-Match` asks for; weak and strong tags compare alike (section 8.8.3.2).
+/// Condition of `If-None-Match`; weak and strong tags compare equal (section 8.8.3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfNoneMatch(Option<Tags>);
 
 impl IfNoneMatch {
-    /// Whether the client already has what `tag` stands for, which makes the answer 304.
+    /// Returns true if the client already has the content of `tag`, so that the response is 304.
     pub fn has(&self, tag: impl Display) -> bool {
         match &self.0 {
             None => false,
@@ -169,7 +169,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Tags {
     Any,
-    /// Weak or not, and what stands between the quotes.
+    /// Each tag: true when it is weak, and the text between its quotes.
     List(Vec<(bool, String)>),
 }
 
@@ -194,11 +194,11 @@ pub(crate) fn malformed(name: &HeaderName) -> Problem {
     )
 }
 
-/// Reads `W/"a", "b"` into `list`; `None` when it is anything else.
+/// Parses `W/"a", "b"` into `list`; `None` when the syntax is invalid.
 fn parse_list(value: &str, list: &mut Vec<(bool, String)>) -> Option<()> {
     let mut rest = value;
     loop {
-        // Empty elements count for nothing (section 5.6.1.2).
+        // Empty elements are ignored (section 5.6.1.2).
         rest = rest.trim_start_matches([' ', '\t', ',']);
         if rest.is_empty() {
             return Some(());
@@ -216,7 +216,7 @@ fn parse_list(value: &str, list: &mut Vec<(bool, String)>) -> Option<()> {
     }
 }
 
-/// The version whose tag this is, to the letter: `v03` and `v+3` are no tags of ours.
+/// Parses the version of a tag in its exact form: `v03` and `v+3` are not tags of Roster.
 fn version(opaque: &str) -> Option<i64> {
     let version = opaque.strip_prefix('v')?.parse::<i64>().ok()?;
     (format!("v{version}") == opaque).then_some(version)

@@ -1,7 +1,8 @@
 //! Configuration: the component's Spin variables, read once, typed and validated.
 //!
-//! [`Variables`] has the values and reads the simple types; the other modules read what belongs
-//! together. Every failure names the variable, never its value: the log says what to fix.
+//! [`Variables`] contains the values and parses the simple types; the other modules parse related variables
+//! together. Every error names the variable, so that the log shows the setting to fix, and contains no
+//! secret.
 
 mod http;
 mod secrets;
@@ -34,7 +35,7 @@ pub const STORES: &[&str] = &[
     "redis_user",
 ];
 
-/// A variable that is missing or that makes no sense.
+/// A missing or invalid variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("variable {variable}: {problem}")]
 pub struct ConfigError {

@@ -1,4 +1,4 @@
-//! Who is asking, as far as tracing goes: the request id and the W3C trace.
+//! Identifiers of a request for tracing: the request id and the W3C trace id.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The identifiers of one request, for its log line and its error documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestContext {
-    /// The client's `X-Request-ID` when it is sane, else a new UUIDv7.
+    /// The client's `X-Request-ID` if it is valid, otherwise a new UUIDv7.
     pub request_id: String,
     /// The trace id of a valid `traceparent` (W3C Trace Context, version 00), 32 hex digits.
     pub trace_id: Option<String>,
@@ -27,13 +27,13 @@ impl RequestContext {
         }
     }
 
-    /// The id as a header value.
+    /// The request id as a header value.
     pub fn header_value(&self) -> Option<HeaderValue> {
         HeaderValue::from_str(&self.request_id).ok()
     }
 }
 
-/// The header's value when it was sent exactly once, as text.
+/// The header's value as text; `None` unless it was sent exactly once.
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
@@ -44,13 +44,13 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     }
 }
 
-/// Up to 128 characters that are safe in a log and in a header.
+/// Returns true for 1 to 128 characters that are safe in a log and in a header.
 fn is_sane_request_id(id: &str) -> bool {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     (1..=128).contains(&id.len()) && id.bytes().all(safe)
 }
 
-/// `00-<trace id>-<parent id>-<flags>`: lower-case hex, ids not all zero.
+/// Parses the trace id of `00-<trace id>-<parent id>-<flags>`: lower-case hex, ids not all zero.
 fn parse_traceparent(value: &str) -> Option<&str> {
     let is_hex = |part: &str, length: usize| {
         part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))

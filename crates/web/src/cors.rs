@@ -1,4 +1,4 @@
-//! CORS: the configured origins, exactly, and nothing when there are none.
+//! CORS for exactly the configured origins; off when there are none.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::context::X_REQUEST_ID;
 
-/// The layer for `origins`; `None` when the list is empty, so that browsers get no permission.
+/// Returns the layer for `origins`; `None` when the list is empty, so that browsers get no permission.
 pub fn layer(origins: &[HeaderValue]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;

@@ -1,8 +1,8 @@
 //! Pagination cursors: opaque, encrypted, and bound to the list that they continue.
 //!
-//! The position travels in the cursor, so no list keeps state. It holds an email or a name, which must
-//! not stand in URLs and logs: only a holder of the key can read it, and nobody else can make one up.
-//! The context (sort and filters) keeps a client from carrying a cursor to another list.
+//! The cursor contains the position, so lists keep no state on the server. A position may contain an email or
+//! a name, which must not appear in URLs and logs: only a holder of the key can read or create a cursor. The
+//! context (sort and filters) prevents its use with another list.
 
 use accounts::RootKey;
 use accounts::keys::{Purpose, SealKey};
@@ -20,14 +20,14 @@ impl CursorKey {
         Self(root.seal_key(Purpose::Cursor))
     }
 
-    /// A URL-safe cursor for `position` in the list that `context` names.
+    /// Creates a URL-safe cursor for `position` in the list that `context` names.
     pub fn seal<T: Serialize>(&self, position: &T, context: &str) -> Option<String> {
         let payload = serde_json::to_vec(position).ok()?;
         let sealed = self.0.seal(&payload, context.as_bytes()).ok()?;
         Some(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The position, or `None` when the cursor was not made by this key for this list.
+    /// Returns the position; `None` when the cursor was not created with this key for this list.
     pub fn open<T: DeserializeOwned>(&self, cursor: &str, context: &str) -> Option<T> {
         let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let payload = self.0.open(&sealed, context.as_bytes())?;

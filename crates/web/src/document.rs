@@ -1,7 +1,8 @@
-//! What the endpoints' documentation has in common: headers as OpenAPI describes them, and refusals.
+//! Shared parts of the endpoints' OpenAPI documentation: request headers, list parameters and error
+//! responses.
 //!
-//! Handlers carry their documentation as `#[utoipa::path]`, bodies as `ToSchema`; the crate
-//! `openapi` makes the document of them. Nothing here runs in a component.
+//! Handlers are documented with `#[utoipa::path]`, bodies with `ToSchema`; the crate `openapi` generates the
+//! document from them. Nothing here runs in a component.
 
 mod refusals;
 
@@ -13,7 +14,7 @@ use utoipa::openapi::{Object, ObjectBuilder, Required, Type};
 use crate::conditional::{IfMatch, IfNoneMatch};
 pub use refusals::{Part, of_gate};
 
-/// The `Idempotency-Key` header of a request that may be sent again.
+/// The `Idempotency-Key` header of a request that can be retried.
 pub struct IdempotencyKeyHeader;
 
 impl IntoParams for IdempotencyKeyHeader {

@@ -1,8 +1,8 @@
-//! Every endpoint of the API, who may call it and what limits it: the one table that routers are
-//! built from and that the authorization tests walk.
+//! Table of every endpoint of the API, with its access rule and its limit. Routers are built from it, and the
+//! authorization tests iterate over it.
 //!
-//! A router takes handlers by [`Endpoint`] only ([`crate::gate::Routes`]), and the matches below have
-//! no wildcard: an endpoint without a rule does not compile.
+//! A router accepts handlers by [`Endpoint`] only ([`crate::gate::Routes`]), and the match in `row` has no
+//! wildcard: an endpoint without an access rule does not compile.
 
 use axum::routing::MethodFilter;
 
@@ -41,19 +41,19 @@ pub enum Endpoint {
     DocsAsset,
 }
 
-/// Who may call an endpoint. What a caller may not see is 404, what they may not do is 403.
+/// Callers that an endpoint allows. A resource hidden from the caller is 404; a forbidden operation is 403.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// No token is asked for.
+    /// No token is required.
     Anyone,
-    /// Whoever has a valid access token; the endpoint is about the caller's own things.
+    /// Any caller with a valid access token; the endpoint concerns the caller's own data.
     SignedIn,
-    /// The user of the path's `{id}`, and admins; to anyone else that user does not exist.
+    /// The user of the path's `{id}`, and admins; other callers get 404.
     SelfOrAdmin,
     Admin,
 }
 
-/// What a request counts against.
+/// Limit that a request counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// The general limit: per user when signed in, else per client address.
@@ -97,7 +97,7 @@ impl Endpoint {
         Self::DocsAsset,
     ];
 
-    /// Method, path template and who may call.
+    /// Method, path template and access rule.
     const fn row(self) -> (&'static str, &'static str, Access) {
         use Access::{Admin, Anyone, SelfOrAdmin, SignedIn};
         match self {
@@ -155,7 +155,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether the API's document describes it: all but what shows that document.
+    /// Returns true if the API's document describes the endpoint: all but those that show the document.
     pub const fn is_documented(self) -> bool {
         !matches!(
             self,
@@ -186,7 +186,7 @@ mod tests {
             .map(|e| (e.method(), e.path()))
             .collect();
         assert_eq!(rows.len(), Endpoint::ALL.len());
-        // The last variant is the last of the list: one that was added is not left out.
+        // The last variant is also the last of the list, so that no added variant is left out.
         assert_eq!(Endpoint::DocsAsset as usize + 1, Endpoint::ALL.len());
     }
 

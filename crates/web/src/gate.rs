@@ -1,7 +1,7 @@
-//! The gate before every handler: who calls, whether they may, and how often.
+//! Authentication, authorization and rate limiting for every endpoint.
 //!
-//! A router is made of [`Endpoint`]s only, each behind [`enforce`]: what an endpoint's row in the
-//! table does not allow does not reach its handler.
+//! A router consists of [`Endpoint`]s only, each behind [`enforce`]: a request that the endpoint's row in the
+//! table does not allow never reaches its handler.
 
 mod bearer;
 mod limits;
@@ -27,7 +27,7 @@ use bearer::Bearer;
 pub use limits::ProxyHops;
 pub(crate) use limits::rate_limited;
 
-/// What the gate asks.
+/// The access-control layer, with its dependencies.
 #[derive(Clone)]
 pub struct Gate(Arc<Inner>);
 
@@ -39,8 +39,8 @@ struct Inner {
 }
 
 impl Gate {
-    /// `hops` is how many trusted proxies stand before the host; `addresses` fingerprints clients
-    /// for limits and the audit trail.
+    /// `hops` is the number of trusted proxies in front of the host; `addresses` fingerprints clients for
+    /// limits and the audit trail.
     pub fn new(
         tokens: Verifier,
         admission: Admission,
@@ -56,7 +56,7 @@ impl Gate {
     }
 }
 
-/// A router that is put together from endpoints.
+/// Builder of a router from endpoints.
 pub struct Routes<S> {
     router: Router<S>,
     gate: Option<Gate>,
@@ -70,7 +70,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         }
     }
 
-    /// Without a gate: only what anyone may call without limit is served.
+    /// Creates a router without a gate: it serves only endpoints that are open to anyone and unlimited.
     pub fn open() -> Self {
         Self {
             router: Router::new(),
@@ -78,7 +78,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         }
     }
 
-    /// Serves `endpoint` by `handler`.
+    /// Serves `endpoint` with `handler`.
     #[must_use]
     pub fn serve<H, T>(mut self, endpoint: Endpoint, handler: H) -> Self
     where
@@ -96,7 +96,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 }
 
-/// Who calls: an active user whose session is alive.
+/// The authenticated caller: an active user with a live session.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub user: User,
@@ -111,7 +111,7 @@ impl Caller {
         self.user.role == Role::Admin
     }
 
-    /// As the audit trail names them.
+    /// Returns the actor for the audit trail.
     pub fn actor(&self) -> Actor {
         Actor::user(self.user.id, self.request_id.clone()).from_client(self.client.clone())
     }
@@ -121,15 +121,15 @@ impl Caller {
 #[derive(Debug, Clone)]
 pub struct Anonymous(pub Actor);
 
-/// The user whom the path names, when the gate came across them.
+/// The user that the path names; `None` when the gate did not load it.
 #[derive(Debug, Clone)]
 pub struct AboutUser(pub Option<User>);
 
-/// What the log line says of the gate's decision, handed out with the response.
+/// The gate's decision for the log line, passed on with the response.
 #[derive(Clone, Copy)]
 pub(crate) struct Decision {
     pub(crate) caller: Option<UserId>,
-    /// Redis did not answer, so nothing was counted.
+    /// True when Redis did not reply, so that nothing was counted.
     pub(crate) limit_is_open: bool,
 }
 
@@ -147,7 +147,7 @@ async fn enforce(
     }
 }
 
-/// The actor of a request from `address`, before anybody is known.
+/// The actor of a request from `address`, before authentication.
 fn anonymous(address: &ClientAddress, request: &Request) -> Actor {
     let context = request.extensions().get::<RequestContext>();
     let request_id = context.map(|context| context.request_id.as_str());
@@ -208,7 +208,7 @@ impl Gate {
     }
 }
 
-/// Holds the caller against the endpoint's row, and hands them to the handler.
+/// Checks the caller against the endpoint's row, and passes the caller on to the handler.
 fn allow(
     endpoint: Endpoint,
     token: &Bearer,
@@ -249,14 +249,14 @@ fn allow(
     Ok(())
 }
 
-/// The user whom the path's `{id}` names, if it is one.
+/// The user id in the path's `{id}`; `None` when it is absent or invalid.
 async fn path_user(request: &mut Request) -> Option<UserId> {
     let params = request.extract_parts::<RawPathParams>().await.ok()?;
     let (_, id) = params.iter().find(|(name, _)| *name == "id")?;
     UserId::parse(id)
 }
 
-/// What the gate left in the request; that it is missing is a mistake of ours, not the client's.
+/// Extracts a value that the gate or the app inserted into the request; a missing one is a server error.
 macro_rules! from_gate {
     ($($type:ty),*) => {$(
         impl<S: Send + Sync> FromRequestParts<S> for $type {
@@ -272,7 +272,7 @@ macro_rules! from_gate {
 
 from_gate!(Caller, Anonymous, AboutUser, RequestContext);
 
-/// The address of a client who need not be signed in.
+/// The address of a client, which need not be signed in.
 #[derive(Debug, Clone)]
 pub struct Client(pub ClientAddress);
 

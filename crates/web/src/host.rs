@@ -1,4 +1,4 @@
-//! What a component's shell needs of the host: one app an instance, and work after the response.
+//! Host services for a component: one app per instance, and work after the response.
 
 mod http;
 
@@ -24,10 +24,10 @@ use crate::startup::{self, Started};
 use crate::{App, Problem, deadline};
 pub use http::{HostRequest, HostResponse};
 
-/// How long a refused login is held back.
+/// Delay of the response to a rejected login.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The host's Postgres and Redis, and the server that knows breached passwords.
+/// Creates the clients of Postgres, Redis and the breached-passwords server.
 pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {
     let postgres = HostPostgres::new(variables.postgres()?.dsn(), deadline::POSTGRES);
     let redis = HostRedis::new(variables.redis_url()?, deadline::REDIS);
@@ -48,12 +48,12 @@ fn breached_passwords(variables: &Variables) -> Result<BreachedPasswords, Config
     Ok(BreachedPasswords::new(Arc::new(ranges)))
 }
 
-/// Waits a moment.
+/// Waits for the delay of a rejected login.
 pub fn pause() -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(spin_sdk::time::sleep(PAUSE))
 }
 
-/// The app of this instance, built at the first request and kept for the next ones.
+/// The app of this instance, built on the first request and kept for later ones.
 pub struct Instance {
     component: &'static str,
     app: OnceLock<App>,
@@ -67,7 +67,7 @@ impl Instance {
         }
     }
 
-    /// Serves a request of the host.
+    /// Serves a request from the host.
     pub async fn serve<F>(&self, request: HostRequest, build: impl FnOnce() -> F) -> HostResponse
     where
         F: Future<Output = Result<App, ConfigError>>,
@@ -75,9 +75,9 @@ impl Instance {
         http::response(self.handle(http::request(request), build).await).await
     }
 
-    /// Answers `request`. Two first requests may both build; one result is kept, since nothing
-    /// may wait for what another request completes. A variable that makes no sense is logged by
-    /// name and answered with 500, or 503 where readiness is asked for; the next request tries again.
+    /// Handles `request`. Two concurrent first requests may both build the app, and one result is kept: no
+    /// request may wait for another one. If a variable is invalid, its name is logged and the response is
+    /// 500, or 503 for a readiness or configuration check. The next request tries again.
     async fn handle<F>(&self, request: Request, build: impl FnOnce() -> F) -> Response
     where
         F: Future<Output = Result<App, ConfigError>>,
@@ -117,7 +117,7 @@ fn not_configured(request: &Request, error: &ConfigError) -> Problem {
     }
 }
 
-/// Work that outlives the request, in this instance.
+/// Runs work that outlives the request, in this instance.
 pub struct HostDeferred;
 
 #[async_trait::async_trait]

@@ -5,7 +5,8 @@ use http::{HeaderMap, StatusCode};
 
 use crate::Problem;
 
-/// The request under its key, if it has one. `caller` keeps the keys of different callers apart.
+/// Returns the request with its key; `None` when it has no key. `caller` separates the keys of different
+/// callers.
 ///
 /// # Errors
 /// 400 for a key that was sent twice or is not visible ASCII.

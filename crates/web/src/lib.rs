@@ -1,7 +1,7 @@
-//! What every router of Roster shares: configuration, problem documents, strict extractors,
-//! conditional requests, cursors, access tokens, CORS, security headers, the log line and the counts.
+//! Code shared by every router of Roster: configuration, problem documents, strict extractors, conditional
+//! requests, cursors, access tokens, CORS, security headers, logging and metrics.
 //!
-//! A component builds an axum `Router` and hands it to [`App`]; the rest happens around it.
+//! A component builds an axum `Router` and passes it to [`App`], which adds the rest.
 
 pub mod answer;
 pub mod app;

@@ -1,4 +1,4 @@
-//! Lists as clients see them: a page, the cursor behind it, and the link to the next page.
+//! List responses: a page, the cursor of the next page, and the link to it.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ pub struct List<T> {
     total: Option<i64>,
 }
 
-/// By hand, because the derived schema of a generic type repeats its items' schema in full.
+/// Implemented by hand, because the derived schema of a generic type repeats its items' schema in full.
 impl<T: ToSchema> PartialSchema for List<T> {
     fn schema() -> RefOr<Schema> {
         let next = ObjectBuilder::new()
@@ -69,10 +69,10 @@ impl<T: ToSchema> ToSchema for List<T> {
     }
 }
 
-/// Where the list goes on, for a cursor that it gave out.
+/// Returns the position at which the list continues, from a cursor of an earlier page.
 ///
 /// # Errors
-/// 422 for a cursor that was not made for this list, which `context` names.
+/// 422 for a cursor that was not created for this list, which `context` names.
 pub fn position(
     cursors: &CursorKey,
     cursor: Option<&str>,
@@ -88,7 +88,7 @@ pub fn position(
         .ok_or_else(|| Problem::invalid(vec![wrong()]))
 }
 
-/// The page as JSON, with a `Link` to the next one.
+/// Returns the page as JSON, with a `Link` to the next one.
 pub fn page<T, V: From<T> + Serialize>(
     cursors: &CursorKey,
     context: &str,
@@ -111,7 +111,7 @@ pub fn page<T, V: From<T> + Serialize>(
     Ok(response)
 }
 
-/// The same list behind `cursor` (RFC 8288), as a reference relative to the host.
+/// Link to the same list after `cursor` (RFC 8288), as a reference relative to the host.
 fn next_link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
     let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let kept = query.filter(|(name, _)| name != "cursor");

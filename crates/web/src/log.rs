@@ -1,6 +1,7 @@
-//! The log: one JSON object a line on standard output, one line a request.
+//! The log: one JSON object per line on standard output, one line per request.
 //!
-//! No personal data and no secrets: a line names the route's template, never the path or the query.
+//! Lines contain no personal data and no secrets: they name the route's template, never the path or the
+//! query.
 
 use std::io::Write;
 use std::str::FromStr;
@@ -13,10 +14,10 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::context::RequestContext;
 
-/// The name of the service unless `service_name` is set.
+/// Name of the service if `service_name` is unset.
 pub const DEFAULT_SERVICE: &str = "roster";
 
-/// How much is written: a line is kept when its level is at least the configured one.
+/// Severity of a line. A line is written if its level is at least the configured one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -40,24 +41,24 @@ impl FromStr for Level {
     }
 }
 
-/// One answered request.
+/// Line of one request.
 #[derive(Serialize)]
 pub struct RequestLine<'a> {
     pub request_id: &'a str,
     pub trace_id: Option<&'a str>,
     pub method: &'a str,
-    /// The route's template, such as `/api/v1/users/{id}`; absent when no route matched.
+    /// The route's template, such as `/api/v1/users/{id}`; `None` when no route matched.
     pub route: Option<&'a str>,
     pub status: u16,
-    /// Who called, when they are signed in.
+    /// The signed-in caller; `None` when the caller is anonymous.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<accounts::UserId>,
-    /// `open` when the request could not be counted because Redis did not answer.
+    /// `open` when the request could not be counted because Redis did not reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<&'static str>,
-    /// Milliseconds from the first byte of the request seen here to the response's head.
+    /// Milliseconds from the arrival of the request here to the head of its response.
     pub ms: f64,
-    /// The internal text of an error, which the client does not see.
+    /// The internal text of an error, which is not sent to the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,
 }
@@ -78,7 +79,7 @@ impl<'a> RequestLine<'a> {
     }
 
     fn level(&self) -> Level {
-        // 503 without an internal text is the app's own choice: it is busy.
+        // 503 without an internal text is the app's own decision: it is busy.
         if self.status >= 500 && (self.status != 503 || self.error.is_some()) {
             Level::Error
         } else if self.status >= 500 || self.rate_limit.is_some() {
@@ -104,7 +105,7 @@ struct Message<'a> {
     message: &'a str,
 }
 
-/// The log of a component: the least level that is kept, and the origin that every line names.
+/// The log of a component: the minimum level, and the service and environment that every line names.
 #[derive(Debug, Clone)]
 pub struct Log {
     least: Level,
@@ -121,7 +122,7 @@ impl Log {
         }
     }
 
-    /// The log while the configuration is not valid: all lines, without an environment.
+    /// The log for an invalid configuration: all levels, with the environment `unknown`.
     pub fn unconfigured() -> Self {
         Self::new(Level::Debug, DEFAULT_SERVICE, "unknown")
     }
@@ -146,7 +147,7 @@ impl Log {
         self.write(level, &Message { message });
     }
 
-    /// Writes a line with fields of its own.
+    /// Writes a line with its own fields.
     pub fn write<T: Serialize>(&self, level: Level, fields: &T) {
         if level < self.least {
             return;

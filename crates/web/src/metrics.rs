@@ -1,9 +1,9 @@
-//! Totals over instances that come and go: counted here, added to one hash in Redis after the
+//! Totals of short-lived instances: each counts its requests and adds them to one hash in Redis after the
 //! response.
 //!
-//! The first answer after a flush schedules the next one; the work keeps the instance alive until
-//! it is done, so an instance that goes idle leaves nothing behind. What Redis did not take stays
-//! and is offered again, as the same batch: Redis takes a batch once, even if it answered too late.
+//! The first response after a flush schedules the next flush. The work keeps the instance alive until it is
+//! done, so an idle instance has no counts left. A batch that Redis did not acknowledge is kept and retried
+//! unchanged: Redis adds a batch once, even if its reply came too late.
 
 mod counts;
 pub mod text;
@@ -18,19 +18,19 @@ use uuid::Uuid;
 
 use counts::Counts;
 
-/// The hash with the totals.
+/// Key of the hash with the totals.
 pub const KEY: &str = "roster:metrics";
 
-/// From an answer to the flush. Short, because an instance that has taken its last request lives on
-/// until then and holds its connections.
+/// Delay from a response to the flush. Short, because until then an instance stays alive after its last
+/// request and keeps its connections.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
-/// Between two attempts.
+/// Delay between two attempts.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// After so many refusals in a row the instance may end; its next answer schedules a flush anew.
+/// Consecutive failures after which a flush ends; the next response schedules another.
 const ATTEMPTS: usize = 3;
 
-/// KEYS[1] the hash, KEYS[2] the mark of this batch; ARGV: seconds that the mark stays, then names
-/// and counts by turns.
+/// Adds a batch once. KEYS[1]: the hash; KEYS[2]: the mark of this batch; ARGV: the seconds that the mark is
+/// kept, then alternating names and counts.
 static ADD: Script = Script::new(
     "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end \
     for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end \
@@ -38,7 +38,7 @@ static ADD: Script = Script::new(
 );
 const MARK_SECONDS: &str = "60";
 
-/// Counts of this instance on their way to Redis. Cheap to clone.
+/// Counts of this instance, flushed to Redis. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics(Arc<Shared>);
 
@@ -51,7 +51,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     counts: Counts,
-    /// Taken from the counts, and not known to be in Redis.
+    /// Taken from the counts, and not yet acknowledged by Redis.
     batch: Option<Batch>,
     is_scheduled: bool,
 }
@@ -71,7 +71,7 @@ impl Metrics {
         }))
     }
 
-    /// Counts an answer. `route` is the router's template, if one matched.
+    /// Counts a response. `route` is the router's template; `None` when no route matched.
     pub fn record(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
         {
             let mut state = self.0.state();
@@ -94,7 +94,7 @@ impl Shared {
     }
 }
 
-/// The one scheduled flush. However it ends, the next answer may schedule another.
+/// The one scheduled flush. However it ends, the next response may schedule another.
 struct Flush {
     shared: Arc<Shared>,
     is_over: bool,
@@ -128,7 +128,7 @@ impl Flush {
         }
     }
 
-    /// The batch that Redis is not known to have, or else one of what was counted since.
+    /// Returns the unacknowledged batch, or a new one of the counts since then.
     fn next_batch(&self) -> Batch {
         let mut state = self.shared.state();
         if let Some(batch) = &state.batch {
@@ -146,8 +146,8 @@ impl Flush {
         batch
     }
 
-    /// Redis took the batch. Whether nothing was counted meanwhile, seen and said at once: an
-    /// answer either finds a flush scheduled that will take it, or schedules one.
+    /// Drops the acknowledged batch. Returns true if nothing was counted meanwhile. Check and update share
+    /// one lock: a response either finds a scheduled flush that will include it, or schedules one.
     fn is_finished(&mut self) -> bool {
         let mut state = self.shared.state();
         state.batch = None;
@@ -161,7 +161,7 @@ impl Flush {
 
 impl Batch {
     fn command(&self) -> Command {
-        // The braces put both keys on one node of a cluster.
+        // The braces place both keys on one node of a cluster.
         let keys = [KEY.to_owned(), format!("{{{KEY}}}:{}", self.id)];
         let mut args = vec![Arg::from(MARK_SECONDS)];
         for (name, count) in &self.fields {

@@ -1,7 +1,7 @@
-//! Problem documents (RFC 9457): the one place that knows which status an error has.
+//! Problem documents (RFC 9457), and the statuses of errors.
 //!
-//! A handler returns a [`Problem`]; [`crate::App`] writes it out with the request's path and id,
-//! and logs the internal text, which the client never sees.
+//! A handler returns a [`Problem`]; [`crate::App`] renders it with the request's path and id, and logs the
+//! internal text, which is never sent to the client.
 
 mod from_error;
 mod oauth;
@@ -18,14 +18,14 @@ use utoipa::ToSchema;
 pub(crate) use from_error::INVALID_TOKEN;
 use oauth::OauthError;
 
-/// Seconds that a client is asked to wait when a dependency does not answer.
+/// `Retry-After` in seconds when a dependency does not respond.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 const UNAVAILABLE: &str = "unavailable";
 const MAY_HAVE_CHANGED: &str = "The service did not answer in time. The change may have been made, or may be made in \
      a moment: read the resource to find out, or repeat the request with the same Idempotency-Key.";
 
-/// An error as the client sees it, with the internal text apart.
+/// An error for the client, with a separate internal text.
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
@@ -37,36 +37,36 @@ pub struct Problem {
     internal: Option<String>,
 }
 
-/// What went wrong (RFC 9457, `application/problem+json`).
+/// An error response (RFC 9457, `application/problem+json`).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Document<'a> {
-    /// Always `about:blank`: `status` and `code` say which problem it is.
+    /// Always `about:blank`; `status` and `code` identify the problem.
     r#type: &'static str,
-    /// The status in words.
+    /// Reason phrase of the status.
     title: &'a str,
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// For people; may be worded differently tomorrow.
+    /// Human-readable explanation; the wording may change.
     detail: &'a str,
-    /// The path that was asked for.
+    /// Path of the request.
     instance: &'a str,
-    /// The stable name of the problem, for programs.
+    /// Stable, machine-readable name of the problem.
     code: &'a str,
-    /// Finds the request in the log; also in the header X-Request-ID.
+    /// Id of the request in the server's log; also in the `X-Request-ID` header.
     request_id: &'a str,
-    /// Which values are wrong, when some are.
+    /// Invalid values of the request; absent when there are none.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [FieldError],
-    /// The error code of OAuth2 (RFC 6749, section 5.2), at its token endpoint only.
+    /// OAuth2 error code (RFC 6749, section 5.2); only at the token endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "invalid_grant")]
     error: Option<&'a str>,
 }
 
 impl Problem {
-    /// `code` is the stable, machine-readable name; `detail` is for people.
+    /// `code` is the stable, machine-readable name; `detail` is human-readable.
     pub fn new(
         status: StatusCode,
         code: &'static str,
@@ -83,7 +83,7 @@ impl Problem {
         }
     }
 
-    /// 422 with what is wrong and where.
+    /// Returns 422 with the invalid values.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let mut problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -94,7 +94,7 @@ impl Problem {
         problem
     }
 
-    /// 503: a dependency did not answer. `internal` goes to the log only.
+    /// Returns 503: a dependency did not respond. `internal` goes to the log only.
     pub fn unavailable(internal: impl Into<String>) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -105,7 +105,7 @@ impl Problem {
         .with_internal(internal)
     }
 
-    /// 503 of readiness: `settings` are missing or not valid. `internal` goes to the log only.
+    /// Returns the 503 of readiness: `settings` are missing or invalid. `internal` goes to the log only.
     pub fn misconfigured(settings: &str, internal: impl Into<String>) -> Self {
         let mut problem = Self::unavailable(internal);
         problem.detail =
@@ -113,7 +113,7 @@ impl Problem {
         problem
     }
 
-    /// 500. `internal` goes to the log only.
+    /// Returns 500. `internal` goes to the log only.
     pub fn internal(internal: impl Into<String>) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -123,7 +123,7 @@ impl Problem {
         .with_internal(internal)
     }
 
-    /// 404 for a thing that is not there.
+    /// Returns 404 for a resource that does not exist.
     pub fn not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -132,7 +132,8 @@ impl Problem {
         )
     }
 
-    /// 401 with its challenge: one document for every reason, which goes to the log only.
+    /// Returns 401 with a challenge. The document is the same for every reason; the reason goes to the log
+    /// only.
     pub fn unauthenticated(challenge: &'static str, internal: &str) -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -143,7 +144,7 @@ impl Problem {
         .with_internal(internal)
     }
 
-    /// 409: one's own account is not changed as somebody else's.
+    /// Returns 409 for a change of the caller's own account that belongs to `/api/v1/users/me`.
     pub fn use_users_me() -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -152,7 +153,7 @@ impl Problem {
         )
     }
 
-    /// 403 for what the caller's role does not allow.
+    /// Returns 403 for an operation that the caller's role does not allow.
     pub fn forbidden() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -161,7 +162,7 @@ impl Problem {
         )
     }
 
-    /// 428: the configuration asks for `If-Match`.
+    /// Returns 428: the configuration requires `If-Match`.
     pub fn precondition_required() -> Self {
         Self::new(
             StatusCode::PRECONDITION_REQUIRED,
@@ -170,7 +171,7 @@ impl Problem {
         )
     }
 
-    /// The same for a request with `method`: a change that was not acknowledged may have been made.
+    /// Adapts a 503 to `method`: a change that was not acknowledged may have been made.
     #[must_use]
     pub(crate) fn for_method(mut self, method: &Method) -> Self {
         if self.code == UNAVAILABLE && !method.is_safe() {
@@ -191,7 +192,7 @@ impl Problem {
         self
     }
 
-    /// Keeps the first line, bounded: hosts add stack traces to their texts.
+    /// Keeps the first line, up to 500 characters: hosts add stack traces to their texts.
     fn with_internal(mut self, internal: impl Into<String>) -> Self {
         let first_line = internal
             .into()
@@ -215,17 +216,17 @@ impl Problem {
         &self.detail
     }
 
-    /// The headers that go with it.
+    /// Headers of the response.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
     }
 
-    /// The text for the log, which the client does not see.
+    /// The text for the log, which is not sent to the client.
     pub fn internal_text(&self) -> Option<&str> {
         self.internal.as_deref()
     }
 
-    /// The document for a response that a library made without one, such as the router's 404.
+    /// Creates the problem of a response that a library made without one, such as the router's 404.
     pub fn for_status(status: StatusCode, headers: &HeaderMap) -> Self {
         let (code, detail) = match status {
             StatusCode::NOT_FOUND => ("not_found", "There is nothing at this path."),
@@ -244,7 +245,7 @@ impl Problem {
         problem
     }
 
-    /// The JSON document, for the request at `instance` with `request_id`.
+    /// Renders the JSON document for the request at `instance` with `request_id`.
     pub fn render(&self, instance: &str, request_id: &str) -> Vec<u8> {
         let document = Document {
             r#type: "about:blank",
@@ -261,7 +262,7 @@ impl Problem {
     }
 }
 
-/// 413: bodies are bounded.
+/// Returns 413 for a body that is too large.
 pub(crate) fn too_large() -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
@@ -271,7 +272,7 @@ pub(crate) fn too_large() -> Problem {
 }
 
 impl IntoResponse for Problem {
-    /// Status and headers; the body is written by [`crate::App`], which knows the request.
+    /// Sets status and headers; [`crate::App`] writes the body, because it depends on the request.
     fn into_response(self) -> Response {
         let mut response = Response::default();
         *response.status_mut() = self.status;

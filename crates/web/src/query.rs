@@ -1,4 +1,4 @@
-//! Query strings, read strictly: an unknown or a repeated parameter is refused, not ignored.
+//! Strict query strings: an unknown or repeated parameter is rejected, not ignored.
 
 use accounts::FieldError;
 use axum::extract::FromRequestParts;
@@ -19,7 +19,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Pairs of a query string or a form.
+/// Parses the pairs of a query string or a form.
 pub(crate) fn parse<T: DeserializeOwned>(pairs: &[u8]) -> Result<T, Problem> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(pairs));
     serde_path_to_error::deserialize(pairs).map_err(|error| {

@@ -1,4 +1,4 @@
-//! The use cases that more than one component offers, put together from the configuration.
+//! Use cases shared by several components, built from the configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::config::{ConfigError, Variables};
 use crate::gate::{Gate, ProxyHops};
 use crate::tokens::Verifier;
 
-/// What the host provides.
+/// Stores and services that the host provides.
 #[derive(Clone)]
 pub struct Stores {
     pub database: Arc<dyn Database>,
@@ -29,13 +29,13 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// The way of this instance's counts to the totals.
+    /// Metrics reporter of this instance.
     pub fn metrics(&self) -> Metrics {
         Metrics::new(self.redis.clone(), self.deferred.clone())
     }
 }
 
-/// The variables that [`Services::read`] takes, besides those of the tokens.
+/// Variables of [`Services::read`], besides those of the tokens.
 pub const VARIABLES: &[&str] = &[
     "breach_check_url",
     "cache_ttl_seconds",
@@ -50,7 +50,7 @@ pub const VARIABLES: &[&str] = &[
     "trusted_proxy_hops",
 ];
 
-/// The variables that [`session_policy`] takes.
+/// Variables of [`session_policy`].
 pub const SESSION_VARIABLES: &[&str] = &[
     "max_sessions",
     "refresh_grace_seconds",
@@ -59,7 +59,7 @@ pub const SESSION_VARIABLES: &[&str] = &[
 ];
 
 /// # Errors
-/// The first variable that makes no sense.
+/// Names the first invalid variable.
 pub fn session_policy(variables: &Variables) -> Result<SessionPolicy, ConfigError> {
     let policy = SessionPolicy {
         idle_days: variables.number("session_idle_days", 1..=365)?,
@@ -76,14 +76,14 @@ pub fn session_policy(variables: &Variables) -> Result<SessionPolicy, ConfigErro
     }
 }
 
-/// The use cases over the stores.
+/// Use cases built on the stores.
 #[derive(Clone)]
 pub struct Services {
     pub gate: Gate,
     pub users: Users,
     pub passwords: Passwords,
     pub hasher: Hasher,
-    /// What all keys but those of the tokens are derived from.
+    /// Root of all keys except those of the tokens.
     pub root_key: RootKey,
     stores: Stores,
     cache: Cache,
@@ -92,7 +92,7 @@ pub struct Services {
 
 impl Services {
     /// # Errors
-    /// The first variable that makes no sense.
+    /// Names the first invalid variable.
     pub fn read(
         variables: &Variables,
         stores: Stores,
@@ -144,7 +144,7 @@ impl Services {
         })
     }
 
-    /// Sessions; `bootstrap` and `policy` are for the component that signs people in.
+    /// Creates the session use cases; `bootstrap` and `policy` are for the component that signs users in.
     pub fn sessions(&self, bootstrap: Option<Bootstrap>, policy: SessionPolicy) -> Sessions {
         let database = self.stores.database.clone();
         Sessions::new(

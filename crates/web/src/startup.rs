@@ -1,8 +1,8 @@
-//! The configuration check: how a component says that it started, or which setting prevents it.
+//! The configuration check: a component reports that it started, or the setting that prevents it.
 //!
-//! Components run only when a request comes, and none may hold the secrets of another. Readiness
-//! therefore asks each of them through the host, at a path that the edge does not route, and the
-//! component validates its own configuration.
+//! Components run only for a request, and none may have the secrets of another. The readiness check therefore
+//! sends each of them a request through the host, at a path that the edge does not route, and the component
+//! validates its own configuration.
 
 #[cfg(target_arch = "wasm32")]
 mod host;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(target_arch = "wasm32")]
 pub use host::ask;
 
-/// What is below this path is for the app's own components.
+/// Path prefix of requests between the app's own components.
 const INTERNAL: &str = "/internal/";
 
 /// A component whose configuration is valid.
@@ -26,29 +26,28 @@ const INTERNAL: &str = "/internal/";
 pub struct Started {
     pub component: String,
     pub version: String,
-    /// What the configuration switches on and off.
+    /// Features that the configuration switches on (`true`) and off.
     pub switches: BTreeMap<String, bool>,
 }
 
-/// A setting that is missing or not valid.
+/// A missing or invalid setting.
 #[derive(Debug, Serialize, Deserialize)]
 struct Misconfigured {
     setting: String,
 }
 
-/// The answer of a component to the configuration check.
+/// Response of a component to the configuration check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Started(Started),
     /// The name of the setting.
     Misconfigured(String),
-    /// The component is not in this host, or is too busy to answer.
+    /// The component is not in this host, or is too busy to respond.
     None,
 }
 
 impl Answer {
-    /// Reads a response. Only what a component says itself counts against it: a busy host answers
-    /// 500 as well.
+    /// Parses a response. Only a component's own report counts against it: a busy host returns 500 as well.
     #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "for the host"))]
     fn read(status: StatusCode, body: &[u8]) -> Self {
         match status {
@@ -62,28 +61,28 @@ impl Answer {
     }
 }
 
-/// The name of a variable, and nothing that could be a value.
+/// Returns true if `text` has the form of a variable's name.
 fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// The path of the check of `component`, as spin.toml routes it.
+/// Path of the configuration check of `component`, as spin.toml routes it.
 pub fn path(component: &str) -> String {
     format!("{INTERNAL}{component}/configuration")
 }
 
-/// Whether a request is a check.
+/// Returns true if `path` is that of a configuration check.
 pub fn is_check(path: &str) -> bool {
     path.starts_with(INTERNAL)
 }
 
-/// The response of a component that started.
+/// Returns the response of a component that started.
 pub fn started(started: &Started) -> Response {
     respond(StatusCode::OK, serde_json::to_vec(started))
 }
 
-/// The response of a component that cannot start.
+/// Returns the response of a component that cannot start.
 pub fn misconfigured(setting: &str) -> Response {
     let setting = setting.to_owned();
     let body = serde_json::to_vec(&Misconfigured { setting });

@@ -1,5 +1,4 @@
-//! What the routers' native tests stand on: stores that answer as each test tells them, and a
-//! caller whom the gate lets in.
+//! Fixtures of the routers' native tests: stores with scripted results, and a caller that the gate admits.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "for tests")]
 
@@ -20,7 +19,7 @@ use crate::log::{Level, Log};
 use crate::services::Stores;
 use crate::tokens::Signer;
 
-/// The answers of a database, still to be given in this order; a statement too many fails the test.
+/// A database that returns these results in order; a statement beyond the last one fails the test.
 pub struct Scripted(Mutex<std::vec::IntoIter<Result<Vec<Row>, Error>>>);
 
 impl Scripted {
@@ -28,7 +27,7 @@ impl Scripted {
         Arc::new(Self(Mutex::new(answers.into_iter())))
     }
 
-    /// How many answers nobody asked for.
+    /// Number of results that no statement has used.
     pub fn left(&self) -> usize {
         self.0.lock().unwrap().len()
     }
@@ -46,7 +45,7 @@ impl Database for Scripted {
     }
 }
 
-/// A Redis that knows one caller and their session, limits nobody, and has a slot for whoever asks.
+/// A Redis that contains one caller and their session, limits no client, and always has a free hash slot.
 pub struct KnowsCaller(pub Option<User>);
 
 #[async_trait]
@@ -80,7 +79,7 @@ impl Deferred for NothingDeferred {
     async fn sleep(&self, _: Duration) {}
 }
 
-/// Stores over `database`, and a Redis that knows `caller`.
+/// Stores with `database`, and a Redis that contains `caller`.
 pub fn stores(database: Arc<Scripted>, caller: Option<User>) -> Stores {
     Stores {
         database,
@@ -90,7 +89,7 @@ pub fn stores(database: Arc<Scripted>, caller: Option<User>) -> Stores {
     }
 }
 
-/// Everything that a component with a gate must be told, without a rate limit.
+/// All variables of a component with a gate, without a rate limit.
 pub fn variables() -> Variables {
     Variables::from_pairs([
         ("access_token_minutes", "15"),
@@ -118,7 +117,7 @@ pub fn authorization(user: &User) -> String {
     format!("Bearer {token}")
 }
 
-/// A shell that writes no log.
+/// Configuration without CORS that logs errors only.
 pub fn quiet() -> HttpConfig {
     HttpConfig {
         allowed_origins: Vec::new(),

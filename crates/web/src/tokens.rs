@@ -1,12 +1,11 @@
 //! Access tokens: JWTs (RFC 7519, RFC 9068) that one component signs and every component verifies.
 //!
-//! The configuration fixes the algorithm; a token cannot choose. `jwt-simple` checks the signature,
-//! the type, the times, the issuer and the audience; what it leaves optional or overlooks (required
-//! claims, unknown or repeated members, the lifetime) is checked here, on types that admit nothing
-//! else.
+//! The configuration fixes the algorithm; a token cannot choose it. `jwt-simple` checks the signature, the
+//! type, the times, the issuer and the audience. The rest (required claims, unknown or repeated members, the
+//! lifetime) is checked here, on strict types.
 //!
-//! With `jwt_algorithm = HS256` set `jwt_secret` to the output of `openssl rand -hex 32`. With
-//! `EdDSA` make a key pair; a variable takes the PEM or, on one line, its base64:
+//! With `jwt_algorithm = HS256` set `jwt_secret` to the output of `openssl rand -hex 32`. With `EdDSA`
+//! generate a key pair; a variable accepts the PEM or its base64 on one line:
 //!
 //! ```text
 //! openssl genpkey -algorithm ed25519 -out jwt.pem          # jwt_private_key, for auth alone
@@ -14,9 +13,9 @@
 //! base64 -w0 jwt.pem
 //! ```
 //!
-//! To rotate without a gap while old and new instances run side by side, in three rollouts: make the
-//! new key `jwt_secret_next` or `jwt_public_key_next`; then sign with it, with the old one as
-//! `jwt_secret_previous` or `jwt_public_key_previous`; drop that when its last token has expired.
+//! To rotate a key without a gap while old and new instances run side by side, use three rollouts: set the
+//! new key as `jwt_secret_next` or `jwt_public_key_next`; then sign with it, with the old one as
+//! `jwt_secret_previous` or `jwt_public_key_previous`; remove that when its last token has expired.
 
 mod jwk;
 mod keys;
@@ -35,17 +34,17 @@ pub use jwk::JwkSet;
 use keys::{SigningKey, VerifyingKey};
 use parts::{Claims, Parts};
 
-/// The longest life that `access_token_minutes` may give an access token. What verifies goes by this
-/// and not by the setting, so that a change of it ends no token.
+/// Longest lifetime of an access token that `access_token_minutes` may set. Verification uses this limit and
+/// not the setting, so that a change of the setting invalidates no token.
 const MOST_SECONDS: u32 = 3_600;
-/// How far the clocks of two machines may be apart.
+/// Tolerated difference between the clocks of two machines.
 const LEEWAY_SECONDS: u32 = 60;
-/// Ours have about 500 bytes.
+/// Maximum size of a token; Roster's own have about 500 bytes.
 const MAX_BYTES: usize = 4096;
 /// The media type of access tokens (RFC 9068, section 2.1).
 const TYP: &str = "at+jwt";
 
-/// What [`Verifier::read`] reads.
+/// Variables of [`Verifier::read`].
 pub const VARIABLES: &[&str] = &[
     "jwt_algorithm",
     "jwt_audience",
@@ -57,18 +56,18 @@ pub const VARIABLES: &[&str] = &[
     "jwt_secret_next",
     "jwt_secret_previous",
 ];
-/// What [`Signer::read`] reads besides.
+/// Additional variables of [`Signer::read`].
 pub const SIGNER_VARIABLES: &[&str] = &["access_token_minutes", "jwt_private_key"];
 
-/// Whom a token speaks for, and in which session.
+/// User and session of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessClaims {
     pub user: UserId,
     pub session: SessionId,
 }
 
-/// Why a token was refused: for the log. A client gets one answer for all, so this has no
-/// `Display` that could end up in it.
+/// Reason that a token was rejected, for the log. A client gets the same response for all reasons, so this
+/// has no `Display` that could end up in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal(&'static str);
 
@@ -82,7 +81,7 @@ impl Refusal {
     }
 }
 
-/// Verifies access tokens by the current, the next and the previous key.
+/// Verifies access tokens with the current, the next and the previous key.
 #[derive(Clone)]
 pub struct Verifier(Arc<Trust>);
 
@@ -101,8 +100,7 @@ impl Verifier {
         })))
     }
 
-    /// Whom `token` speaks for, when all of it is in order. That the session still lives is
-    /// another question.
+    /// Returns the user and the session of a valid `token`. Does not check that the session is still alive.
     pub fn verify(&self, token: &str) -> Result<AccessClaims, Refusal> {
         self.verify_at(token, now())
     }
@@ -119,7 +117,7 @@ impl Verifier {
         }
         key.verify(token, self.options(key, now))
             .map_err(|error| refusal(&error))?;
-        // Read only now that the signature holds.
+        // Parsed only after the signature is verified.
         let claims = Claims::read(&payload)?;
         let lifetime = claims.exp.checked_sub(claims.iat);
         if lifetime.is_none_or(|seconds| seconds > MOST_SECONDS + LEEWAY_SECONDS) {
@@ -144,7 +142,7 @@ impl Verifier {
         }
     }
 
-    /// The public keys as a JWK set (RFC 7517, RFC 8037): none when a shared secret signs.
+    /// The public keys as a JWK set (RFC 7517, RFC 8037); empty with a shared secret.
     pub fn jwks(&self) -> JwkSet {
         let keys = self.0.keys.iter().filter_map(VerifyingKey::jwk);
         JwkSet {
@@ -175,12 +173,12 @@ impl Signer {
         })))
     }
 
-    /// The seconds that a token lives.
+    /// Lifetime of a token in seconds.
     pub fn lifetime_seconds(&self) -> u32 {
         self.0.lifetime_seconds
     }
 
-    /// A token for `user` in `session`, from now on.
+    /// Signs a token for `user` in `session`, valid from now on.
     pub fn sign(&self, user: UserId, session: SessionId) -> Result<String, accounts::Error> {
         self.sign_at(user, session, now())
     }
@@ -198,7 +196,7 @@ impl Signer {
     }
 }
 
-/// Seconds since 1970; a clock before that counts as 1970 and finds every token too early.
+/// Seconds since 1970. A clock before that counts as 1970, so that no token is valid yet.
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())

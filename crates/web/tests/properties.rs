@@ -1,6 +1,6 @@
-//! What holds for every cursor, token and list of entity tags, not just for examples.
+//! Property tests of cursors, tokens and lists of entity tags.
 
-// Here a failed expectation is the result that a test reports.
+// A failed expectation is the result that a test reports.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use accounts::{RootKey, SessionId, UserId};
@@ -16,7 +16,7 @@ use web::config::Variables;
 use web::cursor::CursorKey;
 use web::tokens::{AccessClaims, Signer, Verifier};
 
-/// What fails belongs in a unit test, not in a file of seeds.
+/// Writes no file of seeds: a failing case belongs in a unit test.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 2_000,
@@ -48,7 +48,7 @@ fn token_keys(issuer: &str, audience: &str) -> (Signer, Verifier) {
     )
 }
 
-/// What a header line asks for, or the status that refuses it.
+/// Parses a header line; the error is the status of the rejection.
 fn read<T: FromRequestParts<(), Rejection = web::Problem>>(
     name: &str,
     value: &HeaderValue,
@@ -134,7 +134,7 @@ proptest! {
         prop_assert_eq!(none_match.has(ETag(other)), version == other);
     }
 
-    /// Tags are opaque: one that reads as the same number is another tag.
+    /// Tags are opaque: one that parses to the same number is another tag.
     #[test]
     fn a_list_of_tags_has_the_versions_that_we_wrote(
         tags in vec((any::<bool>(), prop_oneof!["v[0-9]{1,3}", "v[+-]?[0-9 ]{1,3}", "[!#-~]{0,8}"]), 1..6),

@@ -1,4 +1,4 @@
-//! The router with stores that answer as each test tells them.
+//! Tests of the router with scripted stores.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,7 +12,7 @@ use web::testing::{Scripted, quiet, stores, variables};
 
 use super::*;
 
-/// The status, the headers and the document that answer `request`.
+/// Sends `request`; returns the head of the response and its JSON document.
 fn send(answers: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::response::Parts, Json) {
     let variables = variables();
     let verifier = Verifier::read(&variables).unwrap();
@@ -44,7 +44,7 @@ fn post(path: &str, content_type: &str, body: impl Into<Body>) -> Request {
         .unwrap()
 }
 
-/// The answer to the count of a guess at an account that does not exist.
+/// Database result of counting an attempt at an account that does not exist.
 fn counted(counted: bool) -> Vec<Row> {
     let columns = [
         "id",

@@ -1,4 +1,4 @@
-//! The router under its shell, as the component has it.
+//! Tests of the router within [`App`], as in the component.
 
 use axum::http::{HeaderMap, Request};
 use futures::executor::block_on;
@@ -46,7 +46,7 @@ fn path_of(asset: &File) -> String {
     format!("/api/docs/assets/{}", asset.name)
 }
 
-/// A path of each kind.
+/// One path of each kind.
 fn paths() -> Vec<String> {
     let first = path_of(&ASSETS[0]);
     PATHS

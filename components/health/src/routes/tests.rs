@@ -1,4 +1,4 @@
-//! The endpoints over a scripted Postgres and Redis.
+//! Tests of the endpoints with a scripted Postgres and Redis.
 
 use super::*;
 use std::sync::Mutex;
@@ -18,7 +18,7 @@ use web::startup::Answer;
 
 const READY: &str = "/api/v1/health/ready";
 
-/// Answers one statement as it was told, and fails the test on a second.
+/// Returns a scripted result for one statement, and fails the test on a second one.
 struct Scripted(Mutex<Option<Result<Vec<Row>, Error>>>);
 
 #[async_trait]
@@ -32,7 +32,7 @@ impl Database for Scripted {
     }
 }
 
-/// A Redis that has, or lacks, the mark of a Postgres that answered lately.
+/// A Redis that is down, or lacks or has the mark of a recent response from Postgres.
 #[derive(Clone, Copy)]
 enum Cache {
     Down,
@@ -51,7 +51,7 @@ impl Redis for Cache {
     }
 }
 
-/// The answer of the one other component.
+/// Response of the only other component.
 struct Other(Answer);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! `/api/v1/audit`: what happened, by the same list rules as users.
+//! `/api/v1/audit`: the audit trail, with the same list rules as users.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::wire::audit::{EventList, EventView, ListAudit};
 
 /// List the audit trail
 ///
-/// Security events, newest first: sign-ins and failures, changes of passwords, roles and accounts.
+/// Returns a page of security events, newest first by default: sign-ins, failures, and changes of passwords,
+/// roles and accounts.
 #[utoipa::path(
     get, path = Endpoint::ListAudit.path(), tag = "audit",
     params(ListAudit),

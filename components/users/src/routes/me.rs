@@ -18,7 +18,7 @@ use crate::wire::{ChangePassword, DeleteMe, PatchMe};
 
 /// Get yourself
 ///
-/// Who the access token belongs to.
+/// Returns the user of the access token.
 #[utoipa::path(
     get, path = Endpoint::GetMe.path(), tag = "me",
     params(IfNoneMatch),
@@ -42,7 +42,7 @@ pub(super) async fn get(
 
 /// Update yourself
 ///
-/// A new `email` takes the `current_password`.
+/// A new `email` requires the `current_password`.
 #[utoipa::path(
     patch, path = Endpoint::UpdateMe.path(), tag = "me",
     params(IfMatch, IfNoneMatch),
@@ -74,7 +74,7 @@ pub(super) async fn update(
 
 /// Delete yourself
 ///
-/// For good, with all sessions.
+/// Permanently deletes the account and all its sessions.
 #[utoipa::path(
     delete, path = Endpoint::DeleteMe.path(), tag = "me",
     params(IfMatch, IfNoneMatch),
@@ -100,7 +100,7 @@ pub(super) async fn delete(
 
 /// Change your password
 ///
-/// All other sessions end.
+/// Ends all other sessions.
 #[utoipa::path(
     put, path = Endpoint::ChangePassword.path(), tag = "me",
     request_body = ChangePassword,
@@ -121,7 +121,7 @@ pub(super) async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The caller knows the password of the account, and did not just find it signed in.
+/// Verifies the caller's password: an open session alone is not sufficient.
 pub(super) async fn confirm(
     state: &UsersState,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! The router with a database that answers as each test tells it, called by an admin.
+//! Tests of the router with a scripted database, called by an admin.
 
 use axum::body::Body;
 use futures::executor::block_on;

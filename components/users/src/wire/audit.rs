@@ -1,4 +1,4 @@
-//! The JSON of the audit trail.
+//! JSON of the audit trail.
 
 use accounts::audit::{ACTIONS, Event, ListParameters};
 use serde::{Deserialize, Serialize};
@@ -8,12 +8,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use web::list::List;
 
-/// Query of `GET /api/v1/audit`. Text, so that each refusal can say what it wants.
+/// Query of `GET /api/v1/audit`. Fields are text, so that each error can describe the expected value.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListAudit {
-    /// `next` of the page before; everything but `limit` must be as it was there.
+    /// `next` of the previous page. All parameters except `limit` and `include_total` must be the same as for
+    /// that page.
     pub cursor: Option<String>,
     #[param(schema_with = web::document::limit)]
     limit: Option<String>,
@@ -21,19 +22,19 @@ pub struct ListAudit {
     sort: Option<String>,
     #[param(schema_with = action)]
     action: Option<String>,
-    /// Only what this user did.
+    /// Only events caused by this user.
     #[param(value_type = Option<Uuid>)]
     actor_id: Option<String>,
-    /// Only what was done to this user.
+    /// Only events that affected this user.
     #[param(value_type = Option<Uuid>)]
     target_id: Option<String>,
-    /// Only what happened later than this (RFC 3339).
+    /// Only events after this time (RFC 3339).
     #[param(value_type = Option<OffsetDateTime>)]
     created_after: Option<String>,
-    /// Only what happened earlier than this (RFC 3339).
+    /// Only events before this time (RFC 3339).
     #[param(value_type = Option<OffsetDateTime>)]
     created_before: Option<String>,
-    /// Whether to count the events on all pages.
+    /// `true` adds `total`, the number of events on all pages.
     #[param(value_type = Option<bool>, default = false)]
     include_total: Option<String>,
 }
@@ -61,7 +62,7 @@ impl From<ListAudit> for ListParameters {
     }
 }
 
-/// An event as admins see it.
+/// An event of the audit trail.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
 pub struct EventView {
@@ -70,20 +71,20 @@ pub struct EventView {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(example = "2026-11-24T10:15:30.5Z")]
     created_at: OffsetDateTime,
-    /// What happened; more names may be added.
+    /// Name of the action; new names may be added.
     #[schema(example = "user_created")]
     action: String,
-    /// Who did it; `null` when nobody was signed in.
+    /// User who caused the event; `null` when no user was signed in.
     #[schema(required = true, example = "019927df-93aa-7b18-8c44-5d0e2f9a6b01")]
     actor_id: Option<Uuid>,
-    /// To whom; `null` when it was about nobody.
+    /// User affected by the event; `null` when there is none.
     #[schema(required = true, example = "019927e0-59f4-7c60-b0a5-3a7f4b1f2c11")]
     target_id: Option<Uuid>,
-    /// The request that did it, as in its X-Request-ID.
+    /// Id of the request that caused the event, as in its `X-Request-ID`.
     #[schema(example = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13")]
     request_id: String,
-    /// Fingerprint of the client's address: equal for equal addresses (IPv6: networks of 64 bits), until
-    /// the key changes; `null` for an operator's commands.
+    /// Fingerprint of the client's address. Equal for equal addresses (IPv6: networks of 64 bits) until the
+    /// key changes; `null` for commands of an operator.
     #[schema(required = true, example = "q83Vr8v0m0zS0Tq2c1uXyA")]
     client: Option<String>,
 }

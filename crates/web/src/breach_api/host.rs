@@ -1,4 +1,4 @@
-//! The breached-passwords server, asked over the host's outgoing HTTP.
+//! Client of the breached-passwords server over the host's outgoing HTTP.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use spin_sdk::http::{EmptyBody, send};
 use super::BaseUrl;
 use crate::log::{Level, Log};
 
-/// How long the whole answer may take: somebody waits for their new password.
+/// Deadline of the whole response: the request that sets a password waits for it.
 const DEADLINE: Duration = Duration::from_millis(500);
-/// What an answer may weigh; a padded one has some 40 kilobytes.
+/// Maximum size of a response; a padded one has about 40 kilobytes.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Asks the server at a base URL. Passwords that could not be looked up are logged.
+/// Queries the server at a base URL, and logs failed lookups.
 pub struct HostPasswordRanges {
     base: BaseUrl,
     log: Log,
@@ -31,7 +31,7 @@ impl HostPasswordRanges {
     }
 
     async fn ask(&self, prefix: &str) -> Result<String, String> {
-        // The padding keeps the size of the answer, and with it the prefix, from onlookers.
+        // Padding hides the size of the response, and with it the prefix, from eavesdroppers.
         let request = Request::get(format!("{}/range/{prefix}", self.base))
             .header("add-padding", "true")
             .header(USER_AGENT, "roster")

@@ -1,11 +1,11 @@
-//! What the shell around every router needs: CORS and the log.
+//! Configuration of the wrapper around every router: CORS and the log.
 
 use ::http::HeaderValue;
 
 use super::{ConfigError, Variables};
 use crate::log::{DEFAULT_SERVICE, Level, Log};
 
-/// What the shell around every router needs to know.
+/// Configuration of [`crate::App`].
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// Exact origins that browsers may call from; empty switches CORS off.
@@ -41,7 +41,7 @@ fn read_log(variables: &Variables) -> Result<Log, ConfigError> {
     Ok(Log::new(least, service, environment))
 }
 
-/// `scheme://host[:port]` and nothing more; `*` and `null` are refused since credentials go along.
+/// Parses exactly `scheme://host[:port]`; `*` and `null` are rejected, because credentials are allowed.
 fn parse_origin(origin: &str) -> Result<HeaderValue, ConfigError> {
     let wrong = || {
         let problem = format!("`{origin}` is not an origin such as https://app.example.com");

@@ -1,4 +1,4 @@
-//! Secrets that sign: long enough, and not to be guessed or looked up.
+//! Validation of secrets: long enough, not guessable and not published.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,8 @@ use super::{ConfigError, Variables};
 const MIN_BYTES: usize = 32;
 const MIN_DISTINCT: usize = 8;
 
-/// Secrets that look random and are printed in tutorials and standards: those of FastAPI's
-/// security tutorial, of RFC 7515 (appendix A.1) and of RFC 7520 (section 3.5), of a JWT debugger and
-/// of a self-hosted auth server's template.
+/// Secrets that look random but are printed in tutorials and standards: FastAPI's security tutorial, RFC 7515
+/// (appendix A.1), RFC 7520 (section 3.5), a JWT debugger and a self-hosted auth server's template.
 const PUBLISHED: [&str; 5] = [
     "a-string-secret-at-least-256-bits-long",
     "super-secret-jwt-token-with-at-least-32-characters-long",
@@ -21,8 +20,8 @@ const PUBLISHED: [&str; 5] = [
 ];
 
 impl Variables {
-    /// A secret of at least 32 bytes that is not well-known: a key that everybody can look up
-    /// signs for everybody.
+    /// Returns a secret of at least 32 bytes that is neither guessable nor well-known: anyone can sign with a
+    /// published key.
     pub fn secret(&self, name: &'static str) -> Result<Vec<u8>, ConfigError> {
         let value = self.text(name)?;
         if value.len() < MIN_BYTES {
@@ -46,7 +45,7 @@ fn is_guessable(value: &str) -> bool {
         || counts(value.as_bytes())
 }
 
-/// Whether the whole is a shorter text over and over.
+/// Returns true if the value is a repeated shorter text.
 fn repeats(value: &[u8]) -> bool {
     let equals_itself_at = |period: usize| {
         let shifted = value.iter().skip(period);
@@ -55,8 +54,8 @@ fn repeats(value: &[u8]) -> bool {
     (1..=value.len() / 2).any(equals_itself_at)
 }
 
-/// Whether most bytes stand beside their neighbour, as in `abcdefgh01234567`: of a random secret
-/// in hex, fewer than one in five do.
+/// Returns true if most adjacent bytes differ by at most one, as in `abcdefgh01234567`; in a random hex
+/// secret, fewer than one in five do.
 fn counts(value: &[u8]) -> bool {
     let steps = value.iter().zip(value.iter().skip(1));
     let small = steps.filter(|(a, b)| a.abs_diff(**b) <= 1).count();

@@ -1,11 +1,11 @@
-//! Where Postgres and Redis are.
+//! Connection settings of Postgres and Redis.
 
 use spin_pg_bindings::postgres::ConnectionConfig;
 
 use super::{ConfigError, Variables};
 
 impl Variables {
-    /// Where Postgres is and who the app is there.
+    /// Address of Postgres, and the app's credentials.
     pub fn postgres(&self) -> Result<ConnectionConfig, ConfigError> {
         let sslmode = self.optional("db_sslmode").unwrap_or("prefer");
         if !["disable", "prefer", "require"].contains(&sslmode) {
@@ -25,7 +25,7 @@ impl Variables {
         })
     }
 
-    /// The Redis URL; user and password are percent-encoded into it.
+    /// The Redis URL, with the percent-encoded user and password.
     pub fn redis_url(&self) -> Result<String, ConfigError> {
         let scheme = if self.flag("redis_tls")? {
             "rediss"
@@ -43,7 +43,7 @@ impl Variables {
     }
 }
 
-/// RFC 3986: everything but unreserved characters.
+/// Encodes everything but unreserved characters (RFC 3986).
 fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

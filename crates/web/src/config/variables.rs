@@ -1,4 +1,4 @@
-//! The values, and how text becomes a flag or a number.
+//! Values of the variables, and their conversion to flags, names and numbers.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -25,7 +25,7 @@ impl Variables {
         Ok(Self(values))
     }
 
-    /// The same from pairs, for native tests.
+    /// Creates the variables from pairs, for native tests.
     pub fn from_pairs<V: Into<String>>(pairs: impl IntoIterator<Item = (&'static str, V)>) -> Self {
         Self(
             pairs
@@ -35,7 +35,7 @@ impl Variables {
         )
     }
 
-    /// The value, trimmed; an empty one counts as unset.
+    /// The value, trimmed; `None` when it is unset or empty.
     pub fn optional(&self, name: &'static str) -> Option<&str> {
         self.0
             .get(name)
@@ -43,7 +43,7 @@ impl Variables {
             .filter(|value| !value.is_empty())
     }
 
-    /// A value that must be there.
+    /// The value of a required variable.
     pub fn text(&self, name: &'static str) -> Result<&str, ConfigError> {
         self.optional(name)
             .ok_or_else(|| ConfigError::new(name, "must be set"))

@@ -1,5 +1,5 @@
-//! What the extractors and the gate answer when they refuse, for the documentation: the problem
-//! documents themselves, so that what is documented is what is sent.
+//! Error responses of the extractors and the gate, for the documentation. They are the problem documents
+//! themselves, so the documentation matches the responses.
 
 use accounts::email::Email;
 use accounts::idempotency::IdempotencyKey;
@@ -12,7 +12,7 @@ use crate::Problem;
 use crate::endpoints::{Access, Endpoint, Limit};
 use crate::{body, conditional, gate, idempotency, problem};
 
-/// What a request to an endpoint carries beside its path.
+/// Part of a request besides its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Json,
@@ -25,7 +25,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// What the part's extractor refuses.
+    /// Error responses of the part's extractor.
     pub fn refusals(self) -> Vec<Problem> {
         let entity_tags = |name| vec![conditional::malformed(name)];
         match self {
@@ -41,7 +41,7 @@ impl Part {
                 Problem::unsupported_grant_type(),
             ],
             Self::Query => no_limit().into_iter().collect(),
-            // A read that names another version in If-Match, or a change that names this one here.
+            // A read with another version in If-Match, or a change with the current version in If-None-Match.
             Self::IfNoneMatch => {
                 let mut refusals = entity_tags(&IF_NONE_MATCH);
                 refusals.push(Error::Stale.into());
@@ -79,14 +79,14 @@ fn of_json(other_type: Problem) -> Vec<Problem> {
     refusals
 }
 
-/// What is said of a value that is no email.
+/// Error response for a value that is not an email.
 fn no_email(field: &str) -> Problem {
     let detail = Email::parse("ada").err();
     let errors = detail.map(|detail| FieldError::new(field, detail));
     Problem::invalid(errors.into_iter().collect())
 }
 
-/// What is said of a parameter that is no number.
+/// Error response for a `limit` that is not a number.
 fn no_limit() -> Option<Problem> {
     let parameters = ListParameters {
         limit: Some("none".into()),
@@ -95,7 +95,7 @@ fn no_limit() -> Option<Problem> {
     ListQuery::parse(&parameters).err().map(Problem::from)
 }
 
-/// What the gate refuses, by the endpoint's row in the table, and what any handler may run into.
+/// Error responses of the gate, by the endpoint's row in the table, and those that any handler may return.
 pub fn of_gate(endpoint: Endpoint) -> Vec<Problem> {
     let mut refusals = Vec::new();
     if endpoint.access() != Access::Anyone {

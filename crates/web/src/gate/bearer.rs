@@ -8,7 +8,7 @@ use crate::Problem;
 use crate::problem::INVALID_TOKEN;
 use crate::tokens::{AccessClaims, Refusal, Verifier};
 
-/// What the Authorization header holds.
+/// Content of the Authorization header.
 pub(super) enum Bearer {
     Absent,
     Valid(AccessClaims),
@@ -16,7 +16,7 @@ pub(super) enum Bearer {
 }
 
 impl Bearer {
-    /// Reads the one header; two of them are refused, since who reads which is anybody's guess.
+    /// Reads the single header. Two of them are rejected: it is ambiguous which one counts.
     pub(super) fn read(headers: &HeaderMap, tokens: &Verifier) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else {
@@ -53,7 +53,7 @@ impl Bearer {
         }
     }
 
-    /// 401: one and the same for whatever is wrong.
+    /// Returns 401: the same response for every invalid token.
     pub(super) fn refusal(&self) -> Problem {
         match self {
             Self::Absent => Problem::unauthenticated("Bearer", "no token"),

@@ -1,4 +1,4 @@
-//! The general rate limit: whom a request counts against, and what the answer says of it.
+//! The general rate limit: the client's network, the response headers and the rejection.
 
 use accounts::admission::{Admitted, Rate, RateLimit};
 use accounts::client_address::Network;
@@ -9,17 +9,17 @@ use crate::Problem;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// What the host says of the connection; it stands behind what a client may have sent.
+/// Header with the address of the connection, which the host appends after any that a client sent.
 const CLIENT_ADDRESS: &str = "spin-client-addr";
 
-/// How many trusted proxies stand before the host.
+/// Number of trusted proxies in front of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyHops(pub usize);
 
 impl ProxyHops {
-    /// The client's network: of the connection, or, behind proxies, of the address that the outermost
-    /// trusted one saw. Each proxy appends to X-Forwarded-For, so that one stands as many places from
-    /// the end as there are trusted proxies; anyone can send what stands before it, in any bytes.
+    /// Returns the client's network: that of the connection or, behind proxies, of the address that the
+    /// outermost trusted proxy saw. Each proxy appends to X-Forwarded-For, so this address is that many
+    /// entries from the end. A client can send anything before it, in any bytes.
     pub(super) fn client_network(self, headers: &HeaderMap) -> Network {
         let address = match self.0.checked_sub(1) {
             None => {
@@ -38,7 +38,7 @@ impl ProxyHops {
     }
 }
 
-/// The headers of a limited answer (draft-ietf-httpapi-ratelimit-headers).
+/// Rate limit headers of a response (draft-ietf-httpapi-ratelimit-headers).
 pub(super) struct Headers(Option<(HeaderValue, HeaderValue)>);
 
 impl Headers {
@@ -73,7 +73,7 @@ fn seconds(rate: &Rate) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-/// 429 when the limit is used up.
+/// Returns 429 if the limit is used up.
 pub(super) fn refusal(admitted: &Admitted) -> Option<Problem> {
     let rate = admitted.rate.filter(|rate| !rate.allowed)?;
     Some(rate_limited(seconds(&rate).max(1)))

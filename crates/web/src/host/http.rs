@@ -1,7 +1,7 @@
-//! Requests and responses between the host's types and axum's.
+//! Conversion of requests and responses between the host's types and axum's.
 //!
-//! The SDK's own conversion of a response copies its headers, and creates a stream for every body, also
-//! an empty one.
+//! The SDK's own conversion of a response copies its headers, and creates a stream for every body, even an
+//! empty one.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -11,14 +11,14 @@ use http_body_util::BodyExt;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields};
 use spin_sdk::wasip3::{self, wit_future, wit_stream};
 
-/// A request as the SDK gives it to a component.
+/// A request as the SDK passes it to a component.
 pub type HostRequest = spin_sdk::http::Request;
-/// The response to one.
+/// The response to a [`HostRequest`].
 pub type HostResponse = Result<wasip3::http::types::Response, ErrorCode>;
 
 pub(super) fn request(from: HostRequest) -> Request {
     let (parts, body) = from.into_parts();
-    // Nothing reads a body of these.
+    // No handler reads the body of these.
     let body = match parts.method {
         Method::GET | Method::HEAD | Method::OPTIONS => Body::empty(),
         _ => Body::new(body),
@@ -26,11 +26,11 @@ pub(super) fn request(from: HostRequest) -> Request {
     Request::from_parts(parts, body)
 }
 
-/// Sends `from` to the host. The body's write begins in the turn that returns the head, so that the host
-/// has both before it goes on: a listener without TCP_NODELAY stalls a body that leaves after its head.
+/// Sends `from` to the host. Writing the body begins in the turn that returns the head, so that the host has
+/// both before it continues: a listener without TCP_NODELAY delays a body that is sent after its head.
 ///
 /// # Errors
-/// When the host refuses the headers.
+/// If the body cannot be read, or the host rejects the headers or the status.
 pub(super) async fn response(from: Response) -> HostResponse {
     let (parts, body) = from.into_parts();
     let internal = |text: String| ErrorCode::InternalError(Some(text));
@@ -60,7 +60,7 @@ pub(super) async fn response(from: Response) -> HostResponse {
         if let Some(mut content) = content {
             content.write_all(body.into()).await;
         }
-        // Whether the client took it is the host's concern.
+        // Delivery to the client is the host's responsibility.
         let _ = trailers.write(Ok(None)).await;
     });
     Ok(response)

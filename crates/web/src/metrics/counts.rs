@@ -1,18 +1,18 @@
-//! Answers of one instance, counted by method, route and status, with how long they took.
+//! Counts of one instance: responses by method, route and status, and their durations by route.
 //!
-//! Nothing that a client sends becomes a name here: routes are the router's templates, and a method
-//! that is not of HTTP's own counts as [`OTHER`], as does what no route matched.
+//! No label comes from a client: routes are the router's templates, and an unmatched route or an unusual
+//! method counts as [`OTHER`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-/// The route of what no route matched, and the method of what is no usual method.
+/// Label of an unmatched route and of an unusual method.
 pub(super) const OTHER: &str = "other";
 
-/// The buckets of the histogram: upper bounds in microseconds and as the label has them. From a hit
-/// in the cache to the longest deadline.
+/// Buckets of the histogram: upper bounds in microseconds and as the label has them, from a cache hit to the
+/// longest deadline.
 pub(super) const BOUNDS: [(u64, &str); 11] = [
     (1_000, "0.001"),
     (2_500, "0.0025"),
@@ -27,7 +27,7 @@ pub(super) const BOUNDS: [(u64, &str); 11] = [
     (2_500_000, "2.5"),
 ];
 
-/// More routes than any router has; the rest counts as [`OTHER`].
+/// Maximum number of routes, more than any router has; the rest count as [`OTHER`].
 const MAX_ROUTES: usize = 64;
 
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub(super) struct Counts {
 #[derive(Debug, Default)]
 struct Route {
     answers: BTreeMap<(&'static str, u16), u64>,
-    /// By upper bound; each answer is in one.
+    /// Counts by upper bound; each response is in one bucket.
     buckets: BTreeMap<Option<u64>, u64>,
     micros: u64,
 }
@@ -74,7 +74,7 @@ impl Counts {
         self.routes.is_empty()
     }
 
-    /// Everything that was counted, as fields of the hash in Redis; none is left here.
+    /// Takes all counts, as fields of the hash in Redis.
     pub(super) fn take(&mut self) -> Vec<(String, u64)> {
         let mut fields = Vec::new();
         for (name, route) in std::mem::take(&mut self.routes) {

@@ -1,4 +1,4 @@
-//! The way from an answer to the totals, with Redis answering as it was told.
+//! Tests from a response to the totals, with a scripted Redis.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use spin_pg_bindings::redis::{RedisError, Reply};
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Keeps the work until the test runs it; time passes at once.
+/// Keeps the work until the test runs it; sleeps end at once.
 #[derive(Default)]
 struct Later(Mutex<Vec<Work>>);
 
@@ -24,22 +24,22 @@ impl Deferred for Later {
     async fn sleep(&self, _: Duration) {}
 }
 
-/// What one attempt meets.
+/// Outcome of one attempt.
 #[derive(Clone, Copy)]
 enum Outcome {
     Taken,
-    /// Taken, and the answer came too late.
+    /// Taken, but the reply came too late.
     TakenLate,
     Refused,
 }
 use Outcome::{Refused, Taken, TakenLate};
 
-/// Meets each attempt with the next outcome; keeps the totals as the script does.
+/// Gives each attempt the next outcome; keeps the totals as the script does.
 struct Scripted {
     outcomes: Mutex<Vec<Outcome>>,
     totals: Mutex<BTreeMap<String, u64>>,
     marks: Mutex<Vec<String>>,
-    /// Recorded while the first attempt is under way.
+    /// Metrics that record a response during the first attempt.
     meanwhile: Mutex<Option<Metrics>>,
 }
 
@@ -104,7 +104,7 @@ fn live(metrics: &Metrics) {
 }
 
 impl Fixture {
-    /// Runs what was spawned; how many pieces of work that were.
+    /// Runs the spawned pieces of work and returns their number.
     fn run_spawned(&self) -> usize {
         let works = std::mem::take(&mut *self.later.0.lock().unwrap());
         let count = works.len();

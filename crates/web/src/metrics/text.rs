@@ -1,4 +1,4 @@
-//! The totals in Prometheus' text format, version 0.0.4.
+//! Rendering of the totals in the Prometheus text format, version 0.0.4.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use spin_pg_bindings::redis::Reply;
 
 use super::counts::BOUNDS;
 
-/// What [`render`] gives out.
+/// Media type of the output of [`render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const REQUESTS: &str = "http_requests_total";
@@ -17,22 +17,22 @@ const DURATION: &str = "http_request_duration_seconds";
 /// The totals, read from the fields of the hash.
 #[derive(Default)]
 struct Totals<'a> {
-    /// By route, method and status.
+    /// Counts by route, method and status.
     requests: BTreeMap<(&'a str, &'a str, u16), u64>,
     durations: BTreeMap<&'a str, Histogram>,
-    /// By family and labels.
+    /// Counts by family and labels.
     events: BTreeMap<&'a str, u64>,
 }
 
 #[derive(Default)]
 struct Histogram {
-    /// By upper bound in microseconds; each answer is in one.
+    /// Counts by upper bound in microseconds; each response is in one bucket.
     buckets: BTreeMap<u64, u64>,
     micros: u64,
 }
 
-/// `hash` is what HGETALL answers: names and values by turns. What is not understood is left out: a
-/// later version may have added it.
+/// Renders `hash`, the reply of HGETALL with alternating names and values. Unknown fields are left out: a
+/// later version may have added them.
 pub fn render(hash: &[Reply], version: &str) -> String {
     let mut totals = Totals::default();
     for pair in hash.chunks_exact(2) {
@@ -40,7 +40,7 @@ pub fn render(hash: &[Reply], version: &str) -> String {
             && let (Ok(name), Ok(value)) = (str::from_utf8(name), str::from_utf8(value))
             && let Ok(value) = value.parse()
         {
-            // None is a field that is not understood.
+            // `None` is an unknown field.
             let _ = totals.read(name, value);
         }
     }
@@ -115,7 +115,7 @@ impl<'a> Totals<'a> {
 impl Histogram {
     fn write(&self, out: &mut String, route: &str) -> std::fmt::Result {
         for (bound, label) in BOUNDS {
-            // Buckets of another version's bounds count where they fit.
+            // Buckets with the bounds of another version count where they fit.
             let within = self.buckets.range(..=bound).map(|(_, count)| count);
             let count: u64 = within.sum();
             writeln!(
@@ -141,7 +141,7 @@ fn family(out: &mut String, name: &str, kind: &str, help: &str) -> std::fmt::Res
     writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 
-/// A label's value within its quotes.
+/// Escapes a label's value.
 fn escaped(value: &str) -> String {
     value
         .replace('\\', "\\\\")

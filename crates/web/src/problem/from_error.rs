@@ -1,4 +1,4 @@
-//! The status and the text of each error of the domain.
+//! Status and text of each domain error.
 
 use accounts::{Error, FieldError};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -6,10 +6,10 @@ use http::{HeaderValue, StatusCode};
 
 use super::{Problem, RETRY_AFTER_SECONDS};
 
-/// The challenge for whatever is wrong with the credentials (RFC 6750, section 3.1).
+/// Challenge for invalid credentials of any kind (RFC 6750, section 3.1).
 pub(crate) const INVALID_TOKEN: &str = "Bearer error=\"invalid_token\"";
 
-/// 401 of the endpoints that give tokens.
+/// Returns the 401 of the endpoints that issue tokens.
 fn refused_sign_in(code: &'static str, detail: &'static str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, code, detail)
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(INVALID_TOKEN))

@@ -1,11 +1,11 @@
-//! The refusals of OAuth2's token endpoint (RFC 6749, section 5.2).
+//! Error responses of OAuth2's token endpoint (RFC 6749, section 5.2).
 
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
 use super::Problem;
 
-/// The error codes of OAuth2's token endpoint that occur here (RFC 6749, section 5.2).
+/// Error codes of OAuth2's token endpoint that occur here (RFC 6749, section 5.2).
 #[derive(Debug, Clone, Copy)]
 pub(super) enum OauthError {
     InvalidGrant,
@@ -24,7 +24,7 @@ impl OauthError {
 }
 
 impl Problem {
-    /// 400 of the token endpoint (RFC 6749, section 5.2).
+    /// Returns 400 for an unsupported grant type (RFC 6749, section 5.2).
     pub fn unsupported_grant_type() -> Self {
         let error = OauthError::UnsupportedGrantType;
         let mut problem = Self::new(
@@ -36,8 +36,8 @@ impl Problem {
         problem
     }
 
-    /// The refusal as the token endpoint gives it (RFC 6749, section 5.2): 400 and an `error`. A refusal
-    /// that the section does not know stays as it is.
+    /// Converts to an error of the token endpoint (RFC 6749, section 5.2): 400 and an `error`. A problem that
+    /// the section does not define stays as it is.
     #[must_use]
     pub fn into_oauth(mut self) -> Self {
         self.oauth_error = match self.status {

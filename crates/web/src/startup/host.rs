@@ -1,4 +1,4 @@
-//! The configuration check over the host: a request of the app to itself.
+//! The configuration check through the host: a request from the app to itself.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use spin_sdk::http::{EmptyBody, send};
 
 use super::{Answer, path};
 
-/// The host's name for the app itself; the manifest opens `allowed_outbound_hosts` to it.
+/// The host's name for the app itself, allowed by `allowed_outbound_hosts` in the manifest.
 const SELF: &str = "http://self.alt";
 const MAX_BYTES: usize = 4_096;
 
-/// Asks a component for the state of its configuration.
+/// Queries the state of a component's configuration.
 pub async fn ask(component: &str, deadline: Duration) -> Answer {
     let asked = pin!(exchange(component));
     let deadline = pin!(spin_sdk::time::sleep(deadline));

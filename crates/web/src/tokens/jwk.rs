@@ -1,9 +1,9 @@
-//! The public keys as others read them (RFC 7517, RFC 8037).
+//! The public keys as a JWK set (RFC 7517, RFC 8037).
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The keys that verify access tokens; empty when a shared secret signs them.
+/// Public keys that verify access tokens; empty when the tokens are signed with a shared secret.
 #[derive(Serialize, ToSchema)]
 pub struct JwkSet {
     pub keys: Vec<Jwk>,
@@ -20,10 +20,10 @@ pub struct Jwk {
     pub alg: &'static str,
     #[schema(example = "sig")]
     pub r#use: &'static str,
-    /// As in the header of the tokens that it verifies.
+    /// Key id, as in the header of the tokens that the key verifies.
     #[schema(example = "MoqqDIr2Fk0fCvUrsIUFcg")]
     pub kid: String,
-    /// The key, base64url without padding.
+    /// Public key in base64url without padding.
     #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     pub x: String,
 }

@@ -1,4 +1,4 @@
-//! The keys that sign and verify, as the configuration gives them.
+//! Signing and verification keys, from the configuration.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ use crate::config::{ConfigError, Variables};
 const HS256: &str = "HS256";
 const EDDSA: &str = "EdDSA";
 
-/// A key that tokens are verified by, and its `kid`.
+/// A key that verifies tokens, and its `kid`.
 pub struct VerifyingKey {
     id: String,
     key: Verifying,
@@ -71,7 +71,7 @@ impl VerifyingKey {
         .map(|_| ())
     }
 
-    /// RFC 8037, section 2; a secret has none.
+    /// Returns the key as a JWK (RFC 8037, section 2); `None` when it is a secret.
     pub fn jwk(&self) -> Option<Jwk> {
         match &self.key {
             Verifying::Secret(_) => None,
@@ -87,7 +87,7 @@ impl VerifyingKey {
     }
 }
 
-/// The key that tokens are signed with.
+/// The key that signs tokens.
 pub enum SigningKey {
     Secret(HS256Key),
     Private(Box<Ed25519KeyPair>),
@@ -106,7 +106,7 @@ impl SigningKey {
     }
 }
 
-/// The claim that is ours alone.
+/// The custom claim of Roster's tokens.
 #[derive(Serialize)]
 pub struct SessionClaim {
     sid: Uuid,
@@ -151,7 +151,7 @@ pub fn verifying(variables: &Variables) -> Result<Vec<VerifyingKey>, ConfigError
     let private = private_key(variables)?;
     let current = match public_key(variables, "jwt_public_key")? {
         Some(public) => public,
-        // Who may sign need not be told the public half.
+        // A component with the private key does not need the public one.
         None => private
             .ok_or_else(|| ConfigError::new("jwt_public_key", "must be set"))?
             .public_key(),
@@ -165,7 +165,7 @@ pub fn verifying(variables: &Variables) -> Result<Vec<VerifyingKey>, ConfigError
     Ok(keys)
 }
 
-/// The current key's half that signs.
+/// The signing half of the current key.
 pub fn signing(variables: &Variables) -> Result<SigningKey, ConfigError> {
     if uses_secret(variables)? {
         let secret = variables.secret("jwt_secret")?;
@@ -178,8 +178,8 @@ pub fn signing(variables: &Variables) -> Result<SigningKey, ConfigError> {
     Ok(SigningKey::Private(Box::new(key.with_key_id(&id))))
 }
 
-/// Whether `jwt_algorithm` is HS256, the default, and not EdDSA. What belongs to the other one must
-/// be empty, so that nobody believes in a key that is not used.
+/// Returns true if `jwt_algorithm` is HS256, the default, and false if it is EdDSA. Variables of the other
+/// algorithm must be empty, so that no key is configured without effect.
 fn uses_secret(variables: &Variables) -> Result<bool, ConfigError> {
     let (secret, others, problem) = match variables.optional("jwt_algorithm") {
         None | Some(HS256) => (
@@ -212,7 +212,7 @@ fn uses_secret(variables: &Variables) -> Result<bool, ConfigError> {
     }
 }
 
-/// The private key, which must match the public one when that is given too.
+/// The private key, which must match the public one if both are set.
 fn private_key(variables: &Variables) -> Result<Option<Ed25519KeyPair>, ConfigError> {
     let name = "jwt_private_key";
     let Some(pem) = pem(variables, name)? else {
@@ -243,7 +243,7 @@ fn public_key(
     Ed25519PublicKey::from_pem(&pem).map(Some).map_err(wrong)
 }
 
-/// A PEM, or the base64 of one: files of variables hold a value on one line.
+/// Reads a PEM or its base64: files of variables have a value on one line.
 fn pem(variables: &Variables, name: &'static str) -> Result<Option<String>, ConfigError> {
     let Some(value) = variables.optional(name) else {
         return Ok(None);
@@ -258,7 +258,7 @@ fn pem(variables: &Variables, name: &'static str) -> Result<Option<String>, Conf
         .ok_or_else(|| ConfigError::new(name, "must be a PEM, or the base64 of one"))
 }
 
-/// Adds a key of another phase. One that is there already is a rotation that did not happen.
+/// Adds a key of another phase. A key that is already present means a rotation that did not happen.
 fn add(
     keys: &mut Vec<VerifyingKey>,
     key: VerifyingKey,

@@ -1,4 +1,4 @@
-//! The parts of a token, read strictly: what our signer does not write is refused.
+//! Strict parser of a token's parts: anything that the signer does not write is rejected.
 //!
 //! A new member of the header or a new claim is therefore deployed in two steps: first everywhere
 //! as an optional field here, then in the signer.
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Refusal;
 
-/// `crit`, `jwk`, `jku`, `x5u` and all the others are unknown fields.
+/// `crit`, `jwk`, `jku`, `x5u` and all other members are rejected as unknown fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
@@ -21,8 +21,8 @@ pub struct Header {
     _typ: String,
 }
 
-/// The underlined are there, once and of this type; their values are checked by `jwt-simple`.
-/// Seconds fit 32 bits until 2106; larger ones would wrap in its clock.
+/// Fields with an underscore must be present, once and of this type; their values are checked by
+/// `jwt-simple`. Seconds fit 32 bits until 2106; larger ones would wrap in its clock.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
@@ -38,14 +38,14 @@ pub struct Claims {
     pub exp: u32,
 }
 
-/// A token whose signature has not been looked at.
+/// A token with an unverified signature.
 pub struct Parts {
     pub header: Header,
     pub payload: Vec<u8>,
 }
 
 impl Parts {
-    /// Three segments of canonical base64url without padding, the first of them a header.
+    /// Parses three segments of canonical base64url without padding, the first of them a header.
     pub fn read(token: &str) -> Result<Self, Refusal> {
         let mut segments = token.split('.').map(decode);
         let three = (segments.next(), segments.next(), segments.next());
@@ -69,7 +69,7 @@ impl Claims {
     }
 }
 
-/// A UUID in the one form that we write: hyphens and lower case.
+/// Parses a UUID in its canonical form: hyphens and lower case.
 pub fn uuid(text: &str) -> Result<Uuid, Refusal> {
     let uuid = Uuid::try_parse(text).ok();
     uuid.filter(|uuid| uuid.to_string() == text)
@@ -83,7 +83,7 @@ fn decode(segment: &str) -> Result<Vec<u8>, Refusal> {
         .ok_or(Refusal("a segment is no base64url"))
 }
 
-/// serde takes a list for a struct too; JSON objects begin with a brace.
+/// Parses a JSON object, which begins with a brace: serde also accepts a list for a struct.
 fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     json.starts_with(b"{")
         .then(|| serde_json::from_slice(json).ok())

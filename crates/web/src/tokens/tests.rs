@@ -1,4 +1,4 @@
-//! Tokens that are good, and all others.
+//! Tests of valid and forged tokens, and of the configuration of keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -26,7 +26,7 @@ const LIFETIME: u64 = 900;
 const SECRET: &str = "8c0b5f1e7a2d49c6b3e8f0a17d5c92e4";
 const OLD_SECRET: &str = "5a3f0c9be1d24786a0f3c8e75b1d9264";
 
-/// Without `jwt_algorithm`, HS256.
+/// Variables without `jwt_algorithm`, which is then HS256.
 fn variables(extra: &[(&'static str, &str)]) -> Variables {
     let fixed = [
         ("access_token_minutes", "15"),
@@ -41,7 +41,7 @@ fn verifier(extra: &[(&'static str, &str)]) -> Verifier {
     Verifier::read(&variables(extra)).unwrap()
 }
 
-/// The variable that is at fault, for the component that verifies and for the one that signs.
+/// The invalid variable, for the component that verifies and for the one that signs.
 fn faults(extra: &[(&'static str, &str)]) -> [Option<&'static str>; 2] {
     let variables = variables(extra);
     [
@@ -288,7 +288,7 @@ fn a_wrong_configuration_names_the_variable() {
         faults(&[eddsa]),
         [Some("jwt_public_key"), Some("jwt_private_key")]
     );
-    // Who only verifies needs no private key.
+    // A component that only verifies needs no private key.
     let verifies = [eddsa, ("jwt_public_key", &*public)];
     assert_eq!(faults(&verifies), [None, Some("jwt_private_key")]);
     let strangers = [
