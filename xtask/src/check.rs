@@ -1,4 +1,7 @@
-//! `cargo xtask check`: what a compiler and linters see without running anything.
+//! `cargo xtask check`: formatting, lints and documents, without running anything.
+
+mod links;
+mod prose;
 
 use std::process::Command;
 
@@ -15,7 +18,7 @@ use crate::workspace::{root, step};
 #[derive(clap::Args)]
 pub struct Arguments {}
 
-/// Every shell script but those that tests play programs with.
+/// Shell scripts, except those with which tests stand in for programs.
 const SCRIPTS: [&str; 3] = [".ci/run", "scripts", "k8s"];
 
 /// Runs the command.
@@ -37,6 +40,10 @@ pub fn run(_: &Arguments) -> Result<()> {
         components.args(["--package", name]);
     }
     check(components.args(warnings))?;
+    step("prose");
+    prose::check()?;
+    step("links");
+    links::check()?;
     step("shellcheck");
     install_missing(&[Program::ShellCheck])?;
     check(
@@ -47,14 +54,21 @@ pub fn run(_: &Arguments) -> Result<()> {
     )
 }
 
-/// The files under [`SCRIPTS`] that git knows and that begin like a shell script.
+/// Returns the files under [`SCRIPTS`] that git tracks and that start as a shell script does.
 fn scripts() -> Result<Vec<String>> {
+    let files = tracked(&SCRIPTS)?;
+    let is_script = |file: &String| file == ".ci/run" || file.ends_with(".sh");
+    Ok(files.into_iter().filter(is_script).collect())
+}
+
+/// The files that git tracks and that exist, by patterns or folders.
+fn tracked(patterns: &[&str]) -> Result<Vec<String>> {
     let output = Command::new("git")
         .args(["ls-files", "--"])
-        .args(SCRIPTS)
+        .args(patterns)
         .current_dir(root())
         .output()?;
     let files = String::from_utf8(output.stdout)?;
-    let is_script = |file: &&str| *file == ".ci/run" || file.ends_with(".sh");
-    Ok(files.lines().filter(is_script).map(str::to_owned).collect())
+    let exists = |file: &&str| root().join(file).exists();
+    Ok(files.lines().filter(exists).map(str::to_owned).collect())
 }
