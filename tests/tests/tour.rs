@@ -1,18 +1,18 @@
-//! The README's tour, line by line: what people paste must answer as the comments say.
+//! Tour of docs/tour.md, line by line: the pasted commands must get the statuses in the comments.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 use std::process::Command;
 
-/// The block behind the comment that names this file.
+/// Returns the block after the comment that names this file.
 fn tour() -> String {
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("tests/tests/readme.rs").unwrap();
+    let page = include_str!("../../docs/tour.md");
+    let (_, rest) = page.split_once("tests/tests/tour.rs").unwrap();
     let (_, rest) = rest.split_once("```sh\n").unwrap();
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// The statuses that the comments promise, in their order.
+/// Returns the statuses in the comments, in order.
 fn promised(tour: &str) -> Vec<String> {
     let curls = tour.lines().filter(|line| line.starts_with("curl "));
     let statuses = curls.map(|line| line.rsplit_once("# ").expect("a status").1.to_owned());
@@ -20,13 +20,13 @@ fn promised(tour: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_tour_answers_as_the_readme_says() {
+fn the_tour_gets_the_statuses_that_it_states() {
     let env = |name: &str| std::env::var(name).expect("run `cargo xtask test`");
     let name = format!("{}@example.com", blackbox::unique());
     let tour = tour();
     let promised = promised(&tour);
     assert!(promised.len() >= 10, "{promised:?}");
-    // The app under test and its admin, and a user whom no other run has.
+    // Uses the app under test with its admin, and a unique user.
     let script: String = tour
         .lines()
         .filter(|line| !line.starts_with("ADMIN_EMAIL=") && !line.starts_with("BASE="))
@@ -40,7 +40,7 @@ fn the_tour_answers_as_the_readme_says() {
         .output()
         .expect("bash and curl");
     let text = String::from_utf8_lossy(&output.stdout);
-    // A body has no line end, so the next answer begins behind it.
+    // A body has no line end, so the next response follows it directly.
     let answers = text.split("HTTP/1.1 ").skip(1);
     let answered: Vec<_> = answers.filter_map(|answer| answer.get(..3)).collect();
     let errors = String::from_utf8_lossy(&output.stderr);
