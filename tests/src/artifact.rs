@@ -1,4 +1,4 @@
-//! What is built: the files that spin.toml names.
+//! Built files that spin.toml names.
 
 use std::env;
 use std::fs;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The folder of spin.toml.
+/// Folder of spin.toml.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The components of `spin.toml`: name and file. The manifest names files under `target/`, which
+/// Components of `spin.toml`: name and file. The manifest names files under `target/`, which
 /// `CARGO_TARGET_DIR` moves.
 pub fn components() -> Result<Vec<(String, PathBuf)>> {
     let manifest: toml::Table = fs::read_to_string(root().join("spin.toml"))?.parse()?;

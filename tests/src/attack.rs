@@ -1,5 +1,5 @@
-//! An attack on a private stack by resources: what it costs the host, and that others are served
-//! meanwhile.
+//! Resource attack on a private stack: measures the cost to the host and checks that other clients are
+//! served.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::stack::{Stack, eventually};
 use crate::usage::Usage;
 use crate::{Client, new_user};
 
-/// Descriptors that instances open and close as they come and go: connections to Postgres and Redis.
+/// Descriptors that instances open and close in normal operation: connections to Postgres and Redis.
 const POOLED: u64 = 100;
-/// Longer than instances live without requests.
+/// Longer than the lifetime of an idle instance.
 const RELEASE: Duration = Duration::from_secs(60);
 
-/// An attack that goes on.
+/// Attack in progress.
 pub struct Attack<'a> {
     stack: &'a Stack,
     name: &'static str,
@@ -27,13 +27,13 @@ pub struct Attack<'a> {
     bystander: JoinHandle<Served>,
 }
 
-/// Responses to the others.
+/// Responses to the other clients.
 struct Served {
     requests: u32,
     slowest: Duration,
 }
 
-/// Cost of an attack at its height.
+/// Cost of an attack at its peak.
 #[derive(Clone, Copy)]
 pub struct Cost {
     pub memory_kib: u64,
@@ -42,7 +42,7 @@ pub struct Cost {
 }
 
 impl<'a> Attack<'a> {
-    /// Notes what the host uses while somebody reads, and goes on reading.
+    /// Records the host's usage during normal reads, and keeps reading.
     pub async fn begin(stack: &'a Stack, name: &'static str) -> Self {
         let user = stack.client.created(&new_user()).await;
         let path = user_path(id(&user));
@@ -59,7 +59,7 @@ impl<'a> Attack<'a> {
         }
     }
 
-    /// Resources that the host uses now beyond those of before.
+    /// Resources that the host uses in addition to those before the attack.
     pub fn cost(&self) -> Cost {
         let now = self.stack.usage();
         Cost {
@@ -69,11 +69,11 @@ impl<'a> Attack<'a> {
         }
     }
 
-    /// Ends an attack that has let go of what it held: somebody was served meanwhile, and the host has
-    /// let go as well. States the cost.
+    /// Ends an attack that has released its resources and prints its cost. Checks that another client was
+    /// served meanwhile and that the host has closed its descriptors.
     ///
     /// # Panics
-    /// When that is not so.
+    /// If a check fails.
     pub async fn end(self, cost: Cost) {
         self.over.store(true, Ordering::Relaxed);
         let served = self.bystander.await;
@@ -122,8 +122,8 @@ async fn read_on(client: Client, user: String, over: Arc<AtomicBool>) -> Served 
     served
 }
 
-/// One request to each component that serves data, by a new connection: those that are open say
-/// nothing of those to come.
+/// Sends one request to each component that serves data, over a new connection: open connections do not
+/// show that new ones are accepted.
 async fn read_all(client: &Client, user: &str) -> u32 {
     let list = format!("{USERS}?limit=1");
     let paths = [user, &list, "/api/v1/auth/sessions", "/api/v1/health/live"];

@@ -1,4 +1,4 @@
-//! A headless Chromium that keeps to this machine, driven over WebDriver by its chromedriver.
+//! Headless Chromium that can reach this machine only, driven over WebDriver by chromedriver.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,36 +14,36 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long a page may take to do what it was asked for.
+/// Time limit for an action on a page.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a page is looked at meanwhile.
+/// Interval between attempts.
 const POLL: Duration = Duration::from_millis(20);
-/// How long the driver may take to stop.
+/// Time limit for stopping the driver.
 const STOP: Duration = Duration::from_secs(5);
-/// What WebDriver calls the id of an element.
+/// WebDriver's key for the id of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const CONTROL: char = '\u{e009}';
 const RELEASE: char = '\u{e000}';
 
-/// A window of a browser. Dropping it ends the browser and its driver.
+/// Window of a browser. Dropping it ends the browser and its driver.
 ///
-/// Whatever is done to a page is tried until it works or its time is over: pages build themselves.
-/// A selector is XPath when it begins with `//`, else CSS.
+/// Every action is retried until it succeeds or times out, because pages render asynchronously. A
+/// selector is XPath if it begins with `//`, otherwise CSS.
 pub struct Browser {
     http: reqwest::Client,
     /// `127.0.0.1:<port>` of the driver.
     driver: String,
     session: String,
-    // Ends before the folder that the browser writes to.
+    // Ends before its profile folder is removed.
     _process: Process,
     _profile: TempDir,
 }
 
 impl Browser {
-    /// Opens a window of this size that can reach 127.0.0.1 only.
+    /// Opens a window of this size that can only reach 127.0.0.1.
     ///
     /// # Panics
-    /// When the machine has no browser: a suite that skips itself proves nothing.
+    /// If the machine has no browser: a suite that skips itself proves nothing.
     pub async fn start(width: u32, height: u32) -> Self {
         let browser = Self::launch(width, height).await;
         browser.expect("a browser; `cargo xtask test` installs one")
@@ -86,7 +86,7 @@ impl Browser {
         loaded.expect("a page");
     }
 
-    /// Loads the page again, as a reader does.
+    /// Reloads the page.
     pub async fn reload(&self) {
         let loaded = self.command(Method::POST, "refresh", json!({})).await;
         loaded.expect("a page");
@@ -115,7 +115,7 @@ impl Browser {
             .await;
     }
 
-    /// Replaces what a field holds.
+    /// Replaces the value of a field.
     pub async fn fill(&self, selector: &str, text: &str) {
         let keys = format!("{CONTROL}a{RELEASE}{text}");
         self.act(
@@ -127,7 +127,7 @@ impl Browser {
         .await;
     }
 
-    /// The text of an element, once it has one.
+    /// Returns the text of an element, once it has any.
     pub async fn text(&self, selector: &str) -> String {
         self.act(selector, "text", None, async |text: Value| {
             let text = text.as_str().unwrap_or_default().trim().to_owned();
@@ -137,7 +137,7 @@ impl Browser {
         .await
     }
 
-    /// How many elements there are.
+    /// Returns the number of matching elements.
     pub async fn count(&self, selector: &str) -> usize {
         let found = self
             .command(Method::POST, "elements", locator(selector))
@@ -145,7 +145,7 @@ impl Browser {
         found.expect("a list").as_array().map_or(0, Vec::len)
     }
 
-    /// Scrolls so that the element is at the top.
+    /// Scrolls the element to the top.
     pub async fn scroll_to(&self, selector: &str) {
         let element = self.find(selector).await.expect("an element");
         let script = json!({
@@ -156,7 +156,7 @@ impl Browser {
         done.expect("a scrolled page");
     }
 
-    /// Writes a PNG of the window, into a folder that is made if need be.
+    /// Writes a PNG of the window and creates its folder if necessary.
     pub async fn save_picture(&self, file: &Path) -> Result<()> {
         let picture = self.command(Method::GET, "screenshot", Value::Null).await?;
         let png = BASE64_STANDARD.decode(picture.as_str().context("no picture")?)?;
@@ -164,7 +164,7 @@ impl Browser {
         Ok(std::fs::write(file, png)?)
     }
 
-    /// What the console has said since this was asked last, by level.
+    /// Returns console messages since the last call, with their level.
     pub async fn console(&self) -> Vec<(String, String)> {
         let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
         let entries = self.log("browser").await;
@@ -172,7 +172,7 @@ impl Browser {
         entries.iter().map(line).collect()
     }
 
-    /// The URLs that pages have asked for since this was asked last.
+    /// Returns the URLs that pages have requested since the last call.
     pub async fn requested(&self) -> Vec<String> {
         let mut urls = Vec::new();
         for entry in self.log("performance").await {
@@ -194,7 +194,7 @@ impl Browser {
         log.expect("a log").as_array().cloned().unwrap_or_default()
     }
 
-    /// Does something with an element and gives what `check` makes of the answer.
+    /// Runs a command on an element and returns the result of `check` for the response.
     async fn act<T>(
         &self,
         selector: &str,
@@ -229,7 +229,7 @@ impl Browser {
         self.call(method, &path, body).await
     }
 
-    /// The value of the driver's answer.
+    /// Returns the value of the driver's response.
     async fn call(&self, method: Method, path: &str, body: Value) -> Result<Value> {
         let url = format!("http://{}{path}", self.driver);
         let mut request = self.http.request(method, url).timeout(PATIENCE);
@@ -244,7 +244,7 @@ impl Browser {
         }
     }
 
-    /// Asks the driver to end the browser, and waits until it has.
+    /// Makes the driver end the browser, and waits until it has.
     fn quit(&self) -> Result<()> {
         let mut stream = TcpStream::connect(&self.driver)?;
         stream.set_read_timeout(Some(STOP))?;
@@ -253,7 +253,7 @@ impl Browser {
             "DELETE /session/{} HTTP/1.1\r\nHost: {}\r\n\r\n",
             self.session, self.driver
         )?;
-        // The answer's first bytes: the driver keeps the connection open.
+        // First bytes of the response: the driver keeps the connection open.
         stream.read_exact(&mut [0; 12])?;
         Ok(())
     }
@@ -261,12 +261,12 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // A browser that is not ended so ends with its driver, whose pipe it reads.
+        // A browser that does not quit here ends with its driver, because it reads the driver's pipe.
         let _ = self.quit();
     }
 }
 
-/// Where pictures go: `ROSTER_SCREENSHOTS`, else `screenshots` where cargo builds.
+/// Folder for screenshots: `ROSTER_SCREENSHOTS`, otherwise `screenshots` in cargo's build folder.
 pub fn picture_folder() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     match std::env::var_os("ROSTER_SCREENSHOTS") {
@@ -281,12 +281,12 @@ pub fn picture_folder() -> PathBuf {
 fn capabilities(chromium: &Path, profile: &Path, width: u32, height: u32) -> Value {
     let arguments = [
         "--headless=new",
-        // It may run as root, in a container with a small /dev/shm.
+        // The browser may run as root, in a container with a small /dev/shm.
         "--no-sandbox",
         "--disable-dev-shm-usage",
         "--disable-gpu",
         "--hide-scrollbars",
-        // No name is looked up and no other host is reached.
+        // Disables name lookups and access to other hosts.
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         "--remote-debugging-pipe",
     ];
@@ -309,7 +309,7 @@ fn locator(selector: &str) -> Value {
     json!({ "using": using, "value": selector })
 }
 
-/// Tries until it works; after [`PATIENCE`] the last error counts.
+/// Retries until the attempt succeeds; after [`PATIENCE`] it returns the last error.
 async fn patiently<T>(attempt: impl AsyncFn() -> Result<T>) -> Result<T> {
     let begun = Instant::now();
     loop {

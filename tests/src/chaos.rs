@@ -1,6 +1,6 @@
-//! Chaos: a real Postgres, a real Redis and two hosts, broken on purpose by a schedule that a seed
-//! repeats, while clients change things and keep a log. Afterwards nothing that was acknowledged may
-//! be lost, nothing that failed may have happened, and nothing may have happened twice.
+//! Chaos: a schedule of faults, repeatable by seed, for a real Postgres, a real Redis and two hosts,
+//! while clients make changes and keep a log. Afterwards no acknowledged change may be lost, no failed
+//! change may have happened, and none may have happened twice.
 
 mod client;
 mod edge;
@@ -33,8 +33,8 @@ use report::Report;
 use schedule::{Kind, Schedule};
 use stage::Stage;
 
-/// End of a run: it goes on until it has both as many kills and as many acknowledged changes, or until its
-/// time is over.
+/// End of a run: it continues until it has both enough kills and enough acknowledged changes, or until
+/// its time limit.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
@@ -42,20 +42,19 @@ pub struct Plan {
     pub writes: u64,
     pub limit: Duration,
     pub clients: usize,
-    /// File for the hosts' log when something was wrong.
+    /// File for the hosts' log if something was wrong.
     pub reports: Option<PathBuf>,
-    /// Faults of a full disk in a second stage, with a disk of its own; 0: there is none.
+    /// Full-disk faults, in a second stage with a separate disk; 0: no such stage.
     pub full_disks: u64,
 }
 
-/// The size of the second stage's disk: Postgres with its log, and a little more.
+/// Size of the second stage's disk in megabytes: Postgres with its log, and a little more.
 const SMALL_DISK: u32 = 288;
 
-/// Runs the plan and reports.
+/// Runs the plan and returns the report.
 ///
 /// # Errors
-/// When something fails that is not the app: a server that does not start, a log that cannot be
-/// written.
+/// If something other than the app fails: a server that does not start, a log that cannot be written.
 pub async fn run(plan: &Plan) -> Result<Report> {
     let mut report = Report::new(plan);
     let disk = Storage {
@@ -87,7 +86,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     Ok(report)
 }
 
-/// One stage under way.
+/// Running stage.
 struct Run<'a> {
     plan: &'a Plan,
     stage: Stage,
@@ -168,7 +167,7 @@ impl<'a> Run<'a> {
         let mut excluded = Vec::new();
         for (kind, why) in self.stage.impossible() {
             excluded.push(kind);
-            // The other stage has it.
+            // The other stage covers it.
             if kind != Kind::DiskFull {
                 report.skip(kind, why);
             }

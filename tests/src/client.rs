@@ -1,4 +1,4 @@
-//! A client with one method an endpoint; every answer is checked for what all answers share.
+//! Client with one method per endpoint; every response is checked for the common rules.
 
 use std::time::{Duration, Instant};
 
@@ -8,24 +8,23 @@ use tokio::sync::OnceCell;
 
 use crate::Reply;
 
-/// Where the users live.
+/// Path of the users.
 pub const USERS: &str = "/api/v1/users";
-/// Whoever asks.
+/// Path of the caller's own user.
 pub const ME: &str = "/api/v1/users/me";
-/// Where one signs in.
+/// Path of the login.
 pub const LOGIN: &str = "/api/v1/auth/login";
-/// Where a refresh token is exchanged.
+/// Path for exchanging a refresh token.
 pub const REFRESH: &str = "/api/v1/auth/refresh";
-/// The caller's sessions.
+/// Path of the caller's sessions.
 pub const SESSIONS: &str = "/api/v1/auth/sessions";
 
-/// How long a request that finds no free hash slot is repeated: all suites share a few slots.
+/// Time for which a request without a free hash slot is repeated: all suites share a few slots.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The administrator of the shared app signs in once a process.
+/// Access token of the shared app's administrator, who signs in once per process.
 static ADMIN: OnceCell<String> = OnceCell::const_new();
 
-/// Talks to one running app, as one caller or as nobody. Cheap to clone; clones share their
-/// connections.
+/// Client of one running app, as one caller or anonymous. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -34,11 +33,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// The administrator of the app at `ROSTER_URL`, whose account is named by
+    /// Returns a client for the app at `ROSTER_URL`, signed in as the administrator of
     /// `ROSTER_ADMIN_EMAIL` and `ROSTER_ADMIN_PASSWORD`.
     ///
     /// # Panics
-    /// When a variable is not set: a suite that skips itself proves nothing.
+    /// If a variable is not set: a suite that skips itself proves nothing.
     pub async fn from_env() -> Self {
         let nobody = Self::anonymous();
         let sign_in = async || {
@@ -52,17 +51,17 @@ impl Client {
         nobody.with_token(token)
     }
 
-    /// The password of [`Client::from_env`]'s administrator.
+    /// Password of [`Client::from_env`]'s administrator.
     pub fn admin_password() -> String {
         variable("ROSTER_ADMIN_PASSWORD")
     }
 
-    /// Nobody at the app at `ROSTER_URL`.
+    /// Anonymous client of the app at `ROSTER_URL`.
     pub fn anonymous() -> Self {
         Self::new(&variable("ROSTER_URL"))
     }
 
-    /// Nobody at the app at `base`, such as `http://127.0.0.1:3000`.
+    /// Anonymous client of the app at `base`, such as `http://127.0.0.1:3000`.
     pub fn new(base: &str) -> Self {
         let http = roster_client::http(base)
             .expect("a URL")
@@ -77,7 +76,7 @@ impl Client {
         }
     }
 
-    /// The same app, called with this access token.
+    /// Returns a client of the same app with this access token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self {
@@ -86,7 +85,7 @@ impl Client {
         }
     }
 
-    /// The same app, called without a token.
+    /// Returns a client of the same app without a token.
     #[must_use]
     pub fn without_token(&self) -> Self {
         Self {
@@ -95,7 +94,7 @@ impl Client {
         }
     }
 
-    /// The same caller at the app at `base`, over connections of its own.
+    /// Returns a client of the same caller for the app at `base`, over new connections.
     #[must_use]
     pub fn at(&self, base: &str) -> Self {
         Self {
@@ -104,15 +103,15 @@ impl Client {
         }
     }
 
-    /// The access token of this caller.
+    /// Access token of this caller.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("a signed-in client")
     }
 
-    /// The header line that says who calls, for requests over a bare socket.
+    /// Authorization header line, for requests over a bare socket.
     pub fn authorization(&self) -> String {
         match &self.token {
             Some(token) => format!("Authorization: Bearer {token}\r\n"),
@@ -120,12 +119,12 @@ impl Client {
         }
     }
 
-    /// The base URL, without a slash at its end.
+    /// Base URL, without a trailing slash.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// A request to `path` (with its query), to be finished and given to [`Client::send`].
+    /// Builds a request to `path` (with its query), to be completed and passed to [`Client::send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.token {
@@ -134,14 +133,14 @@ impl Client {
         }
     }
 
-    /// Sends and checks what every answer has: see [`Reply::check_common`].
+    /// Sends a request and checks the rules for all responses: see [`Reply::check_common`].
     pub async fn send(&self, request: RequestBuilder) -> Reply {
         let reply = self.try_send(request).await.expect("an answer");
         reply.check_common();
         reply
     }
 
-    /// Sends; the error is the transport's, such as a refused connection.
+    /// Sends a request; an error is the transport's, such as a refused connection.
     pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Reply> {
         let (client, request) = request.build_split();
         let request = request?;
@@ -158,7 +157,7 @@ impl Client {
         })
     }
 
-    /// The same, repeated while the app has no hash slot free.
+    /// Same as [`Client::send`], repeated while the app has no free hash slot.
     pub async fn send_patiently(&self, request: RequestBuilder) -> Reply {
         let begun = Instant::now();
         loop {
@@ -174,7 +173,7 @@ impl Client {
         }
     }
 
-    /// `POST path` with a JSON body, sent patiently.
+    /// `POST path` with a JSON body, repeated while no hash slot is free.
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
         self.send_patiently(self.request(Method::POST, path).json(body))
             .await
@@ -208,12 +207,12 @@ impl Client {
         self.post(USERS, body).await
     }
 
-    /// A user that was created just now: the body of the 201.
+    /// Creates a user and returns the body of the 201.
     pub async fn created(&self, body: &Value) -> Value {
         self.create(body).await.expect(201).json()
     }
 
-    /// `POST /api/v1/users` with bytes as they are.
+    /// `POST /api/v1/users` with raw bytes.
     pub async fn create_raw(&self, content_type: &str, body: impl Into<reqwest::Body>) -> Reply {
         let request = self
             .request(Method::POST, USERS)
@@ -231,13 +230,13 @@ impl Client {
         self.send(self.patch_request(id, patch)).await
     }
 
-    /// The same with `If-Match`.
+    /// `PATCH /api/v1/users/{id}` with `If-Match`.
     pub async fn patch_if(&self, id: &str, patch: &Value, if_match: &str) -> Reply {
         self.send(self.patch_request(id, patch).header("if-match", if_match))
             .await
     }
 
-    /// A merge patch that is still to be sent.
+    /// Builds a merge patch request.
     pub fn patch_request(&self, id: &str, patch: &Value) -> RequestBuilder {
         self.request(Method::PATCH, &user_path(id))
             .header("content-type", "application/merge-patch+json")
@@ -271,17 +270,17 @@ impl Client {
     }
 }
 
-/// `/api/v1/users/{id}`.
+/// Path `/api/v1/users/{id}`.
 pub fn user_path(id: &str) -> String {
     format!("{USERS}/{id}")
 }
 
-/// The id in a user's body.
+/// Id in a user's body.
 pub fn id(user: &Value) -> &str {
     user["id"].as_str().expect("an id")
 }
 
-/// The access token in an answer that has one.
+/// Access token in a response.
 pub fn access_token(reply: &Reply) -> String {
     let token = reply.json()["access_token"].as_str().map(str::to_owned);
     token.unwrap_or_else(|| panic!("no access token: {reply}"))

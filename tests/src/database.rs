@@ -1,25 +1,26 @@
-//! A look behind the shared app: what it stored, and times moved so that nobody has to wait.
+//! Direct access to the shared app's database: reads stored data, and moves times so that tests need not
+//! wait.
 //!
 //! `ROSTER_DATABASE_URL` names its database.
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
-/// A connection to the shared app's database.
+/// Connects to the shared app's database.
 ///
 /// # Panics
-/// When the variable is not set: a suite that skips itself proves nothing.
+/// If the variable is not set: a suite that skips itself proves nothing.
 pub async fn shared_database() -> Client {
     let url = std::env::var("ROSTER_DATABASE_URL").expect("ROSTER_DATABASE_URL is not set");
     connect(&url).await
 }
 
-/// A connection that ends with its client.
+/// Opens a connection that ends with its client.
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls)
         .await
         .expect("a connection");
-    // Its error is seen by the client too.
+    // The client also receives this error.
     tokio::spawn(connection);
     client
 }
@@ -30,7 +31,7 @@ pub async fn change_one(database: &Client, sql: &str, parameters: &[&(dyn ToSql 
     assert_eq!(changed, 1, "{sql}");
 }
 
-/// The stored hash of a user's password.
+/// Returns the stored hash of a user's password.
 pub async fn password_hash(database: &Client, id: &str) -> Option<String> {
     let sql = "SELECT password_hash FROM users WHERE id = $1::text::uuid";
     let row = database.query_one(sql, &[&id]).await.expect("a row");

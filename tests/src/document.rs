@@ -1,8 +1,8 @@
-//! Holds answers against the API's document: every answer that a suite gets must be one that the
-//! document describes, to the last member and header.
+//! Validates responses against the API's document: every response that a suite receives must be described
+//! by it, including every member and header.
 //!
-//! With `ROSTER_ANSWERS` set to a folder, what was answered is noted there, one file a process, so
-//! that `cargo xtask test` can name documented answers that no test has seen.
+//! If `ROSTER_ANSWERS` names a folder, responses are recorded there, one file per process, so that
+//! `cargo xtask test` can report documented responses that no test has received.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::Reply;
 
 static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::read);
 
-/// Panics when the document describes the operation but not this answer.
+/// Panics if the document describes the operation but not this response.
 #[track_caller]
 pub fn check(reply: &Reply) {
     match DOCUMENT.describes(reply) {
@@ -29,7 +29,7 @@ pub fn check(reply: &Reply) {
 
 struct Document {
     json: Value,
-    /// Schemas of bodies, with components that allow no member that they do not name.
+    /// Schemas of bodies; additional members are not allowed.
     components: Value,
     validators: Mutex<HashMap<String, Arc<Validator>>>,
     notes: Option<Mutex<Notes>>,
@@ -68,11 +68,11 @@ impl Document {
         }
     }
 
-    /// The name and the answers of the operation that answered. 405 and what the host answers alone
-    /// belong to none.
+    /// Returns the name and the documented responses of the operation. 405 and responses of the host
+    /// itself belong to no operation.
     fn operation(&self, reply: &Reply) -> Option<(&str, &Value)> {
         let paths = self.json["paths"].as_object()?;
-        // A fixed path goes before one with a parameter, as in the router.
+        // A fixed path takes precedence over one with a parameter, as in the router.
         let item = paths.get(&reply.path).or_else(|| {
             let mut templates = paths.iter().filter(|(path, _)| fits(path, &reply.path));
             templates.next().map(|(_, item)| item)
@@ -85,8 +85,8 @@ impl Document {
         Some((operation["operationId"].as_str()?, &operation["responses"]))
     }
 
-    /// `<operation> <status> <code or ->` for an answer that is described, `None` for one of no
-    /// operation, and else how it differs.
+    /// Returns `<operation> <status> <code or ->` for a described response and `None` for a response of
+    /// no operation. The error names the difference.
     fn describes(&self, reply: &Reply) -> Result<Option<String>, String> {
         let Some((operation, responses)) = self.operation(reply) else {
             return Ok(None);
@@ -111,7 +111,7 @@ impl Document {
             .unwrap_or(value)
     }
 
-    /// Of the headers that the document knows, an answer has only those that it names there.
+    /// Checks that documented headers occur only in responses for which they are documented.
     fn describes_headers(&self, answer: &Value, reply: &Reply) -> Result<(), String> {
         let known = self.json["components"]["headers"].as_object();
         let mut sent = known.into_iter().flat_map(|headers| headers.keys());
@@ -166,7 +166,7 @@ impl Document {
     }
 }
 
-/// Whether the path is one of the template's.
+/// Returns true if the path matches the template.
 fn fits(template: &str, path: &str) -> bool {
     let (template, path) = (template.split('/'), path.split('/'));
     template.clone().count() == path.clone().count()

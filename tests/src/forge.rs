@@ -1,7 +1,7 @@
-//! Makes JWTs of any header and payload, byte for byte, with good signatures or bad ones.
+//! Creates JWTs with any header and payload, byte for byte, with valid or invalid signatures.
 //!
-//! Apart from the app's own code, so that it shares none of its mistakes. `crates/web` compiles
-//! this file and the forgeries into its unit tests too.
+//! Independent of the app's code, so that it shares none of its bugs. The unit tests of `crates/web` also
+//! compile this file and the forgeries.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use jwt_simple::algorithms::{Ed25519KeyPair, EdDSAKeyPairLike};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// A key that signs.
+/// Signing key.
 #[derive(Clone)]
 pub enum Key {
     Hs256(Vec<u8>),
@@ -18,7 +18,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// A key pair that nobody knows yet.
+    /// Generates a key pair.
     pub fn new_pair() -> Self {
         Self::EdDsa(Box::new(Ed25519KeyPair::generate()))
     }
@@ -30,7 +30,7 @@ impl Key {
         }
     }
 
-    /// As the app names it: 16 characters of the base64url of the SHA-256.
+    /// Key id as in the app: the first 16 characters of the base64url of the SHA-256.
     pub fn id(&self) -> String {
         let hash = match self {
             Self::Hs256(secret) => Sha256::digest(secret),
@@ -47,11 +47,11 @@ impl Key {
     }
 }
 
-/// Signs what it is given, in the name of the app.
+/// Signs tokens in the name of the app.
 #[derive(Clone)]
 pub struct Forge {
     pub key: Key,
-    /// The claims of a good token.
+    /// Claims of a valid token.
     pub claims: Value,
 }
 
@@ -60,7 +60,7 @@ impl Forge {
         Self { key, claims }
     }
 
-    /// With the claims of a token that the app issued.
+    /// Uses the claims of a token that the app issued.
     pub fn from_token(key: Key, token: &str) -> Self {
         let payload = token.split('.').nth(1).expect("three segments");
         let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
@@ -71,41 +71,41 @@ impl Forge {
         json!({ "alg": self.key.algorithm(), "kid": self.key.id(), "typ": "at+jwt" })
     }
 
-    /// A token that is in order.
+    /// Returns a valid token.
     pub fn good(&self) -> String {
         self.bytes(self.header().to_string(), self.claims.to_string())
     }
 
-    /// Good, but for one member of the header; `null` removes it.
+    /// Returns a valid token with one header member changed; `null` removes it.
     pub fn with_header(&self, name: &str, value: Value) -> String {
         let header = set(self.header(), name, value);
         self.bytes(header.to_string(), self.claims.to_string())
     }
 
-    /// Good, but for one claim; `null` removes it.
+    /// Returns a valid token with one claim changed; `null` removes it.
     pub fn with_claim(&self, name: &str, value: Value) -> String {
         let claims = set(self.claims.clone(), name, value);
         self.bytes(self.header().to_string(), claims.to_string())
     }
 
-    /// These bytes with a good signature.
+    /// Returns these bytes with a valid signature.
     pub fn bytes(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         self.sealed(&signing_input(header, payload))
     }
 
-    /// This text with a good signature behind it.
+    /// Returns this text with a valid signature appended.
     pub fn sealed(&self, input: &str) -> String {
         join(input, &self.key.sign(input.as_bytes()))
     }
 
-    /// The good claims under `header`, with a signature of one's own making.
+    /// Returns the valid claims under `header`, with a custom signature.
     pub fn signed_by(&self, header: Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
         let input = signing_input(header.to_string(), self.claims.to_string());
         join(&input, &sign(input.as_bytes()))
     }
 }
 
-/// `header.payload`, encoded.
+/// Encodes `header.payload`.
 pub fn signing_input(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
     let (header, payload) = (
         URL_SAFE_NO_PAD.encode(header),
@@ -114,7 +114,7 @@ pub fn signing_input(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> Str
     format!("{header}.{payload}")
 }
 
-/// `object` with one member set, or removed when `value` is `null`.
+/// Returns `object` with one member set, or removed if `value` is `null`.
 pub fn set(mut object: Value, name: &str, value: Value) -> Value {
     let members = object.as_object_mut().expect("an object");
     match value {

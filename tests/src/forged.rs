@@ -1,11 +1,11 @@
-//! Tokens that must not be taken: each differs from a good one in what its name says.
+//! Tokens that must be rejected: each differs from a valid one as its name says.
 
 use serde_json::{Value, json};
 
 use super::forge::{Forge, Key, hs256, hs384, hs512, set, signing_input};
 use super::forged_claims::{claims, json_tricks, times};
 
-/// Every forgery, by name. `forge` signs with the key that the app uses now.
+/// Returns every forgery, by name. `forge` signs with the app's current key.
 pub fn forged(forge: &Forge) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut add = |name: &str, token: String| all.push((name.to_owned(), token));
@@ -25,7 +25,7 @@ fn segments(token: &str) -> [&str; 3] {
     parts.try_into().expect("three segments")
 }
 
-/// The character at `at` replaced by another of the alphabet.
+/// Replaces the character at `at` by another of the alphabet.
 fn bend(text: &str, at: usize) -> String {
     let mut bytes = text.as_bytes().to_vec();
     bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
@@ -77,7 +77,7 @@ fn signatures(forge: &Forge, add: &mut impl FnMut(&str, String)) {
     add("signature with bits behind its end", trailing_bits(&good));
 }
 
-/// The last character carries bits that no byte needs: set, they decode the same for the lax.
+/// Sets an unused bit of the last character: a lax decoder returns the same bytes.
 fn trailing_bits(good: &str) -> String {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = good.split_at(good.len() - 1);
@@ -156,7 +156,7 @@ fn algorithms(forge: &Forge, add: &mut impl FnMut(&str, String)) {
     }
 }
 
-/// What a client may know or guess, taken for a secret.
+/// Values that a client may know or guess, used as a secret.
 fn secrets_that_are_none(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
     let mut secrets = vec![
         ("an empty secret", Vec::new()),

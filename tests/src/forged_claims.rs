@@ -1,4 +1,4 @@
-//! Forgeries of what a token says, all of them with a good signature.
+//! Forgeries of claims, all with a valid signature.
 
 use serde_json::{Value, json};
 

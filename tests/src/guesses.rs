@@ -1,4 +1,4 @@
-//! Guesses at passwords, and stacks that count them.
+//! Password guesses, and stacks that count them.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use crate::client::LOGIN;
 use crate::stack::{DEFAULT_LIMITS, Stack};
 use crate::{Client, Reply};
 
-/// The limits of the manifest: guesses by account and by address, and the first delay.
+/// Limits of the manifest: guesses per account and per address, and the first delay in seconds.
 pub const PER_ACCOUNT: usize = 5;
 pub const PER_ADDRESS: usize = 50;
 pub const DELAY: u64 = 30;
 pub const WRONG: &str = "not the password";
 
-/// A stack with the limits of the manifest but the general one, which is another suite's matter.
-/// Behind one proxy, so that each case has addresses of its own.
+/// Starts a stack with the limits of the manifest except the general rate limit, which another suite
+/// covers. It expects one proxy, so that each case can use its own addresses.
 pub async fn stack(others: &[(&str, &str)]) -> Stack {
     let limits = [("rate_limit_requests", "0"), ("trusted_proxy_hops", "1")];
     Stack::start_with(&[DEFAULT_LIMITS, &limits, others].concat()).await
 }
 
-/// One guess, as from `address`.
+/// Sends one guess from `address`.
 pub async fn guess(client: &Client, address: &str, email: &str, password: &str) -> Reply {
     let request = client
         .request(Method::POST, LOGIN)
@@ -31,7 +31,7 @@ pub async fn guess(client: &Client, address: &str, email: &str, password: &str) 
     client.send(request).await
 }
 
-/// The same, again while there is no hash slot free.
+/// Same as [`guess`], repeated while no hash slot is free.
 pub async fn patient_guess(client: &Client, address: &str, email: &str, password: &str) -> Reply {
     let request = client
         .request(Method::POST, LOGIN)
@@ -40,7 +40,7 @@ pub async fn patient_guess(client: &Client, address: &str, email: &str, password
     client.send_patiently(request).await
 }
 
-/// How many answers of each status; none but the known ones.
+/// Counts responses by status; panics on an unexpected status.
 pub fn statuses(replies: &[Reply]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for reply in replies {
@@ -61,7 +61,7 @@ pub fn statuses(replies: &[Reply]) -> BTreeMap<u16, usize> {
     counts
 }
 
-/// Guesses until `email` has to wait.
+/// Guesses until `email` must wait.
 pub async fn use_up(client: &Client, address: &str, email: &str) {
     for _ in 0..PER_ACCOUNT {
         let reply = patient_guess(client, address, email, WRONG).await;
@@ -76,7 +76,7 @@ pub async fn refused(client: &Client, address: &str, email: &str, password: &str
     reply.retry_after(1, 900)
 }
 
-/// Lets every delay be over, and nothing else.
+/// Ends all delays and changes nothing else.
 pub async fn delays_end(stack: &Stack) {
     let sql = "UPDATE login_attempts SET refused_until = now() - interval '1 millisecond' \
          WHERE refused_until > now()";

@@ -1,4 +1,4 @@
-//! The host that serves the suites, and the tests that Spin does not pass.
+//! Host that serves the suites, and the tests that cannot pass on Spin.
 
 use std::env;
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use devservices::HostProgram;
 
-/// The tests that Spin cannot pass, by suite and name, each with its reason.
+/// Tests that cannot pass on Spin, by suite and name, each with its reason.
 const NOT_ON_SPIN: &[(&str, &str)] = &[
     (
         "faults_host::sigterm_lets_requests_in_flight_finish",
@@ -20,20 +20,20 @@ const NOT_ON_SPIN: &[(&str, &str)] = &[
     ),
 ];
 
-/// The embedded host's program, which other things of the build lie beside.
+/// Path of the embedded host's program, next to other build artifacts.
 ///
 /// # Errors
-/// When `ROSTER_DEVHOST` does not name it.
+/// If `ROSTER_DEVHOST` is not set.
 pub fn devhost() -> Result<PathBuf> {
     let path = env::var_os("ROSTER_DEVHOST");
     path.map(PathBuf::from)
         .context("ROSTER_DEVHOST is not set; run `cargo xtask test`")
 }
 
-/// The program that `ROSTER_HOST` chooses: `embedded`, which it is by default, or `spin`, from PATH.
+/// Program that `ROSTER_HOST` selects: `embedded` (the default), or `spin` from PATH.
 ///
 /// # Errors
-/// When it is neither.
+/// If it is neither.
 pub fn program() -> Result<HostProgram> {
     match env::var("ROSTER_HOST").as_deref() {
         Ok("spin") => Ok(HostProgram::Spin("spin".into())),
@@ -42,11 +42,11 @@ pub fn program() -> Result<HostProgram> {
     }
 }
 
-/// True on Spin, for a test that it cannot pass: the test has to return. The reason is noted in the
-/// file that `ROSTER_NOT_RUN` names, whose lines `cargo xtask test` repeats at its end.
+/// Returns true on Spin, for a test that cannot pass there: the test must return. The reason is written
+/// to the file that `ROSTER_NOT_RUN` names; `cargo xtask test` prints its lines at the end.
 ///
 /// # Panics
-/// When the test has no reason here.
+/// If no reason is listed here for the test.
 pub fn not_on_spin(test: &str) -> bool {
     let reason = NOT_ON_SPIN.iter().find(|(name, _)| *name == test);
     let (name, reason) = reason.unwrap_or_else(|| panic!("{test} has no reason"));

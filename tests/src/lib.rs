@@ -1,10 +1,9 @@
-//! Black-box suites: what a client sees of a running app, over HTTP and nothing else.
+//! Black-box suites: test a running app as a client does, over HTTP only.
 //!
-//! The contract suites need `ROSTER_URL` and an administrator's account; suites that look behind the
-//! app or need another one start a stack of their own ([`stack::Stack`]). `cargo xtask test` provides
-//! for both.
+//! Contract suites need `ROSTER_URL` and an administrator's account. Suites that inspect the servers or
+//! need another app start their own stack ([`stack::Stack`]). `cargo xtask test` provides for both.
 
-// Here a failed expectation is the result that a test reports.
+// A failed expectation is the result that a test reports.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -36,12 +35,12 @@ pub use client::Client;
 pub use person::{PASSWORD, Person, Session};
 pub use reply::Reply;
 
-/// A name that no other test and no other run uses: letters and digits, safe in emails and URLs.
+/// Returns a name unique to this test and run: letters and digits, safe in emails and URLs.
 pub fn unique() -> String {
     format!("t{}", uuid::Uuid::new_v4().simple())
 }
 
-/// The body of a create request for a user that nobody else has.
+/// Returns the body of a create request for a unique user.
 pub fn new_user() -> serde_json::Value {
     let name = unique();
     serde_json::json!({ "email": format!("{name}@example.com"), "full_name": format!("Test {name}") })

@@ -1,4 +1,4 @@
-//! Crowds of users, and lists walked to their end.
+//! Bulk creation of users, and traversal of lists.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::client::id;
 use crate::{Client, unique};
 
-/// Creates `count` (up to 1009) users whose emails and names begin with a prefix of their own, which
-/// comes with them. About one in 15 shares each name.
+/// Creates `count` (up to 1009) users whose emails and names begin with a unique prefix, and returns the
+/// prefix with them. About one in 15 shares each name.
 pub async fn crowd(client: &Client, count: usize) -> (String, Vec<Value>) {
     let prefix = unique();
     let mut users = Vec::new();
     for chunk in (0..count).collect::<Vec<_>>().chunks(5) {
         let bodies = chunk.iter().map(|n| {
-            // Numbers scattered, so that no sort key follows the order of creation.
+            // Scatters the numbers, so that no sort key follows the order of creation.
             let scattered = (n * 17) % 1009;
             json!({ "email": format!("{prefix}.{scattered:04}@example.com"),
                 "full_name": format!("{prefix} {:02}", scattered % 15),
@@ -27,17 +27,17 @@ pub async fn crowd(client: &Client, count: usize) -> (String, Vec<Value>) {
     (prefix, users)
 }
 
-/// The ids, in order.
+/// Returns the ids, in order.
 pub fn ids(users: &[Value]) -> Vec<String> {
     users.iter().map(|user| id(user).to_owned()).collect()
 }
 
-/// The ids, without order and repeats.
+/// Returns the set of ids.
 pub fn id_set(users: &[Value]) -> BTreeSet<String> {
     ids(users).into_iter().collect()
 }
 
-/// The users on a page.
+/// Returns the users of a page.
 pub fn items(page: &Value) -> Vec<Value> {
     page["items"]
         .as_array()
@@ -45,7 +45,7 @@ pub fn items(page: &Value) -> Vec<Value> {
         .clone()
 }
 
-/// All items of a list, page after page.
+/// Returns all items of a list, page by page.
 pub async fn walk(client: &Client, parameters: &[(&str, &str)]) -> Vec<Value> {
     let mut found = Vec::new();
     let mut cursor: Option<String> = None;

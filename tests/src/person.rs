@@ -1,36 +1,36 @@
-//! People with a password who have signed in.
+//! Signed-in users with a password.
 
 use serde_json::{Value, json};
 
 use crate::client::{Client, access_token, id};
 use crate::{Reply, new_user};
 
-/// What every person's password is unless a test says otherwise; no list of common ones has it.
+/// Default password of every person; it is in no list of common passwords.
 pub const PASSWORD: &str = "velvet anchor 93 maple";
 
-/// A user of the app under test, with a session.
+/// User of the app under test, with a session.
 #[derive(Clone)]
 pub struct Person {
     pub id: String,
     pub email: String,
     pub password: String,
-    /// Calls with the access token of the session.
+    /// Client with the session's access token.
     pub client: Client,
     pub refresh_token: String,
 }
 
 impl Person {
-    /// A user that the administrator has just created.
+    /// Creates a user as the administrator.
     pub async fn create(admin: &Client) -> Self {
         Self::create_with(admin, json!({})).await
     }
 
-    /// Another administrator.
+    /// Creates another administrator.
     pub async fn create_admin(admin: &Client) -> Self {
         Self::create_with(admin, json!({ "role": "admin" })).await
     }
 
-    /// A user with some fields of the create request set otherwise.
+    /// Creates a user with some fields of the create request overridden.
     pub async fn create_with(admin: &Client, fields: Value) -> Self {
         let mut body = new_user();
         body["password"] = json!(PASSWORD);
@@ -51,20 +51,20 @@ impl Person {
         }
     }
 
-    /// Another session of this person.
+    /// Opens another session of this person.
     pub async fn sign_in(&self) -> Session {
         let nobody = self.client.without_token();
         let reply = nobody.login(&self.email, &self.password).await.expect(200);
         Session::of(&nobody, &reply)
     }
 
-    /// The id of the person's session.
+    /// Returns the id of the person's session.
     pub fn session_id(&self) -> String {
         session_id(&self.client)
     }
 }
 
-/// What one gets for signing in or for refreshing.
+/// Result of signing in or refreshing.
 #[derive(Clone)]
 pub struct Session {
     pub client: Client,
@@ -72,7 +72,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// The session in an answer of the app that `nobody` calls.
+    /// Returns the session in a response to `nobody`.
     pub fn of(nobody: &Client, reply: &Reply) -> Self {
         let refresh_token = reply.json()["refresh_token"].as_str().map(str::to_owned);
         Self {
@@ -81,24 +81,24 @@ impl Session {
         }
     }
 
-    /// Its id.
+    /// Returns the session's id.
     pub fn id(&self) -> String {
         session_id(&self.client)
     }
 }
 
-/// The id of the session that the client's token belongs to.
+/// Returns the id of the session of the client's token.
 pub fn session_id(client: &Client) -> String {
     let sid = claims(client.token())["sid"].as_str().map(str::to_owned);
     sid.expect("a session id")
 }
 
-/// The claims in a token, unverified.
+/// Returns the claims in a token, unverified.
 pub fn claims(token: &str) -> Value {
     segment(token, 1)
 }
 
-/// The header of a token, unverified.
+/// Returns the header of a token, unverified.
 pub fn header(token: &str) -> Value {
     segment(token, 0)
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a bare socket, for what a client library is too polite to send or hides.
+//! HTTP/1.1 over a bare socket, for requests that a client library rejects or responses that it hides.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::Client;
 /// Longer than the app waits for a body.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// An answer as it came over the wire.
+/// Raw response.
 #[derive(Debug)]
 pub struct RawReply {
     pub status: u16,
-    /// Names in lower case, in the order of the wire.
+    /// Names in lower case, in wire order.
     pub headers: Vec<(String, String)>,
-    /// Everything after the head until the server closed.
+    /// Bytes after the head until the server closed the connection.
     pub body: Vec<u8>,
 }
 
 impl RawReply {
-    /// The first header of this (lower-case) name.
+    /// Returns the first header of this (lower-case) name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -31,22 +31,22 @@ impl RawReply {
     }
 }
 
-/// Sends `request` to the app at `base` and reads until the server closes; the request should ask
-/// for `Connection: close`.
+/// Sends `request` to the app at `base` and reads until the server closes the connection. The request
+/// should contain `Connection: close`.
 pub async fn exchange(base: &str, request: &[u8]) -> RawReply {
     let bytes = send(base, request).await;
     parse(&bytes).unwrap_or_else(|| panic!("no whole head in {:?}", begin(&bytes)))
 }
 
-/// As `exchange`; None when the server closed before its answer was read: a client that still sends
-/// what the server does not want may lose it.
+/// Same as `exchange`, but returns `None` if the connection was closed before the response was read: a
+/// client that still sends an unwanted body may lose it.
 pub async fn attempt(base: &str, request: &[u8]) -> Option<RawReply> {
     parse(&send(base, request).await)
 }
 
 async fn send(base: &str, request: &[u8]) -> Vec<u8> {
     let mut stream = connect(base).await;
-    // The server may answer and close before it has read a body that it refuses.
+    // The server may respond and close before it has read a body that it rejects.
     let _ = stream.write_all(request).await;
     let mut bytes = Vec::new();
     let _ = timeout(DEADLINE, stream.read_to_end(&mut bytes))
@@ -55,20 +55,20 @@ async fn send(base: &str, request: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A connection to the host and port of `base`.
+/// Connects to the host and port of `base`.
 pub async fn connect(base: &str) -> TcpStream {
     TcpStream::connect(authority(base))
         .await
         .expect("a connection")
 }
 
-/// `host:port` of a base URL.
+/// Returns `host:port` of a base URL.
 pub fn authority(base: &str) -> &str {
     base.trim_start_matches("http://").trim_end_matches('/')
 }
 
-/// A request of the client's caller with the headers that every one needs and `Connection: close`;
-/// `extra` are whole header lines, each with its CRLF.
+/// Builds a request of the client's caller with the mandatory headers and `Connection: close`. `extra`
+/// contains whole header lines, each with its CRLF.
 pub fn request(client: &Client, method: &str, target: &str, extra: &str, body: &[u8]) -> Vec<u8> {
     let (host, caller) = (authority(client.base()), client.authorization());
     let head = format!(

@@ -1,4 +1,4 @@
-//! An answer, and what is asserted about all answers and about problem documents.
+//! Responses, and assertions about all responses and about problem documents.
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::document;
 
-/// What no answer may tell: the names of the machinery and of places on the server.
+/// Words that no response may contain: names of internal software and of places on the server.
 const INTERNALS: [&str; 14] = [
     "postgres",
     "sqlstate",
@@ -24,7 +24,7 @@ const INTERNALS: [&str; 14] = [
     "select ",
 ];
 
-/// The paths that a component answers; the host answers all others.
+/// Paths that a component serves; the host responds to all others.
 const COMPONENTS: [&str; 9] = [
     "/api/docs",
     "/api/openapi.json",
@@ -37,11 +37,11 @@ const COMPONENTS: [&str; 9] = [
     "/metrics",
 ];
 
-/// One answer, read whole.
+/// Response, read in full.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub method: Method,
-    /// The path that was asked for, without the query.
+    /// Requested path, without the query.
     pub path: String,
     pub status: u16,
     pub headers: HeaderMap,
@@ -49,18 +49,18 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The header's value, when it is there and is text.
+    /// Returns the header's value if it exists and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The ETag of an answer that must have one.
+    /// Returns the ETag of a response that must have one.
     pub fn etag(&self) -> &str {
         self.header("etag")
             .unwrap_or_else(|| panic!("no ETag in {self}"))
     }
 
-    /// Everything that a client can tell two answers apart by, but the time.
+    /// Returns everything by which a client can distinguish two responses, except the time.
     pub fn visible(&self) -> (u16, Vec<(String, String)>, String) {
         let headers = self.headers.iter().filter(|(name, _)| *name != "date");
         let mut headers: Vec<_> = headers
@@ -74,7 +74,7 @@ impl Reply {
         (self.status, headers, body)
     }
 
-    /// Whole seconds from `low` to `high` in Retry-After.
+    /// Returns Retry-After, which must be whole seconds from `low` to `high`.
     #[track_caller]
     pub fn retry_after(&self, low: u64, high: u64) -> u64 {
         let seconds = self
@@ -85,13 +85,13 @@ impl Reply {
         seconds
     }
 
-    /// The body, which must be JSON.
+    /// Returns the body, which must be JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error} in the body of {self}"))
     }
 
-    /// Panics with the whole answer unless the status is `status`.
+    /// Panics with the whole response unless the status is `status`.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self}");
@@ -108,7 +108,7 @@ impl Reply {
         self
     }
 
-    /// Checks a problem document with this status and code, and gives it out.
+    /// Checks a problem document with this status and code, and returns it.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self}");
@@ -117,7 +117,7 @@ impl Reply {
         problem
     }
 
-    /// 422 with an error that points at `field`.
+    /// Checks for 422 with an error at `field`.
     #[track_caller]
     pub fn invalid(&self, field: &str) -> Value {
         let problem = self.problem(422, "invalid");
@@ -143,7 +143,7 @@ impl Reply {
         problem
     }
 
-    /// Checks what every problem document has (RFC 9457 and the contract), whatever it is about.
+    /// Checks the rules for every problem document (RFC 9457 and the contract), whatever its subject.
     #[track_caller]
     pub fn any_problem(&self) -> Value {
         assert_eq!(
@@ -179,7 +179,7 @@ impl Reply {
         problem
     }
 
-    /// The instance is the client's own path, everything else is ours.
+    /// Checks all members except the instance, which is the client's own path.
     #[track_caller]
     fn tells_no_internals(&self, problem: &Value) {
         let mut ours = problem.clone();
@@ -190,7 +190,7 @@ impl Reply {
         }
     }
 
-    /// What every answer of the API has: its length, a request id, and the security headers.
+    /// Checks the rules for every response of the API: length, request id, and security headers.
     #[track_caller]
     pub fn check_common(&self) {
         if !matches!(self.status, 204 | 304) {

@@ -1,4 +1,4 @@
-//! Soak: the mix of requests at 80 % of its measured peak for a long time. Memory must not drift,
+//! Soak: a mix of requests at 80 % of its measured peak for a long time. Memory must not drift,
 //! descriptors must not grow, and no request may fail.
 
 mod load;
@@ -18,24 +18,24 @@ use samples::Sampler;
 /// Length of a run and of its parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// The closed loop that measures the peak.
+    /// Closed loop that measures the peak.
     pub peak: Duration,
-    /// Not compared: caches fill, instances start.
+    /// Excluded from the comparison: caches fill, instances start.
     pub warm_up: Duration,
     pub duration: Duration,
-    /// Between two samples.
+    /// Interval between two samples.
     pub every: Duration,
 }
 
-/// The share of the peak that is sent, in percent.
+/// Share of the peak that is sent, in percent.
 const SHARE: u64 = 80;
-/// Requests at a time while the peak is measured, and at most afterwards.
+/// Concurrent requests while the peak is measured, and the maximum afterwards.
 const PARALLEL: (usize, usize) = (16, 64);
 
-/// Measures the peak, then loads and samples.
+/// Measures the peak, then applies the load and takes samples.
 ///
 /// # Errors
-/// When a server does not start or cannot be read.
+/// If a server does not start or cannot be sampled.
 pub async fn run(plan: Plan) -> Result<Report> {
     let variables = [("access_token_minutes", "60"), ("log_level", "warn")];
     let stack = Stack::start_with_storage(Storage::default(), &variables).await?;

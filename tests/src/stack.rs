@@ -1,8 +1,8 @@
-//! A private stack for suites that stop servers, look into them or need other limits: a Postgres, a
-//! Redis and a host of the test's own, without disturbing another.
+//! Private stack for suites that stop servers, inspect them or need other limits: a separate Postgres,
+//! Redis and host, without side effects on other tests.
 //!
-//! `ROSTER_HOST` chooses the host (see [`crate::host`]); `ROSTER_MANIFEST` may name another manifest
-//! than the project's spin.toml.
+//! `ROSTER_HOST` selects the host (see [`crate::host`]); `ROSTER_MANIFEST` may name a manifest other than
+//! the project's spin.toml.
 
 mod faults;
 mod host;
@@ -35,11 +35,11 @@ pub use variables::{ADMIN_EMAIL, ADMIN_PASSWORD, DEFAULT_LIMITS, JWT_SECRET};
 /// Passwords that a URL or a connection string must quote.
 const REDIS_PASSWORD: &str = "p@ss:w/rd";
 
-/// A running app with everything that belongs to it. Dropping it stops all.
+/// Running app with its servers. Dropping it stops all.
 pub struct Stack {
-    /// The administrator; nobody in a stack that was started signed out.
+    /// Administrator; anonymous in a stack that was started signed out.
     pub client: Client,
-    // In the order in which they end: the host first, the folder and the turn last.
+    // Declared in the order in which they end: the host first, the folder and the turn last.
     host: Option<HostProcess>,
     program: HostProgram,
     redis: Redis,
@@ -53,32 +53,32 @@ pub struct Stack {
 /// Storage of a stack's Postgres.
 #[derive(Clone, Copy, Default)]
 pub struct Storage {
-    /// True: what it acknowledged is kept even when it crashes.
+    /// True when Postgres keeps acknowledged data through a crash.
     pub durable: bool,
-    /// The size of a file system of its own, in memory, which tests can fill.
+    /// Size of a separate file system in memory, which tests can fill; `None` for none.
     pub megabytes: Option<u32>,
 }
 
 impl Stack {
-    /// A stack without limits.
+    /// Starts a stack without limits.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// A stack with some variables set otherwise.
+    /// Starts a stack with some variables overridden.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
         Self::start_with_storage(Storage::default(), variables)
             .await
             .expect("a stack")
     }
 
-    /// A stack whose Postgres has another storage, with some variables set otherwise.
+    /// Starts a stack with another storage for Postgres and some variables overridden.
     pub async fn start_with_storage(storage: Storage, variables: &[(&str, &str)]) -> Result<Self> {
         let stack = Self::launch(crate::host::program()?, variables, storage).await?;
         Ok(stack.signed_in().await)
     }
 
-    /// A stack whose Postgres keeps what it acknowledged even when it crashes.
+    /// Starts a stack whose Postgres keeps acknowledged data through a crash.
     pub async fn start_durable() -> Self {
         let storage = Storage {
             durable: true,
@@ -89,12 +89,12 @@ impl Stack {
             .expect("a stack")
     }
 
-    /// A stack in which nobody has signed in, or the end of what the host said when it did not start.
+    /// Starts a stack without signing in. The error contains the end of the host's log.
     pub async fn start_signed_out(variables: &[(&str, &str)]) -> Result<Self> {
         Self::launch(crate::host::program()?, variables, Storage::default()).await
     }
 
-    /// As `start_signed_out`, on another host than the suites', with the administrator signed in.
+    /// Starts a stack on another host than the suites', with the administrator signed in.
     pub async fn start_on(program: HostProgram, variables: &[(&str, &str)]) -> Result<Self> {
         let stack = Self::launch(program, variables, Storage::default()).await?;
         Ok(stack.signed_in().await)
@@ -149,21 +149,21 @@ impl Stack {
         self
     }
 
-    /// What the app is told now under this name.
+    /// Returns the current value of one of the app's variables.
     pub fn variable(&self, name: &str) -> String {
         self.variables.get(name).unwrap_or_default().to_owned()
     }
 
-    /// The app, called by nobody.
+    /// Anonymous client of the app.
     pub fn anonymous(&self) -> Client {
         self.client.without_token()
     }
 
-    /// Stops the host and starts another with some variables set otherwise, at another address:
-    /// clients of before must be moved with [`Client::at`]. `client` is, with its token.
+    /// Stops the host and starts another with some variables overridden, at another address: existing
+    /// clients must be moved with [`Client::at`]. `client` is moved, with its token.
     ///
     /// # Errors
-    /// What the host said when it did not start.
+    /// Output of the host if it did not start.
     pub fn restart_host(&mut self, others: &[(&str, &str)]) -> Result<()> {
         self.variables.set(others);
         block_in_place(|| {
@@ -175,8 +175,8 @@ impl Stack {
         })
     }
 
-    /// Another host over the same Postgres and Redis, with some variables set otherwise, and an
-    /// anonymous client of it: two configurations side by side, as in a rolling update.
+    /// Starts another host over the same Postgres and Redis, with some variables overridden, and returns
+    /// it with an anonymous client: two configurations side by side, as in a rolling update.
     pub fn second_host(&self, others: &[(&str, &str)]) -> Result<(Process, Client)> {
         let mut variables = self.variables.clone();
         variables.set(others);
@@ -189,13 +189,13 @@ impl Stack {
         host::start(&self.program, variables, folder, &log_path(folder))
     }
 
-    /// What the host and its components have written to standard error so far.
+    /// Returns the standard error of the host and its components so far.
     pub fn log(&self) -> String {
         let bytes = fs::read(log_path(self.folder.path())).expect("the log");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The lines of the log that are JSON objects.
+    /// Returns the lines of the log that are JSON objects.
     pub fn log_lines(&self) -> Vec<Value> {
         let log = self.log();
         let objects = log
@@ -204,29 +204,29 @@ impl Stack {
         objects.filter(Value::is_object).collect()
     }
 
-    /// A superuser's connection to the app's database.
+    /// Connects to the app's database as a superuser.
     pub async fn database(&self) -> tokio_postgres::Client {
         let superuser = crate::database::connect(&self.postgres.url("roster")).await;
-        // The database's limits are for the app: tests hold locks for longer.
+        // Removes the database's limits, which are for the app: tests hold locks for longer.
         let limits = "SET statement_timeout = 0; SET lock_timeout = 0; \
              SET idle_in_transaction_session_timeout = 0";
         superuser.batch_execute(limits).await.expect("no limits");
         superuser
     }
 
-    /// A connection with the password of the stack as another role.
+    /// Connects as another role with the password of the stack.
     pub async fn database_as(&self, role: &str) -> tokio_postgres::Client {
         let url = self.postgres.url("roster");
         let user = format!("//{}:", self.postgres.user());
         crate::database::connect(&url.replacen(&user, &format!("//{role}:"), 1)).await
     }
 
-    /// The app's password in Postgres.
+    /// Password of the app in Postgres.
     pub fn database_password(&self) -> &str {
         self.postgres.password()
     }
 
-    /// A connection to the cache.
+    /// Connects to the cache.
     pub async fn redis_connection(&self) -> redis::aio::MultiplexedConnection {
         let address = redis::ConnectionAddr::Tcp(self.redis.host().to_owned(), self.redis.port());
         let login = redis::RedisConnectionInfo::default().set_password(REDIS_PASSWORD);
@@ -243,7 +243,7 @@ impl Stack {
         RedisMonitor::start(&self.redis, REDIS_PASSWORD).await
     }
 
-    /// The user's entry in the cache.
+    /// Returns the user's entry in the cache.
     pub async fn cached(&self, id: &str) -> Option<String> {
         let mut redis = self.redis_connection().await;
         let key = format!("roster:user:{id}");
@@ -254,7 +254,7 @@ impl Stack {
             .expect("an answer from Redis")
     }
 
-    /// Makes Redis forget everything.
+    /// Deletes all data in Redis.
     pub async fn flush_redis(&self) {
         let mut redis = self.redis_connection().await;
         let () = redis::cmd("FLUSHALL")
@@ -263,20 +263,20 @@ impl Stack {
             .expect("an empty Redis");
     }
 
-    /// Resources that the host's processes use now.
+    /// Returns the resources that the host's processes use now.
     pub fn usage(&self) -> Usage {
         let host = self.host.as_ref().expect("a running host");
         Usage::of(&host.process.ids().expect("ids")).expect("what the host uses")
     }
 
-    /// Sends SIGTERM to the host; the task ends with the host and has its exit status.
+    /// Sends SIGTERM to the host; the task ends with the host and returns its exit status.
     pub fn terminate_host(&mut self) -> JoinHandle<Result<ExitStatus>> {
         let mut host = self.host.take().expect("a running host");
         tokio::task::spawn_blocking(move || host.process.stop())
     }
 }
 
-/// Asks `condition` again and again until it holds; panics when it does not within `limit`.
+/// Polls `condition` until it holds; panics if it does not within `limit`.
 pub async fn eventually(limit: Duration, what: &str, condition: impl AsyncFn() -> bool) {
     let begun = Instant::now();
     while !condition().await {
@@ -285,8 +285,8 @@ pub async fn eventually(limit: Duration, what: &str, condition: impl AsyncFn() -
     }
 }
 
-/// One stack at a time on this machine, across test processes too: what these suites measure must
-/// not depend on how many of them run. The turn ends with the file.
+/// Allows one stack at a time on this machine, across test processes too: measurements must not depend on
+/// the number of running suites. The turn ends with the file.
 fn take_turn() -> Result<File> {
     let path = devhost()?.with_file_name("blackbox.lock");
     let file = File::options()
@@ -299,7 +299,7 @@ fn take_turn() -> Result<File> {
     Ok(file)
 }
 
-/// Servers may run as another account, which must be able to enter.
+/// Makes the folder accessible: servers may run as another account.
 fn open_to_servers(folder: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;

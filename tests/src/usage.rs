@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// The unit of processor times in /proc, on every architecture.
+/// Unit of processor times in /proc, on every architecture.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The memory, descriptors and processor time of some processes at one moment.
+/// Memory, descriptors and processor time of some processes at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    /// Proportional set size: what several processes share counts once.
+    /// Proportional set size: memory shared by several processes counts once.
     pub memory_kib: u64,
     pub descriptors: u64,
     pub processor: Duration,
 }
 
 impl Usage {
-    /// The sum over processes.
+    /// Returns the sum over processes.
     ///
     /// # Errors
-    /// When one of them is gone, or this is not Linux.
+    /// If one of them has exited, or this is not Linux.
     pub fn of(ids: &[u32]) -> Result<Self> {
         ids.iter()
             .try_fold(Self::default(), |sum, id| Ok(sum + Self::of_one(*id)?))
@@ -56,8 +56,8 @@ fn memory(id: u32) -> Result<u64> {
     Ok(size.context("no Pss")?.parse()?)
 }
 
-/// Time in user and kernel mode: the twelfth and thirteenth field after the program's name, which may
-/// itself contain anything.
+/// Returns the time in user and kernel mode: the twelfth and thirteenth field after the program's
+/// name, which may itself contain anything.
 fn processor(id: u32) -> Result<Duration> {
     let text = fs::read_to_string(format!("/proc/{id}/stat"))?;
     let (_, fields) = text.rsplit_once(") ").context("no name")?;

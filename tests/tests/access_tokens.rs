@@ -1,4 +1,5 @@
-//! Access tokens: what was not issued, or not for this, is refused, and always alike.
+//! Access tokens: any token that the app did not issue for this use is rejected, always with the same
+//! response.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -21,7 +22,7 @@ fn shared(secret: &str) -> Key {
     Key::Hs256(secret.as_bytes().to_vec())
 }
 
-/// `GET /users/me` with this Authorization, under the request id that all have in common.
+/// `GET /users/me` with this Authorization, under a fixed request id.
 async fn me(nobody: &Client, authorization: &str) -> Reply {
     let request = nobody
         .request(Method::GET, ME)
@@ -39,7 +40,7 @@ async fn no_forged_token_is_let_in_and_all_are_told_the_same() {
         Person::create(&stack.client).await,
     );
     let forge = Forge::from_token(shared(JWT_SECRET), ada.client.token());
-    // The forge signs what is let in: each refusal below is for the one thing that is wrong.
+    // The app accepts the forge's valid token: each rejection below has exactly one cause.
     me(&nobody, &format!("Bearer {}", forge.good()))
         .await
         .expect(200);
@@ -156,7 +157,7 @@ async fn a_secret_is_replaced_without_signing_anybody_out() {
     let next = blackbox::Session::of(&stack.anonymous(), &reply);
     assert_ne!(header(next.client.token())["kid"], old_kid);
     next.client.get(ME).await.expect(200);
-    // Each key under the other's name.
+    // Signs with each key under the other's id.
     for (key, other) in [(NEXT, JWT_SECRET), (JWT_SECRET, NEXT)] {
         let forge = Forge::from_token(shared(key), next.client.token());
         let token = forge.with_header("kid", json!(shared(other).id()));
@@ -208,6 +209,6 @@ async fn the_configuration_decides_how_long_a_token_lives() {
         let lives = expires.as_i64().unwrap() - issued.as_i64().unwrap();
         assert_eq!(lives, seconds, "{claims}");
     }
-    // A shorter setting ends no token of before.
+    // A shorter setting does not invalidate earlier tokens.
     long.at(stack.client.base()).get(ME).await.expect(200);
 }

@@ -1,4 +1,5 @@
-//! An access token of an admin alone takes over no account: not their own, and not another admin's.
+//! Access token of an admin: it is not enough to take over an account, neither their own nor another
+//! admin's.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -11,7 +12,7 @@ use blackbox::{Client, PASSWORD, Person, Reply, new_user, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// The requests that could take over the account: method, the path below it, and body.
+/// Requests that could take over an account: method, path below the account's, and body.
 fn ways() -> [(Method, &'static str, Value); 4] {
     let email = format!("{}@example.com", unique());
     [
@@ -46,7 +47,7 @@ async fn ones_own_account_is_changed_as_ones_own() {
             .await
             .problem(409, "use_users_me");
     }
-    // As bodies that were never needed before: none at all.
+    // Request without a body, which was not required before.
     let path = format!("{}/reset-token", user_path(&eve.id));
     let bare = eve.client.request(Method::POST, &path);
     eve.client.send(bare).await.problem(409, "use_users_me");
@@ -79,7 +80,7 @@ async fn another_admin_takes_the_callers_password() {
         .request(Method::POST, &format!("{}/reset-token", user_path(&ada.id)));
     eve.client.send(bare).await.invalid("current_password");
     eve.client.delete(&ada.id).await.invalid("current_password");
-    // The name says nothing about who gets in.
+    // The name has no effect on access.
     let name = json!({ "full_name": "Ada King" });
     eve.client.patch(&ada.id, &name).await.expect(200);
     for (mut way, status) in ways().into_iter().zip([201, 200, 200, 204]) {
@@ -96,7 +97,7 @@ async fn users_without_privileges_need_no_password() {
         let id = user["id"].as_str().unwrap();
         send(&admin, id, &way).await.expect(status);
     }
-    // A password that is given is checked all the same.
+    // A password that is given is checked even if none is required.
     let user = admin.created(&new_user()).await;
     let wrong = admin.delete_admin(user["id"].as_str().unwrap(), "not the password");
     wrong.await.invalid("current_password");

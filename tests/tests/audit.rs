@@ -1,4 +1,4 @@
-//! The audit trail: one row an event, kept, and without anything that must not be in it.
+//! Audit trail: one row per event, kept, and without secrets or other forbidden data.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -24,7 +24,7 @@ async fn list(admin: &Client, parameters: &[(&str, &str)]) -> Reply {
         .await
 }
 
-/// Everything about a user, oldest first.
+/// Returns all events about a user, oldest first.
 async fn about(admin: &Client, id: &str) -> Vec<Value> {
     let query = [("target_id", id), ("sort", "created_at"), ("limit", "100")];
     items(&list(admin, &query).await.expect(200).json())
@@ -36,7 +36,7 @@ fn actions(rows: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-/// Sends under a request id of its own, which it gives.
+/// Sends a request under a unique request id and returns the id with the response.
 async fn traced(client: &Client, request: RequestBuilder) -> (Reply, String) {
     let request_id = unique();
     let request = request.header("x-request-id", &request_id);
@@ -81,7 +81,7 @@ async fn each_event_is_one_row_with_who_did_it_to_whom() {
         reply.expect(200);
         expected.push((action, me.clone(), request_id));
     }
-    // What changes nothing, or is refused, is no event.
+    // A rejected request, or one that changes nothing, is no event.
     for nothing in [
         json!({}),
         json!({ "role": "user" }),
@@ -129,17 +129,17 @@ async fn each_event_is_one_row_with_who_did_it_to_whom() {
     reply.expect(204);
     expected.push(("user_deleted", me.clone(), request_id));
 
-    // All of it is kept although the user is gone.
+    // All rows are kept although the user is deleted.
     let rows = about(&admin, id).await;
     let names: Vec<_> = expected.iter().map(|(action, ..)| *action).collect();
     assert_eq!(actions(&rows), names);
     for (row, (action, actor, request_id)) in rows.iter().zip(&expected) {
         assert_eq!(row["request_id"], *request_id, "{row}");
         assert_eq!(row["target_id"], user["id"], "{row}");
-        // One address sent all of it, and the trail does not show it.
+        // All requests came from one address, and the trail does not show it.
         assert_eq!(row["client"], rows[0]["client"], "{row}");
         assert_eq!(row["client"].as_str().map(str::len), Some(22), "{row}");
-        // Whoever holds a reset token, or guesses, need not be who the account belongs to.
+        // The holder of a reset token, or a guesser, need not be the owner of the account.
         if !matches!(*action, "password_reset" | "login_failed") {
             assert_eq!(row["actor_id"], *actor, "{row}");
         }
@@ -338,7 +338,7 @@ async fn nobody_writes_the_trail_over_http() {
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
         let reply = admin.send(admin.request(method.clone(), AUDIT)).await;
         reply.problem(405, "method_not_allowed");
-        // Beneath it there is nothing, as the host says itself.
+        // No path exists below it; the host itself responds.
         let beneath = admin.request(method, &format!("{AUDIT}/1"));
         assert_eq!(admin.try_send(beneath).await.unwrap().status, 404);
     }

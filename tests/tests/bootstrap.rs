@@ -1,4 +1,4 @@
-//! The first administrator and the secrets: what the app takes, and what it does not start with.
+//! First administrator and secrets: valid settings, and settings with which the app does not start.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -41,7 +41,7 @@ async fn the_first_admin_is_made_once_and_only_by_its_password() {
     let users = both[0].list(&[]).await.expect(200).json();
     assert_eq!(users["items"].as_array().map(Vec::len), Some(1));
 
-    // A configuration that stays is no second way in: the password is the stored one.
+    // A leftover configuration is no second way in: the stored password applies.
     let change = json!({ "old_password": ADMIN_PASSWORD, "new_password": PASSWORD });
     let request = both[0]
         .request(Method::PUT, "/api/v1/users/me/password")
@@ -84,7 +84,7 @@ async fn the_first_admin_is_not_revived() {
     deleted.expect(204);
     stack.restart_host(&[]).expect("a host");
     is_unknown(&stack.anonymous(), ADMIN_PASSWORD).await;
-    // Not even when nobody at all is left.
+    // Same if no user is left at all.
     let database = stack.database().await;
     let all = "ALTER TABLE users DISABLE TRIGGER USER; DELETE FROM users; \
          ALTER TABLE users ENABLE TRIGGER USER";
@@ -121,7 +121,7 @@ async fn without_a_first_admin_there_is_nobody() {
     assert_eq!(users, 0);
 }
 
-/// Configurations that no app may serve with, by the variable that the message must name.
+/// Configurations with which the app must not serve, by the variable that the message must name.
 const WRONG: [(&str, &str); 33] = [
     ("jwt_secret", ""),
     ("jwt_secret", "short"),
@@ -167,7 +167,7 @@ async fn a_weak_secret_or_a_wrong_limit_stops_the_app_and_is_named() {
     for (name, value) in WRONG {
         let usual = stack.variable(name);
         match stack.restart_host(&[(name, value)]) {
-            // A host may refuse to start at all, as long as it says why.
+            // A host may fail to start at all if it reports the reason.
             Err(error) => assert!(format!("{error:#}").contains(name), "{name}: {error:#}"),
             Ok(()) => serves_nobody(&stack, name, value).await,
         }

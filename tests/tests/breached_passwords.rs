@@ -1,5 +1,5 @@
-//! Passwords that are known from data breaches: what the app asks about them, and that whoever it
-//! asks cannot keep a user from being created.
+//! Passwords from known data breaches: requests of the app to the breach service, and that the service
+//! cannot prevent the creation of a user.
 
 #![allow(
     clippy::expect_used,
@@ -17,31 +17,31 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Its SHA-1 is ABF7A and then AD6438836DBE526AA231ABDE2D0EEF74D42.
+/// SHA-1: ABF7A followed by AD6438836DBE526AA231ABDE2D0EEF74D42.
 const BREACHED: &str = "correct horse battery staple";
-/// Its SHA-1 is 83A3D and then 41DA40C441ECB9E65FD391D5E2EAE1EECD5.
+/// SHA-1: 83A3D followed by 41DA40C441ECB9E65FD391D5E2EAE1EECD5.
 const UNKNOWN: &str = "this one nobody has leaked 7f3a";
-/// What the server says about any prefix: the first password with a count, the second as padding.
+/// Response of the server to any prefix: the first password with a count, the second as padding.
 const RANGE: &str = "0018A45C4D1DEF81644B54AB7F969B88D65:3\r\n\
                      41DA40C441ECB9E65FD391D5E2EAE1EECD5:0\r\n\
                      AD6438836DBE526AA231ABDE2D0EEF74D42:37359195";
 const SLOW: Duration = Duration::from_secs(2);
 
-/// How the server answers from now on.
+/// Behaviour of the server from now on.
 #[derive(Clone, Copy)]
 enum Behaviour {
     Well,
-    /// Nothing for two seconds.
+    /// Sends nothing for two seconds.
     Late,
-    /// The head at once, the body after two seconds.
+    /// Sends the head at once and the body after two seconds.
     LateBody,
     Status(u16),
-    /// A body of this many bytes.
+    /// Sends a body of this many bytes.
     Huge(usize),
     Nonsense,
 }
 
-/// A server that speaks the range API, and the heads of the requests that it got.
+/// Server for the range API, and the heads of the requests that it received.
 struct RangeApi {
     url: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -74,12 +74,12 @@ impl RangeApi {
         *self.behaviour.lock().unwrap() = behaviour;
     }
 
-    /// The heads since the last call.
+    /// Returns the heads since the last call.
     fn heads(&self) -> Vec<String> {
         std::mem::take(&mut self.heads.lock().unwrap())
     }
 
-    /// Ends the server: who connects is refused.
+    /// Ends the server: further connections are refused.
     async fn stop(&self) {
         self.accepting.abort();
         while !self.accepting.is_finished() {
@@ -91,7 +91,7 @@ impl RangeApi {
 async fn answer(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, behaviour: Behaviour) {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
-    // The empty line at its end has two bytes.
+    // The final empty line has two bytes.
     while stream.read_line(&mut head).await.unwrap() > 2 {}
     seen.lock().unwrap().push(head);
     let (status, body) = match behaviour {
@@ -106,7 +106,7 @@ async fn answer(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, behaviour: Beh
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    // The app may have gone away by now.
+    // The app may have closed the connection by now.
     let _ = stream.write_all(head.as_bytes()).await;
     if matches!(behaviour, Behaviour::LateBody) {
         tokio::time::sleep(SLOW).await;
@@ -133,7 +133,7 @@ async fn count_users(stack: &Stack) -> i64 {
     row.unwrap().get(0)
 }
 
-/// The log lines about passwords that were not looked up.
+/// Returns the log lines about passwords that were not checked.
 fn warnings(stack: &Stack) -> Vec<Value> {
     let lines = stack.log_lines().into_iter();
     let about = |line: &Value| {
@@ -169,7 +169,7 @@ async fn a_breached_password_is_refused_and_five_characters_leave_the_app() {
     assert!(heads[0].starts_with("GET /range/83A3D HTTP/1.1\r\n"));
     assert_eq!(count_users(&stack).await, 1);
 
-    // Without a password there is nothing to ask.
+    // Without a password no request is sent.
     stack.client.create(&new_user()).await.expect(201);
     assert_eq!(api.heads(), Vec::<String>::new());
     assert_eq!(warnings(&stack), Vec::<Value>::new());
@@ -204,7 +204,7 @@ async fn a_server_that_fails_keeps_nobody_from_a_password() {
         assert!(!line.to_string().contains("ABF7A"), "{line}");
     }
 
-    // What was abandoned does not stand in the way of what comes next.
+    // An abandoned request does not block the next one.
     api.behave(Behaviour::Well);
     create(&stack, BREACHED).await.expect(422);
 
@@ -233,7 +233,7 @@ async fn a_request_that_passed_is_answered_again_as_it_was() {
     create(&stack, BREACHED).await.expect(422);
 }
 
-/// Without a server nothing is sent: the host writes a line about each request that it denies.
+/// Without a server no request is sent: the host logs a line about each request that it denies.
 #[tokio::test(flavor = "multi_thread")]
 async fn off_by_default() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../spin.toml");
@@ -246,7 +246,7 @@ async fn off_by_default() {
     assert!(!stack.log().contains("may not reach"), "{}", stack.log());
 }
 
-/// Hosts accept a wildcard, so it is for the app to refuse it.
+/// Hosts accept a wildcard, so the app must reject it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_url_that_opens_more_than_one_server_is_refused() {
     let wide = [("breach_check_url", "https://*.example.com")];

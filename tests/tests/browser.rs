@@ -1,4 +1,4 @@
-//! The documentation's pages as a reader has them: in a browser, against the running app.
+//! Documentation pages in a real browser, against the running app.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -31,7 +31,7 @@ async fn save(browser: &Browser, name: &str) {
     browser.save_picture(&file).await.expect("a picture");
 }
 
-/// Nothing failed, nothing was refused by the page's policy, and no other host was asked.
+/// Checks for no errors, no violation of the page's policy, and no request to another host.
 async fn check_quiet(browser: &Browser) {
     let console = browser.console().await;
     let severe: Vec<_> = console
@@ -47,14 +47,14 @@ async fn check_quiet(browser: &Browser) {
             .any(|url| url.ends_with("/api/openapi.json"))
     );
     for url in requested {
-        // The browser's own first page is a chrome: one.
+        // The browser's own first page is a chrome: URL.
         let local = ["blob:", "chrome:", "data:"];
         let local = local.iter().any(|scheme| url.starts_with(scheme));
         assert!(local || url.starts_with(&own), "{url}");
     }
 }
 
-/// The block of an operation in Swagger UI.
+/// Selector of an operation's block in Swagger UI.
 fn operation(method: &str, path: &str) -> String {
     format!("//div[contains(@class, 'opblock-{method}')][.//span[@data-path='{path}']]")
 }
@@ -68,7 +68,7 @@ async fn authorize(browser: &Browser, email: &str, password: &str) {
     browser
         .click(&format!("{form}//button[contains(@class, 'authorize')]"))
         .await;
-    // The fields have made way for Logout.
+    // The fields are replaced by Logout.
     let logout = "//div[@class='auth-container']//button[text()='Logout']";
     browser.see(logout).await;
     browser
@@ -76,7 +76,7 @@ async fn authorize(browser: &Browser, email: &str, password: &str) {
         .await;
 }
 
-/// Executes an operation that is open; gives the status and the body of the live answer.
+/// Executes an open operation and returns the status and the body of the live response.
 async fn execute(browser: &Browser, block: &str) -> (String, Value) {
     browser
         .click(&format!("{block}//button[contains(@class, 'execute')]"))
@@ -102,7 +102,7 @@ async fn swagger_ui_signs_in_and_calls_the_api() {
     let browser = open("/api/docs").await;
     browser.see(".opblock").await;
     assert_eq!(browser.title().await, "Roster API");
-    // The second time the page comes out of the browser's cache, and must work as well.
+    // The second page load comes from the browser's cache and must work as well.
     browser.reload().await;
     browser.see(".opblock").await;
 

@@ -1,4 +1,4 @@
-//! Guessing passwords: only so many guesses are looked at, however they arrive.
+//! Password guessing: only a limited number of guesses is checked, however they arrive.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -22,7 +22,7 @@ async fn of_sixty_parallel_guesses_no_more_than_the_limit_are_looked_at() {
     let nobody = stack.anonymous();
     let ada = Person::create(&stack.client).await;
     let unknown = format!("{}@example.com", unique());
-    // From as many addresses, so that only the account's count is left to stop them.
+    // Each guess has its own address, so that only the account's limit can stop them.
     for (block, email) in [(1, &ada.email), (2, &unknown)] {
         let guesses = (0..60)
             .map(async |n| guess(&nobody, &format!("192.0.{block}.{n}"), email, WRONG).await);
@@ -32,7 +32,7 @@ async fn of_sixty_parallel_guesses_no_more_than_the_limit_are_looked_at() {
             (1..=PER_ACCOUNT).contains(&looked_at),
             "{email}: {counts:?}"
         );
-        // Whatever found no slot did not count: the rest of the limit is still there, and no more.
+        // Guesses without a hash slot did not count: exactly the rest of the limit is left.
         let mut more = 0;
         loop {
             let reply = patient_guess(&nobody, &format!("192.0.{block}.99"), email, WRONG).await;
@@ -76,7 +76,7 @@ async fn during_a_delay_the_right_password_is_refused_like_any_other() {
         let mut reply = nobody.send(request).await;
         reply.problem(429, "too_many_attempts");
         reply.retry_after(1, DELAY);
-        // It says how much is left, which is another second for each.
+        // Excludes Retry-After, which contains the remaining time and changes every second.
         reply.headers.remove("retry-after");
         reply.visible()
     };
@@ -84,7 +84,7 @@ async fn during_a_delay_the_right_password_is_refused_like_any_other() {
     assert_eq!(told(&ada.email, PASSWORD).await, wrong);
     assert_eq!(told(&unknown, PASSWORD).await, wrong);
     assert_eq!(told(&ada.email.to_uppercase(), PASSWORD).await, wrong);
-    // Who is signed in stays so, and others sign in.
+    // Existing sessions continue, and other users can sign in.
     ada.client.get(ME).await.expect(200);
     patient_guess(&nobody, "192.0.2.3", &bob.email, PASSWORD)
         .await
@@ -116,7 +116,7 @@ async fn a_delay_ends_and_grows_with_each_wrong_guess() {
     patient_guess(&nobody, "192.0.2.1", &ada.email, PASSWORD)
         .await
         .expect(200);
-    // The right password begins the count anew.
+    // The right password resets the count.
     use_up(&nobody, "192.0.2.1", &ada.email).await;
 
     use_up(&nobody, "192.0.2.4", &bob.email).await;
@@ -128,7 +128,7 @@ async fn a_delay_ends_and_grows_with_each_wrong_guess() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guesses_of_who_is_signed_in_are_limited_alike() {
-    // Their requests come without a proxy's word, so all from one address.
+    // These requests have no forwarded address, so all come from one address.
     let others = [
         ("login_attempts_per_ip", "1000"),
         ("token_form_enabled", "true"),
@@ -168,7 +168,7 @@ async fn guesses_of_who_is_signed_in_are_limited_alike() {
             ask(WRONG).await.expect_any(&[422, 429]);
         }
         ask(PASSWORD).await.problem(429, "too_many_attempts");
-        // A login is counted elsewhere.
+        // Logins are counted separately.
         patient_guess(&nobody, "192.0.2.50", &ada.email, PASSWORD)
             .await
             .expect(200);
@@ -226,7 +226,7 @@ async fn strangers_cannot_keep_the_owner_out() {
         }
     }
     refused(&nobody, "203.0.113.77", &ada.email, PASSWORD).await;
-    // Another address of the network that she signed in from.
+    // Another address of the network from which she signed in.
     patient_guess(&nobody, "2001:db8:7:7::2", &ada.email, PASSWORD)
         .await
         .expect(200);

@@ -1,4 +1,4 @@
-//! The short chaos run: nothing is lost, nothing that failed has happened, nothing happened twice.
+//! Short chaos run: no change is lost, no failed change happened, none happened twice.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

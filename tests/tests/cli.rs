@@ -1,4 +1,4 @@
-//! The command line against the app: what it prints, what it keeps, and its exit codes.
+//! Command line against the app: its output, its stored files, and its exit codes.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -17,7 +17,7 @@ use blackbox::{Client, PASSWORD, Person, unique};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The program, with a home of its own.
+/// Program with a separate home folder.
 struct Cli {
     home: TempDir,
     url: String,
@@ -31,7 +31,7 @@ impl Cli {
         }
     }
 
-    /// Signed in as this person, which waits for a hash slot as other suites do.
+    /// Signs in as this person, and waits for a hash slot as other suites do.
     async fn signed_in(person: &Person) -> Self {
         let cli = Self::new(person.client.base());
         for _ in 0..60 {
@@ -63,7 +63,7 @@ impl Cli {
         command
     }
 
-    /// Runs, and gives out standard output; what went wrong is on standard error.
+    /// Runs the program, checks its exit code and returns its output.
     #[track_caller]
     fn run(&self, arguments: &[&str], code: i32) -> Output {
         let output = self.command(arguments).output().unwrap();
@@ -71,7 +71,7 @@ impl Cli {
         output
     }
 
-    /// Runs with the password of [`Person`]s at hand.
+    /// Runs with the password of [`Person`]s available.
     #[track_caller]
     fn confirmed(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
@@ -91,7 +91,7 @@ impl Cli {
         serde_json::from_str(&self.text(&arguments)).unwrap()
     }
 
-    /// What standard error says of a failure.
+    /// Returns standard error of a failing run; standard output must be empty.
     #[track_caller]
     fn fails(&self, arguments: &[&str], code: i32) -> String {
         let output = self.run(arguments, code);
@@ -122,7 +122,7 @@ fn check(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
 }
 
-/// Times are printed with as many digits as the library likes.
+/// Removes times, because the number of printed digits depends on the library.
 fn without_times(user: &Value) -> Value {
     let mut user = user.clone();
     let members = user.as_object_mut().unwrap();
@@ -178,7 +178,7 @@ async fn a_password_can_come_from_a_pipe_and_a_wrong_one_is_refused() {
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    // Without a free hash slot it is not even looked at.
+    // Without a free hash slot the password is not checked.
     if !said.contains("(busy,") {
         check(&output, 3);
         assert!(said.contains("(invalid_credentials, request "), "{said}");
@@ -211,7 +211,7 @@ async fn a_users_life_on_the_command_line() {
     let said = cli.fails(&[&update[..], &["1"]].concat(), 1);
     assert!(said.contains("(precondition_failed, request "), "{said}");
 
-    // The user is another admin now, which takes the caller's own password.
+    // The user is another admin now, so the caller's own password is required.
     cli.fails(&["users", "reset-token", &id], 1);
     let token = cli.confirmed(&["--output", "json", "users", "reset-token", &id]);
     let token: Value = serde_json::from_slice(&token.stdout).unwrap();
@@ -252,7 +252,7 @@ async fn a_list_is_a_page_or_all_of_them() {
         format!("{prefix}.2@example.com")
     );
 
-    // A cursor may begin like an option: this one is refused by the server.
+    // A cursor may begin like an option: the server rejects this one.
     cli.fails(&[&list[..], &["--cursor", "-M"]].concat(), 1);
 
     let all = cli.json(&[&list[..], &["--all"]].concat());
@@ -284,7 +284,7 @@ async fn a_token_that_is_refused_is_exchanged_once() {
     cli.run(&["whoami"], 0);
     assert_eq!(cli.tokens(), after);
 
-    // Both at once: one exchanges, the other waits and takes what it got.
+    // All at once: one exchanges the token, the others wait and use the result.
     cli.overwrite("access_token", "rubbish");
     let runs = [(); 4].map(|()| cli.command(&["whoami"]).stdout(Stdio::null()).spawn());
     for run in runs {

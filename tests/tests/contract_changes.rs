@@ -1,4 +1,4 @@
-//! One user, changed and deleted: merge patches, versions, conditions.
+//! Changes and deletion of one user: merge patches, versions, conditions.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

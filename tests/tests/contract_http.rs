@@ -112,7 +112,7 @@ async fn a_router_miss_is_a_404_problem() {
         "/api/v1/users/x/y",
         "/api/v1/users/x/y/z",
         "/api/v1/health/nothing",
-        // Below /api, but of no component.
+        // Below /api, but not part of a component.
         "/api",
         "/api/v1",
         "/api/v1/user",
@@ -293,7 +293,7 @@ async fn one_connection_carries_many_requests() {
     let host = raw::authority(client.base());
     let one = format!("GET {} HTTP/1.1\r\nHost: {host}\r\n\r\n", HEALTH[1]);
     let last = one.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
-    // Pipelined: the answers must come whole and in order.
+    // Pipelined: the responses must arrive complete and in order.
     stream
         .write_all(format!("{}{last}", one.repeat(9)).as_bytes())
         .await

@@ -1,4 +1,4 @@
-//! The list: what it selects and what it refuses.
+//! List of users: filters and rejected parameters.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -169,7 +169,7 @@ async fn names_are_sorted_as_people_sort() {
     }
 }
 
-/// The first page of `q`.
+/// Returns the first page of `q`.
 async fn walk_first(client: &Client, q: &str) -> Vec<Value> {
     items(&client.list(&[("q", q)]).await.expect(200).json())
 }

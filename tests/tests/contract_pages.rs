@@ -1,4 +1,4 @@
-//! The list page by page: limits, sorts, cursors, links, totals.
+//! Pages of the list: limits, sorts, cursors, links, totals.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -25,7 +25,7 @@ const SORTS: [&str; 8] = [
     "-full_name",
 ];
 
-/// What a value sorts by: a time by its instant, a text by its bytes.
+/// Sort key of a value: the instant of a time, the bytes of a text.
 fn sort_key(value: &Value) -> (i128, String) {
     let text = value.as_str().unwrap();
     match OffsetDateTime::parse(text, &Rfc3339) {
@@ -70,7 +70,7 @@ async fn a_limit_that_is_no_positive_number_is_422() {
         "99999999999999999999999999",
     ] {
         let reply = client.list(&[("limit", bad)]).await;
-        // A number too large for any integer may also count as "over 100".
+        // A number too large for any integer may also be treated as "over 100".
         if !(bad.len() > 20 && reply.status == 200) {
             reply.invalid("limit");
         }
@@ -123,7 +123,7 @@ async fn a_user_created_during_a_walk_disturbs_nobody() {
         .created(&json!({ "email": format!("{prefix}.new@example.com"), "full_name": "N" }))
         .await;
     let gone = items(&first)[0].clone();
-    // Maybe an admin.
+    // The user may be an admin.
     let password = Client::admin_password();
     client.delete_admin(id(&gone), &password).await.expect(204);
     let mut found = items(&first);
@@ -218,7 +218,7 @@ async fn the_next_link_leads_where_next_leads() {
     ];
     let first = client.list(&query).await.expect(200);
     let next = first.json()["next"].as_str().unwrap().to_owned();
-    // The cursor holds the last email, which must not be readable in URLs and logs.
+    // The cursor contains the last email, which must not be readable in URLs and logs.
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(&next).unwrap();
     let readable = String::from_utf8_lossy(&bytes);
     assert!(

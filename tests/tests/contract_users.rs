@@ -1,4 +1,4 @@
-//! One user, created and read: values, uniqueness, headers, conditional reads.
+//! Creating and reading one user: values, uniqueness, headers, conditional reads.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The fields of a user's body, sorted.
+/// Fields of a user's body, sorted.
 const FIELDS: [&str; 8] = [
     "created_at",
     "email",
@@ -242,7 +242,7 @@ async fn get_answers_what_create_answered() {
     let client = Client::from_env().await;
     let created = client.create(&new_user()).await.expect(201);
     let user = created.json();
-    // Twice: from the database, and from the cache.
+    // Reads twice: from the database, and from the cache.
     for _ in 0..2 {
         let read = client.user(id(&user)).await.expect(200);
         assert_eq!(read.json(), user);

@@ -1,4 +1,4 @@
-//! The app's role in Postgres can do what the app does, and no more.
+//! Postgres role of the app: it permits the app's work, and no more.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -85,7 +85,7 @@ async fn the_probe_reads_the_ledger_only() {
         "INSERT INTO audit (action, request_id) VALUES ('x', 'x')",
     )
     .await;
-    // Readiness needs nothing else.
+    // Readiness needs no further privileges.
     stack
         .restart_host(&[("db_user", "roster_health")])
         .expect("a host");

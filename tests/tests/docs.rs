@@ -1,4 +1,4 @@
-//! The documentation over HTTP: addresses, forms, caching, and the switch.
+//! Documentation over HTTP: addresses, forms, caching, and the switch.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -15,7 +15,7 @@ const DOCS: &str = "/api/docs";
 const REDOC: &str = "/api/redoc";
 const OPENAPI: &str = "/api/openapi.json";
 
-/// The paths of the assets that the pages name.
+/// Returns the paths of the assets that the pages name.
 async fn assets(client: &Client) -> Vec<String> {
     let mut paths = Vec::new();
     for page in [DOCS, REDOC] {

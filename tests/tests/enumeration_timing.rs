@@ -1,4 +1,4 @@
-//! The time of a refusal does not tell who has an account.
+//! Response times of rejected logins do not reveal existing accounts.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -14,9 +14,9 @@ use blackbox::{Person, new_user, unique};
 use reqwest::Method;
 use serde_json::json;
 
-/// Enough for a median; the bench measures more of them.
+/// Enough for a median; the bench takes more measurements.
 const PAIRS: usize = 60;
-/// Far above what noise does to a median on a busy machine, far below what a hash takes.
+/// Far above the noise of a median on a busy machine, far below the duration of a hash.
 const MAX_GAP: f64 = 0.35;
 
 async fn refusal(nobody: &Client, email: &str) -> Duration {
@@ -58,7 +58,7 @@ async fn unknown_disabled_and_without_password_take_as_long_as_wrong() {
             (2, &disabled.email),
             (3, bare),
         ];
-        // Each comes first as often as any other.
+        // Each kind comes first equally often.
         order.rotate_left(pair % 4);
         for (kind, email) in order {
             times[kind].push(refusal(&nobody, email).await);

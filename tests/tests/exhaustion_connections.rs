@@ -1,7 +1,8 @@
-//! Attacks that hold connections: what each costs the host, and that others are served meanwhile.
+//! Attacks that occupy connections: the cost of each to the host, and that other clients are served
+//! meanwhile.
 //!
-//! Spin bounds neither the time of a request's head nor the number of connections, and ends when it has
-//! no descriptor left for another one: the edge bounds both (SECURITY.md).
+//! Spin limits neither the time of a request's head nor the number of connections, and ends when it has
+//! no free descriptor for a new connection: the edge limits both (SECURITY.md).
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::expect_used,
@@ -25,12 +26,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// Longer than any bound of the app and of the embedded host.
+/// Longer than any time limit of the app and of the embedded host.
 const PATIENCE: Duration = Duration::from_secs(120);
 const BEAT: Duration = Duration::from_millis(250);
 const LIVE: &str = "/api/v1/health/live";
 
-/// A stack whose host may open as many files as an attack has connections.
+/// Starts a stack whose host may open as many files as an attack has connections.
 async fn stack() -> Stack {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     assert!(
@@ -45,14 +46,14 @@ async fn connections(stack: &Stack, count: usize) -> Vec<TcpStream> {
     let base = stack.client.base();
     let mut opened = Vec::new();
     while opened.len() < count {
-        // Fewer at once than the listener's backlog.
+        // Smaller than the listener's backlog.
         let batch = (count - opened.len()).min(100);
         opened.extend(join_all((0..batch).map(|_| raw::connect(base))).await);
     }
     opened
 }
 
-/// Writes to each connection again and again, and counts those that still take it.
+/// Writes to each connection repeatedly and counts those that still accept data.
 async fn drip(streams: &mut [TcpStream], bytes: &[u8], beats: u32) -> usize {
     let mut taken = streams.len();
     for _ in 0..beats {
@@ -66,7 +67,7 @@ async fn drip(streams: &mut [TcpStream], bytes: &[u8], beats: u32) -> usize {
 async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let end = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
-    // The host may close while bytes that it does not want are on their way.
+    // The host may close while unwanted bytes are on their way.
     let _ = end.expect("an end of the connection");
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -76,7 +77,7 @@ async fn two_thousand_idle_connections() {
     let stack = stack().await;
     let attack = Attack::begin(&stack, "2,000 idle connections").await;
     let mut streams = connections(&stack, 2_000).await;
-    // One half has never sent anything, the other waits for its next request.
+    // Half of the connections have never sent anything, the others wait for their next request.
     let host = raw::authority(stack.client.base());
     let request = format!("GET {LIVE} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     for stream in streams.iter_mut().step_by(2) {
@@ -134,9 +135,9 @@ async fn a_head_that_does_not_end_is_cut_off() {
     assert!(!answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
 }
 
-/// Fewer than the host's pool has connections to Postgres (64): a slow body keeps its instance, and
-/// each instance that has answered others meanwhile keeps a connection. More of them are for the edge,
-/// which takes bodies in whole.
+/// Fewer than the host's pool has connections to Postgres (64): a slow body occupies its instance, and
+/// each instance that has served other requests meanwhile keeps a connection. The edge, which buffers
+/// bodies, handles larger numbers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_request_bodies() {
     let stack = stack().await;
@@ -154,7 +155,7 @@ async fn slow_request_bodies() {
     assert!(cost.memory_kib < 128 * 1024, "{cost}");
 }
 
-/// The address of the largest file of the documentation.
+/// Returns the address of the largest file of the documentation.
 async fn large_asset(stack: &Stack) -> String {
     let page = stack.client.get("/api/docs").await.expect(200);
     let html = String::from_utf8(page.body).unwrap();
@@ -164,7 +165,7 @@ async fn large_asset(stack: &Stack) -> String {
     bundle.expect("a link to the bundle").to_owned()
 }
 
-/// Without `Accept-Encoding` the component unpacks the file for each request.
+/// Without `Accept-Encoding` the component decompresses the file for each request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn responses_that_are_read_slowly() {
     let stack = stack().await;
@@ -174,7 +175,7 @@ async fn responses_that_are_read_slowly() {
     let request = raw::request(&stack.anonymous(), "GET", &path, "", b"");
     let open = async |_| {
         let socket = TcpSocket::new_v4().unwrap();
-        // What the kernel takes for the client is not the host's to hold.
+        // A small receive buffer: data in the client's kernel buffer costs the host nothing.
         socket.set_recv_buffer_size(4_096).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
         stream.write_all(&request).await.unwrap();
@@ -186,7 +187,7 @@ async fn responses_that_are_read_slowly() {
         assert_eq!(&begin, b"HTTP/1.1 200");
         stream
     };
-    // A few at once: it is not the unpacking that is to take all of the processor.
+    // A few at once, so that decompression does not take all of the processor.
     let mut streams: Vec<_> = stream::iter(0..100).map(open).buffered(4).collect().await;
     for _ in 0..8 {
         tokio::time::sleep(BEAT).await;
@@ -212,7 +213,7 @@ async fn requests_without_waiting_for_responses() {
     let last = one.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
     let pipeline = format!("{}{last}", one.repeat(REQUESTS - 1));
     let mut streams = connections(&stack, 21).await;
-    // Some never read, and go.
+    // Some clients never read and then disconnect.
     let abandoned = streams.split_off(1).into_iter().map(async |mut stream| {
         let sent = stream.write_all(pipeline.as_bytes());
         let _ = timeout(8 * BEAT, sent).await;

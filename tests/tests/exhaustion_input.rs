@@ -1,4 +1,4 @@
-//! Requests that are made to cost much: what each costs the host, and that others are served meanwhile.
+//! Expensive requests: the cost of each to the host, and that other clients are served meanwhile.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::expect_used,
@@ -20,12 +20,12 @@ use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::json;
 
-/// Requests that an attacker sends at once, and repetitions of each.
+/// Concurrent requests of an attacker, and repetitions of each.
 const AT_ONCE: usize = 32;
 const ROUNDS: usize = 20;
 const JSON: &str = "application/json";
 
-/// Sends each request over and over; None where the host closed before its answer was read.
+/// Sends each request repeatedly; `None` if the host closed before its response was read.
 async fn flood(stack: &Stack, requests: &[Vec<u8>]) -> Vec<Option<RawReply>> {
     let repeated = requests.iter().cycle().take(requests.len() * ROUNDS);
     let base = stack.client.base();
@@ -33,7 +33,7 @@ async fn flood(stack: &Stack, requests: &[Vec<u8>]) -> Vec<Option<RawReply>> {
     sent.buffered(AT_ONCE).collect().await
 }
 
-/// Sends each body over and over to everything that reads one, as `content_type` with `extra` headers.
+/// Sends each body repeatedly to every endpoint that reads one, as `content_type` with `extra` headers.
 async fn flood_bodies(stack: &Stack, extra: &str, bodies: &[Vec<u8>]) -> Vec<RawReply> {
     let user = stack.client.created(&new_user()).await;
     let (user, password) = (user_path(id(&user)), format!("{ME}/password"));
@@ -130,7 +130,7 @@ async fn long_urls() {
     bounded(attack, replies.len(), 96 * 1024).await;
 }
 
-/// 10 MB of white space, packed.
+/// Compresses 10 MB of white space.
 fn packed<W: Write>(
     new: impl Fn(Vec<u8>, Compression) -> W,
     finish: impl Fn(W) -> std::io::Result<Vec<u8>>,
@@ -174,7 +174,7 @@ async fn deep_and_wide_json() {
         format!("{arrays}{}", "]".repeat(10_000)),
         format!("{objects}0{}", "}".repeat(10_000)),
         format!("{{\"email\":{arrays}{}}}", "]".repeat(10_000)),
-        // Numbers that are long, and such that are large.
+        // Long numbers and large numbers.
         format!("{{\"email\":{}}}", "9".repeat(65_000)),
         format!("{{\"email\":0.{}}}", "3".repeat(65_000)),
         format!("{{\"email\":1e{}}}", "9".repeat(65_000)),
@@ -195,13 +195,13 @@ async fn deep_and_wide_json() {
     bounded(attack, replies.len(), 96 * 1024).await;
 }
 
-/// Texts that grow, or take long to sort or to match.
+/// Returns texts that grow, or are slow to sort or to match.
 fn expensive(characters: usize) -> Vec<String> {
     let of = |part: &str| part.chars().cycle().take(characters).collect::<String>();
     vec![
         // Eighteen letters each in the compatibility forms.
         of("\u{fdfa}"),
-        // Three marks each in every form, and marks that have to be sorted.
+        // Three marks each in every form, and marks that must be sorted.
         of("\u{1d160}"),
         format!("e{}", of("\u{301}\u{316}\u{315}")),
         of("\u{ac01}\u{11a8}"),
@@ -217,14 +217,14 @@ fn expensive(characters: usize) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn texts_that_are_expensive_to_compare() {
     let stack = Stack::start().await;
-    // Something to match against.
+    // Users that the searches can match.
     for letter in ["a", "e\u{301}", "\\"] {
         let mut user = new_user();
         user["full_name"] = json!(letter.repeat(100));
         stack.client.created(&user).await;
     }
     let attack = Attack::begin(&stack, "texts that are expensive to compare").await;
-    // The last are as long as a URL may be.
+    // The last texts are as long as a URL may be.
     let texts = [expensive(100), expensive(200), expensive(5_000)].concat();
     let client = &stack.client;
     let answer = async |text: &String| {

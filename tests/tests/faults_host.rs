@@ -1,4 +1,4 @@
-//! The app as a process: what it stores, what it logs, how it stops, and how it is configured.
+//! App as a process: stored data, log, shutdown and configuration.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -56,7 +56,7 @@ async fn users_are_rows_and_passwords_are_argon2id() {
     assert!(row(&user).await.is_none());
 }
 
-/// The request's line in the log, once it is there.
+/// Waits for the request's line in the log and returns it.
 async fn log_line(stack: &Stack, request_id: &str) -> Value {
     let find = || {
         stack
@@ -255,7 +255,7 @@ async fn a_weak_or_wrong_variable_is_named_and_serves_nobody() {
         ("db_sslmode", "maybe"),
     ] {
         let usual = stack.variable(name);
-        // A host may refuse to start at all, as long as it says why.
+        // A host may fail to start at all if it reports the reason.
         if let Err(error) = stack.restart_host(&[(name, value)]) {
             assert!(format!("{error:#}").contains(name), "{error:#}");
             stack.restart_host(&[(name, &usual)]).expect("a host");

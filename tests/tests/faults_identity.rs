@@ -1,4 +1,4 @@
-//! Who may do what while Redis or Postgres is away, and after it is back.
+//! Authentication and authorization during an outage of Redis or Postgres, and afterwards.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::task::block_in_place;
 
-/// What was changed while Redis did not hear of it must hold when it answers again.
+/// Checks that changes made during an outage of Redis hold after it.
 async fn changes_hold(stack: &mut Stack, out: impl Fn(&mut Stack), back: impl Fn(&mut Stack)) {
     let admin = stack.client.clone();
     let renamed = Person::create(&admin).await;
@@ -34,7 +34,7 @@ async fn changes_hold(stack: &mut Stack, out: impl Fn(&mut Stack), back: impl Fn
         &ended,
     ];
     for person in everybody {
-        // Twice: the second answer comes from Redis.
+        // Reads twice: the second response comes from Redis.
         for _ in 0..2 {
             person.client.get(ME).await.expect(200);
         }
@@ -85,7 +85,7 @@ async fn changes_made_while_redis_was_stopped_hold() {
     changes_hold(&mut stack, Stack::stop_redis, Stack::start_redis).await;
 }
 
-/// A frozen Redis keeps what it had: the app must tell it before it answers, or soon after.
+/// A frozen Redis keeps its old state: the app must update it before it responds, or soon after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_changed_while_redis_was_frozen_holds_soon_after_it_thaws() {
     let mut stack = Stack::start().await;
@@ -111,7 +111,7 @@ async fn what_was_changed_while_redis_was_frozen_holds_soon_after_it_thaws() {
     off.client.get(ME).await.problem(401, "unauthenticated");
     demoted.client.get(USERS).await.problem(403, "forbidden");
     stack.resume_redis();
-    // One right answer may still be from Postgres, while another instance reads the old entry.
+    // One correct response may still come from Postgres, while another instance reads the old entry.
     eventually(Duration::from_secs(2), "the changes to hold", async || {
         for _ in 0..20 {
             let off = off.client.get(ME).await.expect_any(&[200, 401]).status;
@@ -125,7 +125,7 @@ async fn what_was_changed_while_redis_was_frozen_holds_soon_after_it_thaws() {
     .await;
 }
 
-/// The changes have reached the frozen Redis by the connection of the host that is killed.
+/// The killed host has already sent the changes to the frozen Redis.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_host_changed_while_redis_was_frozen_holds_after_it_was_killed() {
     let mut stack = Stack::start().await;
@@ -175,7 +175,7 @@ async fn without_redis_people_sign_in_refresh_and_change_their_password() {
         .login(&ada.email, "copper 18 window lamb")
         .await
         .expect(200);
-    // Slots are leased in Postgres meanwhile, and a flood is turned away.
+    // Slots are leased in Postgres meanwhile, and excess logins are rejected.
     let flood = (0..24).map(async |n| {
         let body = json!({ "email": format!("nobody{n}@example.com"), "password": PASSWORD });
         let request = nobody
@@ -216,7 +216,7 @@ async fn without_postgres_nobody_signs_in_and_nobody_is_told_a_lie() {
         ada.client.get(ME).await.expect_any(&[200, 503]).status == 200
     })
     .await;
-    // The refresh that was not answered did not spend its token, or did: never both.
+    // The refresh that got 503 either spent its token or did not: both are valid.
     let again = nobody.refresh(&ada.refresh_token).await;
     again.expect_any(&[200, 401]);
     nobody.login(&ada.email, PASSWORD).await.expect(200);

@@ -1,4 +1,5 @@
-//! More requests at once than the machine serves at once: a busy host is no outage of its stores.
+//! More concurrent requests than the machine can serve: a busy host must not look like an outage of its
+//! stores.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -9,12 +10,12 @@ use blackbox::{Client, new_user};
 use futures::future::join_all;
 use reqwest::Method;
 
-/// Twice the requests that the instances which share the host's pool of connections to Postgres serve.
+/// Twice the requests that the instances sharing the host's pool of Postgres connections can serve.
 const CONNECTIONS: usize = 512;
-/// Requests of each connection, one after the other.
+/// Sequential requests per connection.
 const ROUNDS: usize = 3;
 
-/// Gets `path` over many connections at once, `rounds` times each; how many responses had which status.
+/// Gets `path` over many connections at once, `rounds` times each, and counts responses by status.
 async fn get(
     client: &Client,
     path: &str,

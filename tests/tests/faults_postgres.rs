@@ -1,5 +1,5 @@
-//! Postgres goes away, restarts, freezes or is locked: clients are told within 2 s, nothing that
-//! was acknowledged is lost, and the app recovers by itself.
+//! Postgres stops, restarts, freezes or is locked: clients get a response within 2 s, no acknowledged
+//! change is lost, and the app recovers by itself.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -18,12 +18,12 @@ use futures::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-/// How soon a client hears that the database does not answer.
+/// Time limit for the 503 if the database does not respond.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
-/// How soon everything works again once the database does.
+/// Time limit for the recovery after the database is back.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(5);
 
-/// One request of each kind that needs the database.
+/// Builds one request of each kind that needs the database.
 fn requests(client: &Client, id: &str) -> Vec<RequestBuilder> {
     let item = user_path(id);
     vec![
@@ -49,7 +49,7 @@ fn assert_unavailable(reply: &Reply, took: Duration) {
     assert!(took < TOLD_WITHIN, "told after {took:?}: {reply}");
 }
 
-/// Sends each kind of request at once; all must be 503 in time.
+/// Sends all kinds of requests at once; each must get 503 in time.
 async fn all_are_unavailable(client: &Client) {
     let nobody = uuid::Uuid::now_v7().to_string();
     let sends = requests(client, &nobody).into_iter().map(async |request| {
@@ -69,7 +69,7 @@ async fn all_are_unavailable(client: &Client) {
     );
 }
 
-/// Waits until creating and listing work again; every answer on the way is a 503.
+/// Waits until creating and listing work again; every other response must be a 503.
 async fn recovers(client: &Client) {
     eventually(RECOVERED_WITHIN, "recovery", async || {
         let created = client.create(&new_user()).await.expect_any(&[201, 503]);
@@ -110,8 +110,8 @@ async fn with_postgres_frozen_users_are_503_within_2_seconds() {
     recovers(&stack.client).await;
 }
 
-/// Creates, reads and lists until `over`; every answer is right or 503. Gives the ids of the users
-/// whose creation was acknowledged.
+/// Creates, reads and lists until `over`; every response must be correct or 503. Returns the ids of
+/// users whose creation was acknowledged.
 async fn load(client: Client, over: Arc<AtomicBool>) -> Vec<String> {
     let mut acknowledged = vec![id(&client.created(&new_user()).await).to_owned()];
     while !over.load(Ordering::SeqCst) {
@@ -176,15 +176,15 @@ async fn ended_connections_are_opened_again() {
             )
             .await
             .unwrap();
-        // A read may be sent again, so it is; the client notices nothing.
+        // Reads are retried, so the client does not notice the lost connection.
         stack.client.list(&[("limit", "1")]).await.expect(200);
         stack.client.created(&new_user()).await;
     }
 }
 
-/// As long as another session holds the lock.
+/// Time for which another session holds the lock.
 const LOCKED_FOR: Duration = Duration::from_secs(3);
-/// How soon a request is answered that has nothing to do with the locked row.
+/// Time limit for a request that does not concern the locked row.
 const UNDISTURBED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Waits until a statement of the app waits for a lock.
@@ -197,8 +197,8 @@ async fn a_statement_waits(database: &tokio_postgres::Client) {
     .await;
 }
 
-/// Three changes wait at a time and one other request is under way: as many as an instance has
-/// connections, so that each statement has one to itself.
+/// Three changes wait and one other request is in flight: as many as an instance has connections, so that
+/// each statement has its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_row_is_503_in_time_and_disturbs_nobody_else() {
     let stack = Stack::start().await;
@@ -250,8 +250,8 @@ async fn a_locked_row_is_503_in_time_and_disturbs_nobody_else() {
     .await;
 }
 
-/// More statements wait for the lock than an instance has connections, so some others may have to
-/// wait behind them; they too are told in time, and none waits for the lock.
+/// More statements wait for the lock than an instance has connections, so other requests may have to wait
+/// behind them. They get a response in time too, and none waits for the lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_many_wait_for_holds_nobody_longer() {
     let stack = Stack::start().await;

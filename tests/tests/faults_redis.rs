@@ -1,4 +1,4 @@
-//! Redis goes away, freezes, forgets or lies: no answer changes, only speed.
+//! Redis stops, freezes, loses data or returns wrong data: only speed changes, no response.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -15,10 +15,10 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// How long the app may take to tell a Redis that is back of the changes it missed.
+/// Time limit for updating a restarted Redis with the changes that it missed.
 const CATCH_UP: Duration = Duration::from_millis(500);
 
-/// Every call of the users resource, with the answers that it must give whatever Redis does.
+/// Calls every operation of the users resource and checks the responses, which must not depend on Redis.
 async fn every_call_is_right(client: &Client) {
     let body = new_user();
     let user = client.created(&body).await;
@@ -48,7 +48,7 @@ async fn every_call_is_right(client: &Client) {
     client.user(id(&user)).await.problem(404, "not_found");
 }
 
-/// Reads until an entry of the user is in Redis; at most 5 s.
+/// Reads until Redis has an entry of the user; at most 5 s.
 async fn becomes_cached(stack: &Stack, user: &Value) {
     eventually(Duration::from_secs(5), "an entry in Redis", async || {
         stack.client.user(id(user)).await.expect(200);

@@ -1,4 +1,4 @@
-//! Health: what probes and people ask.
+//! Health endpoints for probes and people.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! Broken and hostile input: it is refused or stored as it is, and never a server error.
+//! Malformed and hostile input: it is rejected or stored unchanged, and never causes a server error.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -83,7 +83,7 @@ async fn broken_json_is_400_with_a_pointer() {
         let pointer = problem["errors"][0]["pointer"].as_str();
         assert!(pointer.is_some(), "{name}: {reply}");
     }
-    // Whether these are syntax or shape is a matter of taste; that they are refused is not.
+    // Both 400 and 422 are acceptable, but the body must be rejected.
     for body in [
         deep,
         "[".repeat(10_000),
@@ -264,8 +264,8 @@ async fn hostile_headers_never_fail_the_server() {
     assert_eq!(client.user(id(&user)).await.json(), user);
 }
 
-/// A Spin host answers 500 by itself when a header is not UTF-8, before any component is asked: what
-/// counts is that it tells nothing and that the next request is answered.
+/// A Spin host itself responds with 500 if a header is not UTF-8, before any component runs. The response
+/// must reveal nothing, and the next request must succeed.
 #[tokio::test]
 async fn bytes_that_are_not_text_in_headers_do_no_harm() {
     let client = Client::from_env().await;

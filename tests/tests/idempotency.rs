@@ -21,7 +21,7 @@ async fn create(client: &Client, key: &str, body: &Value) -> Reply {
     client.send(request.json(body)).await
 }
 
-/// The same, repeated while there is no hash slot free.
+/// Same, repeated while no hash slot is free.
 async fn create_patiently(client: &Client, key: &str, body: &Value) -> Reply {
     let request = client
         .request(Method::POST, USERS)
@@ -135,7 +135,7 @@ async fn a_refused_request_does_not_use_up_its_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_at_once_with_one_key_make_one_user() {
     let client = Client::from_env().await;
-    // Fewer with a password: hashing is CPU work that stalls whatever shares its instance.
+    // Fewer with a password: hashing is CPU work that stalls other requests of the same instance.
     for (requests, with_password) in [(20, false), (4, true)] {
         let (key, mut body) = (unique(), new_user());
         if with_password {
@@ -149,7 +149,7 @@ async fn many_at_once_with_one_key_make_one_user() {
                     ids.insert(id(&reply.json()).to_owned());
                     continue;
                 }
-                // Too many hashes at once.
+                // Too many concurrent hashes.
                 503 if with_password => reply.problem(503, "busy"),
                 _ => reply.problem(409, "idempotency_key_in_flight"),
             };

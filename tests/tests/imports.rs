@@ -1,5 +1,4 @@
-//! Least capability: a built component imports and exports what its world in `wit/` names, no more
-//! and no less.
+//! Least capability: a built component imports and exports exactly the interfaces of its world in `wit/`.
 //!
 //! Reads the components that `spin.toml` names; build them first (`cargo xtask test` does).
 
@@ -12,10 +11,10 @@ use blackbox::artifact::{components, root};
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
-/// What a component may weigh.
+/// Maximum size of a component.
 const MAX_BYTES: u64 = 2_000_000;
 
-/// `imports` and `exports` of a world, each with the name of its interface.
+/// Returns the `imports` and `exports` of a world, each with the name of its interface.
 fn interfaces(resolve: &Resolve, world: WorldId) -> Result<BTreeSet<String>> {
     let world = resolve.worlds.get(world).context("no such world")?;
     let name = |direction: &str, (key, _): (&WorldKey, &WorldItem)| {

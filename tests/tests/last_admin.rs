@@ -1,4 +1,4 @@
-//! One active administrator remains, whatever anybody does.
+//! One active administrator always remains.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -31,7 +31,7 @@ async fn admins(stack: &Stack) -> i64 {
     row.get(0)
 }
 
-/// Every way in which an administrator could stop being one.
+/// Changes by which an administrator could stop being one.
 fn ways() -> [Value; 3] {
     [
         json!({ "role": "user" }),
@@ -45,7 +45,7 @@ async fn the_last_active_admin_stays_in_every_way() {
     let stack = Stack::start().await;
     let admin = &stack.client;
     let id = own_id(admin).await;
-    // Neither of these could take over.
+    // Neither of these users could take over.
     let mut asleep = new_user();
     asleep["role"] = json!("admin");
     asleep["is_active"] = json!(false);
@@ -69,7 +69,7 @@ async fn the_last_active_admin_stays_in_every_way() {
         .await
         .expect(200);
 
-    // With a second one each of them works.
+    // With a second administrator each change succeeds.
     for way in ways() {
         let second = Person::create_admin(admin).await;
         let changed = admin.patch_admin(&second.id, &way, ADMIN_PASSWORD).await;
@@ -109,7 +109,7 @@ async fn of_two_admins_who_end_each_other_one_remains() {
         )
         .await;
         assert_eq!(admins(&stack).await, 1, "round {round}: {one} {two}");
-        // The other one came too late for any right, or for this one.
+        // The loser came too late: it had lost every right, or the right to this change.
         let (winner, loser) = match (one.status, two.status) {
             (200, 401 | 403 | 409) => (&first, &mut second),
             (401 | 403 | 409, 200) => (&second, &mut first),

@@ -1,4 +1,4 @@
-//! Metrics: the totals rise by what was sent, whoever answered it and however short it lived.
+//! Metrics: totals rise by exactly the requests sent, regardless of the instance and its lifetime.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -19,13 +19,13 @@ const METRICS: &str = "/metrics";
 const LIVE: &str = "/api/v1/health/live";
 const USER: &str = "/api/v1/users/{id}";
 
-/// How long a count may take to reach the totals.
+/// Time limit for a count to reach the totals.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A series: the metric's name and its labels.
+/// Series: the metric's name and its labels.
 type Series = (String, BTreeMap<String, String>);
 
-/// A scrape, by series.
+/// Samples of one scrape, by series.
 #[derive(Debug)]
 struct Scrape(BTreeMap<Series, f64>);
 
@@ -34,7 +34,7 @@ impl Scrape {
         let begun = Instant::now();
         loop {
             let reply = client.get(METRICS).await;
-            // As a scraper does: without totals for a moment, it asks again.
+            // Retries while totals are unavailable for a moment, as a scraper does.
             if reply.status != 503 || begun.elapsed() > SOON {
                 return Self::read(reply.expect(200));
             }
@@ -49,7 +49,7 @@ impl Scrape {
         Self::parse(&String::from_utf8(reply.body).unwrap())
     }
 
-    /// Reads the text format and takes nothing that it does not allow.
+    /// Parses the text format strictly.
     fn parse(text: &str) -> Self {
         assert!(text.ends_with('\n'), "no line feed at the end");
         let mut series = BTreeMap::new();
@@ -89,7 +89,7 @@ impl Scrape {
         scrape
     }
 
-    /// Buckets never fall, and the last one is the count.
+    /// Checks that buckets never fall and that the last one equals the count.
     fn check_histograms(&self) {
         let name = "http_request_duration_seconds";
         for ((sample, labels), count) in &self.0 {
@@ -120,7 +120,7 @@ impl Scrape {
         self.0.get(&series).copied().unwrap_or(0.0)
     }
 
-    /// The requests of a route by method and status, as [`tally`] has them.
+    /// Returns the requests of a route by method and status, in the form of [`tally`].
     fn requests(&self, route: &str) -> BTreeMap<(String, u16), usize> {
         let of_route = self.0.iter().filter(|((name, labels), _)| {
             name == "http_requests_total" && labels["route"] == route
@@ -132,7 +132,7 @@ impl Scrape {
         counted.collect()
     }
 
-    /// The series but for the status, which is the app's own.
+    /// Returns the series without the status, which the app sets, not the client.
     fn names(&self) -> BTreeSet<Series> {
         let mut series: Vec<Series> = self.0.keys().cloned().collect();
         for (_, labels) in &mut series {
@@ -142,7 +142,7 @@ impl Scrape {
     }
 }
 
-/// `name{label="value",...}` with the escapes undone.
+/// Parses `name{label="value",...}` and resolves the escapes.
 fn named_series(text: &str) -> Series {
     let (name, labels) = match text.strip_suffix('}') {
         Some(text) => text.split_once('{').expect("a brace"),
@@ -181,7 +181,7 @@ fn named_series(text: &str) -> Series {
     (name.to_owned(), found)
 }
 
-/// What was sent, by method and by the status that it was answered with.
+/// Counts requests by method and status of the response.
 fn tally<'a>(replies: impl IntoIterator<Item = &'a Reply>) -> BTreeMap<(String, u16), usize> {
     let mut counts = BTreeMap::new();
     for reply in replies {
@@ -191,7 +191,8 @@ fn tally<'a>(replies: impl IntoIterator<Item = &'a Reply>) -> BTreeMap<(String, 
     counts
 }
 
-/// Waits until the route's totals are `expected`, and a second more: they do not rise further.
+/// Waits until the route's totals are `expected`, and checks a second later that they have not risen
+/// further.
 async fn become_exactly(client: &Client, route: &str, expected: &BTreeMap<(String, u16), usize>) {
     eventually(SOON, &format!("{expected:?}"), async || {
         Scrape::of(client).await.requests(route) == *expected
@@ -204,7 +205,7 @@ async fn become_exactly(client: &Client, route: &str, expected: &BTreeMap<(Strin
     assert_eq!(count as usize, expected.values().sum::<usize>());
 }
 
-/// Sends `count` requests, 32 at once: more than one instance takes.
+/// Sends `count` requests, 32 at once: more than one instance handles.
 async fn send(client: &Client, count: usize, method: &Method, path: &str) -> Vec<Reply> {
     let mut replies = Vec::new();
     while replies.len() < count {
@@ -219,14 +220,14 @@ async fn send(client: &Client, count: usize, method: &Method, path: &str) -> Vec
 async fn totals_rise_by_exactly_what_was_sent() {
     let stack = Stack::start().await;
     let client = &stack.client;
-    // Many instances: one takes 128 requests.
+    // Needs many instances: one serves 128 requests.
     let lives = send(client, 600, &Method::GET, LIVE).await;
     let mut users = send(client, 300, &Method::GET, &user_path(&unique())).await;
     users.extend(send(client, 20, &Method::DELETE, &user_path(&unique())).await);
     become_exactly(client, LIVE, &tally(&lives)).await;
     become_exactly(client, USER, &tally(&users)).await;
 
-    // The instances that counted are gone by now; the totals are not.
+    // The instances that counted have ended by now; the totals remain.
     let more = send(client, 1, &Method::HEAD, LIVE).await;
     become_exactly(client, LIVE, &tally(lives.iter().chain(&more))).await;
 }
@@ -248,7 +249,7 @@ async fn made_up_paths_and_methods_make_no_series() {
             client.get(&format!("/api/v1/health/{}", unique())).await;
             client.get(&format!("{METRICS}?x={}", unique())).await;
         }
-        // Fifty for each of two: what no route matched.
+        // Two of the paths match no route, with fifty requests each.
         eventually(SOON, "the flood in the totals", async || {
             let counted = Scrape::of(client).await.requests("other");
             counted.values().sum::<usize>() == 100 * round
@@ -279,7 +280,7 @@ async fn without_redis_there_are_no_totals_and_what_was_counted_before_it_froze_
     let mut lives = send(&client, 20, &Method::GET, LIVE).await;
     become_exactly(&client, LIVE, &tally(&lives)).await;
 
-    // Attempts reach a frozen Redis; when it thaws it takes each of them, and counts one.
+    // Retries reach a frozen Redis. After the thaw it receives each of them and counts one.
     stack.pause_redis();
     lives.extend(send(&client, 20, &Method::GET, LIVE).await);
     tokio::time::sleep(Duration::from_millis(600)).await;

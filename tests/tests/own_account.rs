@@ -1,4 +1,4 @@
-//! One's own account: /users/me.
+//! Own account of the caller: /users/me.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -163,7 +163,7 @@ async fn an_email_that_is_taken_or_none_is_refused() {
     patch(&ada.client, &body(&Value::Null))
         .await
         .invalid("email");
-    // Whoever does not know the password does not learn who has which email.
+    // A caller without the password cannot learn that an email is taken.
     let guess = json!({ "email": other["email"], "current_password": "not the password" });
     patch(&ada.client, &guess).await.invalid("current_password");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Reset tokens: an administrator hands one out, whoever holds it sets a password, once.
+//! Reset tokens: an administrator issues one, and its holder sets a password, once.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! Passwords: what may be one, and how they are kept.
+//! Passwords: valid values, and their storage.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -14,7 +14,7 @@ use blackbox::{Client, PASSWORD, Person, new_user};
 use reqwest::Method;
 use serde_json::json;
 
-/// How a hash begins that was made at the contract's cost.
+/// Prefix of a hash with the contract's cost.
 const COST: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn common_short_and_overlong_passwords_are_refused_wherever_one_is_set() {
     }
     ada.client.get(ME).await.expect(200);
     ada.sign_in().await;
-    // None of the refusals used the token up.
+    // No rejected request used the token up.
     let body = json!({ "token": token, "new_password": "another 44 fine one" });
     admin.post("/api/v1/auth/reset", &body).await.expect(204);
 }
@@ -165,6 +165,6 @@ async fn a_hash_of_another_cost_is_replaced_at_the_next_sign_in() {
     assert!(now.starts_with(COST), "{now}");
     ada.sign_in().await;
     assert_eq!(password_hash(&database, &ada.id).await.unwrap(), now);
-    // Whoever was signed in still is: nothing has changed for the user.
+    // Existing sessions continue: nothing has changed for the user.
     ada.client.get(ME).await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! Many at once: the database decides, nobody reads what was overwritten, nothing bleeds.
+//! Concurrent requests: the database decides, no stale data is read, no data leaks between callers.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -107,7 +107,7 @@ async fn one_of_twenty_deletes_wins() {
     }
 }
 
-/// Readers keep filling the cache while the user goes away: a fill must not outlive the delete.
+/// Readers keep filling the cache while the user is deleted: an entry must not outlive the delete.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_reads_a_user_after_its_delete_was_answered() {
     let client = Client::from_env().await;
@@ -162,7 +162,7 @@ async fn a_writer_reads_its_own_write_at_16_at_once() {
     join_all(writers).await;
 }
 
-/// A reader that began before the write may cache what it read only if nothing newer is there.
+/// A reader that began before the write may cache its result only if nothing newer is cached.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_of_one_user_never_go_back_in_time() {
     let client = Client::from_env().await;

@@ -1,4 +1,4 @@
-//! The general rate limit: what it counts, what it says, and that it opens without Redis.
+//! General rate limit: counted requests, headers, and that it is off without Redis.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -22,7 +22,8 @@ async fn stack() -> Stack {
     Stack::start_with(&[DEFAULT_LIMITS, &[("hash_slots", "2")]].concat()).await
 }
 
-/// What is left, and in how many seconds all of it is back, from an answer with exact headers.
+/// Returns the remaining requests and the seconds until all are restored, from a response with exact
+/// headers.
 #[track_caller]
 fn rate(reply: &Reply) -> (usize, u64) {
     assert_eq!(reply.header("ratelimit-policy"), Some(POLICY), "{reply}");
@@ -43,7 +44,7 @@ fn is_limited(reply: &Reply) {
     assert_eq!(rate(reply), (0, wait), "{reply}");
 }
 
-/// Sends until some are refused; gives how many were not.
+/// Sends until some are rejected and returns the number of accepted requests.
 async fn use_up(client: &Client, path: &str) -> usize {
     let begun = Instant::now();
     let mut passed = 0;
@@ -57,7 +58,7 @@ async fn use_up(client: &Client, path: &str) -> usize {
         }
         assert!(passed <= 3 * LIMIT, "no limit");
     }
-    // What comes back meanwhile: 100 a minute.
+    // Restored meanwhile: 100 per minute.
     let back = begun.elapsed().as_secs_f64() * LIMIT as f64 / 60.0;
     assert!(
         passed <= LIMIT + back.ceil() as usize,
@@ -89,7 +90,7 @@ async fn each_user_has_a_limit_and_hears_of_it_in_every_answer() {
     }
     bob.client.get(ME).await.expect(200);
     stack.client.get(USERS).await.expect(200);
-    // Changes count like reads, and what is refused has not happened.
+    // Changes count like reads, and a rejected change has not happened.
     let patch = ada
         .client
         .patch(&ada.id, &json!({ "full_name": "Refused" }))
@@ -111,7 +112,7 @@ async fn a_token_of_an_ended_session_uses_up_nothing_of_its_user() {
     let after = rate(&other_session.client.get(ME).await.expect(200)).0;
     assert!(after + 1 >= before, "{before} were left, then {after}");
 
-    // Nor when Redis has forgotten that the session has ended: Postgres says so again.
+    // Same after Redis has lost the end of the session: Postgres reports it again.
     let session = blackbox::person::session_id(&ada.client);
     stack.flush_redis().await;
     ada.client.get(ME).await.problem(401, "unauthenticated");
@@ -151,7 +152,7 @@ async fn who_is_not_signed_in_is_limited_by_address() {
     }
     let login = nobody.login(&ada.email, &ada.password).await;
     is_limited(&login);
-    // A token moves its user out of the address's count.
+    // A user with a token does not count towards the address's limit.
     ada.client.get(ME).await.expect(200);
 }
 
@@ -234,7 +235,7 @@ async fn without_redis_the_limit_is_open_and_the_log_says_so() {
     };
     eventually(Duration::from_secs(5), "lines that say so", said).await;
     stack.start_redis();
-    // Each instance finds its way back by itself.
+    // Each instance recovers by itself.
     eventually(Duration::from_secs(10), "a limit everywhere", async || {
         let replies = join_all((0..16).map(|_| ada.client.get(ME))).await;
         replies

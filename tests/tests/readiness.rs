@@ -1,4 +1,5 @@
-//! Readiness: which faults send the traffic away, and which do not because it would leave nothing.
+//! Readiness: faults that make an instance unready, and faults that do not because no instance would be
+//! left.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -16,12 +17,12 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 const READY: &str = "/api/v1/health/ready";
-/// The mark that a Postgres leaves which answered lately.
+/// Redis key that marks a recent response of Postgres.
 const ANSWERED: &str = "roster:health:postgres";
-/// How soon a probe has its answer: a second, and what a loaded machine adds.
+/// Time limit for a probe: a second, plus the delay on a loaded machine.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(1_500);
 
-/// What readiness says, which must be in time.
+/// Returns the response of readiness, which must be in time.
 async fn ready(client: &Client) -> Reply {
     let begun = Instant::now();
     let reply = client.get(READY).await;
@@ -30,7 +31,7 @@ async fn ready(client: &Client) -> Reply {
     reply
 }
 
-/// Waits until Postgres has left its mark, and gives the seconds that it lasts.
+/// Waits until the mark of Postgres is set and returns its remaining seconds.
 async fn mark(stack: &Stack) -> i64 {
     ready(&stack.client).await.expect(200);
     let mut redis = stack.redis_connection().await;
@@ -80,7 +81,7 @@ async fn a_frozen_postgres_is_unready_when_it_has_not_answered_for_15_seconds() 
     assert_busy(&ready(&stack.client).await);
     let health = stack.client.get("/api/v1/health").await.expect(200);
     assert_eq!(health.json()["status"], "degraded", "{health}");
-    // As if its time were over.
+    // Simulates the expiry of the mark.
     forget_mark(&stack).await;
     ready(&stack.client).await.problem(503, "unavailable");
     stack.resume_postgres();
@@ -165,26 +166,26 @@ async fn a_schema_that_is_behind_or_missing_is_unready() {
     }
 }
 
-/// A value of each component's that is not valid, and which setting readiness must name.
+/// Invalid value per setting; readiness must name the setting.
 const INVALID: &[(&str, &str)] = &[
-    // Of all.
+    // All components.
     ("environment_name", "two words"),
     ("service_name", "a/b"),
     ("log_level", "deafening"),
     ("cors_allowed_origins", "*.example.com"),
     ("db_sslmode", "perhaps"),
-    // Of users.
+    // Users component.
     ("require_if_match", "perhaps"),
-    // Of users and auth.
+    // Users and auth components.
     ("cursor_key", "guessable"),
     ("cache_ttl_seconds", "31"),
     ("jwt_secret", "guessable"),
     ("breach_check_url", "http://127.0.0.1:9/with/a/path"),
-    // Of auth.
+    // Auth component.
     ("access_token_minutes", "61"),
     ("registration_enabled", "perhaps"),
     ("bootstrap_admin_email", "nobody"),
-    // Of docs.
+    // Docs component.
     ("docs_enabled", "perhaps"),
 ];
 
@@ -194,7 +195,7 @@ async fn a_setting_of_any_component_that_is_not_valid_is_named_and_its_value_is_
     ready(&stack.client).await.expect(200);
     for (name, value) in INVALID {
         let usual = stack.variable(name);
-        // A host may refuse to start at all, as long as it says why.
+        // A host may fail to start at all if it reports the reason.
         if let Err(error) = stack.restart_host(&[(name, value)]) {
             let text = format!("{error:#}");
             assert!(
@@ -226,7 +227,7 @@ async fn several_settings_that_are_not_valid_are_all_named() {
     );
 }
 
-/// The lines that say that a component started.
+/// Returns the log lines that report the start of a component.
 fn starts(stack: &Stack) -> Vec<Value> {
     let lines = stack.log_lines().into_iter();
     lines.filter(|line| line["message"] == "started").collect()

@@ -1,4 +1,4 @@
-//! Refresh tokens: each is good once, and a second use of one ends the session.
+//! Refresh tokens: each is valid once, and a second use ends the session.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -17,7 +17,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
-/// The session that one gets for a refresh token.
+/// Returns the session for a refresh token.
 async fn refreshed(nobody: &Client, refresh_token: &str) -> Session {
     Session::of(nobody, &nobody.refresh(refresh_token).await.expect(200))
 }
@@ -61,7 +61,8 @@ async fn a_replay_ends_the_session_and_is_audited() {
     let other = ada.sign_in().await;
     let next = refreshed(&nobody, &ada.refresh_token).await;
     next.client.get(ME).await.expect(200);
-    // While the response may have been lost, the same token gives the same successor.
+    // The response may have been lost, so within the grace period the same token returns the same
+    // successor.
     let again = refreshed(&nobody, &ada.refresh_token).await;
     assert_eq!(again.refresh_token, next.refresh_token);
     assert_eq!(again.id(), next.id());
@@ -83,7 +84,7 @@ async fn a_replay_ends_the_session_and_is_audited() {
     }
     let successor = nobody.refresh(&next.refresh_token).await;
     successor.problem(401, "invalid_refresh_token");
-    // Whoever stole it holds one session; the others go on.
+    // A thief holds one session; the others continue.
     other.client.get(ME).await.expect(200);
     refreshed(&nobody, &other.refresh_token).await;
 
@@ -139,7 +140,7 @@ async fn one_kind_of_token_is_never_taken_for_the_other() {
     wrong.problem(401, "unauthenticated");
     let wrong = nobody.refresh(ada.client.token()).await;
     wrong.expect_any(&[401, 422]).any_problem();
-    // Neither attempt has done harm.
+    // Neither attempt had an effect.
     ada.client.get(ME).await.expect(200);
     refreshed(&nobody, &ada.refresh_token).await;
 }
@@ -261,7 +262,7 @@ async fn the_refresh_token_of_somebody_who_is_gone_is_refused() {
         reply.problem(401, "invalid_refresh_token");
         person.client.get(ME).await.problem(401, "unauthenticated");
     }
-    // Coming back does not bring the sessions back.
+    // Reactivation does not restore the sessions.
     admin.patch(&off.id, &patch(true)).await.expect(200);
     off.client.get(ME).await.problem(401, "unauthenticated");
     let reply = nobody.refresh(&off.refresh_token).await;

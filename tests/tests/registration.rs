@@ -1,4 +1,5 @@
-//! Registering oneself, and the form behind the sign-in button of the documentation: both have a switch.
+//! Registration, and the password form behind the sign-in button of the documentation: both can be
+//! switched off.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -129,7 +130,7 @@ async fn a_registration_is_repeated_safely_under_its_key() {
     }
     let other = register_with_key(&nobody, &key, &registration()).await;
     other.problem(422, "idempotency_key_reused");
-    // The same key under another route is another key.
+    // The same key on another route is a different key.
     let admin = Client::from_env().await;
     let create = admin
         .request(Method::POST, "/api/v1/users")
@@ -237,7 +238,7 @@ async fn both_are_off_unless_switched_on() {
     let ada = Person::create(&stack.client).await;
     let reply = form(&nobody, &credentials(&ada.email, PASSWORD)).await;
     reply.problem(404, "not_found");
-    // An administrator still creates users.
+    // An administrator can still create users.
     let user = stack.client.created(&new_user()).await;
     let path = user_path(user["id"].as_str().unwrap());
     stack.client.get(&path).await.expect(200);

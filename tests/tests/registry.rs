@@ -1,9 +1,9 @@
-//! The artifact in a real registry: what `spin registry push` puts there comes back by its digest, byte
+//! Artifact in a real registry: `spin registry push` stores it, and it is returned by its digest, byte
 //! for byte.
 //!
-//! It takes Spin 4.1 or later, which no package registry has: without, `cargo xtask test` gives the
-//! reason in `ROSTER_NO_REGISTRY`, and the test says that it was skipped. The registry is the CNCF's,
-//! from the system's packages.
+//! Requires Spin 4.1 or later, which no package registry provides. Without it, `cargo xtask test` sets
+//! the reason in `ROSTER_NO_REGISTRY`, and the test reports that it was skipped. The registry is the
+//! CNCF's, from the system's packages.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use reqwest::header::ACCEPT;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What Spin writes and the registry has to return unchanged.
+/// Media type that Spin writes and the registry must return unchanged.
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 #[tokio::test]
@@ -50,12 +50,12 @@ async fn the_registry_returns_the_artifact_byte_for_byte() -> Result<()> {
             file.display()
         );
     }
-    // The same content is the same artifact: a second push moves nothing.
+    // The same content is the same artifact: a second push returns the same digest.
     assert_eq!(push(&registry)?, digest);
     Ok(())
 }
 
-/// Pushes the components as they are built, and returns the digest that Spin prints.
+/// Pushes the built components and returns the digest that Spin prints.
 fn push(registry: &Registry) -> Result<String> {
     let cache = tempfile::tempdir()?;
     let output = Command::new("spin")
@@ -85,7 +85,7 @@ fn sha256(bytes: &[u8]) -> String {
     format!("sha256:{hex}")
 }
 
-/// A registry of its own, which ends with the test.
+/// Separate registry, which ends with the test.
 struct Registry {
     host: String,
     http: reqwest::Client,

@@ -1,4 +1,4 @@
-//! One instance serves many callers at once: nobody is taken for somebody else.
+//! One instance serves many concurrent callers without mixing them up.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

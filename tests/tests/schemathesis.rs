@@ -1,7 +1,7 @@
-//! The app against the document that it serves, by schemathesis with all checks: valid requests are
-//! accepted, others refused, and every answer is one that the document describes.
+//! Tests the app against its own document, by schemathesis with all checks: valid requests are accepted,
+//! others rejected, and the document describes every response.
 //!
-//! A few cases that are always the same; `cargo xtask fuzz` sets how many, and a seed.
+//! Runs a few fixed cases; `cargo xtask fuzz` sets their number and a seed.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, Stack};
 use tokio::task::block_in_place;
 
-/// Cases for one operation in one phase.
+/// Cases per operation and phase.
 const EXAMPLES: &str = "10";
 
 fn variable(name: &str) -> Option<String> {

@@ -1,6 +1,6 @@
-//! Starts and stops Spin as the suites do, without it: a scripted `spin` serves by the embedded host,
-//! takes the arguments that Spin takes, prints what Spin prints and has a child that does the work.
-//! `cargo xtask test --host spin` shows Spin itself with the components.
+//! Starts and stops Spin as the suites do, without it: a scripted `spin` serves through the embedded
+//! host, accepts Spin's arguments, prints Spin's output and has a child that does the work.
+//! `cargo xtask test --host spin` tests Spin itself with the components.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 const SCRIPT: &str = include_str!("../scripts/spin");
 
-/// The scripted Spin in a folder of its own: executable, however the sources were unpacked.
+/// Creates the scripted Spin in a separate folder: executable, however the sources were unpacked.
 fn scripted() -> (HostProgram, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("spin");

@@ -1,4 +1,4 @@
-//! No secret and no personal data in a log line, in Redis, or where a client could read it.
+//! No secret or personal data in a log line, in Redis, or in any place that a client could read.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const NEW_PASSWORD: &str = "copper 18 window lamb";
 const GUESS: &str = "ghastly 77 guess";
 
-/// Requests of every kind that handle a secret; gives the answers, and what they handled.
+/// Sends requests of every kind that handles a secret; returns the responses and the secrets.
 async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     let admin = &stack.client;
     let nobody = stack.anonymous();
@@ -40,7 +40,7 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     let refreshed = nobody.refresh(&ada.refresh_token).await.expect(200);
     let next = blackbox::Session::of(&nobody, &refreshed);
     secrets.extend([next.refresh_token.clone(), signature(&next.client)]);
-    // The first token is a replay from here on, not a response that was lost.
+    // The first token is a replay from here on, not a lost response.
     let refreshed = nobody.refresh(&next.refresh_token).await.expect(200);
     let last = blackbox::Session::of(&nobody, &refreshed);
     secrets.extend([last.refresh_token.clone(), signature(&last.client)]);
@@ -116,7 +116,7 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     (replies, secrets)
 }
 
-/// The part of a token that makes it one.
+/// Returns the signature of the token.
 fn signature(client: &Client) -> String {
     client.token().rsplit('.').next().unwrap().to_owned()
 }
@@ -204,7 +204,7 @@ async fn no_command_to_redis_names_a_person_or_an_address() {
     }
 }
 
-/// Every key of Redis with what it holds, as text.
+/// Returns every key of Redis with its value, as text.
 async fn dump(stack: &Stack) -> Vec<String> {
     let mut redis = stack.redis_connection().await;
     let keys: Vec<String> = redis::cmd("KEYS")

@@ -1,4 +1,4 @@
-//! Sessions: seen by their user, and over at the very next request once they are ended.
+//! Sessions: listed for their user, and invalid from the next request after their end.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -37,7 +37,7 @@ async fn change_password(client: &Client, old: &str, new: &str) -> blackbox::Rep
     client.send_patiently(request.json(&body)).await
 }
 
-/// Neither token of the session works.
+/// Checks that both tokens of the session are rejected.
 async fn is_over(session: &Session) {
     let me = session.client.get(ME).await;
     me.problem(401, "unauthenticated");
@@ -110,7 +110,7 @@ async fn one_session_is_ended_by_its_user_only() {
         end(&ada.client, nothing).await.problem(404, "not_found");
     }
     assert_eq!(listed(&ada.client).await.len(), 1);
-    // One may end the session that asks, too.
+    // A user may also end the current session.
     end(&ada.client, &ada.session_id()).await.expect(204);
     is_over(&first_session(&ada)).await;
 }
@@ -204,7 +204,7 @@ async fn demotion_acts_on_the_next_request_and_ends_nothing() {
     ada.client.list(&[("limit", "1")]).await.expect(200);
 }
 
-/// Everything above, in a row, with `between` before each look.
+/// Repeats the cases above in a row, with `between` before each check.
 async fn endings_last(admin: &Client, between: impl AsyncFn()) {
     let ada = Person::create(admin).await;
     let (second, third) = (ada.sign_in().await, ada.sign_in().await);
@@ -306,8 +306,8 @@ async fn nothing_runs(database: &tokio_postgres::Client) {
     .await;
 }
 
-/// Sends what ends Ada's session while her row in `table` is locked for longer than the app waits,
-/// and lets it be committed after its 503.
+/// Sends a request that ends Ada's session while her row in `table` is locked for longer than the app
+/// waits, and lets it commit after its 503.
 async fn late_end(
     stack: &Stack,
     table: &str,
@@ -323,7 +323,7 @@ async fn late_end(
     let send = ada.client.send(request(&ada));
     let (reply, ()) = tokio::join!(send, a_statement_waits(&watcher));
     reply.problem(503, "unavailable");
-    // Not committed yet, and read again: nobody may keep it.
+    // This read comes before the commit: its result must not be cached.
     ada.client.get(ME).await.expect(200);
     lock.rollback().await.unwrap();
     nothing_runs(&watcher).await;

@@ -1,4 +1,4 @@
-//! Signing in: what one gets, and that a refusal never says why.
+//! Signing in: the response, and that a rejection never reveals the reason.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-/// A login under a request id that all have in common.
+/// Sends a login under a fixed request id.
 async fn login(client: &Client, email: &str, password: &str) -> Reply {
     let request = client
         .request(Method::POST, LOGIN)

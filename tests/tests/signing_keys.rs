@@ -1,4 +1,4 @@
-//! Tokens signed with Ed25519: anybody verifies them, only auth makes them.
+//! Tokens signed with Ed25519: any service can verify them, only auth signs them.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 const JWKS: &str = "/.well-known/jwks.json";
 
-/// A key pair, and the forms that the variables take.
+/// Key pair, in the forms that the variables accept.
 struct Keys {
     pair: Ed25519KeyPair,
     private_pem: String,
@@ -61,7 +61,7 @@ async fn published(nobody: &Client) -> Vec<Value> {
     reply.json()["keys"].as_array().expect("keys").clone()
 }
 
-/// Whether the published key verifies the token.
+/// Returns true if the published key verifies the token.
 fn verifies(key: &Value, token: &str) -> bool {
     let x = key["x"].as_str().unwrap();
     let x = BASE64_URL_SAFE_NO_PAD.decode(x).unwrap();
@@ -156,7 +156,7 @@ async fn keys_are_replaced_without_signing_anybody_out() {
     let (old, new) = (Keys::new(), Keys::new());
     let mut stack = start(&old).await;
     let ada = Person::create(&stack.client).await;
-    // As base64 of the PEM, which fits on one line.
+    // Base64 of the PEM, which fits on one line.
     let private = BASE64_STANDARD.encode(&new.private_pem);
     let public = BASE64_STANDARD.encode(&new.public_pem);
     stack
@@ -194,7 +194,7 @@ async fn keys_are_replaced_without_signing_anybody_out() {
     next.client.at(base).get(ME).await.expect(200);
 }
 
-/// The three keys of one phase of a rotation: what signs, what comes next, what was before.
+/// Keys of one phase of a rotation: signing key pair, next key, previous key.
 type Phase<'a> = [(&'a str, &'a str); 4];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,7 +221,7 @@ async fn a_rolling_update_of_every_phase_of_a_rotation_refuses_nobody() {
         let [before, after] = pair else {
             unreachable!()
         };
-        // The longest of an update: tokens of before the previous phase have expired.
+        // Longest duration of an update: tokens from before the previous phase have expired.
         stack.restart_host(&phase(before)).expect("a host");
         let (_host, updated) = stack.second_host(&phase(after)).expect("a second host");
         let running = stack.anonymous();
@@ -251,7 +251,7 @@ async fn the_algorithm_is_the_configurations_word_alone() {
         ("jwt_private_key", &keys.private_pem),
         ("jwt_public_key", &keys.public_pem),
     ];
-    // A secret that is left over would leave open which of the two counts.
+    // A leftover secret would make the choice of the key ambiguous.
     if stack.restart_host(&pair).is_ok() {
         let reply = shared.at(stack.client.base()).get(ME).await;
         reply.expect_any(&[401, 500]).any_problem();

@@ -1,4 +1,4 @@
-//! Guessing at many accounts from one address, and pretending that it is many addresses.
+//! Guessing at many accounts from one address, and spoofing of many addresses.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -31,7 +31,7 @@ async fn one_address_cannot_spray_many_accounts() {
     let counts = statuses(&replies);
     let limited = BTreeMap::from([(401, PER_ADDRESS), (429, 70 - PER_ADDRESS)]);
     assert_eq!(counts, limited);
-    // The address waits for every account; the account is free from elsewhere.
+    // The address must wait for every account; the account is free from other addresses.
     refused(&nobody, "198.51.100.7", &ada.email, PASSWORD).await;
     patient_guess(&nobody, "198.51.100.8", &ada.email, PASSWORD)
         .await
@@ -57,7 +57,7 @@ async fn only_what_the_trusted_proxy_added_is_the_address() {
     let free = patient_guess(&nobody, "203.0.113.5, 203.0.113.6", &email(), WRONG).await;
     free.problem(401, "invalid_credentials");
 
-    // What is not ASCII, sent before what the proxy adds, moves nobody.
+    // Non-ASCII text before the proxy's own entry does not change the client address.
     let request = nobody.request(Method::POST, LOGIN).header(
         "x-forwarded-for",
         HeaderValue::from_bytes("\u{e9}, 203.0.113.5".as_bytes()).unwrap(),
@@ -65,7 +65,7 @@ async fn only_what_the_trusted_proxy_added_is_the_address() {
     let request = request.json(&json!({ "email": email(), "password": WRONG }));
     nobody.send(request).await.problem(429, "too_many_attempts");
 
-    // An IPv6 client has a whole /64, in every form of its addresses.
+    // An IPv6 client has a whole /64, in every notation of its addresses.
     for address in [
         "2001:db8:1:1::1",
         "[2001:db8:1:1::2]",
@@ -82,7 +82,7 @@ async fn only_what_the_trusted_proxy_added_is_the_address() {
     let free = patient_guess(&nobody, "2001:db8:1:2::1", &email(), WRONG).await;
     free.problem(401, "invalid_credentials");
 
-    // Without a proxy the header is anybody's word, and the connection counts.
+    // Without a proxy the header is not trusted, and the address of the connection counts.
     stack
         .restart_host(&[("trusted_proxy_hops", "0")])
         .expect("a host");

@@ -1,4 +1,4 @@
-//! The Rust client against the app: every field of the answers that programs rely on is typed.
+//! Rust client against the app: every response field that programs rely on is typed.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -176,7 +176,7 @@ async fn other_media_types_than_json() {
     assert_eq!(health.checks.as_ref().unwrap().postgres, "up");
     assert!(nobody.live().send().await.unwrap().checks.is_none());
 
-    // The form; without a free hash slot it says so.
+    // Password form; without a free hash slot it returns busy.
     let form = nobody.token_form().body_map(|body| {
         body.grant_type("password")
             .username(&ada.email)

@@ -1,4 +1,4 @@
-//! Runs the chaos plan and leaves its report: `cargo xtask chaos` builds and starts it.
+//! Runs the chaos plan and writes its report: `cargo xtask chaos` builds and starts it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,31 +9,31 @@ use anyhow::Result;
 use blackbox::chaos::{Plan, run};
 use clap::Parser;
 
-/// Breaks Postgres, Redis and hosts on purpose, and counts what is lost.
+/// Injects faults into Postgres, Redis and hosts, and counts lost changes.
 #[derive(Parser)]
 struct Arguments {
-    /// Seed of the schedule; the same one repeats it.
+    /// Seed of the schedule; the same seed repeats the schedule.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// At least so many kills.
+    /// Minimum number of kills.
     #[arg(long, default_value_t = 20)]
     kills: u64,
-    /// At least so many acknowledged changes.
+    /// Minimum number of acknowledged changes.
     #[arg(long, default_value_t = 1_000)]
     writes: u64,
-    /// The longest time for the faults of a stage.
+    /// Maximum time for the faults of one stage.
     #[arg(long, default_value_t = 600)]
     seconds: u64,
-    /// Clients at a time.
+    /// Number of concurrent clients.
     #[arg(long, default_value_t = 8)]
     clients: usize,
-    /// Faults of a full disk, in a stage of their own; 0: none.
+    /// Full-disk faults, in a separate stage; 0: none.
     #[arg(long, default_value_t = 4)]
     full_disks: u64,
-    /// Also fails when a response or a recovery was late.
+    /// Also fail if a response or a recovery was late.
     #[arg(long)]
     in_time: bool,
-    /// The folder for chaos.json and chaos.md.
+    /// Folder for chaos.json and chaos.md.
     #[arg(long)]
     reports: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! Runs the soak plan and leaves its report: `cargo xtask soak` builds and starts it.
+//! Runs the soak plan and writes its report: `cargo xtask soak` builds and starts it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use anyhow::Result;
 use blackbox::soak::{Plan, run};
 use clap::Parser;
 
-/// Loads the host steadily and samples what it holds.
+/// Loads the host steadily and samples its resource usage.
 #[derive(Parser)]
 struct Arguments {
     /// Length of the run, warm-up included.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
-    /// The folder for soak.json and soak.md.
+    /// Folder for soak.json and soak.md.
     #[arg(long)]
     reports: PathBuf,
 }

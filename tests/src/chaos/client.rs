@@ -1,4 +1,4 @@
-//! One client: it works on users of its own, one request after another, and logs each.
+//! Chaos client: works on its own users, one request after another, and logs each.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
 /// Longer than any fault lasts.
 pub(super) const PATIENT: Duration = Duration::from_secs(30);
-/// Time for which a Redis that was frozen may keep the old state of what changed meanwhile.
+/// Time for which a Redis that was frozen may keep the old state of changes made meanwhile.
 const THAW_LIMIT: Duration = Duration::from_secs(2);
-/// Users with passwords and sessions of a client, and others that it still changes.
+/// Number of users with passwords and sessions per client, and of recent users that it still changes.
 const PEOPLE: usize = 3;
 const CHANGED: usize = 60;
 
-/// A user of a client, as the client believes it is.
+/// User of a client, in the state that the client expects.
 pub(super) struct Account {
     pub email: String,
     pub id: String,
-    /// The request that created it, to be repeated.
+    /// Request that created it, to be repeated.
     pub create: Request,
     pub version: u64,
-    /// The number of the password; None: it has none.
+    /// Number of the password; `None` if it has none.
     pub password: Option<u64>,
     pub sessions: Vec<Session>,
     pub state: State,
@@ -40,28 +40,28 @@ pub(super) struct Account {
 pub(super) enum State {
     Alive,
     Deleted,
-    /// A change has no outcome yet: it is left alone until the faults are over.
+    /// A change has no outcome yet: the user is left alone until the faults have ended.
     InDoubt,
 }
 
-/// A session that a client holds.
+/// Session of a client.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub id: String,
     pub access_token: String,
     pub refresh_token: String,
-    /// Its tokens come from a host whose clock was moved: they prove nothing.
+    /// True when its tokens come from a host whose clock was moved: they prove nothing.
     pub skewed: bool,
 }
 
-/// A request without an outcome, to be repeated when the faults are over.
+/// Request without an outcome, to be repeated when the faults have ended.
 pub(super) struct Doubt {
     pub account: usize,
     pub record: Record,
     pub request: Request,
 }
 
-/// State that the verification needs beside the log.
+/// State that the verification needs in addition to the log.
 #[derive(Default)]
 pub struct Remains {
     /// Access tokens of sessions whose end was acknowledged.
@@ -72,7 +72,7 @@ pub struct Remains {
 
 pub struct Client {
     pub(super) index: usize,
-    /// Sets this run's users apart.
+    /// Distinguishes this run's users.
     pub(super) run: String,
     pub(super) edge: Edge,
     pub(super) random: fastrand::Rng,
@@ -88,7 +88,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that has signed in and has its people.
+    /// Returns a client that has signed in and created its people.
     pub async fn prepare(
         (index, run, seed): (usize, &str, u64),
         edge: Edge,
@@ -117,7 +117,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Works until `over`, and then finds out what came of every request without an outcome.
+    /// Works until `over`, then determines the outcome of every open request.
     pub async fn work(mut self, over: Arc<AtomicBool>, healed: Arc<AtomicBool>) -> Result<Remains> {
         while !over.load(Ordering::SeqCst) {
             self.step().await?;
@@ -151,7 +151,7 @@ impl Client {
         }
     }
 
-    /// One of the users that are alive and not in doubt, of the last ones.
+    /// Picks one of the latest users that are alive and not in doubt.
     pub(super) fn pick(&mut self) -> Option<usize> {
         let first = self.accounts.len().saturating_sub(CHANGED);
         let candidates = first..self.accounts.len();
@@ -199,7 +199,7 @@ impl Client {
         self.log.outcome(record)
     }
 
-    /// Makes both hosts answer, and notes a violation for each response that `is_wrong` names.
+    /// Sends the request to both hosts and records a violation for each response that `is_wrong` names.
     pub(super) async fn probe(
         &self,
         request: &Request,
@@ -217,7 +217,7 @@ impl Client {
             {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            // A Redis that was frozen keeps what it had until it is told, soon after it goes on.
+            // A frozen Redis keeps the old state until it is updated, soon after it thaws.
             match begun.elapsed() {
                 took if may_be_outdated && took < THAW_LIMIT => self.edge.meter.outdated(took),
                 took => self
@@ -240,12 +240,12 @@ impl Client {
         }
     }
 
-    /// A request of the administrator.
+    /// Builds a request of the administrator.
     pub(super) fn as_admin(&self, method: Method, path: &str) -> Request {
         Request::new(method, path).token(&self.admin_token)
     }
 
-    /// Signs the administrator in again when a token was refused, as with a moved clock.
+    /// Signs the administrator in again after a rejected token, as with a moved clock.
     pub(super) async fn after_refusal(&mut self, response: &Response) {
         if response.status == 401 {
             self.sign_in_admin().await;
@@ -268,12 +268,12 @@ pub(super) fn login_request(email: &str, password: &str) -> Request {
     Request::new(Method::POST, LOGIN).body(body)
 }
 
-/// The password of a number, in every run the same.
+/// Password of a number, the same in every run.
 pub fn password(number: u64) -> String {
     format!("chaos password {number}")
 }
 
-/// The body of a create request.
+/// Body of a create request.
 pub(super) fn new_user(email: &str, name: &str, with_password: Option<u64>) -> Value {
     let mut body = json!({ "email": email, "full_name": name });
     if let Some(number) = with_password {

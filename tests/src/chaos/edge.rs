@@ -1,4 +1,4 @@
-//! The way to the app: two hosts, of which a client takes the other one when one does not serve.
+//! Client-side failover: a client uses the other host if one does not serve.
 
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::meter::Meter;
 
-/// Longer than any response may take, so that late ones are measured.
+/// Longer than any response may take, so that late responses are measured.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Between attempts of one request, at first and at most.
+/// First and longest delay between attempts of one request.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
 
-/// Both hosts, as one client reaches them. Clones share the hosts and what is measured.
+/// Both hosts, as one client reaches them. Clones share the hosts and the measurements.
 #[derive(Clone)]
 pub struct Edge {
     http: reqwest::Client,
@@ -22,7 +22,7 @@ pub struct Edge {
     pub meter: Arc<Meter>,
 }
 
-/// One response, read whole.
+/// Response, read in full.
 #[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
@@ -30,12 +30,12 @@ pub struct Response {
 }
 
 impl Response {
-    /// A text member of the body, or nothing.
+    /// Returns a text member of the body, or an empty string.
     pub fn text(&self, name: &str) -> &str {
         self.body.get(name).and_then(Value::as_str).unwrap_or("")
     }
 
-    /// The version of the user in the body, or 0.
+    /// Returns the version of the user in the body, or 0.
     pub fn version(&self) -> u64 {
         let version = self.body.get("version").and_then(Value::as_u64);
         version.unwrap_or_default()
@@ -45,31 +45,31 @@ impl Response {
 /// Outcome of one attempt.
 pub enum Attempt {
     Response(Response),
-    /// No connection: nothing was sent.
+    /// Not sent: no connection.
     Refused,
-    /// Sent, and no response.
+    /// Sent, without a response.
     Lost,
 }
 
-/// Outcome of a request after as many attempts as it was given time for.
+/// Outcome of a request after all attempts within its time limit.
 #[derive(Debug)]
 pub enum Verdict {
     /// 2xx.
     Done(Response),
-    /// Any other status but 503; `was_unknown` when an earlier attempt may have succeeded.
+    /// Any other status except 503; `was_unknown` is true when an earlier attempt may have succeeded.
     Refused(Response),
-    /// No attempt reached a host, or each was refused before it began.
+    /// No attempt reached a host, or each was rejected before it began.
     NotSent,
     Unknown,
 }
 
-/// A verdict, and if an attempt before the last had no outcome.
+/// Verdict, and a flag for an earlier attempt without an outcome.
 pub struct Settled {
     pub verdict: Verdict,
     pub was_unknown: bool,
 }
 
-/// A request that can be made again, to whatever host.
+/// Request that can be repeated at any host.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: Method,
@@ -125,7 +125,7 @@ impl Request {
 }
 
 impl Edge {
-    /// Two hosts that are named later.
+    /// Creates an edge for two hosts whose addresses are set later.
     pub fn new(meter: Arc<Meter>) -> Result<Self> {
         Ok(Self {
             http: http()?,
@@ -134,7 +134,7 @@ impl Edge {
         })
     }
 
-    /// The same hosts over connections of its own.
+    /// Returns an edge to the same hosts over new connections.
     pub fn reconnected(&self) -> Result<Self> {
         Ok(Self {
             http: http()?,
@@ -142,18 +142,18 @@ impl Edge {
         })
     }
 
-    /// Names the address of a host, which changes when it is started again.
+    /// Sets the address of a host, which changes when it is restarted.
     pub fn set_host(&self, host: usize, base: &str) {
         let mut hosts = self.hosts.write().expect("a healthy lock");
         base.clone_into(&mut hosts[host % 2]);
     }
 
-    /// The address of a host.
+    /// Returns the address of a host.
     pub fn host(&self, host: usize) -> String {
         self.hosts.read().expect("a healthy lock")[host % 2].clone()
     }
 
-    /// One attempt at one host.
+    /// Sends a request to one host, once.
     pub async fn attempt(&self, host: usize, request: &Request) -> Attempt {
         let begin = self.meter.now();
         let what = format!("{} {} at host {}", request.method, request.path, host % 2);
@@ -191,8 +191,8 @@ impl Edge {
         })
     }
 
-    /// Repeats a request that may be repeated, at one host and then at the other, until it has an
-    /// outcome or `patience` is over.
+    /// Repeats a repeatable request, alternating between the hosts, until it has an outcome or `patience`
+    /// has elapsed.
     pub async fn settle(&self, host: usize, request: &Request, patience: Duration) -> Settled {
         let (begun, mut backoff, mut was_unknown) = (Instant::now(), BACKOFF.0, false);
         for at in host.. {
@@ -230,7 +230,7 @@ fn settled(verdict: Verdict, was_unknown: bool) -> Settled {
 }
 
 fn http() -> Result<reqwest::Client> {
-    // As the generated client sets it up; the address is each request's.
+    // Same setup as the generated client; each request brings its address.
     let builder = roster_client::http("http://127.0.0.1/")?;
     Ok(builder.no_proxy().timeout(TIMEOUT).build()?)
 }

@@ -1,14 +1,14 @@
-//! The comparison of what must be so with what was found.
+//! Comparison of the expected state with the state found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::log::{Deed, Outcome};
 use super::oracle::{Expectations, Expected};
 
-/// Most findings that are described.
+/// Maximum number of findings that are described.
 const DESCRIBED: usize = 60;
 
-/// A user's row in Postgres.
+/// User's row in Postgres.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub id: String,
@@ -16,7 +16,7 @@ pub struct Row {
     pub version: u64,
 }
 
-/// A user as the API shows it.
+/// User as the API returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     pub status: u16,
@@ -24,22 +24,22 @@ pub struct Shown {
     pub version: u64,
 }
 
-/// State that was found after the faults.
+/// State found after the faults.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Rows by email.
     pub rows: BTreeMap<String, Vec<Row>>,
-    /// Users as the API showed them, by email.
+    /// Users as the API returned them, by email.
     pub shown: BTreeMap<String, Vec<Shown>>,
-    /// Number of events that say that a user was created, by id.
+    /// Number of user-created events, by id.
     pub creations: BTreeMap<String, u64>,
     /// Live sessions by user id, with the number of their unspent refresh tokens.
     pub sessions: BTreeMap<String, BTreeMap<String, u64>>,
-    /// The status of a login with a password, by email and number.
+    /// Status of a login with a password, by email and number.
     pub logins: BTreeMap<(String, String), u16>,
 }
 
-/// One of the three.
+/// Kind of finding.
 #[derive(Clone, Copy)]
 enum Wrong {
     Lost,
@@ -47,7 +47,7 @@ enum Wrong {
     Duplicate,
 }
 
-/// Adds what is wrong to the tallies, and describes it.
+/// Adds findings to the tallies and describes them.
 pub struct Judge<'a> {
     expectations: &'a mut Expectations,
     pub findings: Vec<String>,

@@ -1,4 +1,4 @@
-//! The clients' log: what each intended and what came of it, on disk before the next step.
+//! Log of the clients: intent and outcome of each act, on disk before the next step.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// An act of a client.
+/// Act of a client.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
@@ -22,7 +22,7 @@ pub enum Deed {
 }
 
 impl Deed {
-    /// All deeds, as reports list them.
+    /// All deeds, in report order.
     pub const ALL: [Self; 8] = [
         Self::Create,
         Self::Replay,
@@ -34,7 +34,7 @@ impl Deed {
         Self::Refresh,
     ];
 
-    /// The name in reports.
+    /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -49,43 +49,43 @@ impl Deed {
     }
 }
 
-/// The outcome of an act.
+/// Outcome of an act.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Acknowledged.
     Ok,
-    /// Refused, or never sent: it must not have happened.
+    /// Rejected, or never sent: it must not have happened.
     Failed,
     /// It may or may not have happened.
     Unknown,
 }
 
-/// One line. The first of a number is the intent; one with an outcome follows, and another when an
-/// unknown outcome is resolved later.
+/// Line of the log. The first line of a number is the intent. A line with the outcome follows, and
+/// another when an unknown outcome is resolved later.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Record {
-    /// The client and its count: unique in a run.
+    /// Client and its counter: unique in a run.
     pub number: (usize, u64),
     pub deed: Deed,
-    /// The email of the user that it is about.
+    /// Email of the user.
     pub user: String,
-    /// Value that it sets: the name, the number of the password, the session.
+    /// Value that it sets: the name, the number of the password, or the session.
     pub value: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// True where attempts without an outcome came before this outcome.
+    /// True when attempts without an outcome came before this outcome.
     #[serde(default)]
     pub was_unknown: bool,
-    /// The user's id after a create, else empty.
+    /// User's id after a create, otherwise empty.
     #[serde(default)]
     pub id: String,
-    /// The user's version after a create and a patch.
+    /// User's version after a create or a patch.
     #[serde(default)]
     pub version: u64,
 }
 
-/// A file that one client writes.
+/// Log file of one client.
 pub struct Log {
     file: File,
     /// Written and not yet on disk.
@@ -101,20 +101,20 @@ impl Log {
         })
     }
 
-    /// Adds an outcome. The next intent takes it to disk: until then no request is sent.
+    /// Adds an outcome. The next intent flushes it to disk: no request is sent before.
     pub fn outcome(&mut self, record: &Record) -> Result<()> {
         serde_json::to_writer(&mut self.pending, record)?;
         self.pending.push(b'\n');
         Ok(())
     }
 
-    /// Adds an intent, and returns when all is on disk.
+    /// Adds an intent and returns when everything is on disk.
     pub fn intent(&mut self, record: &Record) -> Result<()> {
         self.outcome(record)?;
         self.flush()
     }
 
-    /// Returns when all is on disk.
+    /// Returns when everything is on disk.
     pub fn flush(&mut self) -> Result<()> {
         self.file.write_all(&self.pending)?;
         self.pending.clear();
@@ -122,7 +122,7 @@ impl Log {
     }
 }
 
-/// Every record of the logs in a folder, those of one client in their order.
+/// Reads all records of the logs in a folder, in order per client.
 pub fn read(folder: &Path) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for entry in fs::read_dir(folder)? {

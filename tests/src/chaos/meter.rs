@@ -1,4 +1,4 @@
-//! Measurements of clients while a fault lasts: response times, statuses, and responses that must not be.
+//! Measurements of clients during a fault: response times, statuses, and invalid responses.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::schedule::Kind;
 
-/// The longest time to a response, as a client measures it.
+/// Maximum time to a response, as a client measures it.
 pub const RESPONSE_LIMIT: Duration = Duration::from_millis(2_500);
-/// Interval at which this process is seen running, and the longest gap.
+/// Interval at which this process records that it runs, and the longest permitted gap.
 const BEAT: Duration = Duration::from_millis(20);
 const STALL: Duration = Duration::from_millis(400);
-/// Most exceptions of each sort that a report describes.
+/// Maximum number of exceptions of each kind that a report describes.
 const DESCRIBED: usize = 40;
 
-/// The responses during one kind of fault, up to the recovery from it.
+/// Responses during one kind of fault, including the recovery from it.
 #[derive(Clone, Debug, Default)]
 pub struct Responses {
     pub count: u64,
@@ -25,13 +25,13 @@ pub struct Responses {
     pub late: u64,
 }
 
-/// Everything that was measured.
+/// All measurements.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
-    /// By fault; None is between faults.
+    /// By fault; `None` is between faults.
     pub responses: BTreeMap<Option<Kind>, Responses>,
     pub recoveries: BTreeMap<Kind, Vec<Duration>>,
-    /// Responses that no fault excuses: 500, stale reads, tokens that were revoked.
+    /// Responses that no fault excuses: 500, stale reads, revoked tokens that are accepted.
     pub violations: Vec<String>,
     pub violation_count: u64,
     /// Responses after the limit.
@@ -41,26 +41,26 @@ pub struct Measured {
     pub broken_count: u64,
     /// Longest time of each kind of fault.
     pub lasted: BTreeMap<Kind, Duration>,
-    /// Times for which this process did not run: the machine was busy, or somebody stopped it.
+    /// Times for which this process did not run: the machine was busy, or the process was stopped.
     pub stalls: Vec<Duration>,
-    /// For how long responses showed an old state after Redis had thawed.
+    /// Times after a thaw of Redis at which responses still showed an old state.
     pub outdated: Vec<Duration>,
 }
 
-/// Beginning of something, and the fault that it was in.
+/// Start of a measurement, and the fault at that time.
 #[derive(Clone, Copy)]
 pub struct Moment {
     fault: Option<Kind>,
     begun: Instant,
 }
 
-/// The state that clients and the schedule share.
+/// State shared by clients and the schedule.
 pub struct Meter {
     state: Mutex<(Option<Kind>, Measured)>,
     begun: Instant,
-    /// Last time that this process was seen running, and that it had not been for a while.
+    /// Last time that this process recorded that it runs, and the end of the last stall.
     beats: Mutex<(Instant, Option<Instant>)>,
-    /// Last time that Redis went on after it had been frozen.
+    /// Last time that a frozen Redis resumed.
     thawed: Mutex<Option<Instant>>,
 }
 
@@ -77,7 +77,8 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Notes, without end, when this process did not run: times across that say nothing of the app.
+    /// Records, in an endless loop, when this process did not run: times across a stall say
+    /// nothing about the app.
     pub async fn watch(&self) {
         loop {
             tokio::time::sleep(BEAT).await;
@@ -102,7 +103,7 @@ impl Meter {
         self.now()
     }
 
-    /// Notes how long a fault lasted until it was healed.
+    /// Records the duration of a fault until it was healed.
     pub fn healed(&self, begin: Moment) -> Moment {
         let (kind, lasted) = (begin.fault, begin.begun.elapsed());
         self.change(|_, measured| {
@@ -129,7 +130,7 @@ impl Meter {
         });
     }
 
-    /// The fault that lasts now.
+    /// Returns the current fault.
     pub fn current(&self) -> Option<Kind> {
         self.change(|current, _| *current)
     }
@@ -185,7 +186,7 @@ impl Meter {
         });
     }
 
-    /// Notes a response that no fault excuses.
+    /// Records a response that no fault excuses.
     pub fn violation(&self, what: &str) {
         let at = self.begun.elapsed();
         self.change(|current, measured| {
@@ -197,8 +198,8 @@ impl Meter {
         });
     }
 
-    /// True while Redis may still have what was changed when it was frozen: by a fault, or with this
-    /// process by somebody else.
+    /// Returns true if Redis may still have the old state of changes made while it was frozen: by a
+    /// fault, or by a stall of the machine or this process.
     pub fn may_be_outdated(&self, limit: Duration) -> bool {
         let thawed = *self.thawed.lock().expect("a healthy lock");
         let is_recent = thawed.is_some_and(|thawed| thawed.elapsed() < limit);
@@ -207,12 +208,12 @@ impl Meter {
         is_frozen || is_recent || since.is_some_and(|since| self.has_stalled_since(since))
     }
 
-    /// Notes a response with an old state, which Redis gave for so long after it had been frozen.
+    /// Records a response with an old state, and the time since the thaw.
     pub fn outdated(&self, time: Duration) {
         self.change(|_, measured| measured.outdated.push(time));
     }
 
-    /// Measurements so far.
+    /// Returns the measurements so far.
     pub fn measured(&self) -> Measured {
         self.change(|_, measured| measured.clone())
     }

@@ -1,5 +1,5 @@
-//! Compares the state that must be after the faults, by the clients' log, with the one found: nothing that was
-//! acknowledged is lost, nothing that failed has happened, nothing has happened twice.
+//! Compares the state expected after the faults, by the clients' log, with the one found: no acknowledged
+//! change is lost, no failed change has happened, none has happened twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::log::{Deed, Outcome, Record};
 
-/// One kind of deed in figures.
+/// Figures of one kind of deed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Tally {
     pub acknowledged: u64,
     pub failed: u64,
-    /// Attempts had no outcome, which a repetition or a read then found.
+    /// Attempts without an outcome that a repetition or a read determined.
     pub resolved: u64,
     /// Still without an outcome: logins and refreshes, which cannot be repeated.
     pub unknown: u64,
@@ -21,11 +21,11 @@ pub struct Tally {
     pub duplicate: u64,
 }
 
-/// A user as the log says it must be.
+/// Expected state of a user, by the log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
     pub id: String,
-    /// None: it was not tried.
+    /// `None` when it was not tried.
     pub created: Option<Outcome>,
     pub deleted: Option<Outcome>,
     /// Number of acknowledged creates with its email.
@@ -33,22 +33,22 @@ pub struct Expected {
     pub version: u64,
     pub name: String,
     pub failed_names: BTreeSet<String>,
-    /// A patch has no outcome.
+    /// True when a patch has no outcome.
     pub is_uncertain: bool,
-    /// The sessions that logins gave: true while they must be alive, false once they must be over,
-    /// None when either is right.
+    /// Sessions of logins: true when they must be alive, false when they must have ended, `None` when
+    /// either is valid.
     pub sessions: BTreeMap<String, Option<bool>>,
-    /// There may be sessions that nobody knows.
+    /// True when there may be sessions missing from the log.
     pub has_unknown_sessions: bool,
-    /// The number of the password, once it was changed; None: nobody knows.
+    /// Number of the password, once it was changed; `None` when it is unknown.
     pub password: Option<String>,
-    /// Numbers of passwords that must not be accepted, and if they were acknowledged once.
+    /// Numbers of passwords that must be rejected, and a flag for those once acknowledged.
     pub other_passwords: BTreeMap<String, bool>,
-    /// Ids that replays of the create gave.
+    /// Ids that replays of the create returned.
     pub replayed: BTreeSet<String>,
 }
 
-/// Everything that the log says.
+/// Expectations from the log.
 #[derive(Debug, Default)]
 pub struct Expectations {
     pub users: BTreeMap<String, Expected>,
@@ -112,7 +112,7 @@ impl Expected {
     }
 
     fn learn_create(&mut self, record: &Record, outcome: Outcome) {
-        // A failed create of an email that another one has says nothing about that one.
+        // A failed create with a taken email does not concern the existing user.
         if self.created.is_none() || outcome == Outcome::Ok {
             self.created = Some(outcome);
         } else {
@@ -163,12 +163,12 @@ impl Expected {
         }
     }
 
-    /// True when it must be there.
+    /// Returns true if the user must exist.
     pub fn must_exist(&self) -> bool {
         self.created == Some(Outcome::Ok) && matches!(self.deleted, None | Some(Outcome::Failed))
     }
 
-    /// True when it must not be there.
+    /// Returns true if the user must not exist.
     pub fn must_not_exist(&self) -> bool {
         self.created == Some(Outcome::Failed) || self.deleted == Some(Outcome::Ok)
     }

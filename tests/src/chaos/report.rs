@@ -1,4 +1,4 @@
-//! The report of a run: JSON for programs, Markdown for people.
+//! Report of a run: JSON for programs, Markdown for people.
 
 mod markdown;
 
@@ -13,10 +13,10 @@ use super::meter::{Measured, Responses};
 use super::oracle::{Expectations, Tally};
 use super::schedule::Kind;
 
-/// The longest recovery that a run is content with.
+/// Maximum recovery time for a run in time.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(5);
 
-/// Everything that a run has shown.
+/// Results of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub commit: String,
@@ -26,7 +26,7 @@ pub struct Report {
     pub durability: String,
     pub kills: u64,
     pub acknowledged: u64,
-    /// Tokens that were tried again after the faults.
+    /// Number of tokens that were tried again after the faults.
     pub tokens: usize,
     pub deeds: BTreeMap<Deed, Tally>,
     pub faults: BTreeMap<Kind, Fault>,
@@ -41,19 +41,19 @@ pub struct Report {
     /// Requests without a response while no host was stopped.
     pub broken_count: u64,
     pub broken: Vec<String>,
-    /// Times for which the run itself stood still, in milliseconds; times across that do not count.
+    /// Times for which the run itself stalled, in milliseconds; measurements across a stall do not count.
     pub stalls: Vec<u128>,
-    /// Number of responses with the old state of what changed while Redis was frozen, and for how many
-    /// milliseconds at most.
+    /// Number of responses with the old state of changes made while Redis was frozen, and the longest
+    /// time in milliseconds.
     pub outdated: (usize, u128),
     pub skipped: BTreeMap<Kind, String>,
 }
 
-/// One kind of fault in figures. Times are in milliseconds.
+/// Figures of one kind of fault. Times are in milliseconds.
 #[derive(Debug, Default, Serialize)]
 pub struct Fault {
     pub count: u64,
-    /// The longest time until it was healed.
+    /// Longest time until it was healed.
     pub lasted: u128,
     pub responses: u64,
     pub unavailable: u64,
@@ -110,12 +110,12 @@ impl Report {
         }
     }
 
-    /// True when nothing is lost, phantom or duplicate, and no response was one that no fault excuses.
+    /// Returns true if nothing is lost, phantom or duplicate, and there was no violation.
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.violation_count == 0
     }
 
-    /// True when also every response was in time and every recovery short.
+    /// Returns true if every response was also in time and every recovery short.
     pub fn is_in_time(&self) -> bool {
         let faults = || self.faults.values();
         faults().all(|fault| fault.late == 0)

@@ -1,4 +1,4 @@
-//! Resolves the requests without an outcome when the faults are over.
+//! Resolves the requests without an outcome after the faults.
 
 use anyhow::Result;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use super::log::{Deed, Outcome, Record};
 use crate::client::user_path;
 
 impl Client {
-    /// Repeats what has no outcome; the faults are over.
+    /// Repeats requests without an outcome after the faults.
     pub(super) async fn resolve(&mut self) -> Result<()> {
         for Doubt {
             account,
@@ -47,7 +47,7 @@ impl Client {
         Ok(())
     }
 
-    /// The outcome of a patch whose version is over.
+    /// Returns the outcome of a patch whose version is no longer current.
     async fn read_back(&self, at: usize, record: &mut Record) -> Outcome {
         let read = self.as_admin(Method::GET, &user_path(&self.accounts[at].id));
         match self.edge.attempt(0, &read).await {

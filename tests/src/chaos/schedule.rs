@@ -1,17 +1,17 @@
-//! The schedule of faults: a seed gives the same one each time.
+//! Schedule of faults: the same seed yields the same schedule.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// One fault. `hold` is how long it lasts before it is healed.
+/// Fault. `hold` is its duration before it is healed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     pub kind: Kind,
     pub hold: Duration,
-    /// One of the two hosts, for faults of one.
+    /// Affected host, for faults of one host.
     pub host: usize,
-    /// By how many seconds the clock is moved, for faults of a clock.
+    /// Offset of the clock in seconds, for faults of a clock.
     pub seconds: i64,
 }
 
@@ -21,7 +21,7 @@ pub struct Fault {
 pub enum Kind {
     /// SIGKILL to Postgres and all its sessions.
     PostgresKilled,
-    /// SIGKILL to one session, after which Postgres ends all and recovers.
+    /// SIGKILL to one session, after which Postgres ends all sessions and recovers.
     SessionKilled,
     PostgresRestarted,
     PostgresFrozen,
@@ -33,18 +33,18 @@ pub enum Kind {
     RedisFlushed,
     /// SIGKILL to one host while the other serves.
     HostKilled,
-    /// The same while Redis is frozen, so that nobody is left to repeat what Redis was not told.
+    /// Same while Redis is frozen, so that no host is left to repeat the missed cache updates.
     HostKilledRedisFrozen,
-    /// Both hosts, one after the other, by SIGTERM.
+    /// SIGTERM to both hosts, one after the other.
     HostsRolled,
     /// Clients that send half a request, or nothing.
     SilentClients,
-    /// The clock of one host.
+    /// Moved clock of one host.
     ClockMoved,
 }
 
 impl Kind {
-    /// All kinds, with how often each comes beside the others.
+    /// All kinds, with their relative weights.
     const ALL: [(Self, u32); 14] = [
         (Self::PostgresKilled, 14),
         (Self::SessionKilled, 16),
@@ -62,7 +62,7 @@ impl Kind {
         (Self::ClockMoved, 3),
     ];
 
-    /// True for faults that end a process by SIGKILL.
+    /// Returns true for faults that end a process by SIGKILL.
     pub fn is_kill(self) -> bool {
         matches!(
             self,
@@ -74,18 +74,18 @@ impl Kind {
         )
     }
 
-    /// True for faults in which Redis stands still.
+    /// Returns true for faults that freeze Redis.
     pub fn freezes_redis(self) -> bool {
         matches!(self, Self::RedisFrozen | Self::HostKilledRedisFrozen)
     }
 
-    /// True for faults that end a host, and what it has begun.
+    /// Returns true for faults that end a host and its requests in flight.
     pub fn stops_hosts(self) -> bool {
         let kills = [Self::HostKilled, Self::HostKilledRedisFrozen];
         kills.contains(&self) || self == Self::HostsRolled
     }
 
-    /// The name in reports.
+    /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::PostgresKilled => "Postgres killed",
@@ -105,8 +105,8 @@ impl Kind {
         }
     }
 
-    /// The shortest and the longest hold in milliseconds, and a longer one beyond the app's deadlines
-    /// that one in eight gets.
+    /// Shortest and longest hold in milliseconds, and a longer one beyond the app's deadlines for one
+    /// fault in eight.
     fn hold(self) -> (u64, u64, Option<u64>) {
         match self {
             Self::PostgresKilled | Self::RedisKilled | Self::HostKilled => (0, 150, None),
@@ -124,17 +124,17 @@ impl Kind {
     }
 }
 
-/// Distance by which clocks are moved, forward and back.
+/// Offsets by which clocks are moved, forward and back.
 const OFFSETS: [i64; 3] = [30, 300, 3_600];
 
-/// An endless schedule.
+/// Endless schedule.
 pub struct Schedule {
     random: fastrand::Rng,
     kinds: Vec<(Kind, u32)>,
 }
 
 impl Schedule {
-    /// A schedule of every kind but the `excluded` ones.
+    /// Creates a schedule of every kind except the `excluded` ones.
     pub fn new(seed: u64, excluded: &[Kind]) -> Self {
         let possible = |(kind, _): &(Kind, u32)| !excluded.contains(kind);
         Self {
@@ -143,7 +143,7 @@ impl Schedule {
         }
     }
 
-    /// The pause before the next fault.
+    /// Returns the pause before the next fault.
     pub fn pause(&mut self) -> Duration {
         Duration::from_millis(self.random.u64(50..300))
     }

@@ -12,7 +12,7 @@ use super::users::refused;
 use crate::client::{ME, REFRESH, SESSIONS};
 use crate::person::claims;
 
-/// The live sessions of one person, at most: the app itself ends more than `max_sessions`.
+/// Maximum number of live sessions per person: the app itself ends sessions beyond `max_sessions`.
 const MOST_SESSIONS: usize = 8;
 
 impl Client {
@@ -20,7 +20,7 @@ impl Client {
         let Some((email, number)) = self.person(person) else {
             return Ok(());
         };
-        // Those whose tokens prove nothing are only forgotten: they stay alive.
+        // Sessions whose tokens prove nothing are only forgotten: they stay alive.
         self.people[person]
             .sessions
             .retain(|session| !session.skewed);
@@ -39,7 +39,8 @@ impl Client {
                 self.people[person].sessions.push(session);
                 self.conclude(&mut record, Outcome::Ok)
             }
-            // A wrong password cannot be, and an unknown attempt has made a session that nobody knows.
+            // The password cannot be wrong. An unknown attempt may have created a session missing from
+            // the log.
             Verdict::Refused(response) => {
                 let what = format!("a login of {email} with password {number}: {response:?}");
                 self.edge.meter.violation(&what);
@@ -72,7 +73,7 @@ impl Client {
             }
             Verdict::NotSent => self.conclude(&mut record, Outcome::Failed),
             Verdict::Refused(response) => {
-                // A repetition after the grace ends the session, by design.
+                // A repetition after the grace period ends the session, by design.
                 self.people[person].sessions.remove(at);
                 if !settled.was_unknown {
                     let what = format!("a refresh of session {}: {response:?}", old.id);
@@ -87,7 +88,7 @@ impl Client {
         }
     }
 
-    /// Ends a session: by another session of the same person, or by logging out.
+    /// Ends a session, from another session of the same person or by logging out.
     pub(super) async fn revoke(&mut self, person: usize) -> Result<()> {
         let Some((email, _)) = self.person(person) else {
             return Ok(());
@@ -127,7 +128,7 @@ impl Client {
         }
     }
 
-    /// Sets the next password: the other sessions end.
+    /// Sets the next password, which ends the other sessions.
     pub(super) async fn change_password(&mut self, person: usize) -> Result<()> {
         let Some((email, number)) = self.person(person) else {
             return Ok(());
@@ -155,7 +156,7 @@ impl Client {
         }
     }
 
-    /// Finds out by logging in if a change without a response was made.
+    /// Determines by a login if a change without a response was applied.
     async fn find_password(
         &mut self,
         person: usize,
@@ -168,7 +169,7 @@ impl Client {
         let settled = self.edge.settle(0, &login, PATIENT).await;
         match settled.verdict {
             Verdict::Done(_) => self.changed_password(person, at, record).await,
-            // It may still be made: nobody can say until the faults are over, so the person rests.
+            // The change may still be applied until the faults have ended, so the person rests.
             _ => {
                 self.people[person].state = State::InDoubt;
                 self.conclude(&mut record, Outcome::Unknown)
@@ -200,7 +201,7 @@ impl Client {
         Ok(())
     }
 
-    /// Tries to set a password without the old one: it must fail.
+    /// Tries to set a password with a wrong current one: it must fail.
     pub(super) async fn change_password_wrongly(&mut self, person: usize) -> Result<()> {
         let Some((email, _)) = self.person(person) else {
             return Ok(());
@@ -208,7 +209,7 @@ impl Client {
         let Some(at) = self.any_session(person) else {
             return Ok(());
         };
-        // A number that no password gets.
+        // Number that no password has.
         let number = 1_000_000 + self.count;
         let request = password_request(&self.people[person].sessions[at], number, number);
         let mut record = self.intend(Deed::Password, &email, &number.to_string())?;
@@ -220,8 +221,8 @@ impl Client {
         }
     }
 
-    /// Checks that neither host takes the access token of a session that is over, and keeps it to be
-    /// tried again when the faults are over.
+    /// Checks that both hosts reject the access token of an ended session, and keeps it for another check
+    /// after the faults.
     async fn is_refused(&mut self, session: Session, what: &str) {
         let read = Request::new(Method::GET, ME).token(&session.access_token);
         self.probe(&read, |response| response.status == 200, what)
@@ -229,7 +230,7 @@ impl Client {
         self.remains.revoked.push(session.access_token);
     }
 
-    /// The email of a person who can be worked on, and the number of the password.
+    /// Returns the email and password number of a person that is not in doubt.
     fn person(&self, person: usize) -> Option<(String, u64)> {
         let account = self.people.get(person)?;
         let is_known = account.state == State::Alive;

@@ -1,4 +1,4 @@
-//! The app under chaos: its servers, two hosts over them, and each fault from its begin to its end.
+//! App under chaos: its servers, two hosts over them, and each fault from start to end.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,15 +19,15 @@ use super::schedule::{Fault, Kind};
 use crate::client::USERS;
 use crate::stack::{Stack, Storage};
 
-/// The names of the two hosts, which also name the files of their clocks.
+/// Names of the two hosts, also of their clock files.
 const HOSTS: [&str; 2] = ["a", "b"];
-/// A run is over when the app does not recover within this.
+/// Time limit for a recovery; a run ends if the app exceeds it.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
-/// Connections to each host that send too little.
+/// Number of connections per host that send too little.
 const SILENT: usize = 60;
 
-/// A running app.
+/// Running app.
 pub struct Stage {
     pub stack: Stack,
     pub edge: Edge,
@@ -39,12 +39,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts everything. The clocks can be moved where `ROSTER_CLOCKS` names a folder.
+    /// Starts all processes. Clocks can be moved if `ROSTER_CLOCKS` names a folder.
     pub async fn start(storage: Storage, edge: Edge) -> Result<Self> {
         let variables = [
             ("access_token_minutes", "60"),
             ("max_sessions", "1000"),
-            // Longer than any fault, so that a repeated refresh gives the same successor.
+            // Longer than any fault, so that a repeated refresh returns the same successor.
             ("refresh_grace_seconds", "60"),
             ("login_attempts_per_account", "1000000"),
             ("login_attempts_per_ip", "1000000"),
@@ -61,7 +61,7 @@ impl Stage {
             canaries: 0,
             admin_token,
         };
-        // A crash is recovered from in less time, as safely; and a small disk is not full of the log.
+        // Makes crash recovery faster but equally safe, and keeps the log from filling a small disk.
         let superuser = stage.superuser().await?;
         for setting in [
             "recovery_init_sync_method = 'syncfs'",
@@ -77,7 +77,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Why some faults cannot be made here.
+    /// Returns the faults that are impossible here, with reasons.
     pub fn impossible(&self) -> Vec<(Kind, &'static str)> {
         let mut impossible = Vec::new();
         if !self.stack.has_small_disk() {
@@ -90,7 +90,7 @@ impl Stage {
         impossible
     }
 
-    /// A superuser's connection, or why there is none.
+    /// Connects as a superuser.
     pub async fn superuser(&self) -> Result<tokio_postgres::Client> {
         let mut config: Config = self.stack.superuser_url().parse()?;
         config.connect_timeout(Duration::from_secs(5));
@@ -109,7 +109,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Makes a fault, waits, and heals it.
+    /// Injects a fault, waits, and heals it.
     pub async fn suffer(&mut self, fault: &Fault) -> Result<()> {
         match fault.kind {
             Kind::PostgresKilled => {
@@ -175,7 +175,7 @@ impl Stage {
         }
     }
 
-    /// Ends the session of one of the app's connections, after which Postgres ends them all.
+    /// Ends the session of one of the app's connections, after which Postgres ends all sessions.
     async fn kill_session(&self) -> Result<()> {
         let superuser = self.superuser().await?;
         let sql = "SELECT pid FROM pg_stat_activity WHERE usename = 'roster' \
@@ -195,7 +195,7 @@ impl Stage {
         bail!("the app has no session in Postgres")
     }
 
-    /// Waits until Postgres has ended the sessions of before and takes new ones.
+    /// Waits until Postgres has ended the previous sessions and accepts new ones.
     async fn wait_for_recovery(&self, superuser: tokio_postgres::Client) -> Result<()> {
         let deadline = Instant::now() + RECOVERY_LIMIT;
         while superuser.simple_query("SELECT 1").await.is_ok() || self.superuser().await.is_err() {
@@ -213,7 +213,7 @@ impl Stage {
         Ok(superuser.batch_execute("ROLLBACK").await?)
     }
 
-    /// The new host serves before the old one is asked to stop.
+    /// Starts the new host before it stops the old one.
     fn roll_hosts(&mut self) -> Result<()> {
         for host in 0..2 {
             let old = self.hosts[host].take();
@@ -242,12 +242,12 @@ impl Stage {
                 connections.push(connection);
             }
         }
-        // A byte now and then.
+        // Sends a byte now and then.
         let until = Instant::now() + hold;
         while Instant::now() < until {
             tokio::time::sleep(hold / 4).await;
             for connection in &mut connections {
-                // The host may end what takes too long.
+                // The host may close a connection that is too slow.
                 let _ = connection.write_all(b" ").await;
             }
         }
@@ -256,13 +256,13 @@ impl Stage {
 
     fn set_clock(&self, host: usize, seconds: i64) -> Result<()> {
         let folder = self.clocks.as_ref().context("no clock to move")?;
-        // Renamed into place, so that the host never reads half of it.
+        // Renamed into place, so that the host never reads a partial file.
         let (file, part) = (folder.join(HOSTS[host]), folder.join("part"));
         fs::write(&part, format!("{seconds:+}\n"))?;
         Ok(fs::rename(part, file)?)
     }
 
-    /// Waits until both hosts create, list and are ready.
+    /// Waits until both hosts create and list users and are ready.
     pub async fn recovered(&mut self) -> Result<()> {
         let begun = Instant::now();
         for host in 0..2 {

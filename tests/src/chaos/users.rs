@@ -10,7 +10,7 @@ use super::log::{Deed, Outcome, Record};
 use crate::client::{USERS, user_path};
 
 impl Client {
-    /// Creates a user, with a password when it is one of the people.
+    /// Creates a user, with a password if it is one of the people.
     pub(super) async fn create(&mut self, with_password: Option<u64>) -> Result<()> {
         let name = format!("{}-{}-{}", self.run, self.index, self.count);
         let email = format!("{name}@example.com");
@@ -78,7 +78,7 @@ impl Client {
         }
     }
 
-    /// Repeats an acknowledged create: the same user, or 410 once it was deleted.
+    /// Repeats an acknowledged create: returns the same user, or 410 if it was deleted.
     pub(super) async fn replay(&mut self) -> Result<()> {
         let candidates = self.accounts.len();
         if candidates == 0 {
@@ -115,13 +115,13 @@ impl Client {
                 self.after_refusal(&response).await;
             }
             Verdict::NotSent => self.conclude(&mut record, Outcome::Failed)?,
-            // Nothing that could be changed by it is unknown.
+            // A replay without an outcome leaves no state in doubt.
             Verdict::Unknown => self.conclude(&mut record, Outcome::Unknown)?,
         }
         Ok(())
     }
 
-    /// Creates a user whose email another one has: it must fail.
+    /// Creates a user with a taken email: it must fail.
     pub(super) async fn create_taken(&mut self) -> Result<()> {
         let Some(at) = self.pick() else {
             return Ok(());
@@ -136,7 +136,7 @@ impl Client {
         let settled = self.edge.settle(host, &request, PATIENT).await;
         match settled.verdict {
             Verdict::Done(_) => self.conclude(&mut record, Outcome::Ok),
-            // Nothing but the first can have this email.
+            // Only the first user can have this email.
             Verdict::Refused(response) => {
                 self.conclude(&mut record, Outcome::Failed)?;
                 self.after_refusal(&response).await;
@@ -152,7 +152,7 @@ impl Client {
             .body(json!({ "full_name": name }))
     }
 
-    /// Renames a user whose version the client knows.
+    /// Renames a user whose version is known.
     pub(super) async fn patch(&mut self) -> Result<()> {
         let Some(at) = self.pick() else {
             return Ok(());
@@ -177,8 +177,8 @@ impl Client {
         }
     }
 
-    /// Concludes a change that was not acknowledged. After an attempt without a response a refusal may be
-    /// the effect of that attempt (412, 404): such a change stays in doubt, to be resolved by reading.
+    /// Concludes a change that was not acknowledged. A rejection (412, 404) after an attempt without a
+    /// response may be the effect of that attempt: the change stays in doubt, to be resolved by reading.
     async fn not_acknowledged(&mut self, verdict: Verdict, mut doubt: Doubt) -> Result<()> {
         match verdict {
             Verdict::Refused(response) if !doubt.record.was_unknown => {
@@ -235,7 +235,7 @@ impl Client {
                 self.after_refusal(&response).await;
                 Ok(())
             }
-            // The version is over, whatever became of the request.
+            // The version is no longer current, so the request has failed in either case.
             Verdict::NotSent | Verdict::Unknown => self.conclude(&mut record, Outcome::Failed),
         }
     }
@@ -283,7 +283,7 @@ impl Client {
     }
 }
 
-/// The outcome of a request that was refused in the end.
+/// Returns the outcome of a request that was rejected in the end.
 pub(super) fn refused(was_unknown: bool) -> Outcome {
     match was_unknown {
         true => Outcome::Unknown,

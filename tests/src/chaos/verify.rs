@@ -1,4 +1,4 @@
-//! Looks at Postgres and at the API once the faults are over.
+//! Reads Postgres and the API after the faults.
 
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,14 @@ use super::stage::Stage;
 use crate::client::{ME, REFRESH, user_path};
 use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
-/// Requests at a time.
+/// Maximum number of concurrent requests.
 const PARALLEL: usize = 16;
-/// The faults are over: whatever does not answer now counts as found wrong.
+/// Time limit per request: after the faults, a missing response counts as wrong.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Attempts with tokens of sessions that are over after Redis was flushed.
+/// Number of checks of ended sessions' tokens after a flush of Redis.
 const FLUSHES: usize = 2;
 
-/// Reads everything that the judge compares.
+/// Reads the state that the judge compares.
 pub async fn find(stage: &Stage, expectations: &Expectations) -> Result<Found> {
     let mut found = Found::default();
     read_postgres(stage, &mut found).await?;
@@ -56,7 +56,7 @@ pub async fn find(stage: &Stage, expectations: &Expectations) -> Result<Found> {
     Ok(found)
 }
 
-/// The answer to a request that may be repeated.
+/// Returns the response to a repeatable request.
 async fn answer(edge: &Edge, host: usize, request: &Request) -> Shown {
     match edge.settle(host, request, PATIENCE).await.verdict {
         Verdict::Done(response) | Verdict::Refused(response) => Shown {
@@ -109,8 +109,8 @@ async fn read_postgres(stage: &Stage, found: &mut Found) -> Result<()> {
     Ok(())
 }
 
-/// Tries every token again: those of sessions that are over are refused, also after Redis was flushed,
-/// and those of live sessions are not. Gives how many tokens were tried.
+/// Tries every token again: those of ended sessions must be rejected, also after a flush of Redis, and
+/// those of live sessions accepted. Returns the number of tokens tried.
 pub async fn try_tokens(stage: &Stage, remains: &[Remains]) -> usize {
     let revoked = || remains.iter().flat_map(|remains| &remains.revoked);
     for round in 0..=FLUSHES {
@@ -145,7 +145,7 @@ pub async fn try_tokens(stage: &Stage, remains: &[Remains]) -> usize {
     revoked().count() + live.len()
 }
 
-/// Asserts that Postgres keeps what it acknowledges, and gives its settings.
+/// Asserts that Postgres is durable and returns its settings.
 pub async fn durability(stage: &Stage) -> Result<String> {
     let superuser = stage.superuser().await?;
     let mut settings = Vec::new();
@@ -158,7 +158,7 @@ pub async fn durability(stage: &Stage) -> Result<String> {
     Ok(settings.join(", "))
 }
 
-/// Waits until nothing that was sent before can still run: the app's statement timeout is 5 s.
+/// Waits until no earlier statement can still run: the app's statement timeout is 5 s.
 pub async fn quiet(stage: &Stage) -> Result<()> {
     const LIMIT: Duration = Duration::from_secs(30);
     let superuser = stage.superuser().await?;

@@ -1,4 +1,4 @@
-//! The mix: 90 % reads, 9 % writes, 1 % logins.
+//! Request mix: 90 % reads, 9 % writes, 1 % logins.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,21 +15,21 @@ use crate::person::Person;
 use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, Stack};
 use crate::{Client, new_user};
 
-/// Users that are read and renamed, and people who sign in.
+/// Number of users that are read and renamed, and of people that sign in.
 const USERS_COUNT: usize = 200;
 const PEOPLE: usize = 12;
-/// The administrator signs in again before the token expires.
+/// Age at which the administrator signs in again, before the token expires.
 const TOKEN_AGE: Duration = Duration::from_secs(1_200);
 
-/// Stands for 503 with the code `busy`, which no server sends as a status.
+/// Stands for 503 with the code `busy`; no server sends it as a status.
 const BUSY: u16 = 1;
 
 /// Pace of the requests.
 #[derive(Clone, Copy)]
 pub(super) enum Pace {
-    /// The next one after the response to the last.
+    /// Sends the next request after the previous response.
     Closed,
-    /// One in each interval, whatever the responses take.
+    /// Sends one request per interval, independent of response times.
     Open(Duration),
 }
 
@@ -37,16 +37,16 @@ pub(super) enum Pace {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
     pub completed: u64,
-    /// Logins that found no hash slot: an answer by design, with Retry-After.
+    /// Logins without a free hash slot: a response by design, with Retry-After.
     pub busy: u64,
-    /// By status, 0 without a response; only those that must not be.
+    /// Unexpected statuses, 0 without a response.
     pub failures: BTreeMap<u16, u64>,
     pub examples: Vec<String>,
-    /// Milliseconds from when a request was due to its response.
+    /// Milliseconds from the time that a request was due to its response.
     pub latencies: Vec<u32>,
 }
 
-/// An app with users in it.
+/// App with users in it.
 pub(super) struct Load {
     admin: Mutex<(Client, Instant)>,
     people: Vec<Mutex<Person>>,
@@ -73,7 +73,7 @@ impl Load {
         })
     }
 
-    /// Sends for `time` over so many workers.
+    /// Sends requests for `time` with this many workers.
     pub(super) async fn run(
         self: &Arc<Self>,
         time: Duration,
@@ -139,7 +139,7 @@ impl Load {
         }
     }
 
-    /// Sends one request of the mix, and gives its status.
+    /// Sends one request of the mix and returns its status.
     async fn one(&self, random: &mut fastrand::Rng) -> (u16, String) {
         let admin = self.admin().await;
         let user = random.choice(&self.users).map_or("", String::as_str);
@@ -162,7 +162,7 @@ impl Load {
         (reply.map_or(0, |reply| reply.status), what)
     }
 
-    /// Signs a person in, whose next requests come from the new session: the oldest ones are ended.
+    /// Signs a person in; further requests use the new session. The app ends the oldest sessions.
     async fn login(&self, person: &Mutex<Person>) -> u16 {
         let body = {
             let person = person.lock().expect("a healthy lock");
@@ -182,7 +182,7 @@ impl Load {
         }
     }
 
-    /// Two writes that leave nothing behind.
+    /// Creates and deletes a user, so that no data remains.
     async fn create_and_delete(&self, admin: &Client) -> (u16, String) {
         let create = admin.request(Method::POST, USERS).json(&new_user());
         let what = describe(&create);

@@ -1,4 +1,4 @@
-//! The report of a soak run.
+//! Report of a soak run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,26 +8,26 @@ use serde::Serialize;
 use super::load::Counted;
 use super::samples::Sample;
 
-/// Most failures that are described.
+/// Maximum number of failures that are described.
 const EXAMPLES: usize = 20;
-/// Largest drift of memory, in percent.
+/// Maximum drift of memory, in percent.
 const MEMORY_DRIFT: f64 = 5.0;
-/// Descriptors differ by what is under way when a sample is taken; a leak of one in a thousand requests
-/// would be more within a minute.
+/// Maximum drift of descriptors: samples differ by requests in flight. A leak of one in a thousand
+/// requests exceeds it within a minute.
 const DESCRIPTORS: f64 = 16.0;
 
-/// Everything that a run has shown.
+/// Results of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Requests per second.
     pub peak: u64,
     pub rate: u64,
     pub requests: u64,
-    /// Logins that found no hash slot and were told to wait.
+    /// Logins that found no free hash slot and were rejected with Retry-After.
     pub busy: u64,
     pub failures: BTreeMap<u16, u64>,
     pub examples: Vec<String>,
-    /// Milliseconds from when a request was due.
+    /// Milliseconds from the time that a request was due.
     pub latency_median: u32,
     pub latency_p99: u32,
     pub latency_longest: u32,
@@ -35,7 +35,7 @@ pub struct Report {
     pub samples: Vec<Sample>,
 }
 
-/// The medians of the first and of the last fifth of the samples.
+/// Medians of the first and of the last fifth of the samples.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Drift {
     pub name: &'static str,
@@ -116,7 +116,7 @@ impl Report {
         }
     }
 
-    /// Faults of the run; empty when it was good.
+    /// Returns the faults of the run; empty if there were none.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         if !self.failures.is_empty() {
@@ -139,7 +139,7 @@ impl Report {
         complaints
     }
 
-    /// The report for people.
+    /// Returns the report for people.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.

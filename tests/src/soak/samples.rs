@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::stack::Stack;
 
-/// One look.
+/// Sample of the host and its servers.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Sample {
     pub seconds: u64,
@@ -20,7 +20,7 @@ pub struct Sample {
     pub redis_clients: u64,
 }
 
-/// Reads samples.
+/// Takes samples.
 pub(super) struct Sampler<'a> {
     stack: &'a Stack,
     host: u32,
@@ -59,7 +59,7 @@ impl<'a> Sampler<'a> {
     }
 }
 
-/// A process and all below it.
+/// Returns a process and all its descendants.
 fn tree(process: u32) -> Vec<u32> {
     let children = format!("/proc/{process}/task/{process}/children");
     let children = fs::read_to_string(children).unwrap_or_default();

@@ -27,7 +27,7 @@ impl Stack {
         block_in_place(|| self.postgres.stop()).expect("Postgres stops");
     }
 
-    /// Ends Postgres as a power cut would.
+    /// Ends Postgres abruptly, as in a power cut.
     pub fn crash_postgres(&mut self) {
         block_in_place(|| self.postgres.crash()).expect("Postgres ends");
     }
@@ -44,7 +44,7 @@ impl Stack {
         self.postgres.resume().expect("Postgres thaws");
     }
 
-    /// Stops Postgres as an operator does and starts it again.
+    /// Restarts Postgres in an orderly way.
     pub fn restart_postgres(&mut self) {
         block_in_place(|| self.postgres.restart()).expect("Postgres restarts");
     }
@@ -52,15 +52,15 @@ impl Stack {
     /// Ends Postgres and all its sessions by SIGKILL.
     ///
     /// # Errors
-    /// When a signal cannot be sent.
+    /// If a signal cannot be sent.
     pub fn kill_postgres(&mut self) -> Result<()> {
         block_in_place(|| self.postgres.kill())
     }
 
-    /// Starts Postgres when it does not run, also when it has ended by itself.
+    /// Starts Postgres if it is not running, also after it ended by itself.
     ///
     /// # Errors
-    /// The end of its log when it does not start.
+    /// End of its log if it does not start.
     pub fn revive_postgres(&mut self) -> Result<()> {
         block_in_place(|| self.postgres.start_again())
     }
@@ -68,22 +68,22 @@ impl Stack {
     /// Ends Redis by SIGKILL.
     ///
     /// # Errors
-    /// When a signal cannot be sent.
+    /// If a signal cannot be sent.
     pub fn kill_redis(&mut self) -> Result<()> {
         block_in_place(|| self.redis.kill())
     }
 
-    /// The host's process, while it runs.
+    /// Process id of the host, while it runs.
     pub fn host_process(&self) -> Option<u32> {
         self.host.as_ref().map(|host| host.process.id())
     }
 
-    /// True when Postgres has a disk that can be filled.
+    /// Returns true if Postgres has a disk that can be filled.
     pub fn has_small_disk(&self) -> bool {
         self.small_disk.is_some()
     }
 
-    /// The URL of a superuser for the app's database.
+    /// URL of a superuser for the app's database.
     pub fn superuser_url(&self) -> String {
         self.postgres.url("roster")
     }
@@ -91,16 +91,16 @@ impl Stack {
     /// Leaves no byte free on the disk of Postgres.
     ///
     /// # Errors
-    /// When the stack has no disk of its own.
+    /// If the stack has no separate disk.
     pub fn fill_disk(&self) -> Result<()> {
         let disk = self.small_disk.as_ref().context("no disk to fill")?;
         block_in_place(|| disk.fill())
     }
 
-    /// Undoes `fill_disk`.
+    /// Reverts `fill_disk`.
     ///
     /// # Errors
-    /// When the stack has no disk of its own.
+    /// If the stack has no separate disk.
     pub fn free_disk(&self) -> Result<()> {
         self.small_disk.as_ref().context("no disk to free")?.free()
     }

@@ -1,4 +1,4 @@
-//! The host of a private stack.
+//! Host of a private stack.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -10,8 +10,8 @@ use devservices::{HostOptions, HostProcess, HostProgram};
 use super::variables::Variables;
 use crate::host::devhost;
 
-/// Starts a host on a free port, with its files in `folder`; what it writes to standard error is
-/// added to `log`. The error has the log as its context.
+/// Starts a host on a free port, with its files in `folder`. Its standard error is appended to `log`. The
+/// error has the log as its context.
 pub(super) fn start(
     program: &HostProgram,
     variables: &Variables,
@@ -24,7 +24,7 @@ pub(super) fn start(
     let options = HostOptions {
         manifest: &manifest(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        // It goes with the stack's.
+        // Removed with the stack's folder.
         folder: &folder.keep(),
         cache: Some(&devhost()?.with_file_name("blackbox-components")),
         log: Some(File::options().create(true).append(true).open(log)?),

@@ -1,4 +1,4 @@
-//! The commands that a private stack's Redis receives.
+//! Commands that a private stack's Redis receives.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use devservices::Redis;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-/// The commands that reach Redis, in its own words (MONITOR), those of scripts included.
+/// Commands that reach Redis, including those of scripts, as MONITOR reports them.
 pub struct RedisMonitor {
     lines: BufReader<TcpStream>,
 }
@@ -29,7 +29,7 @@ impl RedisMonitor {
         monitor
     }
 
-    /// What was seen up to the command that has `mark` in it; panics when none comes.
+    /// Returns the commands up to the one that contains `mark`; panics if none arrives.
     pub async fn until(mut self, mark: &str) -> String {
         let mut seen = String::new();
         while !seen.ends_with('\n') || !seen.lines().last().unwrap_or_default().contains(mark) {

@@ -1,4 +1,4 @@
-//! A small file system of its own, which a test can fill without harm to the machine.
+//! Small separate file system, which a test can fill without harm to the machine.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -7,16 +7,16 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Bytes that `fill` writes at a time: the last writes go down to single bytes.
+/// Number of bytes that `fill` writes at a time; the last writes go down to single bytes.
 const CHUNK: usize = 1 << 20;
 
-/// A mounted tmpfs. Dropping it unmounts it.
+/// Mounted tmpfs. Dropping it unmounts it.
 pub(super) struct SmallDisk {
     at: PathBuf,
 }
 
 impl SmallDisk {
-    /// Mounts an empty file system of so many megabytes at `at`, which takes root.
+    /// Mounts an empty file system of `megabytes` at `at`; requires root.
     pub(super) fn mount(at: &Path, megabytes: u32) -> Result<Self> {
         fs::create_dir_all(at)?;
         let options = format!("size={megabytes}m,mode=0700");
@@ -30,7 +30,7 @@ impl SmallDisk {
         Ok(Self { at: at.to_owned() })
     }
 
-    /// Writes until nothing is free.
+    /// Writes until no space is free.
     pub(super) fn fill(&self) -> Result<()> {
         let mut ballast = File::create(self.ballast())?;
         let zeros = vec![0; CHUNK];
@@ -45,7 +45,7 @@ impl SmallDisk {
         Ok(())
     }
 
-    /// Gives back what `fill` took.
+    /// Releases the space that `fill` took.
     pub(super) fn free(&self) -> Result<()> {
         match fs::remove_file(self.ballast()) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
@@ -60,7 +60,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily, should a server have left a process; nothing is left to do about an error here.
+        // Lazy unmount, in case a server has left a process; an error here cannot be handled.
         let _ = Command::new("umount").arg("-l").arg(&self.at).status();
     }
 }

@@ -1,16 +1,16 @@
-//! What the app of a private stack is told.
+//! App variables of a private stack.
 
 use std::collections::BTreeMap;
 
 use devservices::{Postgres, Redis};
 
-/// Who administers a private stack.
+/// Administrator of a private stack.
 pub const ADMIN_EMAIL: &str = "first.admin@example.com";
 pub const ADMIN_PASSWORD: &str = "orchid gravel 41 lantern";
-/// What a private stack signs with.
+/// Signing secret of a private stack.
 pub const JWT_SECRET: &str = "7d1f0c3ab9e84426a5f2c81e90b7d364";
 
-/// The limits of the manifest, for suites about them; by default a stack has none.
+/// Limits of the manifest, for suites about them; by default a stack has none.
 pub const DEFAULT_LIMITS: &[(&str, &str)] = &[
     ("hash_slots", "1"),
     ("login_attempts_per_account", "5"),
@@ -23,7 +23,7 @@ pub const DEFAULT_LIMITS: &[(&str, &str)] = &[
     ("trusted_proxy_hops", "0"),
 ];
 
-/// Every variable of the manifest, so that no .env of a developer changes what is tested.
+/// All variables of the manifest, so that a developer's .env does not change the tests.
 #[derive(Clone)]
 pub(super) struct Variables(BTreeMap<String, String>);
 
@@ -74,7 +74,7 @@ impl Variables {
             ("session_idle_days", "7"),
             ("session_absolute_days", "30"),
             ("refresh_grace_seconds", "10"),
-            // No limit but the machine's.
+            // The machine is the only limit.
             ("hash_slots", "2"),
             ("login_attempts_per_account", "10000"),
             ("login_attempts_per_ip", "10000"),
@@ -96,7 +96,7 @@ impl Variables {
         self.0.get(name).map(String::as_str)
     }
 
-    /// As the host reads them.
+    /// Returns the variables in the form that the host reads.
     pub(super) fn environment(&self) -> impl Iterator<Item = (String, &str)> {
         self.0.iter().map(|(name, value)| {
             let name = format!("SPIN_VARIABLE_{}", name.to_uppercase());

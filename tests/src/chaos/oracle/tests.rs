@@ -20,7 +20,7 @@ fn created() -> Record {
     record(0, Deed::Create, "Ada", Some(Outcome::Ok))
 }
 
-/// A log in which Ada was created and renamed, and a database that shows it.
+/// Returns a log in which Ada was created and renamed, and a database with this state.
 fn renamed() -> (Vec<Record>, Found) {
     let patch = record(1, Deed::Patch, "Augusta", Some(Outcome::Ok));
     (vec![created(), patch], stored("Augusta", 2))
@@ -44,7 +44,7 @@ fn stored(name: &str, version: u64) -> Found {
     }
 }
 
-/// Lost, phantom and duplicate of one deed.
+/// Returns the numbers of lost, phantom and duplicate changes of one deed.
 fn wrong(records: Vec<Record>, found: &Found, deed: Deed) -> (u64, u64, u64) {
     let mut expectations = expectations(records);
     let findings = judge(&mut expectations, found);

@@ -1,4 +1,4 @@
-//! The report as tables.
+//! Report as Markdown tables.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use crate::chaos::log::Deed;
 use crate::chaos::meter::RESPONSE_LIMIT;
 
 impl Report {
-    /// The report for people.
+    /// Returns the report for people.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
