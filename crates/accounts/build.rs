@@ -1,13 +1,14 @@
 //! Packs the list of common passwords: five bytes of each SHA-256, sorted, to be searched in place.
-//! That is 15 KiB in a component instead of 27, needs no decompression, and takes a good password
-//! for a common one with a chance of one in 300 million.
+//!
+//! Takes 15 KiB in a component instead of 27, without decompression. Mistakes one good password in 300
+//! million for a common one.
 
 use std::path::Path;
 use std::{env, fs, io};
 
 use sha2::{Digest, Sha256};
 
-/// Bytes of each hash that are kept; `password/common.rs` reads as many.
+/// Bytes kept of each hash; `password/common.rs` reads the same number.
 const KEPT: usize = 5;
 
 fn main() -> io::Result<()> {

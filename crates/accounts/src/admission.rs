@@ -1,8 +1,8 @@
-//! Whether a request may go on: its session, its caller and its rate, in one Redis round trip.
+//! Checks the session, the caller and the rate limit of a request in one Redis round trip.
 //!
-//! Redis holds what was true at most a TTL ago and hears of every change; what it cannot say is asked
-//! of Postgres. Without either there is no answer, and the request is not let in. The rate limit
-//! opens when Redis does not answer.
+//! Redis entries are at most one TTL old and are updated with every change; anything that Redis lacks is
+//! read from Postgres. If both are down, the request is rejected. If Redis is down, the rate limit is
+//! off.
 
 mod store;
 
@@ -18,12 +18,12 @@ use crate::session::SessionId;
 use crate::{Error, User, UserId};
 use store::SessionState;
 
-/// KEYS: session, caller, another user, generation, rate of the caller, rate of the address; ARGV: limit, window in
-/// milliseconds, both of the rate, and the session's entry once it has ended. A token of
-/// an ended session counts against its address: it must not use up what its user has left. The rate is
-/// GCRA: `tat` is when the bucket is full again, and a request is one interval. Gives the four entries,
-/// then allowed, remaining, and two times in milliseconds: until the limit is whole again, and until
-/// the next request is allowed.
+/// KEYS: session, caller, another user, generation, rate of the caller, rate of the address. ARGV: limit,
+/// window in milliseconds, the entry of an ended session. A token of an ended session counts against its
+/// address, so that it cannot use up the limit of its user. The rate is a GCRA: `tat` is the time
+/// at which the bucket is full again, and a request costs one interval. Returns the four entries, then
+/// allowed, remaining, and two times in milliseconds: until the limit is fully restored, and until the
+/// next request is allowed.
 static ASK: Script = Script::new(
     "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) \
     local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) \
@@ -46,58 +46,58 @@ static ASK: Script = Script::new(
 /// A key that never has an entry.
 const NOTHING: &str = "roster:nothing";
 
-/// So many requests in so much time; they may come all at once.
+/// Number of requests allowed per window; all of them may arrive at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     pub requests: u32,
     pub window: Duration,
 }
 
-/// Where a caller stands with the limit.
+/// State of a caller's rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     pub allowed: bool,
     pub remaining: u32,
-    /// Until the whole limit is there again.
+    /// Time until the limit is fully restored.
     pub reset: Duration,
-    /// Until the next request is allowed.
+    /// Time until the next request is allowed.
     pub retry: Duration,
 }
 
-/// What a request is asked about.
+/// Input of [`Admission::ask`].
 #[derive(Debug, Clone, Default)]
 pub struct Question {
-    /// Whom a valid token names, and the session that it belongs to.
+    /// User and session named by a valid token.
     pub caller: Option<(UserId, SessionId)>,
-    /// Another user whom the request is about, read on the way.
+    /// Another user that the request is about, read in the same round trip.
     pub about: Option<UserId>,
-    /// The buckets that the request may count against; `None` is not limited.
+    /// Buckets that the request may count against; `None` when it is not limited.
     pub rate: Option<RateKeys>,
 }
 
-/// The buckets of one request.
+/// Buckets of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateKeys {
-    /// Of the caller, unless their session is known to have ended; without a caller of the address.
+    /// Bucket of the caller, else of the address. Not used if the session is known to have ended.
     pub caller: String,
-    /// Of the client's address.
+    /// Bucket of the client's address.
     pub address: String,
 }
 
-/// The answer. Redis may have said all of it.
+/// Result of [`Admission::ask`], from Redis alone where possible.
 #[derive(Debug)]
 pub struct Admitted {
-    /// The caller as they are now, when their session is alive and they are active.
+    /// Current state of the caller; `None` unless the session is alive and the caller is active.
     pub caller: Option<User>,
-    /// The other user, when the cache has them.
+    /// The other user; `None` when the cache does not have it.
     pub about: Option<User>,
-    /// `None` when nothing limits, or Redis did not answer.
+    /// `None` when there is no limit or Redis did not reply.
     pub rate: Option<Rate>,
-    /// Redis did not answer although there is a limit.
+    /// True when there is a limit but Redis did not reply.
     pub limit_is_open: bool,
 }
 
-/// Asks. Cheap to clone.
+/// Decides on the admission of requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Admission {
     database: Arc<dyn Database>,
@@ -105,7 +105,7 @@ pub struct Admission {
     limit: Option<RateLimit>,
 }
 
-/// What Redis said.
+/// Replies of Redis.
 #[derive(Default)]
 struct Found {
     session: Option<Reply>,
@@ -123,13 +123,13 @@ impl Admission {
         }
     }
 
-    /// The limit that [`Rate`] is measured by.
+    /// The limit that [`Rate`] refers to.
     pub fn limit(&self) -> Option<RateLimit> {
         self.limit
     }
 
     /// # Errors
-    /// [`Error::Unavailable`] when neither store can say whether the session is alive.
+    /// [`Error::Unavailable`] when neither store can confirm the session.
     pub async fn ask(&self, question: &Question) -> Result<Admitted, Error> {
         let found = self.find(question).await;
         let answered = found.is_some();
@@ -179,7 +179,7 @@ impl Admission {
         })
     }
 
-    /// The entries alone where no limit applies, else the script.
+    /// Reads only the entries if no limit applies, otherwise runs the script.
     fn command(&self, question: &Question) -> Command {
         let (caller, session) = question.caller.unzip();
         let or_nothing = |key: Option<String>| key.unwrap_or_else(|| NOTHING.into());
@@ -201,7 +201,7 @@ impl Admission {
         Command::script(&ASK, entries.into_iter().chain(rates), args)
     }
 
-    /// The caller, from the cache when it can say, else from Postgres.
+    /// Returns the caller, from the cache if it has the state, otherwise from Postgres.
     async fn caller(
         &self,
         found: &Found,
@@ -229,7 +229,7 @@ impl Admission {
                 self.cache.keep(&user, Some(session), &generation);
                 Ok(Some(*user).filter(|user| user.is_active))
             }
-            // A session that has ended stays so: its next request counts against its address.
+            // An ended session stays ended: its next request counts against its address.
             SessionState::Ended => {
                 self.cache.keep_ended(session);
                 Ok(None)
@@ -239,7 +239,7 @@ impl Admission {
     }
 }
 
-/// Allowed, remaining, reset, retry.
+/// Reads allowed, remaining, reset and retry, in this order.
 fn read_rate(mut replies: impl Iterator<Item = Reply>) -> Option<Rate> {
     let mut next = || match replies.next() {
         Some(Reply::Int(number)) => u64::try_from(number).ok(),

@@ -1,4 +1,4 @@
-//! The audit trail: one row a security event, written by the statement that makes the change.
+//! Audit trail: one row per security event, written by the statement that makes the change.
 
 mod store;
 
@@ -13,13 +13,13 @@ use crate::page::{self, Position};
 use crate::user::parse_uuid;
 use crate::{Error, UserId};
 
-/// Who causes a change, for the audit trail.
+/// Originator of a change, for the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// Unknown before somebody has signed in.
+    /// `None` before sign-in.
     pub user: Option<UserId>,
     pub request_id: String,
-    /// Fingerprint of the client's address; none for commands of an operator.
+    /// Fingerprint of the client's address; `None` for commands of an operator.
     pub client: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl Actor {
         }
     }
 
-    /// The same, with the fingerprint of the client's address.
+    /// Adds the fingerprint of the client's address.
     #[must_use]
     pub fn from_client(mut self, client: impl Into<String>) -> Self {
         self.client = Some(client.into());
@@ -56,7 +56,7 @@ impl Actor {
     }
 }
 
-/// What can happen, by the names that the statements write.
+/// Actions that the statements record.
 pub const ACTIONS: [&str; 20] = [
     "admin_bootstrapped",
     "email_changed",
@@ -86,16 +86,16 @@ pub struct Event {
     pub id: Uuid,
     pub at: OffsetDateTime,
     pub action: String,
-    /// Who did it, when known.
+    /// The user that caused the event, if known.
     pub actor_id: Option<Uuid>,
-    /// To whom, when it is about somebody.
+    /// The user that the event is about, if any.
     pub target_id: Option<Uuid>,
     pub request_id: String,
-    /// Fingerprint of the address that the request came from, when it came from a client.
+    /// Fingerprint of the client's address; `None` when no client was involved.
     pub client: Option<String>,
 }
 
-/// The parameters of a list as they were sent, all optional.
+/// List parameters as sent, all optional.
 #[derive(Debug, Default, Clone)]
 pub struct ListParameters {
     pub limit: Option<String>,
@@ -108,7 +108,7 @@ pub struct ListParameters {
     pub include_total: Option<String>,
 }
 
-/// A list of events that makes sense.
+/// A valid list query.
 #[derive(Debug, Clone)]
 pub struct ListQuery {
     /// 1 to 100.
@@ -123,12 +123,12 @@ pub struct ListQuery {
     /// Exclusive.
     pub created_before: Option<OffsetDateTime>,
     pub include_total: bool,
-    /// The page begins behind this.
+    /// Position after which the page begins.
     pub after: Option<Position>,
 }
 
 impl ListQuery {
-    /// Parses the parameters; reports everything that is wrong at once.
+    /// Parses the parameters and reports all errors at once.
     pub fn parse(parameters: &ListParameters) -> Result<Self, Error> {
         let mut errors = FieldErrors::default();
         let p = parameters;
@@ -161,7 +161,7 @@ impl ListQuery {
         errors.finish(Some(query))
     }
 
-    /// What a cursor of this list belongs to: everything but the page.
+    /// Context of a cursor of this list: every parameter but those of the page.
     pub fn context(&self) -> String {
         format!(
             "audit {} {:?} {:?} {:?} {:?} {:?}",

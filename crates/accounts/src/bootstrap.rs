@@ -1,4 +1,4 @@
-//! The first admin: made once, from what the operator configured, when they first sign in or before.
+//! First admin: created once from the operator's configuration, at their first login or before.
 
 use spin_pg_bindings::postgres::Database;
 
@@ -9,19 +9,19 @@ use crate::password::{Guess, Password};
 use crate::placeholder::is_placeholder;
 use crate::{Error, UserId};
 
-/// The full name that the first admin starts with.
+/// Initial full name of the first admin.
 const FULL_NAME: &str = "Administrator";
-/// Shorter passwords are refused: nobody remembers this one, and it opens everything.
+/// Minimum length: this password is not memorized, and it grants full access.
 const MIN_CHARACTERS: usize = 12;
 
-/// Who the first admin is.
+/// Configured first admin.
 pub struct Bootstrap {
     email: Email,
     password: Password,
     hasher: Hasher,
 }
 
-/// The row in `bootstrap` makes it happen once, for ever; an admin who is there already makes it
+/// The row in `bootstrap` guarantees that this happens only once, ever. An existing admin makes it
 /// unnecessary.
 const CREATE: &str = "WITH first AS (
         INSERT INTO bootstrap (only_row)
@@ -39,11 +39,11 @@ const CREATE: &str = "WITH first AS (
 const IS_DUE: &str = "SELECT true AS due WHERE NOT EXISTS (SELECT FROM bootstrap) \
      AND NOT EXISTS (SELECT FROM users WHERE role = 'admin')";
 
-/// The configured password of the first admin: 12 characters or more, no placeholder of an example,
-/// and without the admin's own email.
+/// Parses the configured password of the first admin: at least 12 characters, no placeholder from an
+/// example, and without the admin's own email.
 ///
 /// # Errors
-/// Why the password cannot be an admin's.
+/// The reason why the password is not acceptable for an admin.
 pub fn parse_password(email: &Email, text: &str) -> Result<Password, &'static str> {
     let password = Password::parse(text.to_owned())?;
     if text.chars().count() < MIN_CHARACTERS {
@@ -62,7 +62,7 @@ pub fn parse_password(email: &Email, text: &str) -> Result<Password, &'static st
 
 impl Bootstrap {
     /// # Errors
-    /// Why the password cannot be an admin's.
+    /// The reason why the password is not acceptable for an admin.
     pub fn new(email: Email, password: &str, hasher: Hasher) -> Result<Self, &'static str> {
         let password = parse_password(&email, password)?;
         Ok(Self {
@@ -72,15 +72,15 @@ impl Bootstrap {
         })
     }
 
-    /// Whether the database never had a first admin, and has no other either.
+    /// Returns true if the database never had a first admin and has no other admin either.
     pub async fn is_due(database: &dyn Database) -> Result<bool, Error> {
         Ok(!database.read(IS_DUE, Vec::new()).await?.is_empty())
     }
 
-    /// Creates the admin without waiting for their login; `None` when it is not due any more.
+    /// Creates the admin without waiting for their login; returns `None` if it is no longer due.
     ///
     /// # Errors
-    /// [`Error::EmailTaken`] when somebody without the role has the email.
+    /// [`Error::EmailTaken`] when a user without the admin role has the email.
     pub async fn create(
         &self,
         database: &dyn Database,
@@ -103,9 +103,9 @@ impl Bootstrap {
         Ok(id.map(UserId))
     }
 
-    /// Creates the admin when this is their first login, with the configured password. True when the
-    /// guess is worth another look: now there is an admin, made here or by a login at the same time.
-    /// Asked only after the guess was counted: else the configured password could be guessed without
+    /// Creates the admin at their first login with the configured password. Returns true if the guess
+    /// should be checked again: an admin now exists, created here or by a concurrent login. Call this
+    /// only after the guess has been counted; otherwise the configured password could be guessed without
     /// a limit.
     pub(crate) async fn create_if_first(
         &self,
@@ -118,7 +118,7 @@ impl Bootstrap {
             return Ok(false);
         }
         match self.create(database, actor).await {
-            // Somebody without a role has this email: the operator must choose.
+            // A user without the admin role has this email: the operator must decide.
             Err(Error::EmailTaken) => Ok(false),
             other => other.map(|_| true),
         }

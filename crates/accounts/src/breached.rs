@@ -1,8 +1,8 @@
-//! Breached passwords: one that is known from a data breach is refused, by asking a server that
-//! learns five characters of its SHA-1 and nothing else (the range API of Have I Been Pwned).
+//! Rejects passwords from known data breaches by querying a server that receives only five characters of
+//! the SHA-1 (the range API of Have I Been Pwned).
 //!
-//! The check helps who chooses a password; it never stands in the way. When the server cannot be
-//! asked, the password passes and the reason is told to [`PasswordRanges::unchecked`].
+//! The check is best effort: if the server is unreachable, the password is accepted and the reason is
+//! passed to [`PasswordRanges::unchecked`].
 
 use std::sync::Arc;
 
@@ -12,28 +12,28 @@ use sha1::{Digest, Sha1};
 use crate::metrics::{self, Event};
 use crate::password::Password;
 
-/// How many characters of the hash the server learns.
+/// Number of characters of the hash that the server receives.
 const PREFIX: usize = 5;
 
 const DETAIL: &str = "appears in known data breaches; choose another";
 
-/// The server that knows breached passwords by ranges of their SHA-1.
+/// Server that lists breached passwords by ranges of their SHA-1.
 #[async_trait]
 pub trait PasswordRanges: Send + Sync + 'static {
-    /// The text of `GET /range/{prefix}`, asked for with padding: a line `SUFFIX:COUNT` for each
-    /// known hash that begins with `prefix`. Answers in bounded time; an error's text is for the log.
+    /// Returns the body of `GET /range/{prefix}`, requested with padding: a line `SUFFIX:COUNT` per known
+    /// hash that begins with `prefix`. Takes bounded time; errors are for the log.
     async fn range(&self, prefix: &str) -> Result<String, String>;
 
-    /// Hears why a password passed without having been looked up.
+    /// Receives the reason for which a password was accepted without a lookup.
     fn unchecked(&self, reason: &str);
 }
 
-/// The check, or its absence. Cheap to clone.
+/// The check, or none. Cheap to clone.
 #[derive(Clone)]
 pub struct BreachedPasswords(Option<Arc<dyn PasswordRanges>>);
 
 impl BreachedPasswords {
-    /// Every password passes, nobody is asked.
+    /// Disables the check: every password is accepted without a query.
     pub fn off() -> Self {
         Self(None)
     }
@@ -42,7 +42,7 @@ impl BreachedPasswords {
         Self(Some(ranges))
     }
 
-    /// The error is what to tell the client about the field that has the password.
+    /// Rejects a breached password. The error is the detail for the client about the password's field.
     pub async fn refuse_breached(&self, password: &Password) -> Result<(), &'static str> {
         let Some(ranges) = &self.0 else {
             return Ok(());
@@ -67,8 +67,8 @@ impl BreachedPasswords {
     }
 }
 
-/// Whether the range has the suffix. Entries with a count of 0 are padding: they keep the number
-/// of known hashes from who sees only how long the answer is.
+/// Returns true if the range contains the suffix. Entries with a count of 0 are padding: they hide the
+/// number of known hashes from an observer of the response's length.
 fn contains(range: &str, suffix: &str) -> Result<bool, String> {
     for line in range.lines() {
         let entry = line.trim_end().split_once(':');
@@ -79,7 +79,7 @@ fn contains(range: &str, suffix: &str) -> Result<bool, String> {
                     return Ok(true);
                 }
             }
-            // The line itself stays out of the log: nobody knows what it is.
+            // The line itself is not logged: its content is unknown.
             _ => return Err("the answer is not a list of hashes and counts".to_owned()),
         }
     }
@@ -103,7 +103,7 @@ mod tests {
     const SUFFIX: &str = "AD6438836DBE526AA231ABDE2D0EEF74D42";
     const OTHER: &str = "0018A45C4D1DEF81644B54AB7F969B88D65";
 
-    /// Gives one answer; keeps what it was asked and told.
+    /// Returns one response; records the prefixes and reasons that it receives.
     struct Scripted {
         answer: Result<String, String>,
         asked: Mutex<Vec<String>>,
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// The result, and why the password was not looked up.
+    /// Returns the result and the reasons for which the password was not looked up.
     fn check(answer: Result<&str, &str>) -> (Result<(), &'static str>, Vec<String>) {
         let ranges = Arc::new(Scripted {
             answer: answer.map(str::to_owned).map_err(str::to_owned),

@@ -1,15 +1,15 @@
-//! Users and sessions in Redis: what every request asks first.
+//! Cache of users and sessions in Redis, read first by every request.
 //!
-//! A user's entry is `<stamp>:<sealed JSON>`: hosts write the arguments of commands into traces, so
-//! personal data is encrypted, and only the stamp, which Redis compares, is readable. An entry is
-//! replaced only by the same or a later stamp, so a slow reader cannot put an old state over a newer
-//! one; a deleted user leaves a tombstone. A session's entry names its user and epoch while it is
-//! alive, and is a tombstone once it was ended, which no reader replaces. Every entry ends by itself
-//! within the TTL. Redis is disposable: when it does not respond, Postgres does. A change that did not
-//! reach Redis is repeated in the background until the TTL is over.
+//! A user's entry is `<stamp>:<sealed JSON>`. Hosts write command arguments into traces, so personal data
+//! is encrypted; only the stamp, for Redis to compare, is readable. An entry is replaced only by one with
+//! the same or a later stamp, so a slow reader cannot overwrite a newer state. A deleted user leaves a
+//! tombstone. A session's entry names its user and epoch while the session is alive. It becomes a
+//! tombstone when the session ends, and readers keep that. Every entry expires: within the TTL, a
+//! tombstone 5 s and a `?` 10 s later. Redis is disposable: if it does not reply, Postgres is read. A
+//! change that did not reach Redis is retried in the background until the TTL has passed.
 //!
-//! A write without an answer may be committed later, when nobody is left to tell Redis. Its entries
-//! become `?`: readers ask Postgres, and no reader replaces the mark, until the statement can
+//! A write without a response may be committed later, when no instance is left to update Redis. Its
+//! entries become `?`: readers query Postgres, and no reader replaces the mark, until the statement can
 //! no longer run.
 
 mod generation;
@@ -32,43 +32,43 @@ use generation::Latest;
 pub(crate) use generation::{Generation, KEY as GENERATION};
 use put::Put;
 
-/// The stamp of a deleted user: later than any (the largest that Lua's numbers hold exactly).
+/// Stamp of a deleted user, later than any other: the largest integer that Lua's numbers hold exactly.
 const TOMBSTONE: i64 = (1 << 53) - 1;
 
-/// The entry of a session that was ended.
+/// Entry of an ended session.
 pub(crate) const ENDED: &str = "-";
 
-/// How much longer a tombstone lives than an entry: a reader that asked Postgres before the change
-/// may write its answer this much later.
+/// Additional lifetime of a tombstone: a reader that queried Postgres before the change may write its
+/// result this much later.
 const TOMBSTONE_MARGIN: Duration = Duration::from_secs(5);
 
-/// How long a statement may still run when nobody waits for it: the role's `statement_timeout`.
+/// Longest time that an abandoned statement may still run: the role's `statement_timeout`.
 const ABANDONED_STATEMENT: Duration = Duration::from_secs(5);
 
-/// Between two attempts to tell Redis of a change.
+/// Pause between two attempts to update Redis.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 
-/// How long a change waits for Redis to hear of it before it is answered: a busy Redis must not
-/// serve the old state to the client that has just been told of the new one.
+/// Longest time that a response waits for Redis to receive its change. A busy Redis must not serve the
+/// old state to the client that has just received the new one.
 const TELL_WITHIN: Duration = Duration::from_millis(400);
 
-/// The entry of a user or session of which Postgres must be read: a write to it had no outcome.
+/// Entry of a user or session that must be read from Postgres: a write to it had no outcome.
 const DOUBT: &str = "?";
 
-/// KEYS: users and sessions; ARGV: TTL in milliseconds, the mark that becomes the entry of each.
+/// KEYS: users and sessions. ARGV: TTL in milliseconds, the mark that becomes the entry of each.
 static MARK: Script = Script::new(
     "for _, key in ipairs(KEYS) do \
     redis.call('SET', key, ARGV[2], 'PX', ARGV[1]) end return 1",
 );
 
-/// What runs work that outlives the request: the component's host does, tests do.
+/// Runs work that outlives the request: implemented by the component's host and by tests.
 #[async_trait]
 pub trait Deferred: Send + Sync + 'static {
     fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
     async fn sleep(&self, duration: Duration);
 }
 
-/// The entries of users and sessions. Cheap to clone.
+/// Entries of users and sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Cache {
     redis: Arc<dyn Redis>,
@@ -79,8 +79,8 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// `ttl` bounds how long an entry may outlive a change that did not reach Redis; users are sealed
-    /// with a key of `root`.
+    /// Creates a cache. `ttl` bounds the time that an entry may outlive a change that did not reach
+    /// Redis. Users are sealed with a key of `root`.
     pub fn new(
         redis: Arc<dyn Redis>,
         ttl: Duration,
@@ -96,12 +96,12 @@ impl Cache {
         }
     }
 
-    /// The generation to write into, for who reads Postgres from now on.
+    /// Returns the generation to write into, for a caller that reads Postgres from now on.
     pub(crate) fn generation(&self) -> Generation {
         self.generation.get()
     }
 
-    /// Keeps the generation that was read with other entries, and begins one where there is none.
+    /// Stores the generation that was read with other entries; begins one if there is none.
     pub(crate) async fn observe(&self, entry: &Reply) {
         let found = match Generation::of(entry) {
             Some(found) => Some(found),
@@ -113,17 +113,17 @@ impl Cache {
         self.generation.set(found.unwrap_or_default());
     }
 
-    /// The host's clock and its work after the response.
+    /// The host's timer and its work after the response.
     pub(crate) fn deferred(&self) -> &dyn Deferred {
         &*self.deferred
     }
 
-    /// One command, once.
+    /// Runs one command, once.
     pub(crate) async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
         self.redis.execute(command).await
     }
 
-    /// Keeps, after the response, the user that was just read. Losing this costs only speed.
+    /// Stores the user that was just read, after the response. A failure costs only speed.
     pub(crate) fn keep(&self, user: &User, session: Option<SessionId>, generation: &Generation) {
         let Some(command) = self.entry(user, session, 0, generation) else {
             return;
@@ -134,7 +134,7 @@ impl Cache {
         }));
     }
 
-    /// Keeps, after the response, that Postgres has no such session. Losing this costs only speed.
+    /// Stores, after the response, that Postgres has no such session. A failure costs only speed.
     pub(crate) fn keep_ended(&self, session: SessionId) {
         let command = self.ended(&[session]);
         let redis = self.redis.clone();
@@ -143,14 +143,14 @@ impl Cache {
         }));
     }
 
-    /// Tells Redis of a change.
+    /// Updates the entry of a changed user.
     pub(crate) async fn replace(&self, user: &User, generation: &Generation) {
         if let Some(command) = self.entry(user, None, self.doubt_ttl(), generation) {
             self.insist(command).await;
         }
     }
 
-    /// Tells Redis that the user is gone.
+    /// Replaces the entry of a deleted user by a tombstone.
     pub(crate) async fn forget(&self, id: UserId, generation: &Generation) {
         let put = Put {
             user: id,
@@ -164,7 +164,7 @@ impl Cache {
         self.insist(put.command()).await;
     }
 
-    /// Tells Redis that the sessions have ended, in one round trip.
+    /// Replaces the entries of ended sessions by tombstones, in one round trip.
     pub(crate) async fn end(&self, sessions: &[SessionId]) {
         if !sessions.is_empty() {
             self.insist(self.ended(sessions)).await;
@@ -177,9 +177,9 @@ impl Cache {
         Command::script(&MARK, keys, [ttl, Arg::from(ENDED)])
     }
 
-    /// The outcome of a write to `user`, and to `session` when it is about one; readers ask Postgres
-    /// about both for a while when the outcome does not say what is true: after no answer, and when
-    /// there was nothing to change, which an earlier write without an answer may have caused.
+    /// Returns the outcome of a write to `user` and, if given, `session`. If that leaves the current
+    /// state open, readers query Postgres about both for a while: after no response, and after nothing to
+    /// change, which an earlier write without a response may have caused.
     pub(crate) async fn settle<T>(
         &self,
         outcome: Result<T, Error>,
@@ -192,7 +192,7 @@ impl Cache {
         outcome
     }
 
-    /// Makes readers ask Postgres for [`Self::doubt_ttl`].
+    /// Makes readers query Postgres for [`Self::doubt_ttl`].
     pub(crate) async fn doubt(&self, user: Option<UserId>, session: Option<SessionId>) {
         let keys = user.map(user_key).into_iter();
         let keys = keys.chain(session.map(session_key));
@@ -201,10 +201,10 @@ impl Cache {
         self.insist(command).await;
     }
 
-    /// Attempts within [`TELL_WITHIN`]; when they fail, more in the background for as long as an
-    /// old entry may live.
+    /// Sends the command, retrying within [`TELL_WITHIN`]; if that fails, retries in the background for
+    /// as long as an old entry may live.
     async fn insist(&self, command: Command) {
-        // Nobody may read the old entry for longer than it takes Redis to reply again.
+        // The old entry must not be read for longer than Redis takes to reply again.
         let command = command.insistent();
         let soon = Instant::now() + TELL_WITHIN;
         if self.repeat(&command, soon).await {
@@ -217,7 +217,7 @@ impl Cache {
         }));
     }
 
-    /// Repeats the command until Redis took it; false when the time is over.
+    /// Repeats the command until Redis has accepted it; returns false once the time is up.
     pub(crate) async fn repeat(&self, command: &Command, until: Instant) -> bool {
         loop {
             if self.execute(command).await.is_ok() {
@@ -249,12 +249,12 @@ impl Cache {
         Some(put.command())
     }
 
-    /// Until no statement of before can still run, and no reader of before can still write.
+    /// Time until no earlier statement can still run and no earlier reader can still write.
     fn doubt_ttl(&self) -> i64 {
         millis(self.ttl + ABANDONED_STATEMENT + TOMBSTONE_MARGIN)
     }
 
-    /// The user of an entry of theirs, if it is one.
+    /// Returns the user of an entry, if the entry is one of this user.
     pub(crate) fn read_user(&self, entry: &Reply, id: UserId) -> Option<User> {
         let Reply::Bytes(entry) = entry else {
             return None;
@@ -268,36 +268,36 @@ impl Cache {
     }
 }
 
-/// The payload of a user's entry. It opens only with the user's id, so a copy under another user's key
-/// is no entry.
+/// Payload of a user's entry. It opens only with the user's id, so a copy under another user's key is not
+/// valid.
 fn seal_user(key: &SealKey, user: &User) -> Option<Vec<u8>> {
     let json = serde_json::to_vec(user).ok()?;
     let sealed = key.seal(&json, user.id.0.as_bytes()).ok()?;
     Some(STANDARD_NO_PAD.encode(sealed).into_bytes())
 }
 
-/// The entry of `user` as Redis returns it, for a scripted Redis.
+/// Returns the entry of `user` as Redis returns it, for a scripted Redis.
 pub fn user_entry(root: &RootKey, user: &User) -> Option<Vec<u8>> {
     let sealed = seal_user(&root.seal_key(Purpose::CachedUser), user)?;
     Some([format!("{}:", user.stamp()).into_bytes(), sealed].concat())
 }
 
-/// The entry of a session of `user` that is alive.
+/// Entry of a live session of `user`.
 fn alive(user: &User) -> String {
     format!("{}:{}", user.id, user.session_epoch)
 }
 
-/// What an entry says of a session.
+/// State of a session according to its entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SessionEntry {
     /// Alive, and of this user and epoch.
     Alive,
     Ended,
-    /// Nothing that decides: Postgres must.
+    /// Undecided: Postgres must be read.
     Unknown,
 }
 
-/// Reads the entry of a session that a token says is `user`'s.
+/// Reads the entry of a session of `user`, as claimed by a token.
 pub(crate) fn read_session(entry: &Reply, user: &User) -> SessionEntry {
     match entry {
         Reply::Bytes(bytes) if bytes == ENDED.as_bytes() => SessionEntry::Ended,

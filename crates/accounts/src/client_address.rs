@@ -1,7 +1,7 @@
-//! The network that a client belongs to, and its keyed fingerprint, which is all that is stored.
+//! Network of a client, and its keyed fingerprint; only the fingerprint is stored.
 //!
-//! Limits count networks, not addresses: whoever has an IPv6 address has the 2^64 addresses of its
-//! /64 as well.
+//! Limits count networks, not addresses: a client with one IPv6 address has the 2^64 addresses of its
+//! /64.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,22 +10,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::keys::FingerprintKey;
 
-/// Bytes of a fingerprint's text: 128 bits are enough to tell networks apart.
+/// Bytes of a fingerprint's text: 128 bits are enough to distinguish networks.
 const TEXT_BYTES: usize = 16;
 
-/// What limits count as one client.
+/// Network that limits count as one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Network {
-    /// One IPv4 address; IPv4-mapped IPv6 addresses are the same.
+    /// One IPv4 address, also in its IPv4-mapped IPv6 form.
     V4(Ipv4Addr),
     /// An IPv6 /64, by its first address.
     V6(Ipv6Addr),
-    /// Everything that is no address, as one.
+    /// Anything that is not an address, counted as one client.
     Unknown,
 }
 
 impl Network {
-    /// Reads an address as proxies and hosts write it: with or without a port, IPv6 with or without
+    /// Parses an address as proxies and hosts write it: with or without a port, IPv6 with or without
     /// brackets and a zone. Anything else is [`Network::Unknown`].
     pub fn parse(text: &[u8]) -> Self {
         let address = std::str::from_utf8(text).ok().map(str::trim);
@@ -65,28 +65,28 @@ fn read(text: &str) -> Option<IpAddr> {
     if !(port.is_empty() || port.strip_prefix(':').is_some_and(is_port)) {
         return None;
     }
-    // A zone names an interface of this machine, which is no part of the address.
+    // A zone names an interface of this machine; it is not part of the address.
     let address = host.split_once('%').map_or(host, |(address, _)| address);
     address.parse().ok()
 }
 
-/// The client's network as a keyed fingerprint: equal networks have equal ones, and only a holder of
-/// the key can find out which network it is.
+/// Keyed fingerprint of the client's network. Equal networks have equal fingerprints, and the network can
+/// be found only with the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAddress(Vec<u8>);
 
 impl ClientAddress {
-    /// `key` is the one of [`crate::keys::Purpose::Address`].
+    /// Creates the fingerprint. `key` is the one of [`crate::keys::Purpose::Address`].
     pub fn new(key: &FingerprintKey, network: Network) -> Self {
         Self(key.fingerprint(&[&network.octets()]))
     }
 
-    /// 32 bytes, for keys of rows.
+    /// Returns 32 bytes, for keys of rows.
     pub(crate) fn key(&self) -> Vec<u8> {
         self.0.clone()
     }
 
-    /// 22 characters of base64url, for keys in Redis and for the audit trail.
+    /// Returns 22 characters of base64url, for keys in Redis and for the audit trail.
     pub fn fingerprint(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0.get(..TEXT_BYTES).unwrap_or(&self.0))
     }

@@ -1,12 +1,12 @@
 //! Verification of passwords: one policy for login and for every change that requires the password.
 //!
-//! Guesses are counted in Postgres before anything is hashed, in windows of 15 minutes. A login counts
-//! for the client's network and for the account. Networks that signed in to the account within 30 days
-//! have buckets of their own there, and so has a signed-in user who confirms a change: strangers, who
-//! share one bucket, cannot keep the owner out. At the limit each further guess has to wait, twice as
-//! long each time: delays instead of a lockout, up to a minute for a network and 15 for an account.
-//! During one the right password is refused like any other. Unknown accounts are counted and take as
-//! long as known ones. A refused guess counts nowhere.
+//! Guesses are counted in Postgres before hashing, in windows of 15 minutes. A login counts for the
+//! client's network and for the account. Networks with a login to the account in the last 30 days have
+//! their own buckets there, and so does a signed-in user confirming a change. All other clients share one
+//! bucket, so they cannot lock the owner out. At the limit, each further guess is delayed, twice as long
+//! each time: delays instead of a lockout, up to 1 minute for a network and 15 minutes for an account.
+//! During a delay, the right password is rejected like any other. Unknown accounts are counted and take
+//! as long as known ones. A rejected guess is not counted.
 
 mod store;
 
@@ -26,32 +26,32 @@ use crate::{Error, UserId};
 
 pub(crate) use store::forgive;
 
-/// How many wrong guesses there may be before each has to wait.
+/// Numbers of wrong guesses allowed before each further guess is delayed.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptLimits {
     pub per_account: i32,
     pub per_address: i32,
-    /// The first delay; it doubles up to a minute for an address and 15 minutes for an account.
+    /// First delay. It doubles up to 1 minute for an address and 15 minutes for an account.
     pub first_delay: Duration,
 }
 
-/// Whose password is guessed.
+/// Account to which the password belongs.
 #[derive(Debug, Clone)]
 pub enum Whose<'a> {
-    /// The account that somebody wants to sign in to; there may be none.
+    /// Account of a sign-in attempt; may not exist.
     Account(&'a Email),
-    /// A user who is signed in.
+    /// A signed-in user.
     User(UserId),
 }
 
-/// A guess that was counted.
+/// A counted guess.
 pub(crate) struct Attempt {
-    /// The bucket of the client's network; a signed-in user's guess has none.
+    /// Bucket of the client's network; `None` for a guess by a signed-in user.
     pub(crate) network_key: Option<Vec<u8>>,
-    /// Failures in that bucket, with this guess.
+    /// Failures in that bucket, including this guess.
     pub(crate) network_failures: Option<i32>,
     pub(crate) account_key: Vec<u8>,
-    /// The user and the hash of their password, if there are such.
+    /// The user and the hash of their password, if they exist.
     pub(crate) user: Option<UserId>,
     pub(crate) hash: Option<PasswordHash>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct Verified {
     pub(crate) attempt: Attempt,
     pub(crate) user: UserId,
     pub(crate) hash: PasswordHash,
-    /// The same password in NFC under today's cost, when the stored hash is of another form or cost.
+    /// The same password in NFC at the current cost, if the stored hash has another form or cost.
     pub(crate) rehashed: Option<PasswordHash>,
 }
 
@@ -75,7 +75,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// `emails` is the key of [`crate::keys::Purpose::LoginEmail`].
+    /// Creates the checker. `emails` is the key of [`crate::keys::Purpose::LoginEmail`].
     pub fn new(
         database: Arc<dyn Database>,
         hasher: Hasher,
@@ -90,12 +90,12 @@ impl Credentials {
         }
     }
 
-    /// Counts the guess and compares it, and audits a wrong one. The caller's own statement must
-    /// still hold the hash against the stored one: it may have changed meanwhile.
+    /// Counts and verifies a guess, and audits a wrong one. The caller's own statement must compare the
+    /// hash with the stored one again: it may have changed in the meantime.
     ///
     /// # Errors
-    /// [`Error::WrongPassword`] for a wrong one, an unknown or deactivated user and one without a
-    /// password alike; [`Error::TooManyAttempts`]; [`Error::Busy`], which does not count.
+    /// [`Error::WrongPassword`] alike for a wrong password, an unknown or deactivated user, and a user
+    /// without a password; [`Error::TooManyAttempts`]; [`Error::Busy`], which does not count.
     pub(crate) async fn check(
         &self,
         whose: Whose<'_>,
@@ -109,8 +109,8 @@ impl Credentials {
         }
     }
 
-    /// Counts the guess, then compares it, both in a slot for hashing: a flood of guesses that finds
-    /// none costs Postgres nothing. Gives the attempt back when the guess is wrong.
+    /// Counts the guess, then verifies it, both in a hashing slot: a flood of guesses without a slot
+    /// costs Postgres nothing. Returns the attempt if the guess is wrong.
     pub(crate) async fn compare(
         &self,
         whose: &Whose<'_>,
@@ -139,19 +139,19 @@ impl Credentials {
         })
     }
 
-    /// What a wrong guess is told, once it was audited.
+    /// Audits a wrong guess and returns its error.
     pub(crate) async fn refuse(&self, attempt: &Attempt, actor: &Actor) -> Result<Error, Error> {
         metrics::count(Event::LoginFailed);
         store::audit_failure(&*self.database, attempt, actor).await?;
         Ok(Error::WrongPassword)
     }
 
-    /// Forgets the guesses of an account whose password turned out to be known.
+    /// Resets the guesses of an account after its password was verified.
     pub(crate) async fn forget(&self, attempt: &Attempt) -> Result<(), Error> {
         store::forget(&*self.database, attempt).await
     }
 
-    /// The same as [`Self::check`] for a user who is signed in, whose guesses are then forgotten.
+    /// Runs [`Self::check`] for a signed-in user and resets their guesses.
     pub(crate) async fn confirm(
         &self,
         user: UserId,

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 /// An address in ASCII and lower case, at most 254 bytes (RFC 5321, section 4.5.3.1, erratum 1690).
 ///
-/// Addresses are compared without regard to case. Addresses that need UTF-8 (RFC 6531) are refused:
-/// their equality depends on normalisation, which invites look-alikes; a domain name beyond ASCII
-/// has its `xn--` form.
+/// Addresses are compared without regard to case. Addresses that need UTF-8 (RFC 6531) are rejected:
+/// their equality depends on normalization, which allows look-alikes. A domain name beyond ASCII has its
+/// `xn--` form.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(
@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 pub struct Email(String);
 
 impl Email {
-    /// Reads `local@domain`: a dot-atom and a host name of two labels or more.
+    /// Parses `local@domain`: a dot-atom and a host name of at least two labels.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if text.len() > 254 {
             return Err("must have at most 254 bytes");
@@ -47,19 +47,19 @@ impl Email {
 }
 
 impl fmt::Debug for Email {
-    /// Personal data stays out of logs.
+    /// Omits the address: personal data stays out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(..)")
     }
 }
 
-/// RFC 5322, section 3.2.3.
+/// An atom of RFC 5322, section 3.2.3.
 fn is_atom(atom: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
     !atom.is_empty() && atom.bytes().all(allowed)
 }
 
-/// RFC 1123, section 2.1.
+/// A label of RFC 1123, section 2.1.
 fn is_label(label: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (1..=63).contains(&label.len())

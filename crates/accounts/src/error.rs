@@ -1,4 +1,4 @@
-//! The one error of this crate: what went wrong, in terms that a caller can act on.
+//! Error of this crate, in terms that a caller can act on.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use spin_pg_bindings::postgres;
 use utoipa::ToSchema;
 
-/// Why a use case did not happen. The texts of the last two are for the log, not for clients.
+/// Failure of a use case. The texts of the last two variants are for the log, not for clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error("{} values are not acceptable", .0.len())]
@@ -18,22 +18,22 @@ pub enum Error {
     /// The change would leave no active admin.
     #[error("the last active admin must remain")]
     LastAdmin,
-    /// Wrong, or there is nobody with this email, or they may not sign in: it is never said which.
+    /// Wrong password, unknown email or deactivated account. Callers must not reveal which.
     #[error("wrong email or password")]
     WrongPassword,
-    /// Too many guesses; so many seconds until the next one is looked at.
+    /// Too many guesses; contains the number of seconds until the next one is checked.
     #[error("too many attempts, wait {0} s")]
     TooManyAttempts(u64),
-    /// Unknown, expired, spent, or of a session that is over.
+    /// Unknown, expired, already used, or of a session that has ended.
     #[error("the refresh token cannot be used")]
     BadRefreshToken,
-    /// Every slot for expensive work is taken.
+    /// Every slot for hashing is taken.
     #[error("no slot for hashing")]
     Busy,
-    /// The same idempotency key is being worked on right now.
+    /// Another request with the same idempotency key is in progress.
     #[error("the idempotency key is in flight")]
     KeyInFlight,
-    /// The user that a repeated request created has been deleted.
+    /// The user created by the original request has been deleted.
     #[error("the user has been deleted")]
     Gone,
     /// The idempotency key was used with another request.
@@ -42,7 +42,7 @@ pub enum Error {
     /// The version that the caller expected is no longer current.
     #[error("the expected version is stale")]
     Stale,
-    /// A dependency did not answer; trying again may help.
+    /// A dependency did not respond; a retry may succeed.
     #[error("unavailable: {0}")]
     Unavailable(String),
     #[error("internal: {0}")]
@@ -73,7 +73,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// `field` is a top-level member's name.
+    /// Creates an error of a top-level member named `field`.
     pub fn new(field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::at(format!("#/{field}"), detail)
     }
@@ -86,19 +86,19 @@ impl FieldError {
     }
 }
 
-/// Collects what is wrong with several values, so that a client sees all of it at once.
+/// Collects the errors of several values, so that a client receives all of them at once.
 #[derive(Default)]
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// The value, or `None` with the reason noted under `field`.
+    /// Returns the value, or `None` after recording the error under `field`.
     pub fn check<T>(&mut self, field: &str, result: Result<T, &'static str>) -> Option<T> {
         result
             .map_err(|detail| self.0.push(FieldError::new(field, detail)))
             .ok()
     }
 
-    /// The same for a value that may be absent.
+    /// Does the same for an optional value.
     pub fn check_option<T>(
         &mut self,
         field: &str,
@@ -107,7 +107,7 @@ impl FieldErrors {
         result.and_then(|result| self.check(field, result))
     }
 
-    /// `value` when nothing was noted and there is one.
+    /// Returns `value` if it is present and no error was recorded.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Error> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),

@@ -1,6 +1,6 @@
-//! The versions that a change may start from.
+//! Versions that a change may start from.
 
-/// A condition on the version of what is changed, decided in the statement of the change.
+/// A condition on the version of the changed object, evaluated in the statement of the change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expected {
     any_of: Option<Vec<i64>>,
@@ -8,12 +8,12 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// One of `any_of` (`None`: any), and none of `none_of`.
+    /// Requires one of `any_of` (`None`: any version) and none of `none_of`.
     pub fn new(any_of: Option<Vec<i64>>, none_of: Vec<i64>) -> Self {
         Self { any_of, none_of }
     }
 
-    /// True when there is a condition at all.
+    /// True when there is a condition.
     pub(crate) fn is_conditional(&self) -> bool {
         *self != Self::default()
     }
@@ -24,7 +24,7 @@ impl Expected {
             && !self.none_of.contains(&version)
     }
 
-    /// The parameters of a statement: any of, and none of.
+    /// Returns the parameters of a statement: any of, and none of.
     pub(crate) fn into_parts(self) -> (Option<Vec<i64>>, Option<Vec<i64>>) {
         (self.any_of, Some(self.none_of))
     }

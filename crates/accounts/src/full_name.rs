@@ -1,4 +1,4 @@
-//! A person's name as they write it.
+//! A person's name, as they write it.
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -31,14 +31,14 @@ impl FullName {
             return Err("must have at least one visible character");
         }
         let name: String = text.trim().nfc().collect();
-        // A few characters become several.
+        // NFC turns a few characters into several.
         if name.chars().count() > 200 {
             return Err("must have at most 200 characters in Unicode's normal form C");
         }
         Ok(Self(name))
     }
 
-    /// A name as it was stored, which may be by older rules.
+    /// A stored name, possibly accepted under older rules.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -49,7 +49,7 @@ impl FullName {
 }
 
 /// White space, control and format characters, the characters that Unicode ignores by default, and the
-/// empty Braille pattern. A name may have them, but not consist of them.
+/// empty Braille pattern. A name may contain them, but not consist of them.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -84,7 +84,7 @@ mod tests {
         let parse = |text: &str| FullName::parse(text).map(|name| name.0);
         assert_eq!(parse("Ame\u{301}lie"), Ok("Am\u{e9}lie".into()));
         assert_eq!(parse("\u{212B}"), Ok("\u{c5}".into()));
-        // One that is three in NFC: more than the column takes.
+        // One character that becomes three in NFC: more than the column holds.
         assert!(parse(&"\u{1D160}".repeat(200)).is_err());
         assert!(parse(&"\u{1D160}".repeat(66)).is_ok());
     }

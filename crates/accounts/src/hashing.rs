@@ -1,9 +1,8 @@
-//! How many passwords are hashed at once, and by whom.
+//! Limits concurrent password hashing with leases in Redis, or in Postgres if Redis is down.
 //!
-//! A hash is 64 ms of CPU that the host gives to nobody else, and instances share no memory: the
-//! bound is a lease outside of them, one set of slots a host (a pod), in Redis and, when Redis does
-//! not answer, in Postgres. A holder that dies leaves a lease that ends by itself. While Redis comes
-//! and goes, both may lease for a moment.
+//! A hash takes 64 ms of exclusive CPU, and instances share no memory, so the limit is kept outside of
+//! them: one set of slots per host (a pod). A lease expires if its holder dies. While Redis is unstable,
+//! both stores may grant leases for a moment.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,17 +17,17 @@ use crate::Error;
 use crate::cache::Cache;
 use crate::metrics::{self, Event};
 
-/// Far longer than a hash takes even on a busy machine.
+/// Lease time: far longer than a hash takes even on a busy machine.
 const LEASE: Duration = Duration::from_secs(5);
-/// How long a request waits for a slot before it is sent away: two logins at the same moment both
-/// succeed, a flood does not pile up.
+/// Time that a request waits for a slot before it is rejected. Two simultaneous logins both succeed, but
+/// a flood does not pile up.
 const WAIT: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(80);
-/// How many requests of an instance may wait at once; more are sent away without asking. Waiting
-/// costs a question each time, which a flood would multiply.
+/// Number of requests per instance that may wait; further requests are rejected at once, because each
+/// waiter polls Redis.
 const WAITING: usize = 3;
 
-/// KEYS[1] the leases by their end; ARGV: slots, holder, milliseconds.
+/// KEYS: the leases by their end. ARGV: slots, holder, milliseconds.
 static TAKE: Script = Script::new(
     "local t = redis.call('TIME') \
     local now = t[1] * 1000 + math.floor(t[2] / 1000) \
@@ -38,7 +37,7 @@ static TAKE: Script = Script::new(
     redis.call('PEXPIRE', KEYS[1], ARGV[3]) return 1",
 );
 
-/// Takes the first free slot. Of two that choose the same one, the second finds it taken.
+/// Takes the first free slot. If two holders choose the same slot, the second finds it taken.
 const TAKE_IN_POSTGRES: &str = "INSERT INTO hash_leases AS l (host, slot, holder, expires_at)
      SELECT $1, slot, $3, now() + make_interval(secs => $4)
      FROM generate_series(1, $2::integer) AS slot
@@ -62,7 +61,7 @@ pub struct Hasher {
     waiting: Arc<AtomicUsize>,
 }
 
-/// A request that waits, for as long as it does.
+/// A waiting request, for as long as it waits.
 struct Waiting(Arc<AtomicUsize>);
 
 impl Drop for Waiting {
@@ -71,14 +70,14 @@ impl Drop for Waiting {
     }
 }
 
-/// Where a lease was taken.
+/// A lease, by the store that granted it.
 enum Lease {
     Redis(Uuid),
     Postgres(Uuid),
 }
 
 impl Hasher {
-    /// `host` names what the `slots` are shared by: instances of one process.
+    /// Creates a hasher. `host` identifies the process; its instances share the `slots`.
     pub fn new(cache: Cache, database: Arc<dyn Database>, host: &str, slots: i32) -> Self {
         Self {
             cache,
@@ -89,13 +88,12 @@ impl Hasher {
         }
     }
 
-    /// Does `work` in a slot; [`Error::Busy`] when none becomes free in time.
+    /// Runs `work` in a slot; returns [`Error::Busy`] if none becomes free in time.
     pub(crate) async fn run<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.run_after(async { Ok(()) }, |()| work()).await
     }
 
-    /// The same with what `first` gives, which is asked for in the slot too: a request that is sent
-    /// away has asked nobody.
+    /// Runs `first` and then `work` with its result, both in a slot: a rejected request runs neither.
     pub(crate) async fn run_after<A, T>(
         &self,
         first: impl Future<Output = Result<A, Error>>,
@@ -140,7 +138,7 @@ impl Hasher {
                 Ok(taken.then_some(Lease::Redis(holder)))
             }
             Err(_) => {
-                // The command may have run all the same, or may run when Redis goes on.
+                // The command may have run nevertheless, or may run once Redis resumes.
                 self.give_back_later(holder);
                 self.take_in_postgres(holder).await
             }
@@ -158,7 +156,7 @@ impl Hasher {
         Ok((!rows.is_empty()).then_some(Lease::Postgres(holder)))
     }
 
-    /// A lease that is not given back costs its slot until it ends.
+    /// Releases a lease. If this fails, the slot is taken until the lease expires.
     async fn give_back(&self, lease: Lease) {
         match lease {
             Lease::Redis(holder) => {
@@ -173,8 +171,8 @@ impl Hasher {
         }
     }
 
-    /// Gives back in the background, until Redis has taken the command, and once more a moment later:
-    /// a command of before may be run after the first.
+    /// Releases the lease in the background until Redis has accepted the command, and once more a moment
+    /// later: an earlier command may run after the first release.
     fn give_back_later(&self, holder: Uuid) {
         let (hasher, cache) = (self.clone(), self.cache.clone());
         self.cache.deferred().spawn(Box::pin(async move {

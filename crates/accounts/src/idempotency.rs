@@ -1,12 +1,12 @@
-//! Idempotency keys: a client's name for one request, so that it can be sent again safely.
+//! Idempotency keys: a client's name for one request, so that it can be retried safely.
 
-/// How long a key is remembered.
+/// Hours that a key is kept.
 pub const KEPT_HOURS: i32 = 24;
 
-/// A request that may come again: who sent it where, and under which key.
+/// A request that may be repeated: its caller, its route and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotentRequest {
-    /// Keys of different callers never meet.
+    /// Caller of the request; keys of different callers are separate.
     pub caller: String,
     pub route: &'static str,
     pub key: IdempotencyKey,

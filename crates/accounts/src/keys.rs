@@ -1,9 +1,9 @@
-//! Keys for what leaves the `users` table: fingerprints of addresses and requests, and sealed values.
+//! Keys for data outside of the `users` table: fingerprints of addresses and requests, and sealed values.
 //!
-//! One configured secret is the root; each purpose has a key of its own by HKDF-SHA-256 (RFC 5869), so
-//! that a value made for one purpose means nothing to another. A new root makes every stored
-//! fingerprint and sealed value void: counters start anew, cached users are read from Postgres again,
-//! cursors and idempotency keys that are in flight are refused.
+//! One configured secret is the root. Each purpose has its own key by HKDF-SHA-256 (RFC 5869), so that a
+//! value made for one is invalid for another. A new root invalidates all stored fingerprints and sealed
+//! values: counters restart, cached users are read from Postgres again, existing cursors and idempotency
+//! keys are rejected.
 
 use std::fmt;
 
@@ -16,15 +16,15 @@ use sha2::Sha256;
 use crate::Error;
 
 const KEY_BYTES: usize = 32;
-/// XChaCha20's nonce is long enough to be drawn at random for every message.
+/// Nonce of XChaCha20, long enough to be random for every message.
 const NONCE_BYTES: usize = 24;
 
-/// The purposes that keys are derived for. A name is part of what is stored: it never changes.
+/// Purposes that keys are derived for. A name is part of the stored data: it never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Client addresses, as counters and audit rows name them.
+    /// Client addresses in counters and audit rows.
     Address,
-    /// Emails that somebody signs in with, as counters name them.
+    /// Emails of sign-in attempts in counters.
     LoginEmail,
     /// Requests under an idempotency key.
     Idempotency,
@@ -49,29 +49,29 @@ impl Purpose {
     }
 }
 
-/// The configured secret that all other keys are derived from.
+/// Configured secret that all other keys are derived from.
 #[derive(Clone)]
 pub struct RootKey(Hkdf<Sha256>);
 
 impl RootKey {
-    /// `secret` has at least 256 bits of entropy; its form does not matter.
+    /// Creates the root key. `secret` has at least 256 bits of entropy, in any form.
     pub fn new(secret: &[u8]) -> Self {
         Self(Hkdf::new(None, secret))
     }
 
-    /// The key that fingerprints values of `purpose`.
+    /// Returns the key that fingerprints values of `purpose`.
     pub fn fingerprint_key(&self, purpose: Purpose) -> FingerprintKey {
         FingerprintKey(self.derive(purpose))
     }
 
-    /// The key that seals values of `purpose`.
+    /// Returns the key that seals values of `purpose`.
     pub fn seal_key(&self, purpose: Purpose) -> SealKey {
         SealKey(XChaCha20Poly1305::new(&Key::from(self.derive(purpose))))
     }
 
     fn derive(&self, purpose: Purpose) -> [u8; KEY_BYTES] {
         let mut key = [0; KEY_BYTES];
-        // Only lengths over 255 hashes are refused.
+        // HKDF rejects only lengths over 255 hashes.
         let derived = self.0.expand(purpose.info(), &mut key);
         debug_assert!(derived.is_ok());
         key
@@ -84,15 +84,15 @@ impl fmt::Debug for RootKey {
     }
 }
 
-/// Names values without containing them: HMAC-SHA-256 (RFC 2104), which only a holder of the key can
-/// compute. A plain hash of an address or an email is found by trying them all.
+/// Identifies values without containing them: HMAC-SHA-256 (RFC 2104), computable only with the key. A
+/// plain hash of an address or an email could be reversed by trying all of them.
 #[derive(Clone)]
 pub struct FingerprintKey([u8; KEY_BYTES]);
 
 impl FingerprintKey {
-    /// 32 bytes. The boundaries between `parts` count: `["ab", "c"]` is not `["a", "bc"]`.
+    /// Returns 32 bytes. The boundaries of `parts` count: `["ab", "c"]` is not `["a", "bc"]`.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> Vec<u8> {
-        // HMAC takes keys of every length.
+        // HMAC accepts keys of every length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
             debug_assert!(false);
             return Vec::new();
@@ -116,7 +116,7 @@ impl fmt::Debug for FingerprintKey {
 pub struct SealKey(XChaCha20Poly1305);
 
 impl SealKey {
-    /// The nonce, the ciphertext and its tag. Opens only with the same `context`.
+    /// Returns the nonce, the ciphertext and its tag. Opens only with the same `context`.
     ///
     /// # Errors
     /// [`Error::Internal`] when the host has no random numbers.
@@ -134,7 +134,7 @@ impl SealKey {
         Ok([nonce.as_slice(), ciphertext.as_slice()].concat())
     }
 
-    /// The plaintext, or `None` when `sealed` was not made by this key in this `context`.
+    /// Returns the plaintext, or `None` if `sealed` was not made by this key in this `context`.
     pub fn open(&self, sealed: &[u8], context: &[u8]) -> Option<Vec<u8>> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
         let payload = Payload {

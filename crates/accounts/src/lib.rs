@@ -1,8 +1,7 @@
-//! What users and auth are about: the values, the rules, and the statements that keep them.
+//! Domain of users and authentication: values, rules, and the statements that store them.
 //!
-//! Knows nothing of HTTP. Values are parsed into newtypes before anything happens; SQL is in the
-//! `store` modules and beside the few statements of `bootstrap` and `hashing`, one statement a use
-//! case.
+//! Independent of HTTP. Values are parsed into newtypes before use. SQL is in the `store` modules, except
+//! for the few statements of `bootstrap` and `hashing`, with one statement per use case.
 
 pub mod admission;
 pub mod audit;

@@ -1,10 +1,10 @@
-//! What happened, counted: events since the counts were last taken.
+//! Counters of events since they were last taken.
 //!
-//! An instance counts in its own memory; whoever runs it takes the counts and adds them up.
+//! An instance counts in its own memory; its runner takes the counts and adds them up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Something that operators watch.
+/// An event that operators monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     LoginSucceeded,
@@ -22,7 +22,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Every event; those of one family stand together.
+    /// Every event; events of one family are adjacent.
     pub const ALL: [Self; 12] = [
         Self::LoginSucceeded,
         Self::LoginFailed,
@@ -38,7 +38,7 @@ impl Event {
         Self::PasswordBreached,
     ];
 
-    /// The family, what tells the event from the others of its family, and what the family counts.
+    /// Returns the family, the labels that distinguish the event within it, and the family's help text.
     const fn row(self) -> (&'static str, &'static str, &'static str) {
         const LOGINS: &str = "Attempts to log in, by outcome.";
         const CACHE: &str = "Users looked up in the cache; a miss is answered by Postgres.";
@@ -86,17 +86,17 @@ impl Event {
         }
     }
 
-    /// The metric's name, shared by the events that differ in a label only.
+    /// Returns the metric's name, shared by events that differ only in a label.
     pub const fn family(self) -> &'static str {
         self.row().0
     }
 
-    /// `{label="value"}`, or nothing.
+    /// Returns `{label="value"}`, or an empty string.
     pub const fn labels(self) -> &'static str {
         self.row().1
     }
 
-    /// What the family counts, in one line.
+    /// Returns one line of help text for the family.
     pub const fn help(self) -> &'static str {
         self.row().2
     }
@@ -124,15 +124,15 @@ impl Counts {
     }
 }
 
-/// Of this instance.
+/// Counters of this instance.
 static COUNTS: Counts = Counts::new();
 
-/// Counts one event. Costs an addition; somebody else sees to it that it is not lost.
+/// Counts one event. Costs one addition; the caller of [`take`] persists it.
 pub fn count(event: Event) {
     COUNTS.count(event);
 }
 
-/// What was counted since the last call: whoever takes it must keep it.
+/// Returns the counts since the last call and resets them; the caller must persist them.
 pub fn take() -> Vec<(Event, u64)> {
     COUNTS.take()
 }

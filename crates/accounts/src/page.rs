@@ -1,7 +1,7 @@
-//! Keyset pagination: what every list has in common.
+//! Keyset pagination, shared by all lists.
 //!
-//! Pages continue from a position: the sort key and the id of the last item. Each page costs the
-//! same, and items created meanwhile neither repeat nor hide others.
+//! Pages continue from a position: the sort key and the id of the last item. Each page costs the same,
+//! and items created in the meantime neither repeat nor hide others.
 
 pub(crate) mod statement;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub const DEFAULT_LIMIT: i64 = 20;
 pub const MAX_LIMIT: i64 = 100;
 
-/// Where a page ends: the sort key's text and the id. Travels in cursors.
+/// End of a page: the sort key's text and the id. Part of cursors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     pub key: String,
@@ -24,14 +24,14 @@ pub struct Position {
 #[derive(Debug)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Where the next page begins; `None` on the last one.
+    /// Start of the next page; `None` on the last page.
     pub next: Option<Position>,
-    /// How many items the filters let through, when it was asked for.
+    /// Number of items that match the filters, if requested.
     pub total: Option<i64>,
 }
 
 impl<T> Page<T> {
-    /// The same page with its items turned into something else.
+    /// Returns the same page with its items converted.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
         Page {
             items: self.items.into_iter().map(convert).collect(),
@@ -40,7 +40,7 @@ impl<T> Page<T> {
         }
     }
 
-    /// `items` holds one more than `limit` when there is a next page.
+    /// Creates a page. `items` has one more than `limit` if there is a next page.
     pub(crate) fn cut(
         mut items: Vec<T>,
         limit: i64,
@@ -69,7 +69,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<i64, &'static str> {
     }
 }
 
-/// Whether the newest come first.
+/// Returns true if the newest come first.
 pub(crate) fn parse_time_sort(text: &str) -> Result<bool, &'static str> {
     match text {
         "created_at" => Ok(false),

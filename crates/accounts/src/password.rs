@@ -1,4 +1,4 @@
-//! Passwords: what may be one, and how it is kept (Argon2id, RFC 9106).
+//! Passwords: requirements and storage (Argon2id, RFC 9106).
 
 mod common;
 pub(crate) mod context;
@@ -12,13 +12,13 @@ use utoipa::ToSchema;
 
 use crate::Error;
 
-/// Cost of one hash: 19 MiB of memory, two passes, one lane (OWASP's second choice). Hashes of
-/// another cost are replaced when their user signs in.
+/// Cost of one hash: 19 MiB of memory, two passes, one lane (OWASP's second choice). Hashes with another
+/// cost are replaced when their user signs in.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Longer than any password that was ever accepted, so that a guess stays cheap to refuse.
+/// Longest guess: longer than any password ever accepted, but still cheap to reject.
 const GUESS_CHARACTERS: usize = 1_024;
 
 fn argon2() -> Result<Argon2<'static>, Error> {
@@ -64,7 +64,7 @@ impl Password {
         &self.0
     }
 
-    /// Hashes with a fresh salt. Takes tens of milliseconds of CPU: only in a slot of
+    /// Hashes with a fresh salt. Takes tens of milliseconds of CPU: call it only in a slot of
     /// [`crate::hashing::Hasher`].
     pub(crate) fn hash(&self) -> Result<PasswordHash, Error> {
         PasswordHash::of(self.as_bytes())
@@ -77,16 +77,16 @@ impl fmt::Debug for Password {
     }
 }
 
-/// The outcome of comparing a guess with a hash.
+/// Outcome of comparing a guess with a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Wrong,
     Right,
-    /// Right, but the hash has another cost than today's, or is of a text that was not in NFC.
+    /// Right, but the hash does not have the current cost or was made of text not in NFC.
     Outdated,
 }
 
-/// What somebody says the password is.
+/// A password as typed by a client, right or wrong.
 #[derive(ToSchema)]
 #[schema(
     description = "A password as it was typed, right or wrong.",
@@ -97,7 +97,7 @@ pub(crate) enum Verdict {
 pub struct Guess(String);
 
 impl Guess {
-    /// Any text that is not absurdly long; what is no acceptable password is simply wrong.
+    /// Accepts up to 1,024 characters of any text; an unacceptable password is simply wrong.
     pub fn parse(text: String) -> Result<Self, &'static str> {
         if text.chars().count() > GUESS_CHARACTERS {
             return Err("is too long for a password");
@@ -105,9 +105,9 @@ impl Guess {
         Ok(Self(text))
     }
 
-    /// Compares the guess in NFC and then, for hashes of before passwords were normalized, as it was
-    /// typed if that differs. As expensive as hashing, and as expensive without a `stored` hash, so that
-    /// the time does not tell who has one.
+    /// Compares the guess in NFC, then as typed if that differs, for hashes made before passwords were
+    /// normalized. Takes as long as hashing, also without a `stored` hash, so that the time does not
+    /// reveal the existence of one.
     pub(crate) fn verify(&self, stored: Option<&PasswordHash>) -> Result<Verdict, Error> {
         let normal = self.normal();
         let is = |text: &str| match stored {
@@ -125,7 +125,7 @@ impl Guess {
         })
     }
 
-    /// Hashes a guess that turned out right, in NFC and under today's cost.
+    /// Hashes a guess that proved right, in NFC at the current cost.
     pub(crate) fn hash(&self) -> Result<PasswordHash, Error> {
         PasswordHash::of(self.normal().as_bytes())
     }
@@ -134,7 +134,7 @@ impl Guess {
         self.0.nfc().collect()
     }
 
-    /// Compares with a [`Password`]'s text without stopping at the first difference.
+    /// Compares with the text of a [`Password`] without stopping at the first difference.
     pub(crate) fn is_text(&self, password: &str) -> bool {
         let guess = self.normal();
         let (guess, password) = (guess.as_bytes(), password.as_bytes());
@@ -162,7 +162,7 @@ impl PasswordHash {
         Ok(Self(hash.to_string()))
     }
 
-    /// As it was stored.
+    /// Wraps a stored hash.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -171,7 +171,7 @@ impl PasswordHash {
         &self.0
     }
 
-    /// Whether it was made with another cost than today's.
+    /// Returns true if the hash was not made at the current cost.
     pub(crate) fn is_outdated(&self) -> bool {
         let today = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
         !self.0.starts_with(&today)
@@ -248,7 +248,7 @@ mod tests {
                 assert_eq!(verify(typed, &hash).unwrap(), Verdict::Right);
             }
         }
-        // A hash of before: who types as then gets in, and it is replaced.
+        // A hash from before normalization: right as typed then, and replaced.
         let old = PasswordHash::of(decomposed.as_bytes()).unwrap();
         assert_eq!(verify(decomposed, &old).unwrap(), Verdict::Outdated);
         let new = Guess::parse(decomposed.into()).unwrap().hash().unwrap();

@@ -1,4 +1,4 @@
-//! Setting passwords: by who knows the old one, and by who holds a reset token.
+//! Setting passwords, with the old password or with a reset token.
 
 mod store;
 
@@ -19,7 +19,7 @@ use crate::password::{Guess, Password, PasswordHash};
 use crate::session::{OpaqueToken, SessionId};
 use crate::{Error, User, UserId};
 
-/// How long a reset token can be used.
+/// Hours that a reset token is valid.
 pub const RESET_HOURS: i32 = 1;
 
 /// Turns acceptable new passwords into hashes. Cheap to clone.
@@ -34,20 +34,20 @@ impl NewPasswords {
         Self { breached, hasher }
     }
 
-    /// The hash of a new password; one that is known from a data breach is an error of `field`.
+    /// Hashes a new password; one from a known data breach is an error of `field`.
     pub(crate) async fn hash(
         &self,
         field: &'static str,
         password: &Password,
     ) -> Result<PasswordHash, Error> {
-        // Before there is a slot for the hash: nobody waits for one while a server is asked.
+        // Before a slot is taken: no slot is blocked during the query to the server.
         let breached = self.breached.refuse_breached(password).await;
         breached.map_err(|detail| invalid(field, detail))?;
         self.hasher.run(|| password.hash()).await
     }
 }
 
-/// A token with which a user sets a password, shown once.
+/// A token that lets a user set a password, shown once.
 #[derive(Debug)]
 pub struct ResetToken {
     pub token: OpaqueToken,
@@ -78,7 +78,7 @@ impl Passwords {
         }
     }
 
-    /// Replaces the user's own password; all their sessions but `kept` end.
+    /// Replaces the user's own password and ends all their sessions but `kept`.
     pub async fn change(
         &self,
         user: &User,
@@ -97,13 +97,13 @@ impl Passwords {
         let generation = self.cache.generation();
         let changed = store::change(&*self.database, user, kept, &old, &new, actor).await;
         let changed = self.cache.settle(changed, Some(user), None).await?;
-        // Another change came first: what was given as the old password is no longer it.
+        // Another change came first: the given old password is no longer the current one.
         let user = changed.ok_or_else(|| wrong("old_password"))?;
         self.cache.replace(&user, &generation).await;
         Ok(())
     }
 
-    /// Whether the user, who is signed in, knows their password; else an error of `field`.
+    /// Verifies the password of a signed-in user; a wrong one is an error of `field`.
     pub async fn confirm(
         &self,
         user: UserId,
@@ -118,8 +118,8 @@ impl Passwords {
         }
     }
 
-    /// A token with which the user can set a password; an older one is void. For another admin the actor
-    /// has to give their own password, which is that of `confirmed`.
+    /// Creates a token that lets the user set a password, and invalidates an older one. For another
+    /// admin, the actor must give their own password, with the hash `confirmed`.
     pub async fn create_reset_token(
         &self,
         user: UserId,
@@ -133,10 +133,10 @@ impl Passwords {
         Ok(ResetToken { token, expires_at })
     }
 
-    /// Sets the password of the token's user, whose sessions all end.
+    /// Sets the password of the token's user and ends all their sessions.
     pub async fn reset(&self, token: &str, new: &Password, actor: &Actor) -> Result<(), Error> {
         let token = OpaqueToken::parse(token).ok_or_else(unusable_token)?;
-        // Before the hash, which is what a flood of made-up tokens would be after.
+        // Before the hash, so that a flood of made-up tokens costs no hashing.
         let Some(owner) = store::find_owner(&*self.database, &token).await? else {
             return Err(self.refuse_token(actor).await?);
         };
@@ -152,14 +152,14 @@ impl Passwords {
         Ok(())
     }
 
-    /// The refusal of a token, once it was audited.
+    /// Audits the rejection of a token and returns its error.
     async fn refuse_token(&self, actor: &Actor) -> Result<Error, Error> {
         store::audit_failure(&*self.database, actor).await?;
         Ok(unusable_token())
     }
 }
 
-/// A reset token that was never one, is spent, replaced or over: it is not said which.
+/// Error of a reset token: unknown, used, replaced or expired, without revealing which.
 pub fn unusable_token() -> Error {
     invalid("token", "is not a token that can be used (any more)")
 }

@@ -1,4 +1,4 @@
-//! Values that stand in examples for a secret that nobody has chosen yet.
+//! Example values in place of a secret that has not been chosen yet.
 
 /// Parts of such values. Each is long enough that a random secret contains it less than once in a
 /// million.
@@ -12,7 +12,7 @@ const PARTS: [&str; 7] = [
     "your_",
 ];
 
-/// True for text that contains such a part, in any case.
+/// Returns true if the text contains such a part, in any case.
 pub fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     PARTS.iter().any(|part| lower.contains(part))

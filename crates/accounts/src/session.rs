@@ -14,16 +14,16 @@ use crate::Error;
 use crate::keys::FingerprintKey;
 use crate::user::parse_uuid;
 
-/// How long sessions live and how many a user may have.
+/// Lifetimes of sessions and the maximum per user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionPolicy {
-    /// Days that a session lives without a refresh.
+    /// Days until a session expires without a refresh.
     pub idle_days: i32,
-    /// Days that a session lives at all.
+    /// Days until a session expires in any case.
     pub absolute_days: i32,
-    /// Live sessions of one user; signing in once more ends the oldest.
+    /// Maximum number of live sessions per user; a further sign-in ends the oldest.
     pub max_sessions: i32,
-    /// Seconds in which a spent refresh token gives its successor again; 0: never.
+    /// Seconds in which a used refresh token returns its successor again; 0: never.
     pub refresh_grace_seconds: i32,
 }
 
@@ -38,7 +38,7 @@ impl Default for SessionPolicy {
     }
 }
 
-/// A session's id: a UUIDv7.
+/// Id of a session: a UUIDv7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub Uuid);
@@ -48,7 +48,7 @@ impl SessionId {
         Self(Uuid::now_v7())
     }
 
-    /// Reads the hyphenated form.
+    /// Parses the hyphenated form.
     pub fn parse(text: &str) -> Option<Self> {
         parse_uuid(text).map(Self)
     }
@@ -60,13 +60,13 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// A session as its user sees it.
+/// A session as shown to its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub id: SessionId,
     pub created_at: OffsetDateTime,
     pub last_used_at: OffsetDateTime,
-    /// When it ends without a refresh.
+    /// Time at which it expires without a refresh.
     pub expires_at: OffsetDateTime,
 }
 
@@ -81,9 +81,9 @@ impl FromRow for Session {
     }
 }
 
-/// A secret that is shown once and kept as its hash: 32 bytes, base64url without padding. A new one is
-/// random. A successor keeps the first half, by which a session recognises all tokens that it ever
-/// had, and has 128 bits that nobody can derive without the server's key.
+/// A secret that is shown once and stored as its hash: 32 bytes, base64url without padding. A new token
+/// is random. A successor keeps the first half, by which a session recognizes all of its tokens, and has
+/// 128 bits that cannot be derived without the server's key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpaqueToken(String);
 
@@ -97,19 +97,19 @@ impl OpaqueToken {
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// What a client sent, when it has the form of a token.
+    /// Parses a client's input; returns `None` if it does not have the form of a token.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         (bytes.len() == Self::BYTES).then(|| Self(text.to_owned()))
     }
 
-    /// The token itself, for the one answer that shows it.
+    /// Returns the token itself, for the one response that shows it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// The token that takes this one's place: the same for the same `salt`, so that it can be given
-    /// again without being stored.
+    /// Returns the token that replaces this one. It is the same for the same `salt`, so it can be
+    /// returned again without being stored.
     pub(crate) fn successor(&self, key: &FingerprintKey, salt: &[u8]) -> Self {
         let mut bytes = self.bytes();
         let derived = key.fingerprint(&[self.0.as_bytes(), salt]);
@@ -118,7 +118,7 @@ impl OpaqueToken {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// SHA-256 of what the token has in common with its successors.
+    /// Returns the SHA-256 of the part that the token shares with its successors.
     pub(crate) fn family(&self) -> Vec<u8> {
         let mut bytes = self.bytes();
         bytes.truncate(Self::FAMILY_BYTES);
@@ -126,11 +126,11 @@ impl OpaqueToken {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        // It was encoded or decoded when it was made.
+        // It was encoded or decoded at its creation.
         URL_SAFE_NO_PAD.decode(&self.0).unwrap_or_default()
     }
 
-    /// SHA-256. The token is random, so it needs no slow hash.
+    /// Returns the SHA-256. The token is random, so it needs no slow hash.
     pub fn hash(&self) -> Vec<u8> {
         Sha256::digest(self.0.as_bytes()).to_vec()
     }

@@ -1,4 +1,4 @@
-//! Signing in, staying signed in, and signing out.
+//! Signing in, refreshing and signing out.
 
 pub mod list;
 mod store;
@@ -21,7 +21,7 @@ use crate::{Error, User, UserId};
 use list::{ListQuery, Page};
 use store::rotate::{self, Rotated};
 
-/// What a client needs to go on: whose session it is, and what prolongs it.
+/// Result of a sign-in or refresh: the user, the session, and the token that prolongs it.
 #[derive(Debug)]
 pub struct SignedIn {
     pub user: User,
@@ -29,7 +29,7 @@ pub struct SignedIn {
     pub refresh_token: OpaqueToken,
 }
 
-/// The sessions of users. Cheap to clone.
+/// Sessions of users. Cheap to clone.
 #[derive(Clone)]
 pub struct Sessions {
     database: Arc<dyn Database>,
@@ -37,12 +37,12 @@ pub struct Sessions {
     credentials: Credentials,
     bootstrap: Option<Arc<Bootstrap>>,
     policy: SessionPolicy,
-    /// What successors of refresh tokens are derived with.
+    /// Key from which successors of refresh tokens are derived.
     refresh_key: FingerprintKey,
 }
 
 impl Sessions {
-    /// `bootstrap` names the first admin, who is made when they first sign in.
+    /// Creates the use cases. `bootstrap` is the first admin, created at their first login.
     pub fn new(
         database: Arc<dyn Database>,
         cache: Cache,
@@ -61,10 +61,10 @@ impl Sessions {
         }
     }
 
-    /// Opens a session for whoever knows the password.
+    /// Opens a session for a right password.
     ///
     /// # Errors
-    /// Those of [`Credentials`], with [`Error::WrongPassword`] for every reason not to let in.
+    /// Those of [`Credentials`], with [`Error::WrongPassword`] for every reason to reject the login.
     pub async fn sign_in(
         &self,
         email: &Email,
@@ -96,7 +96,7 @@ impl Sessions {
         })
     }
 
-    /// Checks the password; the first admin's makes the first admin.
+    /// Verifies the password; at the first admin's first login, creates the first admin.
     async fn verify(
         &self,
         email: &Email,
@@ -124,9 +124,9 @@ impl Sessions {
         Err(self.credentials.refuse(&attempt, actor).await?)
     }
 
-    /// Spends a refresh token and gives the next one. The same token gives the same one again for a
-    /// moment, for a client that lost the response; after that, or when its successor was used, it
-    /// ends its session: either its holder or whoever used it first is a thief.
+    /// Consumes a refresh token and returns its successor. For a short time, the same token returns the
+    /// same successor again, for a client that lost the response. After that, or once its successor was
+    /// used, it ends its session: one of its two users must be a thief.
     pub async fn refresh(&self, spent: &OpaqueToken, actor: &Actor) -> Result<SignedIn, Error> {
         let salt = OpaqueToken::generate()?.hash();
         let next = spent.successor(&self.refresh_key, &salt);
@@ -142,7 +142,7 @@ impl Sessions {
                 successor,
             }) => {
                 let again = spent.successor(&self.refresh_key, &salt);
-                // Another key derived it: it cannot be given again.
+                // It was derived with another key and cannot be returned again.
                 if again.hash() != successor {
                     return Err(Error::BadRefreshToken);
                 }
@@ -167,8 +167,8 @@ impl Sessions {
         })
     }
 
-    /// A replay without an answer may end the session later. Which one it is has to be read first,
-    /// so this happens after the response.
+    /// Marks the session of a token as uncertain: a replay without a response may end it later. The
+    /// session must be read first, so this happens after the response.
     fn doubt_session_of(&self, token: &OpaqueToken) {
         let (sessions, token) = (self.clone(), token.clone());
         self.cache.deferred().spawn(Box::pin(async move {
@@ -179,21 +179,21 @@ impl Sessions {
         }));
     }
 
-    /// A page of the user's sessions.
+    /// Returns a page of the user's sessions.
     pub async fn list(&self, user: UserId, query: &ListQuery) -> Result<Page, Error> {
         store::list::list(&*self.database, user, query).await
     }
 
-    /// Ends one session of the user; [`Error::NotFound`] when they have no such.
+    /// Ends one session of the user; returns [`Error::NotFound`] if the user has no such session.
     pub async fn end(&self, user: UserId, session: SessionId, actor: &Actor) -> Result<(), Error> {
         let ended = store::end(&*self.database, user, session, actor).await;
-        // Only the session: that it is the user's is not known unless it was ended.
+        // Only the session: it is known to be the user's only if it was ended.
         self.cache.settle(ended, None, Some(session)).await?;
         self.cache.end(&[session]).await;
         Ok(())
     }
 
-    /// Ends all sessions of the user; [`Error::NotFound`] when there is no such user.
+    /// Ends all sessions of the user; returns [`Error::NotFound`] if there is no such user.
     pub async fn end_all(&self, user: UserId, actor: &Actor) -> Result<(), Error> {
         let generation = self.cache.generation();
         let ended = store::end_all(&*self.database, user, actor).await;

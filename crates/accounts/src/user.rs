@@ -1,4 +1,4 @@
-//! A user, a user to be created, and a change to one.
+//! A user, a new user, and a change to a user.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::full_name::FullName;
 use crate::password::Password;
 use crate::password::context::ContextWords;
 
-/// A user's id: a UUIDv7 (RFC 9562), so that ids sort by creation.
+/// Id of a user: a UUIDv7 (RFC 9562), so that ids sort by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserId(pub Uuid);
@@ -25,7 +25,7 @@ impl UserId {
         Self(Uuid::now_v7())
     }
 
-    /// Reads the hyphenated form; what is no UUID can be no user's id.
+    /// Parses the hyphenated form; anything else is not the id of a user.
     pub fn parse(text: &str) -> Option<Self> {
         parse_uuid(text).map(Self)
     }
@@ -37,7 +37,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// `Uuid` also reads braces and URNs: one thing, one address.
+/// Rejects braces and URNs, which `Uuid` accepts: each resource has one URL.
 pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
     (text.len() == 36)
         .then(|| Uuid::try_parse(text).ok())
@@ -81,15 +81,15 @@ pub struct User {
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
-    /// Grows by one with every change that clients see.
+    /// Incremented by every change that is visible to clients.
     pub version: i64,
-    /// Grows when all sessions end; a session of an earlier epoch is over. Clients never see it.
+    /// Epoch of valid sessions, incremented to end all of them. Not visible to clients.
     #[serde(default)]
     pub session_epoch: i64,
 }
 
 impl User {
-    /// Later states have higher stamps, whatever changed.
+    /// Returns the stamp, which increases with every kind of change.
     pub(crate) fn stamp(&self) -> i64 {
         self.version.saturating_add(self.session_epoch)
     }
@@ -123,7 +123,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// Parses the values of a request; reports everything that is wrong at once.
+    /// Parses the values of a request and reports all errors at once.
     pub fn parse(
         email: &str,
         full_name: &str,
@@ -153,7 +153,7 @@ impl NewUser {
     }
 }
 
-/// A change: what is `None` stays as it is.
+/// A change of a user; `None` when a value is not changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserPatch {
     pub email: Option<Email>,
@@ -163,7 +163,7 @@ pub struct UserPatch {
 }
 
 impl UserPatch {
-    /// Parses the values of a request; reports everything that is wrong at once.
+    /// Parses the values of a request and reports all errors at once.
     pub fn parse(
         email: Option<&str>,
         full_name: Option<&str>,

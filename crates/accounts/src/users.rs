@@ -1,4 +1,4 @@
-//! The users use cases: one Postgres statement each, with a cache of single users beside it.
+//! Use cases of users: one Postgres statement each, with a cache of single users.
 
 pub mod list;
 mod store;
@@ -30,7 +30,7 @@ pub struct Users {
 }
 
 impl Users {
-    /// `root_key` is where the key of the requests' fingerprints comes from.
+    /// Creates the use cases. The key of the requests' fingerprints is derived from `root_key`.
     pub fn new(
         database: Arc<dyn Database>,
         cache: Cache,
@@ -45,8 +45,8 @@ impl Users {
         }
     }
 
-    /// Creates a user; under an idempotency key, a request that came before gets the user as it
-    /// was answered then.
+    /// Creates a user. A repeated request with the same idempotency key returns the user of the original
+    /// response.
     pub async fn create_user(
         &self,
         new: NewUser,
@@ -56,7 +56,7 @@ impl Users {
         self.create("user_created", new, request, actor).await
     }
 
-    /// Creates a user who asks for it themselves: an active one without privileges.
+    /// Registers a user at their own request: active and without privileges.
     pub async fn register_user(
         &self,
         new: NewUser,
@@ -77,7 +77,7 @@ impl Users {
         let hash = match &new.password {
             None => None,
             Some(password) => {
-                // A request that comes again is answered without hashing again.
+                // A repeated request is handled without hashing again.
                 if let Some(request) = &request
                     && let Some(user) = self.replay(request, &fingerprint).await?
                 {
@@ -103,7 +103,7 @@ impl Users {
                 let replayed = self.replay(&request, &fingerprint).await?;
                 replayed.ok_or(Error::KeyInFlight)
             }
-            // The winner of a race holds both the key and the email: the key decides.
+            // The winner of a race has both the key and the email: the key decides.
             Err(Error::EmailTaken) => {
                 let replayed = self.replay(&request, &fingerprint).await?;
                 replayed.ok_or(Error::EmailTaken)
@@ -112,8 +112,8 @@ impl Users {
         }
     }
 
-    /// The request without its password: whether a guess at it is right must not be found out by
-    /// repeating the request, nor from what is stored.
+    /// Fingerprint of the request without its password: neither a repetition nor the stored value must
+    /// reveal that a guess is right.
     fn fingerprint(&self, new: &NewUser) -> Vec<u8> {
         self.requests.fingerprint(&[
             new.email.as_str().as_bytes(),
@@ -135,8 +135,8 @@ impl Users {
         }
     }
 
-    /// The user as Postgres has it, kept in the cache for the next one who asks: what
-    /// [`crate::Admission`] did not find there.
+    /// Returns the user from Postgres after a miss in [`crate::Admission`], and caches it for the next
+    /// request.
     pub async fn get_user(&self, id: UserId) -> Result<User, Error> {
         let generation = self.cache.generation();
         let user = store::find(&*self.database, id).await?;
@@ -145,13 +145,13 @@ impl Users {
         Ok(user)
     }
 
-    /// One page of users.
+    /// Returns one page of users.
     pub async fn list_users(&self, query: &ListQuery) -> Result<Page, Error> {
         store::list::list(&*self.database, query).await
     }
 
-    /// Changes a user whose version is as `expected`.
-    /// An empty patch changes nothing and answers the current state.
+    /// Changes a user if its version is as `expected`. An empty patch changes nothing and returns the
+    /// current state.
     pub async fn update_user(
         &self,
         id: UserId,
@@ -163,8 +163,8 @@ impl Users {
             .await
     }
 
-    /// The same for an actor who gave their password, which is that of `confirmed`: nothing changes when
-    /// it is no longer the stored one. To change the email or the role of another admin takes one.
+    /// Does the same for an actor who gave their password, with the hash `confirmed`, unless it is no
+    /// longer the stored one. Changes of another admin's email or role require it.
     pub async fn update_confirmed(
         &self,
         id: UserId,
@@ -174,7 +174,7 @@ impl Users {
         actor: &Actor,
     ) -> Result<User, Error> {
         if patch.is_empty() {
-            // From Postgres: the comparison must see the current version.
+            // Read from Postgres: the comparison needs the current version.
             let user = store::find(&*self.database, id)
                 .await?
                 .ok_or(Error::NotFound)?;
@@ -196,7 +196,7 @@ impl Users {
         Ok(user)
     }
 
-    /// Deletes a user whose version is as `expected`.
+    /// Deletes a user if its version is as `expected`.
     pub async fn delete_user(
         &self,
         id: UserId,
@@ -206,8 +206,8 @@ impl Users {
         self.delete_confirmed(id, expected, None, actor).await
     }
 
-    /// The same for an actor who gave their password, which is that of `confirmed`. To delete another
-    /// admin takes one.
+    /// Does the same for an actor who gave their password, with the hash `confirmed`. A password is
+    /// required to delete another admin.
     pub async fn delete_confirmed(
         &self,
         id: UserId,

@@ -1,4 +1,4 @@
-//! The host's interfaces, generated from `wit/`.
+//! Interfaces of the host, generated from `wit/`.
 
 #![allow(unsafe_code, unused_qualifications, clippy::all, reason = "generated")]
 #![allow(

@@ -1,12 +1,12 @@
-//! The connections that an instance holds, for the calls of its requests.
+//! Connections that an instance holds for the calls of its requests.
 //!
-//! A call takes an idle connection for itself. Without one, another is opened while there is room,
-//! and when there is none the call shares. Where the first ones are still being opened it looks again
-//! after a moment. It never awaits what another request completes: a request must not. Hence also the
-//! std `Mutex`, never held across an await.
+//! A call takes an idle connection for itself. If there is none, it opens another while there is room,
+//! and otherwise shares one. While the first connections are still being opened, it checks again after a
+//! moment. It never awaits work of another request, which a request must not do. Hence also the std
+//! `Mutex`, never held across an await.
 //!
-//! The instances of a component share the connections that the host allows, so a [`Lease`] bounds how
-//! long one of them keeps a connection from the others.
+//! The instances of a component share the connections that the host allows, so a [`Lease`] bounds the
+//! time for which one instance keeps a connection from the others.
 
 use std::cmp::Reverse;
 use std::future::Future;
@@ -16,21 +16,21 @@ use std::time::{Duration, Instant};
 
 use crate::race::before;
 
-/// A connection that has answered nothing for so long is shared only when there is no other: a
-/// statement on it may wait for a lock, and what is sent after it would wait too.
+/// After this long without a response, a connection is shared only as a last resort: a statement on it
+/// may wait for a lock, and further calls on it would wait too.
 const STALLED: Duration = Duration::from_millis(10);
 
 /// Times for which an instance keeps a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lease {
-    /// From the last call on it until it is given back.
+    /// Time from the last call on it until it is released.
     pub(crate) unused: Duration,
-    /// From its opening until it is given back as soon as no call is on it: under load none would ever
-    /// be unused, and instances that have none would wait for as long as the load lasts.
+    /// Time from its opening until it is released, as soon as no call is on it. Under load no connection
+    /// would ever be unused, and instances without one would wait until the load ends.
     pub(crate) whole: Duration,
 }
 
-/// Connections of one address.
+/// Pool of connections to one address.
 pub(crate) struct Held<C> {
     most: usize,
     lease: Option<Lease>,
@@ -38,12 +38,12 @@ pub(crate) struct Held<C> {
 }
 
 struct State<C> {
-    /// How often connections were lost. All that are held were opened since the last time.
+    /// Number of losses of connections. All held ones were opened since the last loss.
     generation: u64,
     slots: Vec<Slot<C>>,
-    /// How many calls are opening one.
+    /// Number of calls that are opening a connection.
     opening: usize,
-    /// Whether somebody calls [`Held::release`] from time to time.
+    /// True when a task calls [`Held::release`] periodically.
     is_watched: bool,
 }
 
@@ -51,11 +51,11 @@ struct Slot<C> {
     connection: Arc<C>,
     calls: usize,
     opened: Option<Instant>,
-    /// When a call on it last ended, or the first one began.
+    /// Time at which a call on it last ended, or the first one began.
     moved: Option<Instant>,
 }
 
-/// A connection in use by one call. Dropping it gives it back, when the call was abandoned too.
+/// A connection in use by one call. Dropping it returns it, also when the call was abandoned.
 pub(crate) struct InUse<'a, C> {
     pub(crate) connection: Arc<C>,
     held: &'a Held<C>,
@@ -71,7 +71,7 @@ struct Opening<'a, C> {
 enum Taken<'a, C> {
     InUse(InUse<'a, C>),
     Opening(Opening<'a, C>),
-    /// As many as will be held are being opened by other calls.
+    /// Other calls are already opening the maximum number of connections.
     Later,
 }
 
@@ -79,12 +79,12 @@ enum Taken<'a, C> {
 #[cfg(target_arch = "wasm32")]
 pub(crate) struct Failure<E> {
     pub(crate) error: E,
-    /// Whether it may have reached the server.
+    /// True when the call may have reached the server.
     pub(crate) sent: bool,
 }
 
 impl<C> Held<C> {
-    /// Holds at most `most` connections, each for as long as `lease` says; without one until it is lost.
+    /// Creates a pool of up to `most` connections, held for a `lease` or until they are lost.
     pub(crate) const fn new(most: usize, lease: Option<Lease>) -> Self {
         Self {
             most,
@@ -98,8 +98,8 @@ impl<C> Held<C> {
         }
     }
 
-    /// Interval at which the caller has to call [`release`](Self::release) from now on, until that
-    /// returns false; `None` when nothing is leased or another call does it.
+    /// Returns the interval at which the caller must call [`release`](Self::release) from now on, until
+    /// that returns false. `None` when nothing is leased or another call does it.
     pub(crate) fn needs_watching(&self) -> Option<Duration> {
         let lease = self.lease?;
         let mut state = self.state();
@@ -108,8 +108,8 @@ impl<C> Held<C> {
         needed.then_some(lease.unused)
     }
 
-    /// Lets go of the connections whose lease is over. False when none is held any more: nobody
-    /// watches from then on.
+    /// Releases the connections with an expired lease. Returns false if none is held any more: the
+    /// periodic calls then end.
     pub(crate) fn release(&self) -> bool {
         let Some(lease) = self.lease else {
             return false;
@@ -121,12 +121,12 @@ impl<C> Held<C> {
         state.is_watched
     }
 
-    /// The connection for a call: an idle one, a new one, or one to share. `None` when `deadline`
-    /// comes first.
+    /// Returns the connection for a call: an idle one, a new one, or a shared one. `None` when `deadline`
+    /// passes first.
     ///
-    /// When a new one cannot be had, or not within `patience`, the call shares if it can: the
-    /// server may accept no more of them, and the host's pool may wait until one is given back.
-    /// `pause` is the time after which a call looks again that found as many being opened as are held.
+    /// If a new one cannot be opened, or not within `patience`, the call shares one if it can: the server
+    /// may accept no more connections, and the host's pool may wait until one is released. `pause` is the
+    /// interval between checks while the maximum number of connections is being opened.
     pub(crate) async fn connection<E, P: Future<Output = ()>>(
         &self,
         open: impl Future<Output = Result<C, E>>,
@@ -142,7 +142,7 @@ impl<C> Held<C> {
             }
         };
         let (mut open, patience) = (pin!(open), pin!(patience));
-        // Either may come first: a call that was sent twice has little time left.
+        // Either may come first: a call in its second attempt has little time left.
         let early = before(patience, open.as_mut());
         let opened = match before(&mut deadline, early).await? {
             Some(opened) => opened,
@@ -157,7 +157,7 @@ impl<C> Held<C> {
         })
     }
 
-    /// The time, where it matters: one connection alone is neither chosen by time nor leased.
+    /// Returns the time where it matters: a single connection is neither chosen by time nor leased.
     fn now(&self) -> Option<Instant> {
         (self.most > 1 || self.lease.is_some()).then(Instant::now)
     }
@@ -202,8 +202,8 @@ impl<C> Held<C> {
 }
 
 impl<C> State<C> {
-    /// The connection that is likely to answer a further call soonest; of several idle ones that
-    /// which was used last, because it is the least likely to have been closed since.
+    /// Returns the connection that is likely to respond soonest. Of several idle ones, this is the one
+    /// used last, because it is the least likely to have been closed since.
     fn best(&mut self, now: Option<Instant>) -> Option<&mut Slot<C>> {
         self.slots
             .iter_mut()
@@ -245,8 +245,8 @@ fn elapsed(since: Option<Instant>, now: Option<Instant>) -> Duration {
 }
 
 impl<'a, C> Opening<'a, C> {
-    /// Holds the new connection, unless there are enough by now or one was lost since it was asked
-    /// for: then it serves its own call only.
+    /// Holds the new connection, unless the pool is full or a connection was lost since this one was
+    /// requested. In that case it serves only its own call.
     fn done(self, connection: C) -> InUse<'a, C> {
         let connection = Arc::new(connection);
         let now = self.held.now();
@@ -275,8 +275,8 @@ impl<C> Drop for Opening<'_, C> {
 }
 
 impl<C> InUse<'_, C> {
-    /// Lets go of this connection and of all that were opened before it was found lost: a server
-    /// that restarts closes all of them, and each would cost a call to find out.
+    /// Discards this connection and all that were opened before the loss was found: a restarting server
+    /// closes all of them, and each would cost a call to find out.
     pub(crate) fn lost(&self) {
         let mut state = self.held.state();
         if state.generation == self.generation {
@@ -285,7 +285,7 @@ impl<C> InUse<'_, C> {
         }
     }
 
-    /// Lets go of this connection alone.
+    /// Discards this connection alone.
     pub(crate) fn withdraw(&self) {
         let mut state = self.held.state();
         if let Some(index) = state.slot(&self.connection) {

@@ -1,8 +1,8 @@
 //! Typed Postgres and Redis over the interfaces of the host.
 //!
-//! Everything above talks to [`postgres::Database`] and [`redis::Redis`]. In a component these are
-//! `HostPostgres` and `HostRedis`; natively, where the host's imports do not exist, tests use
-//! fakes, or `NativePostgres` (feature `native`) for SQL, as the operator's commands do.
+//! All other crates use [`postgres::Database`] and [`redis::Redis`]. In a component these are
+//! `HostPostgres` and `HostRedis`. Natively, without the host's imports, tests use fakes, or
+//! `NativePostgres` (feature `native`) for SQL, as do the operator's commands.
 
 #[cfg(target_arch = "wasm32")]
 mod bindings;

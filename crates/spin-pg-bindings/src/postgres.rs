@@ -1,4 +1,4 @@
-//! Postgres: parameters, rows, errors, and the trait that the store modules talk to.
+//! Postgres: parameters, rows, errors, and the trait that the store modules use.
 
 mod config;
 mod error;
@@ -20,24 +20,24 @@ pub use native::NativePostgres;
 pub use row::{FromRow, FromValue, Row};
 pub use value::{Param, Value};
 
-/// A database that runs single statements, each a transaction of its own.
+/// A database that runs single statements, each in its own transaction.
 ///
-/// Parameters are `$1`, `$2`, ... and must have exactly the type that the statement infers; cast
-/// where it infers another (`$1::text::timestamptz`).
+/// Parameters are `$1`, `$2`, ... and must have exactly the type that the statement infers; add a cast if
+/// it infers another (`$1::text::timestamptz`).
 #[async_trait]
 pub trait Database: Send + Sync + 'static {
-    /// Runs a statement that changes nothing and returns its rows. It may run twice: when the
-    /// connection turns out to be lost it is run once more on a new one.
+    /// Runs a statement that changes nothing and returns its rows. It may run twice: if the connection
+    /// was lost, it is retried once on a new one.
     async fn read(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error>;
 
-    /// Runs a statement that changes data and returns its rows (`RETURNING`). It runs at most
-    /// once: on a lost connection it is only sent again when it certainly did not reach the
-    /// server. After [`Error::Connection`] and [`Error::Timeout`] it may have happened or not.
+    /// Runs a statement that changes data and returns its rows (`RETURNING`). It runs at most once: after
+    /// a lost connection it is retried only if it certainly did not reach the server. After
+    /// [`Error::Connection`] and [`Error::Timeout`] it may or may not have run.
     async fn write(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error>;
 }
 
 impl dyn Database {
-    /// [`Database::read`], with the rows as `T`.
+    /// Runs [`Database::read`] and returns the rows as `T`.
     pub async fn read_as<T: FromRow>(
         &self,
         sql: &str,
@@ -50,7 +50,7 @@ impl dyn Database {
             .collect()
     }
 
-    /// [`Database::read`], with the first row as `T`, if there is one.
+    /// Runs [`Database::read`] and returns the first row as `T`, if there is one.
     pub async fn read_opt<T: FromRow>(
         &self,
         sql: &str,
@@ -63,7 +63,7 @@ impl dyn Database {
             .transpose()
     }
 
-    /// [`Database::write`], with the rows as `T`.
+    /// Runs [`Database::write`] and returns the rows as `T`.
     pub async fn write_as<T: FromRow>(
         &self,
         sql: &str,
@@ -76,7 +76,7 @@ impl dyn Database {
             .collect()
     }
 
-    /// [`Database::write`], with the first row as `T`, if there is one.
+    /// Runs [`Database::write`] and returns the first row as `T`, if there is one.
     pub async fn write_opt<T: FromRow>(
         &self,
         sql: &str,

@@ -1,4 +1,4 @@
-//! Calls against the clock, and calls that the host answers at once.
+//! Calls with a timeout, and calls that the host completes immediately.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use futures::future::{Either, select};
 
-/// What `call` gives, or `None` when `timer` rings first; the call is then abandoned.
+/// Returns the output of `call`, or `None` if `timer` fires first; the call is then abandoned.
 pub(crate) async fn before<T>(
     timer: impl Future<Output = ()> + Unpin,
     call: impl Future<Output = T>,
@@ -17,7 +17,7 @@ pub(crate) async fn before<T>(
     }
 }
 
-/// Lets the host, and events that are there already, come first.
+/// Yields to the host and to pending events.
 pub(crate) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|context| {
@@ -30,10 +30,10 @@ pub(crate) async fn yield_now() {
     .await;
 }
 
-/// What `call` gives, and whether the host gave it without waiting for anything.
+/// Returns the output of `call`, and true if the host returned it without waiting for anything.
 ///
-/// The host polls a call once before it returns to the guest. What is answered by then made no
-/// round trip: a connection that the host knew to be closed. Later a statement may have been sent.
+/// The host polls a call once before it returns to the guest. One that completes by then made no round
+/// trip: the host knew of a closed connection. Later, a statement may have been sent.
 pub(crate) async fn answered_at_once<T>(call: impl Future<Output = T>) -> (T, bool) {
     let mut call = pin!(call);
     let mut polls = 0_u32;

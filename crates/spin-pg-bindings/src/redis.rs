@@ -49,25 +49,25 @@ pub enum Reply {
     Bytes(Vec<u8>),
 }
 
-/// Why a command failed. The texts are for logs.
+/// Failure of a command. The texts are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedisError {
     /// There is no connection, or it was lost.
     #[error("no connection to Redis: {0}")]
     Connection(String),
-    /// Redis did not answer in this time; whether the command happened is not known.
+    /// Redis did not reply within this time; the command may or may not have run.
     #[error("Redis did not answer within {0:?}")]
     Timeout(Duration),
-    /// Redis does not have the script of that SHA-1, so nothing was run.
+    /// Redis does not have the script with that SHA-1, so nothing was run.
     #[error("{0}")]
     NoScript(String),
-    /// Redis refused the command.
+    /// Redis rejected the command.
     #[error("{0}")]
     Other(String),
 }
 
 impl RedisError {
-    /// The error behind a driver's text, which is all that the host hands on.
+    /// Classifies the text of a driver, which is all that the host passes on.
     #[cfg(any(test, target_arch = "wasm32"))]
     fn from_driver_text(text: String) -> Self {
         const LOST: [&str; 7] = [
@@ -80,7 +80,7 @@ impl RedisError {
             "unexpected end of file",
         ];
         let lower = text.to_ascii_lowercase();
-        // One driver hands on the code of Redis, another its own name for it.
+        // One driver passes on the code of Redis, another its own name for it.
         if lower.contains("noscript") {
             Self::NoScript(text)
         } else if LOST.iter().any(|lost| lower.contains(lost)) {
@@ -94,9 +94,9 @@ impl RedisError {
 /// A Redis server that runs single commands.
 #[async_trait]
 pub trait Redis: Send + Sync + 'static {
-    /// Runs a command, at most once. Nested arrays of a reply come flattened.
+    /// Runs a command, at most once. Nested arrays of a reply are flattened.
     ///
-    /// Keys and arguments stand in the host's traces: no secrets.
+    /// Keys and arguments appear in the host's traces: they must not contain secrets.
     async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError>;
 }
 

@@ -1,4 +1,4 @@
-//! `NativePostgres` against a real server: what the SQL tests of the stores rely on.
+//! `NativePostgres` against a real server: behavior that the SQL tests of the stores rely on.
 
 #![allow(
     clippy::expect_used,
@@ -16,7 +16,7 @@ async fn connect() -> NativePostgres {
     NativePostgres::connect(&url).await.unwrap()
 }
 
-/// The value that `sql` selects as `v`.
+/// Returns the row of `sql`, which selects its value as `v`.
 async fn one(sql: &str, params: Vec<Param>) -> Result<Row, Error> {
     let mut rows = connect().await.read(sql, params).await?;
     Ok(rows.pop().expect("a row"))

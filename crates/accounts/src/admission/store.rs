@@ -1,4 +1,4 @@
-//! The SQL behind the cache: a session with its user.
+//! SQL behind the cache: a session with its user.
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 
@@ -6,7 +6,7 @@ use crate::session::SessionId;
 use crate::users::{columns, user_if_any};
 use crate::{Error, User, UserId};
 
-/// A session that ended or expired, or is of an earlier epoch, gives no user.
+/// Returns no user for a session that ended, expired, or has an earlier epoch.
 const FIND: &str = concat!(
     "SELECT EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id <> $1) AS is_anothers, ",
     columns!(),
@@ -15,13 +15,13 @@ const FIND: &str = concat!(
             AND s.epoch = users.session_epoch AND s.idle_expires_at > now() AND s.expires_at > now())"
 );
 
-/// The state of a session in Postgres.
+/// State of a session in Postgres.
 pub(super) enum SessionState {
     /// Alive, and of this user.
     Alive(Box<User>),
     /// Ended for good.
     Ended,
-    /// A session of somebody else, which may be alive.
+    /// Session of another user, possibly alive.
     Anothers,
 }
 
@@ -36,7 +36,7 @@ impl FromRow for SessionState {
     }
 }
 
-/// The user and the session that a token names.
+/// Finds the user and the session named by a token.
 pub(super) async fn find(
     database: &dyn Database,
     user: UserId,

@@ -1,4 +1,4 @@
-//! The SQL that reads the audit trail. Rows are written by the statements of the changes.
+//! SQL that reads the audit trail. The statements of the changes write the rows.
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 use uuid::Uuid;

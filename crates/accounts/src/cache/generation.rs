@@ -1,7 +1,7 @@
-//! The generation of Redis's data: a random value under one key, which a flush or a restart erases.
+//! Generation of Redis's data: a random value under one key, erased by a flush or a restart.
 //!
-//! Entries are compared by their stamps, but a flush erases the later one. Whoever read an earlier state
-//! before the flush must not write it after that: a state is written only into the generation that was
+//! Entries are compared by their stamps, but a flush erases the later one. A state that was read before
+//! the flush must not be written after it. A state is therefore written only into the generation that was
 //! known before Postgres was read.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use spin_pg_bindings::redis::{Arg, Command, Reply, Script};
 use uuid::Uuid;
 
-/// The key of the generation. It has no TTL.
+/// Key of the generation. It has no TTL.
 pub(crate) const KEY: &str = "roster:generation";
 
-/// KEYS: the generation; ARGV: the value of a new one.
+/// KEYS: the generation. ARGV: the value of a new one.
 static BEGIN: Script = Script::new(
     "local found = redis.call('GET', KEYS[1]) \
     if not found then redis.call('SET', KEYS[1], ARGV[1]) end return found or ARGV[1]",
 );
 
-/// A generation as it was read; empty when none was.
+/// A generation as it was read; empty if there was none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Generation(Vec<u8>);
 
@@ -30,7 +30,7 @@ impl Generation {
         }
     }
 
-    /// Gives the generation, or begins one.
+    /// Returns the generation, or begins one.
     pub(crate) fn begin() -> Command {
         let new = Arg::from(Uuid::new_v4().to_string());
         Command::script(&BEGIN, [KEY], [new])

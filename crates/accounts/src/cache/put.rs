@@ -1,4 +1,4 @@
-//! Puts the entry of a user, and of a session, unless Redis knows better.
+//! Writes the entry of a user, and of a session, unless Redis has a newer one.
 
 use spin_pg_bindings::redis::{Arg, Command, Script};
 
@@ -6,10 +6,10 @@ use super::{GENERATION, Generation, session_key, user_key};
 use crate::UserId;
 use crate::session::SessionId;
 
-/// KEYS: generation, user, session (may be missing); ARGV: TTL in milliseconds, stamp, payload, how
-/// long a mark of doubt then lasts (0: as it is; a reader does not extend it), the generation that was
-/// known before Postgres was read, session entry. A mark stays, since the write that it is about may
-/// still be committed. In another generation a writer leaves a mark and a reader nothing.
+/// KEYS: generation, user, session (optional). ARGV: TTL in milliseconds, stamp, payload, new lifetime of
+/// a mark of doubt (0 for readers: it is not extended), the generation that was known before Postgres was
+/// read, session entry. A mark stays, since its write may still be committed. In another generation, a
+/// writer leaves a mark and a reader leaves nothing.
 static PUT: Script = Script::new(
     "local known = redis.call('GET', KEYS[1]) == ARGV[5] \
     local c = redis.call('GET', KEYS[2]) \
@@ -24,7 +24,7 @@ static PUT: Script = Script::new(
     redis.call('SET', KEYS[3], ARGV[6], 'PX', ARGV[1]) end return 1",
 );
 
-/// The parts of [`PUT`]. Times are in milliseconds.
+/// Parts of [`PUT`]. Times are in milliseconds.
 pub(super) struct Put<'a> {
     pub(super) user: UserId,
     /// A session and its entry.

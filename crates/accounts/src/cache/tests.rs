@@ -1,4 +1,4 @@
-//! The script of entries, run by the Redis of `ROSTER_REDIS_URL`.
+//! Tests of the entry script, run by the Redis of `ROSTER_REDIS_URL`.
 
 use redis::aio::MultiplexedConnection;
 
@@ -26,7 +26,7 @@ impl Real {
         sent.query_async(&mut self.0).await.unwrap()
     }
 
-    /// The generation of the data, which others share.
+    /// Returns the generation of the data, which is shared with other tests.
     async fn generation(&mut self) -> Generation {
         match self.run(&Generation::begin()).await {
             redis::Value::BulkString(bytes) => Generation::of(&Reply::Bytes(bytes)).unwrap(),
@@ -40,7 +40,7 @@ impl Real {
     }
 }
 
-/// The entry that a reader (doubt 0) or a writer puts.
+/// Writes the entry of a reader (doubt 0) or of a writer.
 fn put(user: UserId, stamp: i64, doubt: i64, generation: &Generation) -> Command {
     let put = Put {
         user,

@@ -1,6 +1,6 @@
-//! The SQL that counts guesses: one row per bucket.
+//! SQL that counts guesses: one row per bucket.
 //!
-//! The row of the network is locked before the row of the account, in every statement.
+//! Every statement locks the network's row before the account's row.
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
 
@@ -10,26 +10,26 @@ use crate::client_address::ClientAddress;
 use crate::password::PasswordHash;
 use crate::{Error, UserId};
 
-/// Runs of the statement before it gives up on a bucket that is missing: its row is added the
-/// first time, and can only be swept again a day later.
+/// Runs of the statement before it gives up on a missing bucket. The first run adds the row, which cannot
+/// be swept until a day later.
 const TRIES: usize = 4;
 
-/// A guess of the current window, with this one.
+/// Failures in the current window, including this guess.
 macro_rules! failures {
     () => {
         "CASE WHEN a.window_started_at <= now() - interval '15 minutes' THEN 1 ELSE a.failures + 1 END"
     };
 }
 
-/// Counts a guess in every bucket of it, or in none when one of them has to wait.
+/// Counts a guess in each of its buckets, or in none if one of them is delayed.
 ///
-/// The buckets' rows are locked first, so each of several guesses at once sees the one before it. A
-/// bucket without a row gets one, and the guess is then counted by another run of the statement, for
-/// which the row is visible. From the limit on, each guess of a window sets a delay that is twice the
-/// one before. A refusal is audited once a minute for each account.
+/// The buckets' rows are locked first, so concurrent guesses see one another in turn. A bucket without a
+/// row gets one; the guess is then counted by another run of the statement, to which the row is visible.
+/// From the limit on, each guess in a window sets a delay twice as long as the previous one. A rejection
+/// is audited at most once per minute per account.
 ///
-/// Parameters: email, user id, network, bucket of an unknown email, account limit, network limit,
-/// first delay in seconds, actor, request id, client.
+/// Parameters: email, user id, network, bucket of an unknown email, account limit, network limit, first
+/// delay in seconds, actor, request id, client.
 const COUNT: &str = concat!(
     "WITH subject AS MATERIALIZED (
         SELECT u.id, CASE WHEN u.is_active THEN u.password_hash END AS password_hash,
@@ -86,7 +86,7 @@ const COUNT: &str = concat!(
      FROM subject, gate"
 );
 
-/// The outcome of [`COUNT`].
+/// Outcome of [`COUNT`].
 struct Counted {
     user: Option<UserId>,
     hash: Option<PasswordHash>,
@@ -113,7 +113,7 @@ impl FromRow for Counted {
     }
 }
 
-/// The attempt, or how many seconds to wait.
+/// Returns the attempt, or the number of seconds to wait.
 pub(super) async fn count(
     database: &dyn Database,
     whose: &Whose<'_>,
@@ -158,11 +158,11 @@ pub(super) async fn count(
     Err(Error::Internal("the rows of a guess vanish".into()))
 }
 
-/// Takes back what a right password counted: the account's bucket is emptied, and the network's loses
-/// this one guess, so that signing in to an account of one's own does not clear the way to others. A
-/// delay of the network ends only if this guess has set it.
-/// As common table expressions; parameters: the network's key, its failures with this guess, and the
-/// account's key.
+/// Undoes the count of a right password. The account's bucket is emptied. The network's loses only this
+/// guess, so that signing in to one's own account does not reset guesses at others. A delay of the
+/// network ends only if this guess set it.
+/// Expands to common table expressions. Parameters: the network's key, its failures including this guess,
+/// and the account's key.
 macro_rules! forgive {
     ($network_key:literal, $network_failures:literal, $account_key:literal) => {
         concat!(

@@ -1,12 +1,12 @@
-//! The SQL of a page: filters, the position behind which it begins, and the total beside it.
+//! SQL of a page: filters, the position after which it begins, and the total.
 //!
-//! The text is put together from constants only; every value is a parameter.
+//! The text is composed of constants only; every value is a parameter.
 
 use spin_pg_bindings::postgres::Param;
 
 use super::Position;
 
-/// Conditions, with the parameters that they take.
+/// Conditions and their parameters.
 pub(crate) struct Filters {
     conditions: Vec<String>,
     params: Vec<Param>,
@@ -20,13 +20,13 @@ impl Filters {
         }
     }
 
-    /// `condition` names its parameter `$?`.
+    /// Adds a condition; `condition` names its parameter `$?`.
     pub(crate) fn add(&mut self, condition: &str, param: impl Into<Param>) {
         let condition = condition.replace("$?", &self.push(param));
         self.conditions.push(condition);
     }
 
-    /// The same when there is a value to filter by.
+    /// Adds the condition if there is a value to filter by.
     pub(crate) fn add_option(&mut self, condition: &str, param: Option<impl Into<Param>>) {
         if let Some(param) = param {
             self.add(condition, param);
@@ -43,21 +43,21 @@ impl Filters {
     }
 }
 
-/// What a list reads and how it is ordered; all of it constants of the code.
+/// Source and order of a list, all constants of the code.
 pub(crate) struct Order {
     pub(crate) table: &'static str,
-    /// What is selected of a row of the page.
+    /// Columns selected from a row of the page.
     pub(crate) columns: &'static str,
-    /// The sort key, a column with its collation.
+    /// Sort key: a column with its collation.
     pub(crate) column: &'static str,
     /// The position's key as the column's type, with `$?` for the parameter.
     pub(crate) cast: &'static str,
     pub(crate) descending: bool,
 }
 
-/// The statement of one page and its parameters. It selects one row more than `limit`, so that the
-/// page knows whether there is a next one, and the `total` on each row; the total stands in a row
-/// of its own kind, so that an empty page has it too.
+/// Returns the statement of one page and its parameters. It selects one row more than `limit`, which
+/// shows that there is a next page, and the `total` on each row. The page is joined to the total, so that
+/// an empty page has it too.
 pub(crate) fn page(
     order: &Order,
     mut filters: Filters,

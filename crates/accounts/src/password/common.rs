@@ -1,4 +1,4 @@
-//! The passwords that guessers try first.
+//! Passwords that attackers try first.
 
 use sha2::{Digest, Sha256};
 
@@ -7,7 +7,7 @@ static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common_password
 
 const KEPT: usize = 5;
 
-/// Whether the password, in any case, is among the 3,000 most common ones.
+/// Returns true if the password, in any case, is among the 3,000 most common ones.
 pub(super) fn is_common(password: &str) -> bool {
     let hash = Sha256::digest(password.to_lowercase());
     let (prefixes, _) = PACKED.as_chunks::<KEPT>();

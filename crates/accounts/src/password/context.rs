@@ -1,4 +1,4 @@
-//! Words that the password of one user must not contain (NIST SP 800-63B, section 3.1.1.2).
+//! Words that the password of one user must not contain (NIST SP 800-63B-4, section 3.1.1.2).
 
 use super::Password;
 use crate::Error;
@@ -6,18 +6,18 @@ use crate::email::Email;
 use crate::error::FieldError;
 use crate::full_name::FullName;
 
-/// Shorter words are in too many good passwords.
+/// Minimum length of a word: shorter ones occur in too many good passwords.
 const CHARACTERS: usize = 4;
 const SERVICE: &str = "roster";
 const REFUSED: &str = "contains your name, a part of your email or the name of this service";
 
-/// What others know of a user: the parts of the email and of the name, and the service's name.
+/// Publicly known words of a user: parts of the email and of the name, and the service's name.
 pub(crate) struct ContextWords(Vec<String>);
 
 impl ContextWords {
     pub(crate) fn of(email: &Email, full_name: &FullName) -> Self {
         let (local, domain) = email.as_str().split_once('@').unwrap_or_default();
-        // The last label says nothing of the user.
+        // The last label is not specific to the user.
         let labels = domain.rsplit('.').skip(1);
         let parts = [local, full_name.as_str()].into_iter().flat_map(|text| {
             let parts = text.split(|c: char| !c.is_alphanumeric());
@@ -28,13 +28,13 @@ impl ContextWords {
         Self(long.map(str::to_lowercase).collect())
     }
 
-    /// The password in `field` must contain none of the words.
+    /// Rejects the password in `field` if it contains one of the words.
     pub(crate) fn refuse(&self, field: &str, password: &Password) -> Result<(), Error> {
         self.check(password)
             .map_err(|detail| Error::Invalid(vec![FieldError::new(field, detail)]))
     }
 
-    /// The same, for a list of errors.
+    /// Does the same, for a list of errors.
     pub(crate) fn check(&self, password: &Password) -> Result<(), &'static str> {
         let text = password.as_str().to_lowercase();
         match self.0.iter().any(|word| text.contains(word.as_str())) {

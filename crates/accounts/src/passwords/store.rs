@@ -1,4 +1,4 @@
-//! The SQL that sets passwords: one statement a use case, the audit row in it.
+//! SQL that sets passwords: one statement per use case, including its audit row.
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 use time::OffsetDateTime;
@@ -10,8 +10,8 @@ use crate::session::{OpaqueToken, SessionId};
 use crate::users::{Outcome, columns, judged, outcome};
 use crate::{Error, User, UserId};
 
-/// The old hash is compared again: of two changes that know the same old password one happens.
-/// The kept session moves on to the new epoch, the others stay behind.
+/// The old hash is compared again: of two changes with the same old password, one succeeds. The kept
+/// session moves to the new epoch; the others end.
 const CHANGE: &str = concat!(
     "WITH changed AS (
         UPDATE users SET password_hash = $3, session_epoch = session_epoch + 1
@@ -116,7 +116,7 @@ const FIND_OWNER: &str = concat!(
         SELECT user_id FROM reset_tokens WHERE hash = $1 AND expires_at > now())"
 );
 
-/// The user whom a token that can be used belongs to.
+/// Returns the user of a valid token.
 pub(super) async fn find_owner(
     database: &dyn Database,
     token: &OpaqueToken,
@@ -125,7 +125,7 @@ pub(super) async fn find_owner(
     Ok(database.read_opt(FIND_OWNER, params).await?)
 }
 
-/// Once a minute at most, since anybody can send random tokens.
+/// Audits at most once per minute, since anybody can send random tokens.
 const AUDIT_FAILURE: &str = "INSERT INTO audit (action, request_id, client)
      SELECT 'reset_failed', $1, $2 WHERE NOT EXISTS (SELECT FROM audit
         WHERE action = 'reset_failed' AND at > now() - interval '1 minute')";
@@ -136,9 +136,9 @@ pub(super) async fn audit_failure(database: &dyn Database, actor: &Actor) -> Res
     Ok(())
 }
 
-/// The user's row is locked before the token's, as everywhere. Of two resets with one token, and of
-/// a reset and what voids its token, the second finds the token gone.
-/// The guesses of the account are forgotten with its old password.
+/// The user's row is locked before the token's, as everywhere. If two resets use one token, or a reset
+/// meets a statement that voids its token, the second finds the token gone. The account's shared
+/// bucket of guesses is deleted with its old password.
 const RESET: &str = concat!(
     "WITH owner AS MATERIALIZED (
         SELECT u.id FROM users AS u JOIN reset_tokens AS t ON t.user_id = u.id

@@ -5,7 +5,7 @@ use crate::page::{self, Position};
 use crate::session::Session;
 use crate::{Error, UserId};
 
-/// The parameters of a list as they were sent, all optional.
+/// List parameters as sent, all optional.
 #[derive(Debug, Default, Clone)]
 pub struct ListParameters {
     pub limit: Option<String>,
@@ -13,7 +13,7 @@ pub struct ListParameters {
     pub include_total: Option<String>,
 }
 
-/// A list of sessions that makes sense.
+/// A valid list query.
 #[derive(Debug, Clone)]
 pub struct ListQuery {
     /// 1 to 100.
@@ -21,7 +21,7 @@ pub struct ListQuery {
     /// Newest first, which is the default.
     pub descending: bool,
     pub include_total: bool,
-    /// The page begins behind this.
+    /// Position after which the page begins.
     pub after: Option<Position>,
 }
 
@@ -29,7 +29,7 @@ pub struct ListQuery {
 pub type Page = page::Page<Session>;
 
 impl ListQuery {
-    /// Parses the parameters; reports everything that is wrong at once.
+    /// Parses the parameters and reports all errors at once.
     pub fn parse(p: &ListParameters) -> Result<Self, Error> {
         let mut errors = FieldErrors::default();
         let query = Self {
@@ -50,7 +50,7 @@ impl ListQuery {
         errors.finish(Some(query))
     }
 
-    /// What a cursor of this list belongs to: everything but the page.
+    /// Context of a cursor of this list: every parameter but those of the page.
     pub fn context(&self, user: UserId) -> String {
         format!("sessions {user} {}", self.descending)
     }

@@ -1,4 +1,4 @@
-//! The SQL of sessions: one statement a use case, the audit row in it.
+//! SQL of sessions: one statement per use case, including its audit row.
 
 pub(super) mod list;
 pub(super) mod rotate;
@@ -12,9 +12,8 @@ use crate::session::{OpaqueToken, SessionId, SessionPolicy};
 use crate::users::columns;
 use crate::{Error, User, UserId};
 
-/// The password that was compared must still be the stored one: the row's lock makes a change of it
-/// wait, or is waited for. Expired sessions are swept on the way, and live ones beyond the limit end,
-/// the oldest first.
+/// The compared password must still be the stored one: the row lock serializes this with a change of it.
+/// Expired sessions are swept, and live ones beyond the limit end, the oldest first.
 const OPEN: &str = concat!(
     "WITH owner AS MATERIALIZED (
         SELECT * FROM users WHERE id = $1 AND is_active AND password_hash = $2 FOR UPDATE
@@ -56,10 +55,10 @@ const OPEN: &str = concat!(
     " FROM owner"
 );
 
-/// A session that was opened.
+/// An opened session.
 pub(super) struct Opened {
     pub(super) user: User,
-    /// Sessions of the user that ended for it.
+    /// Sessions of the user that ended to make room for it.
     pub(super) ended: Vec<SessionId>,
 }
 

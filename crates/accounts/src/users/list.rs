@@ -1,4 +1,4 @@
-//! What a list of users is asked for, and a page of the answer.
+//! Query and page of a list of users.
 
 use time::OffsetDateTime;
 
@@ -10,7 +10,7 @@ use crate::{Error, Role, User};
 
 pub use crate::page::Position;
 
-/// The key that a list is ordered by; ids break ties in the same direction.
+/// Sort key of a list; ids break ties in the same direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortKey {
     CreatedAt,
@@ -27,7 +27,7 @@ pub struct Sort {
 }
 
 impl Sort {
-    /// Reads `email` (ascending) or `-email` (descending).
+    /// Parses `email` (ascending) or `-email` (descending).
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (descending, name) = match text.strip_prefix('-') {
             Some(name) => (true, name),
@@ -45,7 +45,7 @@ impl Sort {
         Ok(Self { key, descending })
     }
 
-    /// The position of `user` in this order.
+    /// Returns the position of `user` in this order.
     pub(super) fn position_of(self, user: &User) -> Position {
         let key = match self.key {
             SortKey::CreatedAt => timestamp(user.created_at),
@@ -57,7 +57,7 @@ impl Sort {
     }
 }
 
-/// The parameters as they were sent, all optional.
+/// List parameters as sent, all optional.
 #[derive(Debug, Default, Clone)]
 pub struct ListParameters {
     pub limit: Option<String>,
@@ -71,7 +71,7 @@ pub struct ListParameters {
     pub include_total: Option<String>,
 }
 
-/// A list of users that makes sense.
+/// A valid list query.
 #[derive(Debug, Clone)]
 pub struct ListQuery {
     /// 1 to 100.
@@ -87,12 +87,12 @@ pub struct ListQuery {
     /// Exclusive.
     pub created_before: Option<OffsetDateTime>,
     pub include_total: bool,
-    /// The page begins behind this.
+    /// Position after which the page begins.
     pub after: Option<Position>,
 }
 
 impl ListQuery {
-    /// Parses the parameters; reports everything that is wrong at once.
+    /// Parses the parameters and reports all errors at once.
     pub fn parse(parameters: &ListParameters) -> Result<Self, Error> {
         let mut errors = FieldErrors::default();
         let p = parameters;
@@ -123,7 +123,7 @@ impl ListQuery {
         errors.finish(Some(query))
     }
 
-    /// Names the list apart from its page: a cursor continues only the list that it came from.
+    /// Context of a cursor, without the page: a cursor continues only its own list.
     pub fn context(&self) -> String {
         format!(
             "users {:?} {:?} {:?} {:?} {:?} {:?} {:?}",

@@ -1,5 +1,4 @@
-//! The SQL of the users resource: one statement a use case, its text beside its function, the audit
-//! row in the statement that makes the change.
+//! SQL of the users resource: one statement per use case, next to its function, including its audit row.
 //!
 //! Times leave Postgres as `timestamp` in UTC: the host cannot convert `timestamptz`.
 
@@ -14,10 +13,10 @@ use crate::password::PasswordHash;
 use crate::passwords::wrong;
 use crate::{Error, Expected, FieldError, NewUser, User, UserId, UserPatch};
 
-/// The migration that these statements need, by its number.
+/// Number of the migration that these statements require.
 pub const SCHEMA_VERSION: i64 = 13;
 
-/// The columns of a user as [`User`] reads them.
+/// Columns of a user as read by [`User`].
 macro_rules! columns {
     () => {
         "id, email, full_name, role, is_active, version, session_epoch, \
@@ -26,7 +25,7 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// The user of an outer join, which may have none.
+/// Returns the user of an outer join, or `None`.
 pub(crate) fn user_if_any(row: &Row) -> Result<Option<User>, postgres::Error> {
     let id: Option<Uuid> = row.get("id")?;
     id.map(|_| User::from_row(row)).transpose()
@@ -51,7 +50,7 @@ const INSERT: &str = concat!(
     " FROM created"
 );
 
-/// A user to be stored, and how the audit trail names it.
+/// A user to be stored, and its action in the audit trail.
 pub(super) struct Insert<'a> {
     pub(super) id: UserId,
     pub(super) new: &'a NewUser,
@@ -83,10 +82,10 @@ pub(super) async fn insert(database: &dyn Database, insert: &Insert<'_>) -> Resu
     created.ok_or_else(|| Error::Internal("INSERT returned no user".into()))
 }
 
-/// The CTE `judged` over the locked row in `before`: `confirmed`, when the password that the actor gave,
-/// if any, is still theirs (one's own row is the locked one), and `needed`, when none was given for what
-/// could take over another admin's account, which `takeover` tells. The endpoints of one's own account
-/// require it themselves, and operators come without an actor.
+/// The CTE `judged` over the locked row in `before`. `confirmed`: the password given by the actor, if
+/// any, is still theirs (one's own row is the locked one). `needed`: none was given, but `takeover`
+/// states that the change could take over another admin's account. The endpoints of one's own account
+/// require the password themselves, and operators have no actor.
 macro_rules! judged {
     ($actor:literal, $hash:literal, $takeover:literal) => {
         concat!(
@@ -115,7 +114,7 @@ macro_rules! judged {
     };
 }
 
-/// The columns of [`Outcome`] for a statement with `judged`.
+/// Columns of [`Outcome`] for a statement with `judged`.
 macro_rules! outcome {
     () => {
         "EXISTS (SELECT FROM judged) AS found, \
@@ -125,12 +124,12 @@ macro_rules! outcome {
 }
 pub(crate) use {judged, outcome};
 
-/// The reason for which a statement about one user did nothing.
+/// Reason for which a statement about one user did nothing.
 pub(crate) struct Outcome {
     found: bool,
-    /// The password that the actor gave is theirs, or none was given.
+    /// True when the password given by the actor is theirs, or none was given.
     confirmed: bool,
-    /// None was given, and one is needed.
+    /// True when no password was given although one is required.
     needed: bool,
 }
 
@@ -145,7 +144,7 @@ impl FromRow for Outcome {
 }
 
 impl Outcome {
-    /// `conditional`: the request named versions.
+    /// Returns the error. `conditional` is true if the request named versions.
     pub(crate) fn refusal(&self, conditional: bool) -> Error {
         match self {
             Self { found: false, .. } => Error::NotFound,
@@ -162,11 +161,10 @@ impl Outcome {
     }
 }
 
-/// Locks the row before it is compared with the expected versions and with the patch, so that each
-/// of several changes at once starts from what the one before it committed, and the audit rows name
-/// what this change did. The conditions read the locked row only: the statement's own snapshot may
-/// be older. What would change nothing is not written. Deactivation ends the sessions, so that none
-/// is revived with the user.
+/// Locks the row before comparing it with the expected versions and the patch. Each of several concurrent
+/// changes thus starts from the state committed by the previous one, and its audit rows name only its own
+/// changes. The conditions read only the locked row: the statement's own snapshot may be older. A patch
+/// without effect is not written. Deactivation ends the sessions, so that none is revived with the user.
 const UPDATE: &str = concat!(
     "WITH before AS MATERIALIZED (
         SELECT * FROM users WHERE id = $1 FOR UPDATE
@@ -254,7 +252,7 @@ pub(super) async fn update(
     user.ok_or_else(|| outcome.refusal(conditional))
 }
 
-/// The row is locked first here too: a user who was deleted meanwhile is not found, and not stale.
+/// The row is locked first here too: a user deleted in the meantime is not found, rather than stale.
 const DELETE: &str = concat!(
     "WITH before AS MATERIALIZED (
         SELECT id, role, version, password_hash FROM users WHERE id = $1 FOR UPDATE

@@ -1,4 +1,4 @@
-//! Guesses: counted before they are evaluated, and slots for hashing.
+//! Guesses, counted before they are evaluated, and slots for hashing.
 
 use accounts::{Error, UserId};
 
@@ -8,18 +8,18 @@ fn throttled<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::TooManyAttempts(seconds)) if (1..=30).contains(seconds))
 }
 
-/// The same, with a delay of any length.
+/// Expects a throttled result with a delay of any length.
 fn throttled_at_all<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::TooManyAttempts(1..=900)))
 }
 
-/// Lets every delay be over, and nothing else.
+/// Ends every delay, and changes nothing else.
 async fn end_delays(world: &World) {
     let sql = "UPDATE login_attempts SET refused_until = now() - interval '1 s' WHERE refused_until > now()";
     world.execute(sql).await;
 }
 
-/// Lets time pass for the counts.
+/// Advances the time of the counts.
 async fn pass(world: &World, seconds: u32) {
     let sql = format!(
         "UPDATE login_attempts SET window_started_at = window_started_at - interval '{seconds} s',
@@ -142,7 +142,7 @@ async fn an_address_waits_a_minute_at_most() {
     assert_eq!(delays, [30, 60, 60, 60]);
 }
 
-/// Nine wrong guesses at an account, each after its delay, from elsewhere.
+/// Makes nine wrong guesses at an account from elsewhere, each after its delay.
 async fn lock_out(world: &World, email: &str) {
     for n in 0..9 {
         let address = format!("198.51.100.{n}");
@@ -218,7 +218,7 @@ async fn confirmations_are_counted_by_themselves() {
 async fn refused_guesses_count_nowhere_and_are_audited_once_a_minute() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
-    // At once: the first of them meet without rows that they could lock.
+    // All at once: the first ones find no rows to lock.
     let all = (0..20).map(|_| world.sign_in("ada@b.example", "wrong"));
     futures::future::join_all(all).await;
     for _ in 0..20 {
@@ -228,7 +228,7 @@ async fn refused_guesses_count_nowhere_and_are_audited_once_a_minute() {
         let wrong = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
     }
-    // The address has its ten now; what it is refused is not counted for the account.
+    // The address has reached its ten; its rejected guesses are not counted for the account.
     for _ in 0..20 {
         let refused = world.sign_in("new@b.example", "wrong").await;
         assert!(throttled(&refused));
@@ -241,7 +241,7 @@ async fn refused_guesses_count_nowhere_and_are_audited_once_a_minute() {
     }
     let actions = world.actions().await;
     let throttled = actions.iter().filter(|action| *action == "login_throttled");
-    // Ada's, and those of nobody.
+    // Those of Ada and those without an account.
     assert!((2..=4).contains(&throttled.count()), "{actions:?}");
 }
 
@@ -293,7 +293,7 @@ async fn a_slot_of_a_dead_holder_ends_by_itself() {
         .execute("UPDATE hash_leases SET expires_at = now()")
         .await;
     for _ in 0..4 {
-        // More often than the limit: what was sent away did not count, and right ones do not.
+        // More often than the limit: rejected and right guesses did not count.
         assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! Guesses that meet: each waits for the one before it and goes by what that one has committed.
+//! Concurrent guesses: each waits for the previous one and uses its committed state.
 
 use accounts::Error;
 
@@ -6,7 +6,7 @@ use crate::world::World;
 
 const EMAIL: &str = "ada@b.example";
 
-/// The error of a wrong guess that waited for `change` of the counts, and the failures after it.
+/// Returns the error of a wrong guess that waited for `change`, and the failures after it.
 async fn after_waiting_for(change: &str) -> (Error, Vec<i32>) {
     let world = World::new().await;
     world.user(EMAIL, "user").await;

@@ -1,4 +1,4 @@
-//! The use cases against a real Postgres, a fresh database each, with a Redis that is down.
+//! Use cases against a real Postgres, with a fresh database each and a Redis that is down.
 
 #![allow(
     clippy::expect_used,

@@ -251,7 +251,7 @@ async fn another_admin_is_taken_over_with_the_actors_password_only() {
         UserPatch::parse(None, Some("Ada"), Some("user"), None).unwrap(),
     ];
     let before = confirm().await;
-    // The confirmed password is no longer Eve's when the statement runs.
+    // The confirmed password is no longer Eve's at the time of the statement.
     world
         .execute(&format!(
             "UPDATE users SET password_hash = password_hash || 'x' WHERE id = '{}'",

@@ -1,4 +1,4 @@
-//! Deletion of what is over.
+//! Deletion of expired rows.
 
 use crate::world::{PASSWORD, World};
 

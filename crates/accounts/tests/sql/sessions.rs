@@ -42,7 +42,7 @@ async fn a_refresh_token_is_spent_once_and_a_replay_ends_its_session() {
     assert_eq!(second.session, first.session);
     assert!(world.is_alive(&second).await);
 
-    // Its response may have been lost: the same token gives the same successor.
+    // The response may have been lost: the same token returns the same successor.
     let again = world.sessions.refresh(&first.refresh_token, actor()).await;
     assert!(again.unwrap().refresh_token == second.refresh_token);
 
@@ -100,7 +100,7 @@ async fn a_token_is_a_replay_once_its_successor_was_used() {
     }
     let rows = "SELECT true AS row FROM refresh_tokens";
     assert_eq!(world.database.read(rows, vec![]).await.unwrap().len(), 2);
-    // Its row is gone; the session recognises it all the same.
+    // The row is gone, but the session still recognizes the token.
     let replay = world.sessions.refresh(&first.refresh_token, actor()).await;
     assert_eq!(replay.unwrap_err(), Error::BadRefreshToken);
     assert!(!world.is_alive(&first).await);
@@ -227,7 +227,7 @@ async fn the_first_admins_password_is_guessed_no_faster_than_another() {
     }
     let right = world.sign_in("root@b.example", PASSWORD).await;
     assert!(matches!(right, Err(Error::TooManyAttempts(_))));
-    // Nothing happened that could tell by its time that it was right.
+    // No admin was created: the time for that would have revealed the right password.
     let actions = world.actions().await;
     assert!(!actions.contains(&"admin_bootstrapped".to_owned()));
 }

@@ -30,7 +30,7 @@ impl Redis for RedisIsDown {
     }
 }
 
-/// Drops the work: with Redis down for good there is nobody to tell.
+/// Drops the work: with Redis permanently down there is nothing to update.
 struct NothingDeferred;
 
 #[async_trait]
@@ -60,7 +60,7 @@ impl World {
         Self::with(None).await
     }
 
-    /// A world whose first admin is made at their first login.
+    /// Creates a world with a first admin who is created at their first login.
     pub async fn with(bootstrap: Option<(&str, &str)>) -> Self {
         Self::with_policy(bootstrap, SessionPolicy::default()).await
     }
@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// A connection of the test's own, whose transactions hold locks.
+    /// Opens a connection for the test itself, for transactions that hold locks.
     pub async fn connect(&self) -> NativePostgres {
         NativePostgres::connect(&self.url).await.unwrap()
     }
@@ -127,7 +127,7 @@ impl World {
         panic!("no statement waits for a lock");
     }
 
-    /// A user who can sign in with [`PASSWORD`].
+    /// Creates a user who can sign in with [`PASSWORD`].
     pub async fn user(&self, email: &str, role: &str) -> User {
         let password = Some(PASSWORD.to_owned());
         let new = NewUser::parse(email, "Ada Lovelace", password, Some(role), None);
@@ -154,7 +154,7 @@ impl World {
                 .sessions
                 .sign_in(&email, &guess(password), &address, actor())
                 .await;
-            // Machines differ in how long a slot is taken; what is tested here is not that.
+            // Machines differ in the time for which a slot is taken; that is not tested here.
             if !matches!(signed_in, Err(Error::Busy)) {
                 return signed_in;
             }
@@ -162,7 +162,7 @@ impl World {
         }
     }
 
-    /// Whether a request of this session is let in.
+    /// Returns true if a request of this session is accepted.
     pub async fn is_alive(&self, signed_in: &SignedIn) -> bool {
         let question = Question {
             caller: Some((signed_in.user.id, signed_in.session)),
@@ -176,7 +176,7 @@ impl World {
             .is_some()
     }
 
-    /// How many live sessions the user has.
+    /// Returns the number of the user's live sessions.
     pub async fn session_count(&self, user: accounts::UserId) -> i64 {
         let parameters = list::ListParameters {
             include_total: Some("true".into()),
@@ -187,7 +187,7 @@ impl World {
         page.total.unwrap()
     }
 
-    /// The actions of the audit trail, in their order.
+    /// Returns the actions of the audit trail, in order.
     pub async fn actions(&self) -> Vec<String> {
         let parameters = ListParameters {
             sort: Some("created_at".into()),
@@ -199,7 +199,7 @@ impl World {
         page.items.into_iter().map(|event| event.action).collect()
     }
 
-    /// Changes what no use case changes: time.
+    /// Changes what no use case can change: time.
     pub async fn execute(&self, sql: &str) {
         self.database.write(sql, Vec::new()).await.unwrap();
     }

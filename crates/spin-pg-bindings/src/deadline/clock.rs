@@ -1,4 +1,4 @@
-//! The host's clock.
+//! Timers on the host's clock.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use super::Deadline;
 use super::left::Left;
 use crate::race::yield_now;
 
-/// A deadline that several calls in a row race against.
+/// A deadline shared by several successive calls.
 pub(crate) type Timer<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// Turns for a reply that is there but not delivered yet: one through the host, one to take the event,
-/// one to spare.
+/// Turns for a reply that has arrived but is not delivered yet: one through the host, one to take the
+/// event, one to spare.
 const LAST_TURNS: usize = 3;
 
-/// Starts a deadline; the time begins at the first poll. `replies` counts what the store has replied
-/// to any call of this instance.
+/// Starts a deadline at the first poll. `replies` returns the number of the store's replies to all calls
+/// of this instance.
 pub(crate) fn timer<'a>(deadline: Deadline, replies: impl Fn() -> usize + Send + 'a) -> Timer<'a> {
     Box::pin(async move {
         let mut left = Left::of(deadline);
@@ -39,7 +39,7 @@ pub(crate) fn timer<'a>(deadline: Deadline, replies: impl Fn() -> usize + Send +
     })
 }
 
-/// Waits; the time begins when this is first polled.
+/// Waits for `duration`, from the first poll on.
 pub(crate) async fn wait(duration: Duration) {
     let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     wasip3::clocks::monotonic_clock::wait_for(nanoseconds).await;

@@ -1,14 +1,14 @@
-//! The time that a store has left.
+//! Remaining time of a store.
 
 use std::time::Duration;
 
 use super::Deadline;
 
-/// Largest delay of a clock that still shows that the instance gets the CPU. On an idle host it is
+/// Largest delay of a timer that still shows that the instance gets the CPU. On an idle host the delay is
 /// about a millisecond.
 const PUNCTUAL: Duration = Duration::from_millis(5);
 
-/// Rest of a deadline.
+/// Remaining part of a deadline.
 #[derive(Debug)]
 pub(super) struct Left {
     whole: Deadline,
@@ -25,7 +25,7 @@ impl Left {
         }
     }
 
-    /// The time until the clock fires next, zero once the deadline has passed. The first slice is the
+    /// Returns the time until the next timer, zero once the deadline has passed. The first slice is the
     /// longest: most calls need no other.
     pub(super) fn slice(&self) -> Duration {
         let whole = self.whole.store;
@@ -33,7 +33,7 @@ impl Left {
         (whole / part).min(self.store).min(self.hard)
     }
 
-    /// Counts a slice after which the clock fired `late`; `progressed`: the store replied meanwhile.
+    /// Counts a slice and its timer's delay; `progressed` is true if the store replied in it.
     pub(super) fn count(&mut self, slice: Duration, late: Duration, progressed: bool) {
         self.hard = self.hard.saturating_sub(slice + late);
         if late <= PUNCTUAL && !progressed {
@@ -51,7 +51,7 @@ mod tests {
         hard: Duration::from_millis(1_000),
     };
 
-    /// Milliseconds until the deadline passes when each clock fires this late.
+    /// Returns the milliseconds until the deadline passes if each timer is this late.
     fn passes_after(late: u64, progressed: bool) -> u128 {
         let (mut left, mut total) = (Left::of(DEADLINE), Duration::ZERO);
         let late = Duration::from_millis(late);

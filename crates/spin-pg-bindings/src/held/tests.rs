@@ -1,11 +1,11 @@
-//! Connections are numbers here, and nothing takes time unless a test says so.
+//! Connections are numbers here, and nothing takes time unless a test states it.
 
 use std::cell::RefCell;
 use std::future::{pending, ready};
 
 use super::*;
 
-/// The connection for a call; `new` is what would be opened for it.
+/// Takes the connection for a call; `new` would be opened for it.
 async fn take(held: &Held<u32>, new: u32) -> InUse<'_, u32> {
     let opened = ready(Ok::<_, ()>(new));
     let found = held.connection(opened, pending::<()>, pending(), pending());
@@ -79,7 +79,7 @@ async fn calls_look_again_while_as_many_are_opened_as_are_held() {
         panic!("there is no connection");
     };
     assert!(matches!(held.take(), Taken::Later));
-    // The first call has its connection while the second one pauses.
+    // The first call gets its connection while the second one pauses.
     let first = RefCell::new(Some(first));
     let pause = || {
         drop(first.take().map(|first| first.done(1)));
@@ -127,7 +127,7 @@ async fn one_lost_connection_ends_all_that_were_opened_before() {
     let fresh = take(&held, 4).await;
     assert_eq!(number(&fresh), 4);
     drop(fresh);
-    // What is found out later about older ones is no news.
+    // A later loss of an older connection has no effect.
     second.lost();
     let Taken::Opening(opened_before) = opened_before else {
         panic!("all are busy");

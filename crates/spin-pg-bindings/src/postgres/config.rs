@@ -1,8 +1,8 @@
-//! Where the database is, as a connection string.
+//! Address and credentials of the database, as a connection string.
 
 use std::fmt;
 
-/// The parts of a connection string. Debug leaves the password out.
+/// Parts of a connection string. `Debug` omits the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectionConfig {
     pub host: String,
@@ -16,7 +16,7 @@ pub struct ConnectionConfig {
 }
 
 impl ConnectionConfig {
-    /// The connection string in key=value form, with every value quoted (libpq 34.1.1.1).
+    /// Returns the connection string in key=value form, with every value quoted (libpq 34.1.1.1).
     pub fn dsn(&self) -> String {
         let port = self.port.to_string();
         let connect_timeout = self.connect_timeout_secs.to_string();
@@ -35,7 +35,7 @@ impl ConnectionConfig {
     }
 }
 
-/// Backslashes and quotes are escaped by a backslash.
+/// Quotes a value; backslashes and quotes are escaped by a backslash.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }

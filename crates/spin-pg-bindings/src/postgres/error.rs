@@ -1,17 +1,17 @@
-//! What can go wrong with a statement, and what that means to a caller.
+//! Errors of statements, and their meaning for a caller.
 
 use std::time::Duration;
 
-/// Why a statement failed. The texts are for logs: they may name what the database knows.
+/// Failure of a statement. The texts are for logs: they may contain names from the database.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// There is no connection, or it was lost.
     #[error("no connection to Postgres: {0}")]
     Connection(String),
-    /// Postgres did not answer in this time; whether the statement happened is not known.
+    /// Postgres did not respond within this time; the statement may or may not have run.
     #[error("Postgres did not answer within {0:?}")]
     Timeout(Duration),
-    /// Postgres refused the statement.
+    /// Postgres rejected the statement.
     #[error("{0}")]
     Database(DatabaseError),
     /// A column has another type than the code reads.
@@ -31,13 +31,13 @@ pub enum Error {
     Other(String),
 }
 
-/// The fields of a Postgres error report. Its detail, which quotes values of rows, is left out.
+/// Fields of a Postgres error report. The detail is left out, because it quotes values of rows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{severity} {sqlstate}: {message}")]
 pub struct DatabaseError {
-    /// Five characters, of which the first two are the class.
+    /// Five characters; the first two are the class.
     pub sqlstate: String,
-    /// The constraint that was violated, by name.
+    /// Name of the violated constraint.
     pub constraint: Option<String>,
     /// `ERROR`, `FATAL` or `PANIC`.
     pub severity: String,
@@ -45,7 +45,7 @@ pub struct DatabaseError {
 }
 
 impl Error {
-    /// The SQLSTATE that Postgres answered.
+    /// Returns the SQLSTATE that Postgres returned.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
             Self::Database(error) => Some(&error.sqlstate),
@@ -53,7 +53,7 @@ impl Error {
         }
     }
 
-    /// The constraint that the statement violated.
+    /// Returns the constraint that the statement violated.
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Database(error) => error.constraint.as_deref(),
@@ -61,15 +61,15 @@ impl Error {
         }
     }
 
-    /// SQLSTATE 23505.
+    /// Returns true for SQLSTATE 23505.
     pub fn is_unique_violation(&self) -> bool {
         self.sqlstate() == Some("23505")
     }
 
-    /// Whether the same request may well succeed later (503 and `Retry-After`): the connection is
-    /// lost, Postgres did not answer in time, has no resources (53), stops, starts or cancelled
-    /// (57), cannot be connected to (08), is read-only (25006), gave up on a lock (55P03), or
-    /// transactions were in each other's way (40001, 40P01).
+    /// Returns true if a retry may well succeed (503 and `Retry-After`): the connection is lost, or
+    /// Postgres did not respond in time, lacks resources (53), is stopping, starting or cancelled the
+    /// statement (57), cannot be connected to (08), is read-only (25006), gave up on a lock (55P03), or
+    /// had conflicting transactions (40001, 40P01).
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Connection(_) | Self::Timeout(_) => true,
@@ -88,9 +88,8 @@ impl Error {
         }
     }
 
-    /// Whether Postgres, or a pooler before it, is there and lacks time or room: a deadline passed,
-    /// or no further connection is accepted. Of a connection that was refused the host hands on the
-    /// text only.
+    /// Returns true if Postgres, or a pooler in front of it, is up but overloaded: a deadline passed, or
+    /// it accepts no further connection. For a rejected connection, the host passes on only the text.
     pub fn is_overload(&self) -> bool {
         const NO_ROOM: [&str; 5] = [
             "too many clients",
@@ -104,7 +103,7 @@ impl Error {
         match self {
             Self::Timeout(_) => true,
             Self::Connection(text) => has_no_room(text),
-            // Without resources, or cancelled because its time was over.
+            // Out of resources, or cancelled by a timeout.
             Self::Database(error) => {
                 error.sqlstate.starts_with("53")
                     || error.sqlstate == "57014"
@@ -114,8 +113,8 @@ impl Error {
         }
     }
 
-    /// Whether the connection is of no more use after this error: it is closed, or it leads to a
-    /// server that became read-only.
+    /// Returns true if the connection is of no more use after this error: it is closed, or its server
+    /// became read-only.
     #[cfg(any(test, target_arch = "wasm32"))]
     pub(crate) fn ends_connection(&self) -> bool {
         match self {
@@ -139,8 +138,8 @@ impl Error {
         }
     }
 
-    /// The error behind a driver's debug text, which is all that the host hands on for errors
-    /// that do not come from the server.
+    /// Classifies the debug text of a driver, which is all that the host passes on for errors that do not
+    /// come from the server.
     #[cfg(any(test, target_arch = "wasm32", feature = "native"))]
     pub(crate) fn from_driver_text(text: String) -> Self {
         let kind = text.strip_prefix("Error { kind: ").unwrap_or_default();

@@ -1,16 +1,14 @@
 //! Postgres over the host's connection.
 //!
-//! The instance holds a few connections, opened when they are needed first. A statement has one to
-//! itself, so that it can wait for a lock without making others wait; only when all are busy does
-//! it share one. A connection is dropped when it is lost and when a deadline passes, and given back to
-//! the host's pool when its lease is over.
+//! The instance holds a few connections, opened on demand. A statement has one to itself, so that it can
+//! wait for a lock without delaying others; it shares one only when all are busy. A connection is
+//! dropped when it is lost or a deadline passes, and returned to the host's pool when its lease expires.
 //!
-//! When is a statement sent a second time? The host prepares every statement and then executes it,
-//! and says "closed" for a connection that was lost during either, so the error alone does not
-//! tell whether a write happened. One case is certain: an error that the host returns without
-//! waiting, before any round trip. That is what a restarted server looks like to an instance that
-//! still holds a connection to it. There everything is sent again, on a new connection; after any
-//! other loss only reads are.
+//! Retries: the host prepares every statement and then executes it, and reports "closed" for a connection
+//! that was lost during either. The error alone therefore does not show that a write ran. One case is
+//! certain: an error that the host returns without waiting, before any round trip. An instance that still
+//! holds a connection to a restarted server gets this error. Everything is then sent again on a new
+//! connection. After any other loss, only reads are.
 
 mod convert;
 mod rows;
@@ -29,22 +27,22 @@ use crate::held::{Failure, Held, InUse, Lease};
 use crate::race::before;
 use rows::Rows;
 
-/// The connections of one instance. It serves at most 16 requests at once, and all instances of a
+/// Connections of one instance. An instance serves at most 16 requests at once, and all instances of a
 /// component share the 64 connections of the host's pool.
 const CONNECTIONS: usize = 4;
 
-/// A busy host runs more instances than its pool has connections. Given back after this, each of them
-/// has one in turn; opening it again is one round trip to Postgres. New requests go to any instance, so
-/// one that was idle for much longer would keep it from all that wait.
+/// A busy host runs more instances than its pool has connections. With this lease, each instance has one
+/// in turn; opening it again is one round trip to Postgres. New requests go to any instance, so one that
+/// stayed idle for much longer would keep its connection from all that wait.
 const LEASE: Lease = Lease {
     unused: Duration::from_millis(5),
     whole: Duration::from_millis(100),
 };
 
-/// Pause of a request before it looks again for a connection that others of the instance open.
+/// Pause of a request before it checks again for a connection that others of the instance open.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How long an abandoned statement may still run: the role's `statement_timeout`.
+/// Longest time that an abandoned statement may still run: the role's `statement_timeout`.
 const ABANDONED: Duration = Duration::from_secs(5);
 
 /// Postgres as the host provides it.
@@ -61,9 +59,9 @@ enum Kind {
 }
 
 impl HostPostgres {
-    /// `dsn` is a connection string (see [`super::ConnectionConfig::dsn`]). `deadline` bounds each
-    /// statement with everything that it takes: opening a connection, running, reading the rows,
-    /// and the second attempt.
+    /// Creates a client. `dsn` is a connection string (see [`super::ConnectionConfig::dsn`]). `deadline`
+    /// bounds each statement as a whole: opening a connection, running, reading the rows, and the second
+    /// attempt.
     pub fn new(dsn: String, deadline: Deadline) -> Self {
         Self {
             dsn,
@@ -89,7 +87,7 @@ impl HostPostgres {
             Err(Failure { error, sent }) if is_lost(&error) && (kind == Kind::Read || !sent) => {}
             done => return done.map_err(|failure| failure.error),
         }
-        // The lost one is back at the host, and none that was opened before this is held any more.
+        // The lost connection is back at the host, and none that was opened before it is held any more.
         let connection = self.connection(&mut timer).await?;
         let done = self.run_on(&mut timer, connection, sql, params).await;
         done.map_err(|failure| failure.error)
@@ -109,7 +107,7 @@ impl HostPostgres {
         found.ok_or(Error::Timeout(self.deadline.store))?
     }
 
-    /// Gives back what is held once its lease is over.
+    /// Releases held connections as their leases expire.
     fn watch(&self) {
         let Some(every) = self.held.needs_watching() else {
             return;
@@ -154,14 +152,14 @@ impl HostPostgres {
     }
 }
 
-/// Lets an abandoned statement end before its connection is given back: until then it occupies the
-/// connection, and the host's pool would hand it out at once. The task also keeps the instance, which
-/// may have served its last request.
+/// Lets an abandoned statement end before its connection is returned. Until then the statement occupies
+/// the connection, and the host's pool would hand it out at once. The task also keeps the instance
+/// alive, which may have served its last request.
 async fn run_out<T>(statement: impl Future<Output = T>) {
     before(Box::pin(wait(ABANDONED)), statement).await;
 }
 
-/// Whether a new connection may do better. A deadline that passed leaves no time for one.
+/// Returns true if a new connection may succeed. A passed deadline leaves no time for one.
 fn is_lost(error: &Error) -> bool {
     error.ends_connection() && !matches!(error, Error::Timeout(_))
 }

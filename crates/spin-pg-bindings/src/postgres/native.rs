@@ -1,5 +1,5 @@
-//! Postgres over tokio-postgres, for tests of SQL and for the operator's commands: as strict as the
-//! host about types.
+//! Postgres over tokio-postgres, for SQL tests and the operator's commands. Checks types as strictly as
+//! the host.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ pub struct NativePostgres {
 }
 
 impl NativePostgres {
-    /// Connects to `url`, `postgres://...` or key=value, without TLS; needs a Tokio runtime, in
-    /// which a task serves the connection until this is dropped.
+    /// Connects to `url`, `postgres://...` or key=value, without TLS. Needs a Tokio runtime; a task on it
+    /// serves the connection until this is dropped.
     ///
     /// # Errors
     /// [`Error::Connection`]
@@ -27,7 +27,7 @@ impl NativePostgres {
         Self::connect_with(url, NoTls).await
     }
 
-    /// The same with `tls`, as far as the URL's `sslmode` asks for it.
+    /// Connects with `tls`, as required by the URL's `sslmode`.
     ///
     /// # Errors
     /// [`Error::Connection`]
@@ -39,12 +39,12 @@ impl NativePostgres {
         let (client, connection) = tokio_postgres::connect(url, tls)
             .await
             .map_err(|error| Error::Connection(format!("{error:?}")))?;
-        // Its error also reaches whoever waits for an answer.
+        // Calls that wait for a response also receive its error.
         tokio::spawn(async move { connection.await.ok() });
         Ok(Self { client })
     }
 
-    /// Runs statements without parameters, separated by semicolons: what prepares a test.
+    /// Runs statements without parameters, separated by semicolons, to prepare a test.
     ///
     /// # Errors
     /// Those of a statement.
@@ -127,7 +127,7 @@ fn to_sql(param: Param) -> Box<dyn ToSql + Send + Sync> {
     }
 }
 
-/// NULL of whatever type the statement expects.
+/// NULL of the type that the statement expects.
 #[derive(Debug)]
 struct Null;
 
@@ -147,7 +147,7 @@ impl ToSql for Null {
     to_sql_checked!();
 }
 
-/// Whether the column is NULL, whatever its type.
+/// A value that is not NULL, of any type.
 struct Presence;
 
 impl FromSql<'_> for Presence {
@@ -176,7 +176,7 @@ fn value(row: &tokio_postgres::Row, index: usize) -> Result<Value, Error> {
         Type::TIMESTAMP => read(row, index, |value: PrimitiveDateTime| {
             Value::Timestamp(value.assume_utc())
         }),
-        // Here the host fails, even for NULL.
+        // The host fails here, even for NULL.
         Type::TIMESTAMPTZ => Err(Error::Other(format!(
             "error retrieving column {}: cannot convert between the Rust type NaiveDateTime and \
              the Postgres type `timestamptz`",

@@ -1,4 +1,4 @@
-//! Rows, and how their columns become Rust values.
+//! Rows, and the conversion of their columns to Rust values.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ pub struct Row {
 }
 
 impl Row {
-    /// A row of `values` named by `columns`, in the same order. The rows of one result share the
+    /// Creates a row of `values` named by `columns`, in the same order. The rows of one result share the
     /// names.
     pub fn new(columns: Arc<[String]>, values: Vec<Value>) -> Self {
         Self { columns, values }
     }
 
-    /// The value of `column` as `T`. The type has to fit exactly: an `integer` is no `i64`, and
-    /// what may be NULL is read as `Option<T>`.
+    /// Returns the value of `column` as `T`. The type must match exactly: an `integer` is not an `i64`,
+    /// and a nullable column is read as `Option<T>`.
     ///
     /// # Errors
-    /// [`Error::MissingColumn`], and [`Error::Decode`] when the type does not fit.
+    /// [`Error::MissingColumn`], and [`Error::Decode`] when the type does not match.
     pub fn get<T: FromValue>(&self, column: &str) -> Result<T, Error> {
         let value = self
             .columns
@@ -44,19 +44,19 @@ impl Row {
     }
 }
 
-/// What a whole row can become.
+/// Conversion of a whole row.
 pub trait FromRow: Sized {
     /// # Errors
-    /// Those of [`Row::get`], and [`Error::Other`] for a value that makes no sense.
+    /// Those of [`Row::get`], and [`Error::Other`] for an invalid value.
     fn from_row(row: &Row) -> Result<Self, Error>;
 }
 
-/// What the value of a column can become.
+/// Conversion of the value of a column.
 pub trait FromValue: Sized {
-    /// The Postgres type that is read, for errors.
+    /// Expected Postgres type, for errors.
     const EXPECTED: &'static str;
 
-    /// `None` when the type does not fit.
+    /// Converts the value; `None` when the type does not match.
     fn from_value(value: &Value) -> Option<Self>;
 }
 

@@ -1,4 +1,4 @@
-//! What goes into a statement and what comes out of it.
+//! Parameters of statements and values of results.
 
 use serde_json::Value as Json;
 use time::OffsetDateTime;
@@ -96,14 +96,14 @@ pub enum Value {
     Int64Array(Vec<Option<i64>>),
     /// `text[]`, `varchar[]`
     TextArray(Vec<Option<String>>),
-    /// A type that is not read here; the statement has to cast it to one that is.
+    /// A type that is not read here; the statement must cast it to one that is.
     Unsupported {
         type_name: String,
     },
 }
 
 impl Value {
-    /// The Postgres name of the value's type.
+    /// Returns the Postgres name of the value's type.
     pub fn type_name(&self) -> &str {
         match self {
             Self::Null => "NULL",

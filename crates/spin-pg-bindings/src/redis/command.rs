@@ -7,7 +7,8 @@ use sha1::{Digest, Sha1};
 
 use super::Arg;
 
-/// A Lua script. Redis keeps it under its SHA-1, so its text is sent only to a Redis that lacks it.
+/// A Lua script, stored by Redis under its SHA-1. Its text is sent if Redis lacks it or the command
+/// insists.
 #[derive(Debug)]
 pub struct Script {
     text: &'static str,
@@ -22,7 +23,7 @@ impl Script {
         }
     }
 
-    /// The SHA-1 of the text in hexadecimal digits.
+    /// Returns the SHA-1 of the text in hexadecimal digits.
     pub fn sha1(&self) -> &str {
         self.sha1.get_or_init(|| {
             let mut digits = String::with_capacity(40);
@@ -38,7 +39,7 @@ impl Script {
 /// One command with its arguments.
 #[derive(Debug, Clone)]
 pub struct Command {
-    /// `GET`, or `EVALSHA` for a script.
+    /// Name such as `GET`; `EVALSHA` or `EVAL` for a script.
     pub name: &'static str,
     pub args: Vec<Arg>,
     script: Option<&'static Script>,
@@ -76,9 +77,9 @@ impl Command {
         }
     }
 
-    /// The same command, attempted also while others fail at once because Redis did not reply lately, and
-    /// with the text of its script: a frozen Redis runs what has reached it when it goes on, and by then
-    /// nobody may be left to send the text.
+    /// Returns the same command with the text of its script, to be attempted even while others fail at
+    /// once because Redis did not reply lately. A frozen Redis runs the commands that it has received
+    /// once it resumes, and by then no instance may be left to send the text.
     #[must_use]
     pub fn insistent(self) -> Self {
         Self {
@@ -87,12 +88,12 @@ impl Command {
         }
     }
 
-    /// True when it is attempted whatever happened to others.
+    /// True when it is attempted regardless of earlier failures.
     pub fn is_insistent(&self) -> bool {
         self.is_insistent
     }
 
-    /// The same command for a Redis that lacks the script; `None` when it runs none.
+    /// Returns the same command for a Redis that lacks the script; `None` when it runs none.
     pub fn with_text(&self) -> Option<Self> {
         let mut args = self.args.clone();
         *args.first_mut()? = Arg::from(self.script?.text);

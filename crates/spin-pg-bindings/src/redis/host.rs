@@ -1,8 +1,8 @@
 //! Redis over the host's connection.
 //!
-//! The instance holds one connection; commands of several requests follow one another on it. It is
-//! dropped when it is lost and when nothing was replied on it for long. A command is sent again, on a new
-//! connection, only when the host refused it without waiting, so that it did not reach Redis.
+//! The instance holds one connection and pipelines the commands of several requests on it. It is
+//! dropped when it is lost or has been silent for long. A command is retried on a new connection only if
+//! the host rejected it without waiting, so that it did not reach Redis.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,11 +18,11 @@ use crate::deadline::{Timer, timer, wait};
 use crate::held::{Failure, Held, InUse};
 use crate::race::{answered_at_once, before};
 
-/// One is enough: commands of several requests follow one another on it without waiting, and none
-/// that the app sends blocks.
+/// One connection is enough: commands of several requests are pipelined on it, and the app sends none
+/// that blocks.
 const CONNECTIONS: usize = 1;
 
-/// Pause of a request before it looks again for the connection that the first one of the instance opens.
+/// Pause of a request before it checks again for the connection that another request opens.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Redis as the host provides it.
@@ -35,8 +35,8 @@ pub struct HostRedis {
 }
 
 impl HostRedis {
-    /// `url` is `redis[s]://[user:password@]host:port`. `deadline` bounds each command with
-    /// everything that it takes.
+    /// Creates a client. `url` is `redis[s]://[user:password@]host:port`. `deadline` bounds each command
+    /// as a whole.
     pub fn new(url: String, deadline: Deadline) -> Self {
         Self {
             url,
@@ -51,7 +51,7 @@ impl HostRedis {
         self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Draws the conclusion of a call for the next ones.
+    /// Records the outcome of a call for later calls.
     fn learn<T>(&self, outcome: &Result<T, RedisError>) {
         let (mut silence, now) = (self.silence(), Instant::now());
         match outcome {
@@ -64,7 +64,7 @@ impl HostRedis {
         }
     }
 
-    /// Runs the command, with the text of its script when Redis lacks that.
+    /// Runs the command; if Redis lacks its script, runs it again with the text.
     async fn run(
         &self,
         timer: &mut Timer<'_>,

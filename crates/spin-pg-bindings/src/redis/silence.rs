@@ -1,18 +1,18 @@
-//! Conclusions that an instance draws from calls to Redis without a reply.
+//! Detection of a Redis that does not reply.
 
 use std::time::{Duration, Instant};
 
-/// After a failed connection or several timeouts, the time for which calls fail at once: a Redis that is
-/// down costs an instance one deadline in this time, not one per request.
+/// Time for which calls fail at once after a failed connection or several timeouts. An unavailable Redis
+/// costs an instance one deadline in this time, not one per request.
 const BACK_OFF: Duration = Duration::from_millis(250);
 
-/// Timeouts in a row that show a frozen Redis. One alone may be another client's command that takes
-/// long.
+/// Consecutive timeouts that indicate a frozen Redis. A single one may be caused by another client's slow
+/// command.
 const TIMEOUTS: usize = 3;
 
-/// Silence after which the connection counts as dead. Until then it is kept: a frozen Redis runs what
-/// was sent to it once it goes on, even when the host is gone by then, whereas a new connection sends
-/// nothing before Redis has replied to its handshake.
+/// Silence after which the connection counts as dead. Until then it is kept: a frozen Redis runs the
+/// commands that it has received once it resumes, even if the host is gone by then. A new connection
+/// sends nothing until Redis has replied to its handshake.
 const DEAD: Duration = Duration::from_secs(2);
 
 /// Calls without a reply since the last reply.
@@ -36,7 +36,7 @@ impl Silence {
         self.backing_off_until.is_some_and(|until| now < until)
     }
 
-    /// True when a connection that does not reply is to be replaced.
+    /// True when a silent connection is to be replaced.
     pub(super) fn is_dead(&self, now: Instant) -> bool {
         let silent = self.since.map(|since| now.saturating_duration_since(since));
         silent.is_some_and(|silent| silent >= DEAD)
@@ -54,7 +54,7 @@ impl Silence {
         }
     }
 
-    /// Notes that a connection failed or was lost.
+    /// Records that a connection failed or was lost.
     pub(super) fn disconnected(&mut self, now: Instant) {
         self.back_off(now);
     }

@@ -1,4 +1,4 @@
-//! The SQL that lists sessions.
+//! SQL that lists sessions.
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::sessions::list::{ListQuery, Page};
 use crate::{Error, UserId};
 
-/// One page of the user's live sessions.
+/// Returns one page of the user's live sessions.
 pub(in crate::sessions) async fn list(
     database: &dyn Database,
     user: UserId,

@@ -1,4 +1,4 @@
-//! The SQL that spends a refresh token.
+//! SQL that consumes a refresh token.
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 use uuid::Uuid;
@@ -8,27 +8,27 @@ use crate::session::{OpaqueToken, SessionId, SessionPolicy};
 use crate::users::{columns, user_if_any};
 use crate::{Error, User};
 
-/// What became of a refresh token.
+/// Outcome for a refresh token.
 pub(in crate::sessions) enum Rotated {
-    /// Spent; its successor is the one that came with the request.
+    /// Consumed; its successor is the one given with the request.
     To(Box<User>, SessionId),
-    /// It was spent a moment ago, and its successor was not used yet.
+    /// Consumed a moment ago, and its successor was not used yet.
     Again {
         user: Box<User>,
         session: SessionId,
         salt: Vec<u8>,
         successor: Vec<u8>,
     },
-    /// It was spent before; its session is over now.
+    /// Consumed before; its session has now ended.
     Replayed(SessionId),
     Refused,
 }
 
-/// Spending is the UPDATE's own condition: of tokens that arrive together one is spent, and the
-/// others find it spent, with what its successor was derived with. The rows are locked in the order
-/// session, token, so that they show what the request before has committed. A token that has no row
-/// any more is recognised by its family. Of a session's spent tokens only the last keeps its row.
-/// What is no replay is audited once a minute at most, since anybody can send random tokens.
+/// Consumption is the UPDATE's own condition: of concurrent uses of a token one consumes it, and the
+/// others find it consumed, with the salt of its successor. The rows are locked in the order session,
+/// token, so that they show the commit of the previous request. A token without a row is recognized by
+/// its family. Of a session's consumed tokens, only the last keeps its row. A failure that is not a
+/// replay is audited at most once per minute, since anybody can send random tokens.
 const ROTATE: &str = concat!(
     "WITH presented AS MATERIALIZED (
         SELECT t.session_id, s.user_id, t.salt, t.successor,
@@ -124,7 +124,7 @@ impl RotatedRow {
     }
 }
 
-/// Spends `spent` for `next`, which `salt` was used to derive.
+/// Replaces `spent` by `next`, which was derived with `salt`.
 pub(in crate::sessions) async fn rotate(
     database: &dyn Database,
     spent: &OpaqueToken,
@@ -156,7 +156,7 @@ impl FromRow for OfSession {
     }
 }
 
-/// The session that a token belongs to, spent or not.
+/// Returns the session of a token, consumed or not.
 pub(in crate::sessions) async fn session_of(
     database: &dyn Database,
     token: &OpaqueToken,

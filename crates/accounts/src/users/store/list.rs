@@ -1,4 +1,4 @@
-//! One page of users.
+//! SQL of one page of users.
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 
@@ -13,7 +13,7 @@ fn filters(query: &ListQuery) -> Filters {
     filters.add_option("email = $?", email);
     filters.add_option("role = $?", query.role.map(|role| role.as_str()));
     filters.add_option("is_active = $?", query.is_active);
-    // Folded by Postgres on both sides: its rules are not Rust's.
+    // Folded by Postgres on both sides: its rules differ from Rust's.
     let pattern = query.prefix.as_ref().map(|prefix| {
         let escaped = prefix.replace('\\', "\\\\").replace('%', "\\%");
         escaped.replace('_', "\\_") + "%"

@@ -1,4 +1,4 @@
-//! Creating a user under an idempotency key.
+//! SQL that creates a user under an idempotency key.
 
 use serde_json::Value as Json;
 use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
@@ -7,19 +7,19 @@ use super::{Insert, columns, user_if_any};
 use crate::idempotency::{IdempotentRequest, KEPT_HOURS};
 use crate::{Error, User};
 
-/// What became of a request that may have come before.
+/// Outcome of a request that may be a repetition.
 pub(in crate::users) enum Once {
     Created(User),
-    /// Another one with this key holds its lock.
+    /// Another request with this key holds its lock.
     InFlight,
-    /// The key is there; [`find_answer`] has the response.
+    /// The key exists; [`find_answer`] returns the response.
     Seen,
 }
 
-/// The key, the user and the response are one transaction, and the key comes first: of requests that
-/// meet, one claims it, and only the one that did creates a user. The advisory lock lasts as long as
-/// the statement and tells a request in flight from one that is over. The response is what
-/// `RETURNING` gives for the user, written before it because a row can be written once only.
+/// The key, the user and the response are written in one transaction, the key first: of concurrent
+/// requests, only the one that claims the key creates a user. The advisory lock lasts as long as the
+/// statement and distinguishes in-flight from completed requests. The response equals the `RETURNING` of
+/// the user, but is written before it because a row can be written only once.
 const INSERT_ONCE: &str = concat!(
     "WITH lock AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(
@@ -102,7 +102,7 @@ fn key_params(request: &IdempotentRequest) -> [Param; 3] {
 const FIND_ANSWER: &str = "SELECT fingerprint, response FROM idempotency_keys \
      WHERE caller = $1 AND route = $2 AND key = $3 AND expires_at > now()";
 
-/// A request that is over.
+/// A completed request.
 pub(in crate::users) struct Answer {
     pub(in crate::users) fingerprint: Vec<u8>,
     response: Option<Json>,
@@ -118,7 +118,7 @@ impl FromRow for Answer {
 }
 
 impl Answer {
-    /// The user as in the response; [`Error::Gone`] once they have been deleted.
+    /// Returns the user as in the response; [`Error::Gone`] if they have been deleted.
     pub(in crate::users) fn user(self) -> Result<User, Error> {
         let response = self.response.ok_or(Error::Gone)?;
         serde_json::from_value(response)

@@ -1,4 +1,4 @@
-//! Between the host's values and ours.
+//! Conversions between the host's values and those of this crate.
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 use uuid::Uuid;
@@ -47,7 +47,7 @@ fn instant(parts: DateTimeParts) -> Option<OffsetDateTime> {
     Some(OffsetDateTime::new_utc(date, time))
 }
 
-/// The value of `column`. What the host calls a UUID, a time or JSON and is none is an error.
+/// Converts the value of `column`. Invalid UUIDs, times and JSON from the host are errors.
 pub(super) fn value(value: host::DbValue, column: &host::Column) -> Result<Value, Error> {
     use host::DbValue as From;
     let invalid = |what: &str| Error::Other(format!("column {}: invalid {what}", column.name));
@@ -87,7 +87,7 @@ pub(super) fn value(value: host::DbValue, column: &host::Column) -> Result<Value
     })
 }
 
-/// The Postgres name of a type that is not read here.
+/// Returns the Postgres name of a type that is not read here.
 fn type_name(data_type: &host::DbDataType) -> String {
     match data_type {
         host::DbDataType::Other(name) => name.clone(),

@@ -1,4 +1,4 @@
-//! The rows of one statement as the host sends them.
+//! Rows of one statement as the host sends them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::held::Failure;
 use crate::postgres::{Error, Row};
 use crate::race::answered_at_once;
 
-/// The rows of a statement that was sent.
+/// Rows of a sent statement.
 pub(super) struct Rows {
     names: Arc<[String]>,
     columns: Vec<host::Column>,
@@ -37,7 +37,7 @@ impl Rows {
         })
     }
 
-    /// All rows. Errors of the execution, a violated constraint for one, come only at the end.
+    /// Returns all rows. Execution errors, such as a violated constraint, come at the end.
     pub(super) async fn collect(mut self) -> Result<Vec<Row>, Error> {
         let mut rows = Vec::new();
         while let Some(values) = self.rows.next().await {
