@@ -4,32 +4,32 @@
 # scripts/build.sh build VERSION [--dry-run]
 # scripts/build.sh publish VERSION REBUILT [--dry-run]
 #
-# VERSION is a semantic version: 1.2.3 or 1.2.3-rc.1. Not v1.2.3, which is the name of a tag in git; not
-# 1.2.3+4, since a registry's tags have no plus; not latest, which names no version.
+# VERSION is a semantic version: 1.2.3 or 1.2.3-rc.1. Not v1.2.3, which is the name of a git tag; not
+# 1.2.3+4, since registry tags have no plus; not latest, which is no version.
 #
-# `build` compiles, which runs code of others (build scripts, macros), so it is for a job without secrets
-# and without an identity. It leaves in target/reports:
-#   sbom.cdx.json    what is compiled into the components (CycloneDX)
+# `build` compiles, which runs third-party code (build scripts, macros). Run it in a job without secrets
+# and without an identity. It writes to target/reports:
+#   sbom.cdx.json    the bill of materials of the components (CycloneDX)
 #   wasm.sha256      the components' hashes
-#   provenance.json  from which commit, by whom (in-toto statement, SLSA provenance v1)
+#   provenance.json  the commit and the builder (in-toto statement, SLSA provenance v1)
 #
-# `publish` compiles nothing and runs no cargo. It takes target/reports and the components of one build,
-# and REBUILT, the wasm.sha256 of a second build of the same commit on another machine. When all hashes
-# agree it pushes, signs the digest, attaches bill of materials and provenance, verifies the signature,
-# and prints the digest: stdout has nothing else. It wants a clean tree. target/reports/digest has the
-# digest, provenance.json is about the artifact then.
+# `publish` compiles nothing and runs no cargo. It reads target/reports and the components of one build,
+# and REBUILT, the wasm.sha256 of a second build of the same commit on another machine. If all hashes
+# agree, it pushes, signs the digest, attaches bill of materials and provenance, verifies the signature,
+# and prints the digest, the only output on stdout. It requires a clean tree. Afterwards
+# target/reports/digest has the digest, and provenance.json describes the artifact.
 #
-# --dry-run shows every step and takes none.
+# --dry-run shows every step and runs none.
 #
 # Environment, for publish:
-#   REGISTRY                        where to, as registry.example.com/roster/api
-#   BUILDER_ID                      URI of what builds, for the provenance
+#   REGISTRY                        target repository, as registry.example.com/roster/api
+#   BUILDER_ID                      URI of the builder, for the provenance
 #   COSIGN_KEY, COSIGN_KEY_PUB      references to the key and its public half (Jenkins), or
-#   COSIGN_IDENTITY, COSIGN_ISSUER  what the signature without a key has to be of (Actions)
-# spin and cosign have to be logged in to the registry.
+#   COSIGN_IDENTITY, COSIGN_ISSUER  expected identity and issuer of a keyless signature (Actions)
+# spin and cosign must be logged in to the registry.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# Progress goes to stderr; 3 is for the digest.
+# Progress goes to stderr; descriptor 3 is for the digest.
 exec 3>&1 >&2
 # shellcheck source=scripts/terminal.sh
 source scripts/terminal.sh
@@ -80,7 +80,7 @@ check_prerequisites() {
     require "${missing[@]}"
 }
 
-# Adds to check_prerequisites' `missing`.
+# Appends to `missing` of check_prerequisites.
 check_publishing() {
     local verifier
     if ! has spin || ! spin_is_new_enough; then missing+=('spin 4.1.0 or later'); fi
@@ -100,14 +100,14 @@ check_publishing() {
     fi
 }
 
-# Earlier ones refuse components of WASI 0.3.0. `spin --version` is "spin 4.1.0 (<commit> <date>)".
+# Earlier versions cannot load WASI 0.3.0 components. `spin --version` prints "spin 4.1.0 (<commit> <date>)".
 spin_is_new_enough() {
     local found
     found=$(spin --version | sed -n 's/^spin \([0-9][0-9.]*\).*/\1/p')
     printf '%s\n' 4.1.0 "${found:-0}" | sort --version-sort --check=quiet
 }
 
-# The digest is of what is committed, or the provenance says what is not so.
+# The artifact must match the commit, or the provenance would be false.
 refuse_changes() {
     [[ -n $(git status --porcelain) ]] || return 0
     local message='the tree has changes that are not committed'
@@ -133,14 +133,14 @@ build() {
     say_size
 }
 
-# One line for the pipeline's log: how large, and of which commit.
+# One line for the pipeline's log: size and commit.
 say_size() {
     local bytes
     bytes=$(cat "${files[@]}" | wc -c)
     step "artifact: $((bytes / 1024)) KiB in ${#files[@]} components, version ${version}, commit $(git log -1 --format='%h %s')"
 }
 
-# What is pushed was built twice, by machines that know nothing of each other, with the same result.
+# Requires two builds with the same result, by machines independent of each other.
 compare() {
     step 'hashes of both builds'
     if "${dry_run}"; then
@@ -162,13 +162,13 @@ compare() {
     say_size
 }
 
-# Sets `digest` from what spin says. The labels are annotations of the artifact's manifest; spin adds
-# the title and the description of spin.toml.
+# Sets `digest` from spin's output. The labels are annotations of the artifact's manifest; spin adds the title
+# and the description of spin.toml.
 push() {
     step "push to ${REGISTRY:-\$REGISTRY}:${version}"
     local created label output
     created=$(date --utc --date="@${SOURCE_DATE_EPOCH}" +%Y-%m-%dT%H:%M:%SZ)
-    # It would build by itself when the environment says so, which is not what was hashed.
+    # Prevents a build by spin, which the environment could enable: its output would not be the hashed files.
     local -a command=(env SPIN_ALWAYS_BUILD=false spin registry push --from spin.toml)
     for label in "source=${source}" "revision=${commit}" "version=${version}" "created=${created}" \
         title=roster licenses=Apache-2.0; do
@@ -184,7 +184,7 @@ push() {
     say "${digest}"
 }
 
-# By digest: a tag may be another artifact by the time it is read.
+# Signs by digest: a tag may already point to another artifact.
 sign() {
     local artifact="${REGISTRY:-\$REGISTRY}@${digest}" predicate=${work}/predicate.json
     local -a key=()
@@ -205,7 +205,7 @@ sign() {
 parse "$@"
 commit=$(git rev-parse HEAD)
 source=$(source_url)
-# The time of the commit, for whatever would write down the time of the build.
+# Commit time, for tools that would record the build time.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 check_prerequisites

@@ -1,7 +1,7 @@
-# Runs programs so that a signal stops them at once, and retries calls of the cluster that are safe to retry.
+# Runs programs that a signal stops at once, and retries cluster calls that are safe to retry.
 # shellcheck shell=bash disable=SC2154 # deploy.sh sets what is not set here, and is checked with this file.
 
-# Errors of the connection and of a server that is starting: the same call may succeed a moment later.
+# Connection errors and errors of a starting server: the same call may succeed a moment later.
 readonly connection_errors='connection refused|connection reset|connect: |dial tcp|Unable to connect|i/o timeout|TLS handshake|unexpected EOF|: EOF|no route to host|connection lost|etcdserver:|currently unable to handle|ServiceUnavailable|Too many requests|Timeout exceeded|context deadline exceeded'
 
 child=''
@@ -14,8 +14,8 @@ now() {
     date +%s
 }
 
-# Runs a command in a process group of its own and waits for it. Bash runs no trap while a command is in
-# the foreground, and runs it at once during `wait`.
+# Runs a command in its own process group and waits for it. Bash defers traps while a command is in the
+# foreground, but runs them at once during `wait`.
 stoppable() {
     local status=0
     set -m
@@ -34,8 +34,8 @@ stop_child() {
     child=''
 }
 
-# kubectl, up to six times with growing pauses while the connection fails. For calls that end the same way
-# when they are repeated: get, server-side apply, delete of what may be gone.
+# Runs kubectl up to six times with growing pauses while the connection fails. Only for idempotent calls: get,
+# server-side apply, delete with --ignore-not-found.
 steady() {
     local pause status files
     files=$(mktemp -d "${work}/call.XXXXXX")
@@ -54,7 +54,7 @@ steady() {
     return "${status}"
 }
 
-# steady in the namespace, shown first when it changes something.
+# Runs `steady` in the namespace.
 in_namespace() {
     steady --namespace "${namespace}" "$@"
 }

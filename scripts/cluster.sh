@@ -1,4 +1,4 @@
-# What deploy.sh does to the cluster and reads from it. Secrets are read by name only.
+# Cluster operations of deploy.sh. Secrets are read by name only.
 # shellcheck shell=bash disable=SC2034,SC2154 # Variables shared with deploy.sh, which is checked with this file.
 
 readonly needs='app.kubernetes.io/component notin (migrations, api)' api='app.kubernetes.io/component=api'
@@ -7,16 +7,15 @@ say_where() {
     say "namespace ${namespace}, context ${KUBE_CONTEXT:-$(kubectl config current-context 2>/dev/null || echo none)}"
 }
 
-# apply SELECTOR [OPTION]: the objects of the rendering with these labels. Server-side, so that a field
-# which the manifests no longer have goes, and what controllers write stays; when both write a field, the
-# manifests win.
+# apply SELECTOR [OPTION]: applies the rendered objects with these labels. Server-side, so that fields removed
+# from the manifests are deleted and fields of controllers stay; if both write a field, the manifests win.
 apply() {
     change apply --server-side --field-manager=roster-deploy --force-conflicts \
         --filename "${rendered}" --selector "$@"
 }
 
-# Every kind that is rendered, held against what the cluster serves: a missing operator is named before
-# anything changes.
+# Compares the rendered kinds with those that the cluster serves, to report a missing operator before any
+# change.
 check_kinds() {
     ! "${dry_run}" || return 0
     step 'what the cluster serves'
@@ -31,7 +30,7 @@ check_kinds() {
         fail "the cluster does not serve ${missing%; }; nothing was changed: k8s/README.md says what to install"
 }
 
-# The Lease is in the namespace, so the namespace comes first.
+# Creates the namespace first, because the Lease is in it.
 require_namespace() {
     ! "${dry_run}" || return 0
     local found
@@ -46,7 +45,7 @@ require_namespace() {
         fail "there is no namespace ${namespace}, and it cannot be made: an administrator makes it"
 }
 
-# An address that does not resolve makes every answer wrong, and a good release would be undone.
+# If the address does not resolve, every smoke test fails and a good release would be rolled back.
 check_address() {
     ! "${dry_run}" || return 0
     local status=0
@@ -56,7 +55,7 @@ check_address() {
     warn "${url} does not resolve yet: the first deploy needs it before its last step"
 }
 
-# The Secret that no deploy makes. In staging and prod the External Secrets Operator does.
+# Requires the Secret that no deploy creates. In staging and prod the External Secrets Operator does.
 require_secret() {
     step 'the Secret roster-secrets'
     if [[ -n $(names ExternalSecret) ]]; then
@@ -66,15 +65,15 @@ require_secret() {
             return 1
         fi
     fi
-    # Its name is all that is read.
+    # Reads the name only.
     if ! change --namespace "${namespace}" get secret roster-secrets --output name; then
         reason="there is no Secret roster-secrets in ${namespace}: k8s/README.md says how to make it"
         return 1
     fi
 }
 
-# A Job cannot be changed, so the old one goes first. To run it again is no change: what is applied is
-# only compared.
+# Deletes the old Job first, because a Job is immutable. Running it again changes nothing: applied migrations
+# are only compared.
 migrate() {
     if ! change --request-timeout=90s --namespace "${namespace}" delete job "${job}" --ignore-not-found --timeout=1m; then
         reason="the old Job ${job} does not go away"
@@ -92,13 +91,13 @@ migrate() {
     fi
 }
 
-# The script in the Job prints no secret; a server's message that quotes one is masked all the same.
+# The Job's script prints no secret; a server message that quotes one is masked anyway.
 show_log() {
     kubectl --namespace "${namespace}" logs --selector "job-name=${job}" --tail=50 --prefix 2>&1 |
         sed -E 's#(://[^:/@ ]*):[^@ ]*@#\1:***@#g; s/((password|secret|token|key)["'\'']?[ ]*[=:][ ]*)[^ ,;]+/\1***/Ig' >&2 || true
 }
 
-# Ready counts, pods, services and routes, after a deploy that worked as after one that did not.
+# Shows ready counts, pods, services and routes, after a successful deploy as after a failed one.
 show_state() {
     ! "${dry_run}" || return 0
     step 'what is there'

@@ -1,43 +1,43 @@
 #!/usr/bin/env bash
-# Deploys a digest of the artifact, or goes back to the release before.
+# Deploys a digest of the artifact, or rolls back to the previous release.
 #
 # scripts/deploy.sh ENV DIGEST [--migrate-only] [--dry-run]
 # scripts/deploy.sh ENV --rollback [--dry-run]
 #
 # ENV is dev, staging or prod, DIGEST is sha256:<64 hex digits>. Nothing reaches the cluster before the
 # signature is verified, and nothing is read before the Lease roster-deploy is held: a second deploy waits
-# three minutes for it, then refuses. Then come what the app needs, the migrations, the SpinApps, and
-# requests from outside (scripts/smoke.sh). A release that passes is recorded with what was applied; the
-# last three are kept. When a release does not come up or a response is wrong, the last one that worked is
-# applied again: its configuration, limits and policies, and the image of Spin. Migrations only add, so
-# they stay, and so do objects that only the newer release has. The same call twice ends the same way, so
-# a call that was interrupted can be repeated.
+# three minutes for it, then fails. The steps are: prerequisites of the app, migrations, SpinApps, smoke
+# tests from outside (scripts/smoke.sh). A release that passes is recorded with its manifests; the last
+# three are kept. If a release does not start or a response is wrong, the last working release is applied
+# again: its configuration, limits and policies, and the image of Spin. Migrations only add, so they stay,
+# and so do objects that only the newer release has. The same call twice has the same result, so an
+# interrupted call can be repeated.
 #
-# --rollback goes from the last release that worked to the one before it, or, after a deploy that was
-# interrupted, to the last one that worked. It needs no build and no configuration of this checkout.
+# --rollback returns from the last working release to the previous one or, after an interrupted deploy, to
+# the last working one. It needs no build and no configuration of this checkout.
 #
 # --migrate-only ends after the migrations, for those that take longer than the 5 minutes of a deploy: it
-# waits up to 4 hours (MIGRATION_MINUTES). A deploy of the same digest after it finds them applied.
+# waits up to 4 hours (MIGRATION_MINUTES). A later deploy of the same digest finds them applied.
 #
 # --dry-run shows every step and changes nothing. It reads from no cluster and no registry, except that
 # --rollback reads the record of releases.
 #
 # Environment:
-#   COSIGN_KEY_PUB                  reference to the public key of who signed (Jenkins), or
-#   COSIGN_IDENTITY, COSIGN_ISSUER  who signed without a key (Actions); the identity is a regular
-#                                   expression for all of it
-#   BASE_URL                        where smoke.sh asks; else the Gateway's host name, with https
-#   KUBE_CONTEXT                    kubectl's context, when it is not the current one
-#   RELEASE_ORDER                   a number that grows with each release, as a pipeline's run has: a
-#                                   release is refused when one with a higher number works already
+#   COSIGN_KEY_PUB                  reference to the public key of the signer (Jenkins), or
+#   COSIGN_IDENTITY, COSIGN_ISSUER  signer of a keyless signature (Actions); the identity is a regular
+#                                   expression that must match all of it
+#   BASE_URL                        target of smoke.sh; default: https and the Gateway's host name
+#   KUBE_CONTEXT                    kubectl's context, if not the current one
+#   RELEASE_ORDER                   a number that grows with each release, such as a pipeline's run: a
+#                                   release is rejected if one with a higher number already works
 #
 # Exit status:
 #   0    the release works: it is rolled out, and all responses are right
-#   1    refused or failed; the SpinApps are as they were
-#   2    the call is wrong
-#   3    failed, and the release before works again
-#   4    failed, and the SpinApps are not as they were: somebody has to look
-#   130  interrupted; the message says what is there and how to go on or back
+#   1    rejected or failed; the SpinApps are unchanged
+#   2    invalid arguments
+#   3    failed, and the previous release works again
+#   4    failed, and the SpinApps are changed: manual intervention needed
+#   130  interrupted; the message names the current state and the commands to resume or roll back
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/terminal.sh
@@ -57,7 +57,7 @@ source scripts/cluster.sh
 # shellcheck source=scripts/releases.sh
 source scripts/releases.sh
 
-# How far the call has come, for the message of an interruption: nothing, prepared or switched.
+# Progress of the call, for the message of an interruption: nothing, prepared or switched.
 phase=nothing
 
 parse() {
@@ -90,7 +90,7 @@ parse() {
         return
     fi
     ! "${migrate_only}" || migration_limit=$((${MIGRATION_MINUTES:-240} * 60))
-    # A tag may be moved after it was signed.
+    # Digest only: a tag may be moved after it was signed.
     [[ ${digest} =~ ${digest_pattern} ]] || misused "DIGEST is sha256:<64 hex digits>, not '${digest}'"
     [[ ${digest} != "${zeros}" ]] || misused 'DIGEST is the placeholder of zeros'
 }
@@ -116,15 +116,15 @@ check_prerequisites() {
     has kubectl || fail 'without kubectl there is no plan either'
 }
 
-# Whether this call may read from the cluster.
+# Succeeds if this call may read from the cluster.
 reads_cluster() {
     ! "${dry_run}" || "${rollback}"
 }
 
-# Before the SpinApps change. Each of it may be applied again at any time, and the pods that run now go
-# on with what is there: names of configuration have a hash, and nothing is deleted. So old hashes stay
-# behind, as do objects that an overlay no longer has; `kubectl apply --prune` would take those away, and
-# with a wrong label everything else. They are for a person to delete. Sets `reason` when it fails.
+# Applies the prerequisites before the SpinApps change. All of it may be applied again at any time, and
+# running pods keep their objects: names of configuration have a hash, and nothing is deleted. So old hashes
+# stay behind, as do objects that an overlay no longer has; `kubectl apply --prune` would delete those and,
+# with a wrong label, everything else. Delete them by hand. Sets `reason` on failure.
 prepare() {
     local -a stores
     step 'what the app needs'
@@ -138,7 +138,7 @@ prepare() {
         reason="${waiting% } is not ready; the migrations have not run"
         return 1
     fi
-    # The executor is there now, so the operator's webhook can judge the SpinApps.
+    # The executor exists now, so the operator's webhook can validate the SpinApps.
     if ! apply "${api}" --dry-run=server; then
         reason='the cluster refuses the SpinApps; the migrations have not run'
         return 1
@@ -147,8 +147,7 @@ prepare() {
     migrate
 }
 
-# Puts the rendering in place and waits until it works. Fails without a message of its own: what follows
-# from it is for the caller to say.
+# Applies the rendering and waits until it works. Fails without a message; the caller reports the consequence.
 switch_over() {
     local -a stores
     mapfile -t stores < <(names StatefulSet && names Deployment)
@@ -164,7 +163,7 @@ smoke() {
     fi
 }
 
-# The SpinApps are as they were: what else was applied is put back to the last release that worked.
+# Restores the other objects to the last working release. The SpinApps are unchanged.
 undo_preparation() {
     local back='configuration is that of the release that failed'
     step "${reason}"
@@ -179,7 +178,7 @@ undo_preparation() {
     fail "${reason}; the SpinApps are as they were, ${back}"
 }
 
-# The release in `version` does not work. Goes back to the last one that did, unless that is the same.
+# The release in `version` does not work. Returns to the last working one, unless that is the same.
 put_back() {
     local refused=${version} now_running
     now_running=$(read_running) || now_running=unknown
@@ -250,7 +249,7 @@ roll_back() {
     read_state
     local target=0 present=${versions[0]:-}
     ((${#releases[@]} > 0)) || fail 'there is nothing to roll back to: no release is recorded'
-    # After an interrupted deploy, and once it was rolled back, the last one that worked is the goal.
+    # After an interrupted deploy, and after its rollback, the last working release is the target.
     if [[ -z ${pending} && -z ${restored} && ${running% } == "${present}" ]]; then
         target=1
         ((${#releases[@]} > 1)) || fail 'there is nothing to roll back to: no release before this one is recorded'
@@ -309,7 +308,7 @@ trap 'interrupted "the Lease is lost: another deploy may be running"' USR1
 check_prerequisites
 copy_manifests
 read_overlay
-# smoke.sh knows what it takes, and with a wrong address every deploy would be put back.
+# smoke.sh validates the address: with a wrong one every deploy would be rolled back.
 url=${BASE_URL:-https://${host}}
 scripts/smoke.sh "${url}" --dry-run >/dev/null || fail 2 "there is nothing to ask at '${url}': set BASE_URL"
 if "${rollback}"; then roll_back; else deploy; fi

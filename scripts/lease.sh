@@ -1,9 +1,9 @@
-# The Lease that keeps two deploys to one environment apart. For deploy.sh.
+# Lease that prevents concurrent deploys to one environment. For deploy.sh.
 # shellcheck shell=bash disable=SC2154 # deploy.sh sets what is not set here, and is checked with this file.
 #
-# Every write names the resourceVersion it has read, so that of two writers one is refused. A holder that
-# was killed stops renewing; its Lease counts as expired when it has not changed for lease_seconds by the
-# clock of whoever waits, so clocks need not agree.
+# Every write names the resourceVersion that was read, so that one of two concurrent writers is rejected. A
+# killed holder stops renewing; its Lease counts as expired once it is unchanged for lease_seconds by the
+# waiting process's clock, so clocks need not agree.
 
 readonly lease=roster-deploy lease_seconds=60 lease_renewal=20 lease_patience=180
 
@@ -35,13 +35,13 @@ put_lease() {
             --output 'jsonpath={.metadata.resourceVersion}'
 }
 
-# Prints resourceVersion and holder; nothing when there is no Lease.
+# Prints resourceVersion and holder; nothing if there is no Lease.
 read_lease() {
     in_namespace get leases.coordination.k8s.io "${lease}" --ignore-not-found \
         --output 'jsonpath={.metadata.resourceVersion} {.spec.holderIdentity}'
 }
 
-# Waits for another holder for a bounded time, then refuses. Nothing is read or changed before.
+# Waits up to lease_patience for another holder, then fails. Nothing is read or changed before.
 take_lease() {
     step "the lock of ${environment}: Lease ${lease}"
     if "${dry_run}"; then
@@ -58,7 +58,7 @@ take_lease() {
             [[ -z ${holder} || ${holder} == "${lease_holder}" ]] || say "${holder} holds it"
         fi
         if [[ -z ${holder} || ${holder} == "${lease_holder}" ]] || (($(now) - since >= lease_seconds)); then
-            # A refusal is another writer, an error of the connection is unclear: both are read again.
+            # A rejection means another writer, a connection error is unclear: both are read again.
             if put_lease "${version}" "${lease_holder}" >/dev/null; then
                 break
             fi
@@ -74,7 +74,7 @@ take_lease() {
     set +m
 }
 
-# Runs beside the deploy, and signals it when the Lease is lost. Ends with it, even when it was killed.
+# Runs beside the deploy and signals it when the Lease is lost. Ends with it, even if it was killed.
 renew_lease() {
     local renewed found version holder
     trap - EXIT INT TERM USR1

@@ -1,15 +1,15 @@
-# The manifests of an environment: rendered with a digest, and what is read out of them. For deploy.sh.
+# Manifests of an environment, rendered with a digest, and the values read from them. For deploy.sh.
 # shellcheck shell=bash disable=SC2034,SC2154 # Variables shared with deploy.sh, which is checked with this file.
 
-# Copies what kustomize reads, so that nothing tracked is written and nothing changes under a deploy.
+# Copies kustomize's input, so that no tracked file is written and nothing changes during a deploy.
 copy_manifests() {
     mkdir "${work}/k8s"
     cp -R k8s/base k8s/components k8s/overlays "${work}/k8s/"
     cp -R migrations "${work}/"
 }
 
-# values KIND PATTERN: the last word of each line that matches in objects of that kind. What kustomize
-# writes has one form: keys sorted, two spaces a level; a block's text is never at the margin.
+# values KIND PATTERN: prints the last word of each matching line in objects of that kind. kustomize writes
+# one form: sorted keys, two spaces per level; the text of a block never starts at the margin.
 values() {
     awk -v kind="$1" -v pattern="$2" '
         /^---$/ { current = "" }
@@ -23,7 +23,7 @@ names() {
     values "$1" '^  name: '
 }
 
-# Renders the overlay as it is, and learns from it what the rest needs.
+# Renders the overlay unchanged and reads the values that the other steps need.
 read_overlay() {
     kubectl kustomize "${work}/k8s/overlays/${environment}" >"${work}/overlay.yaml" ||
         fail "k8s/overlays/${environment} does not render"
@@ -42,10 +42,10 @@ read_overlay() {
     done
 }
 
-# render DIGEST: the overlay with this digest.
+# render DIGEST: renders the overlay with this digest.
 render() {
-    # The operator copies this to its Deployment, not to the pods: it tells when the operator has seen
-    # what was applied, which a SpinApp's status does not.
+    # The operator copies this to its Deployment, not to the pods. It shows that the operator has processed
+    # the applied object, which a SpinApp's status does not.
     version=$(printf '%s' "$1" | cat - "${work}/overlay.yaml" | sha256sum | cut -c 1-16)
     mkdir -p "${work}/k8s/deploy"
     cat >"${work}/k8s/deploy/kustomization.yaml" <<YAML
@@ -81,8 +81,8 @@ YAML
     [[ ${images} == "${repository}@$1" ]] || fail "the SpinApps would get ${images}, not ${repository}@$1"
 }
 
-# Gives each SpinAppExecutor the hash of its content in its name, and SpinApps the new name: a changed
-# spinImage is another executor, so it reaches the pods with the SpinApps, after the migrations.
+# Adds the hash of its content to each SpinAppExecutor's name, and uses the new name in the SpinApps: a
+# changed spinImage is another executor, so it reaches the pods with the SpinApps, after the migrations.
 name_executors() {
     local name hash
     cp "${work}/plain.yaml" "${rendered}"
@@ -105,7 +105,7 @@ name_executors() {
     done < <(names SpinAppExecutor)
 }
 
-# A digest of zeros is a placeholder: its pods would not start. Says which image it is and where.
+# Rejects a digest of zeros: it is a placeholder, and its pods would not start. Names the image and its file.
 refuse_placeholders() {
     local image message
     local -a files

@@ -1,7 +1,7 @@
-# How the artifact came to be, as an in-toto statement with SLSA's provenance (v1). For build.sh.
+# Provenance of the artifact as an in-toto statement (SLSA provenance v1). For build.sh.
 # shellcheck shell=bash disable=SC2154 # build.sh sets what is not set here, and is checked with this file.
 
-# The repository as a URL without a login: remotes on build machines have tokens in theirs.
+# Prints the repository as a URL without a login: remotes on build machines contain tokens.
 source_url() {
     local remote
     remote=$(git remote get-url origin 2>/dev/null) || return 0
@@ -18,7 +18,7 @@ quoted() {
     printf '"%s"' "${text//\"/\\\"}"
 }
 
-# described NAME_OR_URI KEY ALGORITHM VALUE: one artifact, named by that key.
+# described NAME_OR_URI KEY ALGORITHM VALUE: prints one artifact, named by that key.
 described() {
     printf '{"%s": %s, "digest": {"%s": "%s"}}' "$2" "$(quoted "$1")" "$3" "$4"
 }
@@ -27,7 +27,7 @@ sha256_of() {
     sha256sum "$1" | cut -d ' ' -f 1
 }
 
-# Every component, under the name of its file. wasm.sha256 has a sum and a path in each line.
+# Prints every component under its file name. Each line of wasm.sha256 has a sum and a path.
 components_described() {
     local sum file comma=''
     while read -r sum file; do
@@ -60,7 +60,7 @@ predicate() {
 JSON
 }
 
-# statement DIGEST: about the artifact, or about its components as long as there is no digest.
+# statement DIGEST: describes the artifact, or its components if the digest is empty.
 statement() {
     local subjects
     if [[ -n $1 ]]; then

@@ -1,9 +1,9 @@
-# The record of releases: what was applied by each of the last three that worked. For deploy.sh.
+# Record of releases: the manifests of each of the last three that worked. For deploy.sh.
 # shellcheck shell=bash disable=SC2034,SC2154 # Variables shared with deploy.sh, which is checked with this file.
 #
-# A release is a ConfigMap release-NNNNNN, written after the questions were answered, with the manifests
-# compressed. Secrets are left out: they have a hash in their names, nothing deletes them, and their
-# names are kept. release-pending says that one has begun and has neither worked nor been undone.
+# A release is a ConfigMap release-NNNNNN, written after the smoke tests, with the manifests compressed.
+# Secrets are left out: their names have a hash and are recorded, and nothing deletes them. release-pending
+# marks a release that has begun and has neither worked nor been undone.
 
 readonly kept=3 largest=900000
 
@@ -31,7 +31,7 @@ read_state() {
     [[ -z ${pending} ]] || warn 'a deploy before this one was interrupted or has failed'
 }
 
-# The versions of the SpinApps, each once, on one line.
+# Prints the versions of the SpinApps, each once, on one line.
 read_running() {
     local listed
     listed=$(in_namespace get spinapps.core.spinkube.dev --selector app.kubernetes.io/component=api \
@@ -39,7 +39,7 @@ read_running() {
     sort -u <<<"${listed}" | tr '\n' ' '
 }
 
-# Writes the record of the rendering to a file, before anything changes: a ConfigMap holds 1 MiB.
+# Writes the record to a file before anything changes: a ConfigMap is limited to 1 MiB.
 pack_release() {
     local packed number=0
     packed=$(recorded_manifests | gzip --best --no-name | base64 --wrap=0)
@@ -66,7 +66,7 @@ binaryData:
 YAML
 }
 
-# Everything that was rendered but Secrets and migrations, which are never undone.
+# Prints all rendered objects except Secrets and migrations, which are never undone.
 recorded_manifests() {
     awk '
         function put() { if (text != "" && keep) printf "%s---\n", text; text = ""; keep = 1 }
@@ -97,7 +97,7 @@ clear_pending() {
     change --namespace "${namespace}" delete configmap release-pending --ignore-not-found
 }
 
-# Writes the record, and takes away those that are older than the last three.
+# Writes the record and deletes those older than the last three.
 record_release() {
     step 'record of the release'
     if [[ ${versions[0]:-} != "${version}" ]]; then
@@ -110,7 +110,7 @@ record_release() {
     clear_pending
 }
 
-# restore INDEX: makes the manifests of that release the rendering.
+# restore INDEX: uses the manifests of that release as the rendering.
 restore() {
     local secret
     local -a secrets
@@ -126,8 +126,8 @@ restore() {
     done
 }
 
-# Before a rollback changes anything: the record says what it goes to, also when it is interrupted, and
-# the same call again goes to the same release instead of one further back.
+# Records the target before a rollback changes anything. If the rollback is interrupted, the same call returns
+# to the same release instead of an older one.
 retire_until() {
     local newer
     change --namespace "${namespace}" annotate configmap "${releases[$1]}" --overwrite roster/restored=true || return 1
@@ -136,7 +136,7 @@ retire_until() {
     done
 }
 
-# Executors have a hash in their names. Those of other releases go when no SpinApp refers to them.
+# Deletes executors of other releases once no SpinApp refers to them. Their names have a hash.
 remove_executors() {
     local used name
     used=" $(names SpinAppExecutor | tr '\n' ' ') "

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Asks a deployed API a few things from outside: health, users and auth answer, and what is only for
-# inside the cluster does not. It changes nothing and needs no account.
+# Tests a deployed API from outside: health, users and auth respond, and endpoints for the inside of the
+# cluster do not. It changes nothing and needs no account.
 #
 # scripts/smoke.sh BASE_URL [--dry-run]
 #
-# Exit status: 0, 1 when an answer is wrong, 2 when the call is.
+# Exit status: 0, 1 if a response is wrong, 2 if the arguments are invalid.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/terminal.sh
 source scripts/terminal.sh
 
-# Shared by all questions, so that the whole takes a few minutes at most: a gateway needs a moment to
-# see new pods, and on a first deploy a certificate.
+# Shared by all requests, to bound the whole run to a few minutes: a gateway needs a moment to see new pods
+# and, on a first deploy, a certificate.
 retries=30
 
 # ask PATH STATUS [TYPE]
@@ -24,7 +24,7 @@ ask() {
         say "    expects ${expected}"
         return
     fi
-    # A type is compared up to its parameters; without one only the status counts.
+    # A type is compared without its parameters; without a type only the status counts.
     until answer=$("${command[@]}" 2>&1) && [[ "${answer%%;*} " == "${expected} "* ]]; do
         if ((retries == 0)); then
             warn "${path}: expected ${expected}, got: ${answer}"
@@ -57,7 +57,7 @@ ask /api/v1/health/live 200 || failed=1
 ask /api/v1/health/ready 200 || failed=1
 ask /api/v1/users 401 application/problem+json || failed=1
 ask /api/v1/auth/nothing 404 application/problem+json || failed=1
-# The gateway's own 404s: one for what nobody serves, and those for what it must not pass on.
+# 404 of the gateway itself: one for a path that nobody serves, the others for paths that it must not forward.
 ask /nothing 404 || failed=1
 ask /metrics 404 || failed=1
 ask /.well-known/spin/health 404 || failed=1

@@ -1,7 +1,7 @@
-# What the scripts beside it say, and how they run a command or only show it.
+# Output of the scripts beside it, and commands that --dry-run only shows.
 # shellcheck shell=bash
 
-# With --dry-run this is `true`: commands are shown instead of run.
+# Set to `true` by --dry-run: commands are shown instead of run.
 dry_run=false
 
 strong='' bad='' plain=''
@@ -32,22 +32,22 @@ fail() {
     exit "${status}"
 }
 
-# For a call that is wrong, before anything has run.
+# Fails for invalid arguments, before anything has run.
 misused() {
     fail 2 "$1 (--help says how to call it)"
 }
 
-# The comment at the head of the script, which is its help. The script has changed to the project's
-# folder, so the path by which it was called may lead nowhere.
+# Prints the comment at the head of the script, its help. The script has changed to the project's folder, so
+# the path of the call may lead nowhere.
 help_text() {
     sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "scripts/${0##*/}"
 }
 
-# Shows a command line, quoted where a shell needs it.
+# Shows a command line, quoted for a shell.
 shown() {
     local word line=''
     for word in "$@"; do
-        # The temporary folder has another name each time, and is gone when the line is read.
+        # The temporary folder has a random name and is gone when the line is read.
         word=${word//"${work:-no folder}"\//}
         if [[ ${word} =~ ^[A-Za-z0-9_./:=@,+-]+$ ]]; then
             line+=" ${word}"
@@ -64,7 +64,7 @@ run() {
     "${dry_run}" || "$@"
 }
 
-# Names everything that is missing in one message. A plan can be shown without it.
+# Reports everything that is missing in one message. A plan can be shown without it.
 require() {
     (($# > 0)) || return 0
     local message
@@ -76,7 +76,7 @@ require() {
     fi
 }
 
-# Programs only: a function may have the name of one.
+# Programs only: a function may have the same name.
 has() {
     type -P "$1" >/dev/null
 }

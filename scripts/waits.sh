@@ -1,8 +1,8 @@
-# What a deploy waits for, each with a limit, and all of it before one deadline. For deploy.sh.
+# Waits of a deploy, each with a limit, and all before one deadline. For deploy.sh.
 # shellcheck shell=bash disable=SC2034,SC2154 # Variables shared with deploy.sh, which is checked with this file.
 
-# Seconds. The way forward has one deadline, and so has the way back: with both, and smoke.sh twice, a
-# deploy ends within the limit of the pipelines' jobs, which a test computes.
+# Seconds. Deploy and rollback each have one deadline. With both, and smoke.sh twice, a deploy ends within the
+# limit of the pipelines' jobs, as a test computes.
 readonly forward_limit=1800 back_limit=600 store_limit=300 rollout_limit=600 poll_pause=5
 migration_limit=300
 deadline=0
@@ -11,7 +11,8 @@ start_deadline() {
     deadline=$(($(now) + $1))
 }
 
-# poll SECONDS FUNCTION...: until the function says yes (0) or no for good (2), or the time is over.
+# poll SECONDS FUNCTION...: repeats until the function returns 0 (done) or 2 (failed), or the time has
+# elapsed.
 poll() {
     local until status
     until=$(($(now) + $1))
@@ -30,27 +31,27 @@ poll() {
     done
 }
 
-# One question, which a signal stops; a failure is for poll to repeat. The answer is in a file, since a
-# substitution would be in the foreground.
+# Runs one check that a signal can stop; `poll` repeats failures. Output goes to a file, since a substitution
+# would run in the foreground.
 ask() {
     stoppable into_file kubectl --request-timeout=20s --namespace "${namespace}" "$@"
 }
 
-# Redirects within the child: a trap that runs meanwhile has a message of its own.
+# Redirects within the child: a trap that runs meanwhile writes its own message.
 into_file() {
     "$@" >"${work}/asked" 2>/dev/null
 }
 
-# all_ready NAME...: Deployments and StatefulSets of these names have finished their rollout. One call for
-# all, so none waits for another. `waiting` names those that have not.
+# all_ready NAME...: succeeds if Deployments and StatefulSets of these names have finished their rollout. One
+# call for all, so none waits for another. `waiting` lists the unfinished ones.
 all_ready() {
     local kind name found generation observed wanted total updated available ready=' '
     ask get deployments.apps,statefulsets.apps --output \
         'jsonpath={range .items[*]}{.kind}|{.metadata.name}|{.metadata.annotations.roster/version}|{.metadata.generation}|{.status.observedGeneration}|{.spec.replicas}|{.status.replicas}|{.status.updatedReplicas}|{.status.availableReplicas}{"\n"}{end}' || return 1
     while IFS='|' read -r kind name found generation observed wanted total updated available; do
-        # The operator makes a Deployment with the SpinApp's name, and takes a moment to see a change.
+        # The operator creates a Deployment with the SpinApp's name, and takes a moment to see a change.
         [[ " ${apps[*]} " != *" ${name} "* || ${found} == "${version}" ]] || continue
-        # A StatefulSet has no updatedReplicas while none of its pods is of the present revision.
+        # A StatefulSet has no updatedReplicas until a pod of the current revision exists.
         if [[ -n ${kind} && ${generation:-1} == "${observed:-0}" ]] &&
             ((${updated:-0} == ${wanted:-1} && ${total:-0} == ${wanted:-1} && ${available:-0} >= ${wanted:-1})); then
             ready+="${name} "

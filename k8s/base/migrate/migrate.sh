@@ -1,20 +1,20 @@
 #!/bin/sh
-# Applies $MIGRATIONS/*.sql with psql as `cargo xtask migrate` does with sqlx (crates/devservices): in
-# order, each in a transaction of its own with its row in the ledger _sqlx_migrations, under the same
-# advisory lock and with the same checksums, so either may go on where the other ended. Refuses, and
-# changes nothing, when an applied file was changed or is missing, or when a pending one is older than
-# an applied one. psql reads PGHOST, PGPORT, PGDATABASE, PGUSER and PGPASSWORD.
+# Applies $MIGRATIONS/*.sql with psql as `cargo xtask migrate` does with sqlx (crates/devservices): in order,
+# each in its own transaction with its row in the ledger _sqlx_migrations, under the same advisory lock and
+# with the same checksums, so either can continue from the other. Fails without a change if an applied file
+# was changed or is missing, or if a pending one is older than an applied one. psql reads PGHOST, PGPORT,
+# PGDATABASE, PGUSER and PGPASSWORD.
 set -eu
 cd "$MIGRATIONS"
 
-# What the app means by these: it verifies the certificate, which libpq's `require` does not.
+# Same meaning as in the app: `require` verifies the certificate, which libpq's `require` does not.
 case ${SSLMODE:-require} in
 require) export PGSSLMODE=verify-full PGSSLROOTCERT=system ;;
 *) export PGSSLMODE="$SSLMODE" ;;
 esac
 export PGCONNECT_TIMEOUT=10 PGCLIENTENCODING=UTF8 PGAPPNAME=migrate
 
-# sqlx's lock is 0x3d32ad9e times the CRC-32 of the database's name. gzip ends with that CRC.
+# sqlx's lock is 0x3d32ad9e times the CRC-32 of the database name. gzip output ends with that CRC.
 # shellcheck disable=SC2046 # two numbers, to be split
 set -- $(printf %s "$PGDATABASE" | gzip -c | tail -c 8 | od -An -tu4)
 lock=$((1026731422 * $1))
@@ -43,7 +43,7 @@ SQL
             return 1
         fi
         description=$(printf %s "$file" | sed 's/^[0-9]*_//; s/[.]sql$//' | tr _ ' ')
-        # psql drops the last newline of what a command prints; the x keeps it.
+        # psql drops the last newline of a command's output; the x keeps it.
         printf '%s\n' "\\set body \`cat $file && printf x\`"
         printf '%s\n' "INSERT INTO migration_files VALUES ('${file%%_*}', '$description', left(:'body', -1));"
     done
@@ -79,7 +79,7 @@ SQL
         transaction=yes
         if [ "$(head -c 17 "$file")" = '-- no-transaction' ]; then transaction=; fi
         printf '%s\n' "${transaction:+BEGIN;}"
-        # \gexec sends the file to the server as it is, in one piece, as sqlx does.
+        # \gexec sends the file to the server unchanged, in one piece, as sqlx does.
         cat <<SQL
 SELECT body FROM migration_files WHERE version = '$version' \gexec
 INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -98,6 +98,6 @@ SELECT count(*) AS total FROM _sqlx_migrations \gset
 SQL
 }
 
-# First the whole text, so that a failure to make it is one of the script's.
+# Builds the whole text first, so that a failure to build it fails the script.
 text=$(sql)
 printf '%s\n' "$text" | psql --no-psqlrc --quiet --no-password

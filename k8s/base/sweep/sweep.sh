@@ -1,10 +1,10 @@
 #!/bin/sh
-# Deletes what is over, and audit rows older than $AUDIT_RETENTION_DAYS (0 keeps them), in batches until
-# none is left, as `cargo xtask sweep` does: migrations/0012_retention.sql says what. psql reads PGHOST,
-# PGPORT, PGDATABASE, PGUSER and PGPASSWORD.
+# Deletes expired rows, and audit rows older than $AUDIT_RETENTION_DAYS (0 keeps them), in batches until none
+# is left, like `cargo xtask sweep`; migrations/0012_retention.sql defines them. psql reads PGHOST, PGPORT,
+# PGDATABASE, PGUSER and PGPASSWORD.
 set -eu
 
-# What the app means by these: it verifies the certificate, which libpq's `require` does not.
+# Same meaning as in the app: `require` verifies the certificate, which libpq's `require` does not.
 case ${SSLMODE:-require} in
 require) export PGSSLMODE=verify-full PGSSLROOTCERT=system ;;
 *) export PGSSLMODE="$SSLMODE" ;;
@@ -13,7 +13,7 @@ export PGCONNECT_TIMEOUT=10 PGCLIENTENCODING=UTF8 PGAPPNAME=sweep
 
 total=0
 while :; do
-    # As standard input: psql replaces variables in what it reads there only.
+    # Passed on standard input, the only place where psql replaces variables.
     deleted=$(echo "SELECT sweep(:'days'::integer, 1000);" |
         psql --no-psqlrc --quiet --no-password --tuples-only --no-align \
             --set ON_ERROR_STOP=1 --set days="$AUDIT_RETENTION_DAYS")

@@ -6,14 +6,14 @@ cd /run/pgbouncer
 {
     printf '"%s" "%s"\n' "$PGUSER" "$PGPASSWORD"
     printf '"%s" "%s"\n' "$PROBE_USER" "$PROBE_PASSWORD"
-    # Pods that still log in with it, while the app's role is replaced by another.
+    # For pods that still log in with the previous role while the app's role is replaced.
     if [ -n "$PREVIOUS_USER" ]; then
         printf '"%s" "%s"\n' "$PREVIOUS_USER" "$PREVIOUS_PASSWORD"
     fi
 } >userlist.txt
 
 case $SSLMODE in
-require) tls=verify-full ;; # what the app means by it
+require) tls=verify-full ;; # same meaning as in the app
 *) tls=$SSLMODE ;;
 esac
 cat >pgbouncer.ini <<INI

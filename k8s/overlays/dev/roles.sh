@@ -1,5 +1,5 @@
 #!/bin/sh
-# The roles of k8s/README.md, made when the server gets its data; its image runs this.
+# Creates the roles of k8s/README.md. The image of Postgres runs it when the server initializes its data.
 set -eu
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
     --set app="$DB_PASSWORD" --set probe="$DB_PROBE_PASSWORD" <<'SQL'
