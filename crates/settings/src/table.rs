@@ -1,0 +1,403 @@
+//! The table of settings.
+
+use super::Component::{Auth, Docs, Health, Users};
+use super::Values::{Flag, Number, Text, Words};
+use super::{Component, Section, Setting, Values};
+
+const ALL_COMPONENTS: &[Component] = &Component::ALL;
+/// Components with stores.
+const STORES: &[Component] = &[Health, Users, Auth];
+/// Components with access control.
+const API: &[Component] = &[Users, Auth];
+const USERS: &[Component] = &[Users];
+const AUTH: &[Component] = &[Auth];
+const DOCS: &[Component] = &[Docs];
+
+/// Every setting, in sections.
+pub const SECTIONS: &[Section] = &[
+    Section {
+        title: "Postgres",
+        settings: &[
+            open("db_host", Text, None, STORES, "Host name or address."),
+            open("db_port", Number(1, 65_535), Some("5432"), STORES, "Port."),
+            open("db_name", Text, Some("roster"), STORES, "Database."),
+            open(
+                "db_user",
+                Text,
+                Some("roster"),
+                STORES,
+                "Role that the app logs in with, a member of `roster_app`.",
+            ),
+            secret("db_password", Text, None, STORES, "Password of that role."),
+            open(
+                "db_sslmode",
+                Words(&["disable", "prefer", "require"]),
+                Some("prefer"),
+                STORES,
+                "TLS to Postgres. `prefer` and `require` verify the certificate, so a local server \
+                    without one needs `disable`.",
+            ),
+        ],
+    },
+    Section {
+        title: "Redis",
+        settings: &[
+            open(
+                "redis_host",
+                Text,
+                None,
+                STORES,
+                "Host name or address. Redis is a cache: any key may vanish at any time.",
+            ),
+            open(
+                "redis_port",
+                Number(1, 65_535),
+                Some("6379"),
+                STORES,
+                "Port.",
+            ),
+            open(
+                "redis_user",
+                Text,
+                Some(""),
+                STORES,
+                "User, if the server has users.",
+            ),
+            secret(
+                "redis_password",
+                Text,
+                Some(""),
+                STORES,
+                "Password, if the server has one.",
+            ),
+            open("redis_tls", Flag, Some("false"), STORES, "TLS to Redis."),
+        ],
+    },
+    Section {
+        title: "Keys and access tokens",
+        settings: &[
+            secret(
+                "cursor_key",
+                Text,
+                None,
+                API,
+                "Root of the keys that encrypt cursors and cached users and fingerprint addresses and \
+                    requests: at least 32 random bytes, for example from `openssl rand -hex 32`, the same \
+                    for all components.",
+            ),
+            open(
+                "jwt_algorithm",
+                Words(&["HS256", "EdDSA"]),
+                Some("HS256"),
+                API,
+                "Signature of access tokens. With EdDSA only `auth` has the signing key.",
+            ),
+            secret(
+                "jwt_secret",
+                Text,
+                Some(""),
+                API,
+                "HS256, required: at least 32 random bytes.",
+            ),
+            secret(
+                "jwt_secret_previous",
+                Text,
+                Some(""),
+                API,
+                "HS256: the previous secret, which only verifies, until its tokens have expired.",
+            ),
+            secret(
+                "jwt_secret_next",
+                Text,
+                Some(""),
+                API,
+                "HS256: the next secret, which only verifies, before any instance signs with it.",
+            ),
+            secret(
+                "jwt_private_key",
+                Text,
+                Some(""),
+                AUTH,
+                "EdDSA, required: Ed25519 in PEM (PKCS#8) or its base64 on one line; `openssl genpkey \
+                    -algorithm ed25519` makes one.",
+            ),
+            open(
+                "jwt_public_key",
+                Text,
+                Some(""),
+                API,
+                "EdDSA, required: the public half in PEM (SPKI) or its base64 on one line.",
+            ),
+            open(
+                "jwt_public_key_previous",
+                Text,
+                Some(""),
+                API,
+                "EdDSA: the previous public key, which only verifies and is in the key set.",
+            ),
+            open(
+                "jwt_public_key_next",
+                Text,
+                Some(""),
+                API,
+                "EdDSA: the next public key, which only verifies and is in the key set.",
+            ),
+            open(
+                "access_token_minutes",
+                Number(1, 60),
+                Some("15"),
+                AUTH,
+                "Lifetime of an access token in minutes.",
+            ),
+            open(
+                "jwt_issuer",
+                Text,
+                Some("roster"),
+                API,
+                "Claim `iss` of access tokens.",
+            ),
+            open(
+                "jwt_audience",
+                Text,
+                Some("roster-api"),
+                API,
+                "Claim `aud` of access tokens.",
+            ),
+        ],
+    },
+    Section {
+        title: "Accounts",
+        settings: &[
+            open(
+                "bootstrap_admin_email",
+                Text,
+                Some(""),
+                AUTH,
+                "Email of the first admin, created once, at their first login, in a database without an \
+                    admin.",
+            ),
+            secret(
+                "bootstrap_admin_password",
+                Text,
+                Some(""),
+                AUTH,
+                "Password of the first admin: at least 12 characters. Delete both after the first login.",
+            ),
+            open(
+                "registration_enabled",
+                Flag,
+                Some("false"),
+                AUTH,
+                "Registration by anyone at `/auth/register`. `cargo xtask up` enables it.",
+            ),
+            open(
+                "token_form_enabled",
+                Flag,
+                Some("false"),
+                AUTH,
+                "The OAuth2 password form at `/auth/token`, for the documentation's Authorize button. \
+                    `cargo xtask up` enables it.",
+            ),
+            open(
+                "breach_check_url",
+                Text,
+                Some(""),
+                API,
+                "`scheme://host[:port]` of a server with the range API of Have I Been Pwned, such as \
+                    `https://api.pwnedpasswords.com`: new passwords from known data breaches are rejected. \
+                    It receives five characters of their SHA-1; without a response within 500 ms the \
+                    password is accepted.",
+            ),
+        ],
+    },
+    Section {
+        title: "Limits",
+        settings: &[
+            open(
+                "trusted_proxy_hops",
+                Number(0, 16),
+                Some("0"),
+                API,
+                "Number of trusted proxies in front of the host: that many entries of `X-Forwarded-For` \
+                    are trusted.",
+            ),
+            open(
+                "rate_limit_requests",
+                Number(0, 1_000_000),
+                Some("100"),
+                API,
+                "Requests per window and user, else per client address (IPv6: per /64); 0 disables the \
+                    limit.",
+            ),
+            open(
+                "rate_limit_window_seconds",
+                Number(1, 86_400),
+                Some("60"),
+                API,
+                "Length of the window in seconds.",
+            ),
+            open(
+                "login_attempts_per_account",
+                Number(1, 1_000_000),
+                Some("5"),
+                API,
+                "Failed logins per account within 15 minutes before further ones are delayed, up to 15 \
+                    minutes. Networks that signed in to the account within 30 days have a count of their \
+                    own.",
+            ),
+            open(
+                "login_attempts_per_ip",
+                Number(1, 1_000_000),
+                Some("50"),
+                API,
+                "Failed logins per network within 15 minutes before further ones are delayed, up to one \
+                    minute.",
+            ),
+            open(
+                "login_delay_seconds",
+                Number(1, 900),
+                Some("30"),
+                API,
+                "First delay in seconds; it doubles up to 15 minutes.",
+            ),
+            open(
+                "hash_slots",
+                Number(1, 64),
+                Some("1"),
+                API,
+                "Passwords hashed at a time per host; each takes a CPU for tens of milliseconds.",
+            ),
+        ],
+    },
+    Section {
+        title: "Sessions",
+        settings: &[
+            open(
+                "max_sessions",
+                Number(1, 1_000),
+                Some("50"),
+                AUTH,
+                "Live sessions per user: a further login ends the oldest.",
+            ),
+            open(
+                "session_idle_days",
+                Number(1, 365),
+                Some("7"),
+                AUTH,
+                "Lifetime of a session without a refresh in days, at most `session_absolute_days`.",
+            ),
+            open(
+                "session_absolute_days",
+                Number(1, 365),
+                Some("30"),
+                AUTH,
+                "Lifetime of a session in total, in days.",
+            ),
+            open(
+                "refresh_grace_seconds",
+                Number(0, 60),
+                Some("10"),
+                AUTH,
+                "Time in seconds in which a spent refresh token returns the same successor again, for a \
+                    lost response; 0 disables it.",
+            ),
+        ],
+    },
+    Section {
+        title: "HTTP",
+        settings: &[
+            open(
+                "cors_allowed_origins",
+                Text,
+                Some(""),
+                ALL_COMPONENTS,
+                "Exact origins that browsers may call from, separated by commas.",
+            ),
+            open(
+                "require_if_match",
+                Flag,
+                Some("false"),
+                USERS,
+                "Changes without `If-Match` are rejected with 428.",
+            ),
+            open(
+                "cache_ttl_seconds",
+                Number(1, 30),
+                Some("30"),
+                API,
+                "Lifetime of a cached user or session in Redis in seconds.",
+            ),
+            open(
+                "docs_enabled",
+                Flag,
+                Some("true"),
+                DOCS,
+                "`/api/docs`, `/api/redoc` and `/api/openapi.json`. Disable it in production.",
+            ),
+        ],
+    },
+    Section {
+        title: "Operation",
+        settings: &[
+            open(
+                "host_id",
+                Text,
+                Some("local"),
+                STORES,
+                "Name of the host that shares the hash slots: the pod's name in a cluster.",
+            ),
+            open(
+                "log_level",
+                Words(&["debug", "info", "warn", "error"]),
+                Some("info"),
+                ALL_COMPONENTS,
+                "Least severe level that is logged.",
+            ),
+            open(
+                "service_name",
+                Text,
+                Some("roster"),
+                ALL_COMPONENTS,
+                "Name of the service in every log line and in `/health`: up to 63 letters, digits, `-`, \
+                    `_` and `.`.",
+            ),
+            open(
+                "environment_name",
+                Text,
+                Some("local"),
+                ALL_COMPONENTS,
+                "Name of the environment in every log line and in `/health`, in the same form.",
+            ),
+        ],
+    },
+];
+
+const fn open(
+    name: &'static str,
+    values: Values,
+    default: Option<&'static str>,
+    components: &'static [Component],
+    description: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        values,
+        default,
+        secret: false,
+        components,
+        description,
+    }
+}
+
+const fn secret(
+    name: &'static str,
+    values: Values,
+    default: Option<&'static str>,
+    components: &'static [Component],
+    description: &'static str,
+) -> Setting {
+    Setting {
+        secret: true,
+        ..open(name, values, default, components, description)
+    }
+}
