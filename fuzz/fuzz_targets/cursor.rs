@@ -5,10 +5,10 @@
 use std::sync::LazyLock;
 
 use accounts::RootKey;
-use accounts::users::list::Position;
+use accounts::user::service::list::Position;
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
-use web::cursor::CursorKey;
+use web::response::cursor::CursorKey;
 
 static KEY: LazyLock<CursorKey> = LazyLock::new(|| CursorKey::new(&RootKey::new(&b"8c0b5f1e7a2d49c6".repeat(2))));
 const LIST: &str = "users";

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use accounts::email::Email;
+use accounts::user::email::Email;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

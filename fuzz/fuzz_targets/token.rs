@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use web::config::Variables;
-use web::tokens::{ACCESS_TOKEN_SECONDS, Verifier};
+use web::auth::access_token::{ACCESS_TOKEN_SECONDS, Verifier};
 
 #[path = "../../tests/src/forge.rs"]
 mod forge;

@@ -11,10 +11,10 @@ use anyhow::{Result, bail};
 use devservices::Process;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cargo::{cargo, check};
-use crate::host::Kind;
-use crate::servers::throwaway_folder;
-use crate::workspace::{root, step, target_dir};
+use crate::dev::host::Kind;
+use crate::dev::servers::throwaway_folder;
+use crate::tools::cargo::{cargo, check};
+use crate::tools::workspace::{root, step, target_dir};
 
 /// Measures the app on the embedded host and on Spin, the smallest component on the same hosts, and
 /// FastAPI and axum doing the same work (bench/peers), each with private servers. Missing targets are

@@ -1,14 +1,19 @@
 //! Database that a command works on, and a connection to it.
 
+pub mod admin;
+pub mod migrate;
+pub mod operator;
+pub mod sweep;
+
 use anyhow::{Context, Result};
 use rustls::{ClientConfig, RootCertStore};
 use spin_pg_bindings::postgres::NativePostgres;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
-use crate::running::Running;
-use crate::settings::Settings;
-use crate::workspace::{root, state_dir};
+use crate::dev::running_app::Running;
+use crate::dev::settings::Settings;
+use crate::tools::workspace::{root, state_dir};
 
 /// Returns the URL of the database: the given one, else that of the environment or .env, else that of
 /// the app that `cargo xtask up` runs.

@@ -5,45 +5,21 @@
     reason = "a native program, which waits for others and ends itself"
 )]
 
-mod admin;
-mod answers;
-mod audit;
 mod bench;
-mod build;
-mod cargo;
-mod chaos;
-mod check;
-mod ci;
-mod compose;
-mod coverage;
 mod database;
-mod first_admin;
-mod fuzz;
-mod host;
-mod kubectl;
-mod migrate;
-mod openapi;
-mod operator;
-mod reproducible;
-mod runner;
-mod running;
-mod sbom;
-mod schemathesis;
-mod secrets;
-mod servers;
-mod settings;
-mod soak;
-mod sweep;
-mod test;
+mod dev;
+mod gates;
 mod tools;
-mod up;
-mod watch;
-mod welcome;
-mod workspace;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use database::{admin, migrate, sweep};
+use dev::up;
+use gates::{
+    audit, chaos, check, ci, codegen, coverage, fuzz, openapi, reproducible, sbom, soak, test,
+};
+use tools::build;
 
 /// Builds, runs and tests Roster.
 #[derive(Parser)]
@@ -70,6 +46,7 @@ enum Command {
     Bench(bench::Arguments),
     Chaos(chaos::Arguments),
     Soak(soak::Arguments),
+    Codegen(codegen::Arguments),
     Openapi(openapi::Arguments),
     Fuzz(fuzz::Arguments),
 }
@@ -92,6 +69,7 @@ async fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,
         Command::Soak(arguments) => soak::run(arguments).await,
+        Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };

@@ -1,4 +1,4 @@
--- Session, caller, another user, and the rate (GCRA), in one round trip; as crates/accounts/src/admission.rs.
+-- Session, caller, another user, and the rate (GCRA), in one round trip; as crates/accounts/src/authentication.rs.
 -- KEYS: session, caller, another user, rate of the caller, rate of the address.
 -- ARGV: limit (0: none), window in milliseconds, the entry of a session that has ended.
 -- Gives the three entries, then allowed, remaining, and two times in milliseconds: until the limit is

@@ -9,36 +9,20 @@ mod wire;
 #[cfg(target_arch = "wasm32")]
 mod component {
     use accounts::Bootstrap;
-    use accounts::email::Email;
+    use accounts::user::email::Email;
     use web::App;
-    use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
-    use web::cursor::CursorKey;
-    use web::host::{HostRequest, HostResponse, Instance, stores};
-    use web::services::{self, Services};
-    use web::tokens::{self, Signer, Verifier};
+    use web::auth::access_token::{Signer, Verifier};
+    use web::config::{Component, ConfigError, HttpConfig, Variables};
+    use web::response::cursor::CursorKey;
+    use web::wiring::host::{HostRequest, HostResponse, Instance, stores};
+    use web::wiring::services::{self, Services};
 
     use crate::routes::{AuthState, router};
 
     static APP: Instance = Instance::new("auth");
 
-    const OWN: &[&str] = &[
-        "bootstrap_admin_email",
-        "bootstrap_admin_password",
-        "registration_enabled",
-        "token_form_enabled",
-    ];
-
     async fn build() -> Result<App, ConfigError> {
-        let lists = [
-            HTTP,
-            STORES,
-            services::VARIABLES,
-            services::SESSION_VARIABLES,
-            tokens::VARIABLES,
-            tokens::SIGNER_VARIABLES,
-            OWN,
-        ];
-        let variables = Variables::load(lists.concat()).await?;
+        let variables = Variables::load(Component::Auth).await?;
         let verifier = Verifier::read(&variables)?;
         let stores = stores(&variables)?;
         let metrics = stores.metrics();
@@ -54,7 +38,7 @@ mod component {
             verifier,
             registration_enabled: variables.flag("registration_enabled")?,
             token_form_enabled: variables.flag("token_form_enabled")?,
-            pause: web::host::pause,
+            pause: web::wiring::host::pause,
         };
         let is_set = |name| variables.optional(name).is_some();
         let switches = [
@@ -64,7 +48,10 @@ mod component {
             ("registration", state.registration_enabled),
             ("token_form", state.token_form_enabled),
         ];
-        let app = App::new(router(services.gate, state), &HttpConfig::read(&variables)?);
+        let app = App::new(
+            router(services.access_control, state),
+            &HttpConfig::read(&variables)?,
+        );
         Ok(app.with_metrics(metrics).with_switches(switches))
     }
 
@@ -79,7 +66,7 @@ mod component {
         let wrong = |name, problem: &str| ConfigError::new(name, problem);
         let email = Email::parse(email).map_err(|text| wrong("bootstrap_admin_email", text))?;
         let password = variables.text("bootstrap_admin_password")?;
-        Bootstrap::new(email, password, services.hasher.clone())
+        Bootstrap::new(email, password, services.hash_slots.clone())
             .map(Some)
             .map_err(|text| wrong("bootstrap_admin_password", text))
     }

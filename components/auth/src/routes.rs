@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use accounts::sessions::SignedIn;
-use accounts::sessions::list::{ListParameters, ListQuery};
+use accounts::session::service::SignedIn;
+use accounts::session::service::list::{ListParameters, ListQuery};
 use accounts::{Error, Passwords, SessionId, Sessions, Users};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -13,15 +13,18 @@ use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use utoipa::OpenApi;
-use web::answer::UserView;
-use web::body::{Form, Json};
-use web::cursor::CursorKey;
-use web::document::IdempotencyKeyHeader;
-use web::endpoints::Endpoint;
-use web::gate::{Anonymous, Caller, Client, Gate, Routes};
-use web::query::Query;
-use web::tokens::{JwkSet, Signer, Verifier};
-use web::{Problem, answer, idempotency, list};
+use web::Problem;
+use web::auth::access_control::{AccessControl, Anonymous, Caller, Client, Routes};
+use web::auth::access_token::{JwkSet, Signer, Verifier};
+use web::auth::endpoints::Endpoint;
+use web::extract::body::{Form, Json};
+use web::extract::idempotency_key;
+use web::extract::query::Query;
+use web::openapi::IdempotencyKeyHeader;
+use web::response;
+use web::response::UserView;
+use web::response::cursor::CursorKey;
+use web::response::list;
 
 use crate::wire::{
     ListSessions, Login, Refresh, Register, Reset, SessionList, SessionView, TokenForm, TokensView,
@@ -58,8 +61,8 @@ pub struct AuthState {
 ))]
 pub struct Documentation;
 
-pub fn router(gate: Gate, state: AuthState) -> Router {
-    Routes::behind(gate)
+pub fn router(access_control: AccessControl, state: AuthState) -> Router {
+    Routes::protected_by(access_control)
         .serve(Endpoint::Register, register)
         .serve(Endpoint::Login, login)
         .serve(Endpoint::TokenForm, token_form)
@@ -99,10 +102,10 @@ async fn register(
     }
     let Json(value) = body?;
     let caller = format!("address {}", address.fingerprint());
-    let request = idempotency::request(&headers, &caller, "POST /api/v1/auth/register")?;
+    let request = idempotency_key::request(&headers, &caller, "POST /api/v1/auth/register")?;
     let new = value.parse()?;
     let user = state.users.register_user(new, request, &actor);
-    answer::created_user(state.or_later(user.await).await?)
+    response::created_user(state.or_later(user.await).await?)
 }
 
 /// Log in
@@ -277,7 +280,7 @@ async fn reset_password(
     responses((status = 200, description = "The keys", body = JwkSet)),
 )]
 async fn jwks(State(state): State<Arc<AuthState>>) -> Result<Response, Problem> {
-    let mut response = answer::secret_json(StatusCode::OK, &state.verifier.jwks())?;
+    let mut response = response::secret_json(StatusCode::OK, &state.verifier.jwks())?;
     let cached = HeaderValue::from_static("public, max-age=300");
     response.headers_mut().insert(CACHE_CONTROL, cached);
     Ok(response)
@@ -291,7 +294,7 @@ impl AuthState {
             .map_err(|error| Problem::internal(error.to_string()))?;
         let expires_in = self.signer.lifetime_seconds();
         let tokens = TokensView::new(access_token, expires_in, &signed_in.refresh_token);
-        answer::secret_json(StatusCode::OK, &tokens)
+        response::secret_json(StatusCode::OK, &tokens)
     }
 
     /// Delays the response to a rejected attempt.

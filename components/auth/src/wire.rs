@@ -1,18 +1,18 @@
 //! JSON of the auth endpoints: request and response bodies, and queries.
 
-use accounts::email::Email;
 use accounts::error::FieldErrors;
-use accounts::full_name::FullName;
 use accounts::password::{Guess, Password};
+use accounts::session::service::list::ListParameters;
 use accounts::session::{OpaqueToken, Session};
-use accounts::sessions::list::ListParameters;
+use accounts::user::email::Email;
+use accounts::user::full_name::FullName;
 use accounts::{Error, NewUser, SessionId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use web::Problem;
-use web::list::List;
+use web::response::list::List;
 
 /// Body of `POST /api/v1/auth/register`.
 #[derive(Deserialize, ToSchema)]
@@ -202,9 +202,9 @@ pub struct ListSessions {
     /// `next` of the previous page. All parameters except `limit` and `include_total` must be the same as for
     /// that page.
     pub cursor: Option<String>,
-    #[param(schema_with = web::document::limit)]
+    #[param(schema_with = web::openapi::limit)]
     limit: Option<String>,
-    #[param(schema_with = web::document::time_sort)]
+    #[param(schema_with = web::openapi::time_sort)]
     sort: Option<String>,
     /// `true` adds `total`, the number of sessions on all pages.
     #[param(value_type = Option<bool>, default = false)]

@@ -11,15 +11,15 @@ pub mod routes;
 #[cfg(target_arch = "wasm32")]
 mod component {
     use web::App;
-    use web::config::{ConfigError, HTTP, HttpConfig, Variables};
-    use web::host::{HostRequest, HostResponse, Instance};
+    use web::config::{Component, ConfigError, HttpConfig, Variables};
+    use web::wiring::host::{HostRequest, HostResponse, Instance};
 
     use crate::routes::router;
 
     static APP: Instance = Instance::new("docs");
 
     async fn build() -> Result<App, ConfigError> {
-        let variables = Variables::load([HTTP, &["docs_enabled"]].concat()).await?;
+        let variables = Variables::load(Component::Docs).await?;
         let docs = variables.flag("docs_enabled")?;
         let app = App::new(router(docs), &HttpConfig::read(&variables)?);
         Ok(app.with_switches([("docs", docs)]))

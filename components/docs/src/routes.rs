@@ -10,9 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use web::Problem;
-use web::conditional::{ContentTag, IfNoneMatch};
-use web::endpoints::Endpoint;
-use web::gate::Routes;
+use web::auth::access_control::Routes;
+use web::auth::endpoints::Endpoint;
+use web::extract::conditional::{ContentTag, IfNoneMatch};
 
 use crate::encoding::accepts_gzip;
 use crate::files::{ASSETS, File, OPENAPI, REDOC, SWAGGER_UI};

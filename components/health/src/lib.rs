@@ -16,9 +16,9 @@ mod component {
     use spin_pg_bindings::Deadline;
     use spin_pg_bindings::postgres::HostPostgres;
     use spin_pg_bindings::redis::HostRedis;
-    use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
-    use web::host::{HostDeferred, HostRequest, HostResponse, Instance};
-    use web::startup::{self, Answer};
+    use web::config::{Component, ConfigError, HttpConfig, Variables};
+    use web::wiring::host::{HostDeferred, HostRequest, HostResponse, Instance};
+    use web::wiring::startup::{self, Answer};
     use web::{App, Metrics};
 
     use crate::routes::{HealthState, router};
@@ -49,7 +49,7 @@ mod component {
     }
 
     async fn build() -> Result<App, ConfigError> {
-        let variables = Variables::load([HTTP, STORES, &["host_id"]].concat()).await?;
+        let variables = Variables::load(Component::Health).await?;
         let postgres = HostPostgres::new(variables.postgres()?.dsn(), POSTGRES_DEADLINE);
         let redis = Arc::new(HostRedis::new(variables.redis_url()?, REDIS_DEADLINE));
         let metrics = Metrics::new(redis.clone(), Arc::new(HostDeferred));

@@ -7,8 +7,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use spin_pg_bindings::redis::Command;
 use web::Problem;
-use web::endpoints::Endpoint;
-use web::metrics::{KEY, text};
+use web::auth::endpoints::Endpoint;
+use web::metrics::{KEY, prometheus};
 
 use crate::routes::HealthState;
 
@@ -20,11 +20,11 @@ use crate::routes::HealthState;
 /// totals: the response is 503, and Prometheus marks the gap.
 #[utoipa::path(
     get, path = Endpoint::Metrics.path(), tag = "operations",
-    responses((status = 200, description = "The totals", body = String, content_type = text::CONTENT_TYPE)),
+    responses((status = 200, description = "The totals", body = String, content_type = prometheus::CONTENT_TYPE)),
 )]
 pub async fn metrics(State(state): State<Arc<HealthState>>) -> Result<Response, Problem> {
     let totals = state.redis.execute(&Command::new("HGETALL", [KEY])).await;
     let totals = totals.map_err(|error| Problem::unavailable(error.to_string()))?;
-    let text = text::render(&totals, env!("CARGO_PKG_VERSION"));
-    Ok(([(CONTENT_TYPE, text::CONTENT_TYPE)], text).into_response())
+    let text = prometheus::render(&totals, env!("CARGO_PKG_VERSION"));
+    Ok(([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], text).into_response())
 }

@@ -10,10 +10,10 @@ use spin_pg_bindings::redis::Redis;
 use time::OffsetDateTime;
 use utoipa::{OpenApi, ToSchema};
 use web::Problem;
-use web::endpoints::Endpoint;
-use web::gate::Routes;
-use web::log::Log;
-use web::startup::Started;
+use web::auth::access_control::Routes;
+use web::auth::endpoints::Endpoint;
+use web::middleware::log::Log;
+use web::wiring::startup::Started;
 
 use crate::checks::{Checks, check};
 use crate::metrics::{self, metrics};

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde::Serialize;
 use spin_pg_bindings::redis::{Command, Redis, Reply};
-use web::log::{Level, Log};
-use web::startup::{Answer, Started};
+use web::middleware::log::{Level, Log};
+use web::wiring::startup::{Answer, Started};
 
 /// Seconds for which a host counts as started after its last check. Instances share no memory, and each lives
 /// for seconds only.

@@ -10,20 +10,18 @@ mod component {
     use accounts::Audit;
     use accounts::SessionPolicy;
     use web::App;
-    use web::config::{ConfigError, HTTP, HttpConfig, STORES, Variables};
-    use web::cursor::CursorKey;
-    use web::host::{HostRequest, HostResponse, Instance, stores};
-    use web::services::{self, Services};
-    use web::tokens::{self, Verifier};
+    use web::auth::access_token::Verifier;
+    use web::config::{Component, ConfigError, HttpConfig, Variables};
+    use web::response::cursor::CursorKey;
+    use web::wiring::host::{HostRequest, HostResponse, Instance, stores};
+    use web::wiring::services::Services;
 
     use crate::routes::{UsersState, router};
 
     static APP: Instance = Instance::new("users");
 
     async fn build() -> Result<App, ConfigError> {
-        let own: &[&str] = &["require_if_match"];
-        let lists = [HTTP, STORES, services::VARIABLES, tokens::VARIABLES, own];
-        let variables = Variables::load(lists.concat()).await?;
+        let variables = Variables::load(Component::Users).await?;
         let stores = stores(&variables)?;
         let metrics = stores.metrics();
         let audit = Audit::new(stores.database.clone());
@@ -44,7 +42,10 @@ mod component {
             ("rate_limit", variables.text("rate_limit_requests")? != "0"),
             ("require_if_match", state.require_if_match),
         ];
-        let app = App::new(router(services.gate, state), &HttpConfig::read(&variables)?);
+        let app = App::new(
+            router(services.access_control, state),
+            &HttpConfig::read(&variables)?,
+        );
         Ok(app.with_metrics(metrics).with_switches(switches))
     }
 

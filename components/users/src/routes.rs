@@ -6,22 +6,24 @@ mod me;
 use std::sync::Arc;
 
 use accounts::password::{Guess, PasswordHash};
-use accounts::users::list::{ListParameters, ListQuery};
+use accounts::user::service::list::{ListParameters, ListQuery};
 use accounts::{Audit, Passwords, Sessions, UserId, Users};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
 use utoipa::OpenApi;
-use web::answer::{self, UserList, UserView};
-use web::body::{Json, MergePatch, OptionalJson};
-use web::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
-use web::cursor::CursorKey;
-use web::document::IdempotencyKeyHeader;
-use web::endpoints::Endpoint;
-use web::gate::{AboutUser, Caller, Client, Gate, Routes};
-use web::query::Query;
-use web::{Problem, idempotency, list};
+use web::Problem;
+use web::auth::access_control::{AboutUser, AccessControl, Caller, Client, Routes};
+use web::auth::endpoints::Endpoint;
+use web::extract::body::{Json, MergePatch, OptionalJson};
+use web::extract::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
+use web::extract::idempotency_key;
+use web::extract::query::Query;
+use web::openapi::IdempotencyKeyHeader;
+use web::response::cursor::CursorKey;
+use web::response::list;
+use web::response::{self, UserList, UserView};
 
 use crate::wire::{Confirmation, CreateUser, ListUsers, PatchUser, ResetTokenView};
 
@@ -54,8 +56,8 @@ pub struct UsersState {
 ))]
 pub struct Documentation;
 
-pub fn router(gate: Gate, state: UsersState) -> Router {
-    Routes::behind(gate)
+pub fn router(access_control: AccessControl, state: UsersState) -> Router {
+    Routes::protected_by(access_control)
         .serve(Endpoint::ListUsers, list_users)
         .serve(Endpoint::CreateUser, create_user)
         .serve(Endpoint::GetUser, get_user)
@@ -118,13 +120,13 @@ async fn create_user(
     Json(value): Json<CreateUser>,
 ) -> Result<Response, Problem> {
     let id = caller.user.id.to_string();
-    let request = idempotency::request(&headers, &id, "POST /api/v1/users")?;
+    let request = idempotency_key::request(&headers, &id, "POST /api/v1/users")?;
     let actor = caller.actor();
     let user = state
         .users
         .create_user(value.parse()?, request, &actor)
         .await?;
-    answer::created_user(user)
+    response::created_user(user)
 }
 
 /// Get a user
@@ -152,9 +154,9 @@ async fn get_user(
     let tag = ETag(user.version);
     if_match.expect(tag)?;
     if if_none_match.has(tag) {
-        return Ok(answer::not_modified(tag));
+        return Ok(response::not_modified(tag));
     }
-    answer::user(StatusCode::OK, user)
+    response::user(StatusCode::OK, user)
 }
 
 /// Update a user
@@ -193,7 +195,7 @@ async fn update_user(
     let user = state
         .users
         .update_confirmed(id, &patch, expected, confirmed, &actor);
-    answer::user(StatusCode::OK, user.await?)
+    response::user(StatusCode::OK, user.await?)
 }
 
 /// Delete a user
@@ -267,7 +269,7 @@ async fn create_reset_token(
     let confirmed = state.confirm_if_given(&caller, &client, guess).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
     let token = state.passwords.create_reset_token(id, confirmed, &actor);
-    answer::secret_json(StatusCode::CREATED, &ResetTokenView::from(token.await?))
+    response::secret_json(StatusCode::CREATED, &ResetTokenView::from(token.await?))
 }
 
 impl UsersState {

@@ -4,12 +4,12 @@
 
 pub mod audit;
 
-use accounts::email::Email;
 use accounts::error::FieldErrors;
-use accounts::full_name::FullName;
+use accounts::password::service::ResetToken;
 use accounts::password::{Guess, Password};
-use accounts::passwords::ResetToken;
-use accounts::users::list::ListParameters;
+use accounts::user::email::Email;
+use accounts::user::full_name::FullName;
+use accounts::user::service::list::ListParameters;
 use accounts::{Error, FieldError, NewUser, Role, UserPatch};
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
@@ -103,7 +103,7 @@ pub struct ListUsers {
     /// `next` of the previous page. All parameters except `limit` and `include_total` must be the same as for
     /// that page.
     pub cursor: Option<String>,
-    #[param(schema_with = web::document::limit)]
+    #[param(schema_with = web::openapi::limit)]
     limit: Option<String>,
     #[param(schema_with = sort)]
     sort: Option<String>,
@@ -129,7 +129,7 @@ pub struct ListUsers {
     include_total: Option<String>,
 }
 
-/// The parameter `sort`, with the orders of [`accounts::users::list::Sort`].
+/// The parameter `sort`, with the orders of [`accounts::user::service::list::Sort`].
 fn sort() -> Object {
     let keys = ["created_at", "updated_at", "email", "full_name"];
     let orders = keys

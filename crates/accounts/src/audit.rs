@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::FieldErrors;
-use crate::page::{self, Position};
+use crate::pagination::{self, Position};
 use crate::user::parse_uuid;
 use crate::{Error, UserId};
 
@@ -134,26 +134,26 @@ impl ListQuery {
         let p = parameters;
         let query = Self {
             limit: errors
-                .check_option("limit", p.limit.as_deref().map(page::parse_limit))
-                .unwrap_or(page::DEFAULT_LIMIT),
+                .check_option("limit", p.limit.as_deref().map(pagination::parse_limit))
+                .unwrap_or(pagination::DEFAULT_LIMIT),
             descending: errors
-                .check_option("sort", p.sort.as_deref().map(page::parse_time_sort))
+                .check_option("sort", p.sort.as_deref().map(pagination::parse_time_sort))
                 .unwrap_or(true),
             action: errors.check_option("action", p.action.as_deref().map(parse_action)),
             actor_id: errors.check_option("actor_id", p.actor_id.as_deref().map(parse_id)),
             target_id: errors.check_option("target_id", p.target_id.as_deref().map(parse_id)),
             created_after: errors.check_option(
                 "created_after",
-                p.created_after.as_deref().map(page::parse_time),
+                p.created_after.as_deref().map(pagination::parse_time),
             ),
             created_before: errors.check_option(
                 "created_before",
-                p.created_before.as_deref().map(page::parse_time),
+                p.created_before.as_deref().map(pagination::parse_time),
             ),
             include_total: errors
                 .check_option(
                     "include_total",
-                    p.include_total.as_deref().map(page::parse_flag),
+                    p.include_total.as_deref().map(pagination::parse_flag),
                 )
                 .unwrap_or(false),
             after: None,
@@ -176,7 +176,7 @@ impl ListQuery {
 
     fn position_of(event: &Event) -> Position {
         Position {
-            key: page::timestamp(event.at),
+            key: pagination::timestamp(event.at),
             id: event.id,
         }
     }
@@ -194,7 +194,7 @@ fn parse_id(text: &str) -> Result<Uuid, &'static str> {
 }
 
 /// A page of events.
-pub type Page = page::Page<Event>;
+pub type Page = pagination::Page<Event>;
 
 /// Reads the audit trail. Cheap to clone.
 #[derive(Clone)]

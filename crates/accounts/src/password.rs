@@ -1,7 +1,11 @@
 //! Passwords: requirements and storage (Argon2id, RFC 9106).
 
+pub mod breached;
 mod common;
 pub(crate) mod context;
+pub mod hash_slots;
+pub mod placeholder;
+pub mod service;
 
 use std::fmt;
 
@@ -65,7 +69,7 @@ impl Password {
     }
 
     /// Hashes with a fresh salt. Takes tens of milliseconds of CPU: call it only in a slot of
-    /// [`crate::hashing::Hasher`].
+    /// [`crate::password::hash_slots::HashSlots`].
     pub(crate) fn hash(&self) -> Result<PasswordHash, Error> {
         PasswordHash::of(self.as_bytes())
     }

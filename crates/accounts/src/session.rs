@@ -1,5 +1,8 @@
 //! A session, and the refresh token that prolongs it.
 
+pub mod bootstrap;
+pub mod service;
+
 use std::fmt;
 
 use base64::Engine;

@@ -1,5 +1,9 @@
 //! A user, a new user, and a change to a user.
 
+pub mod email;
+pub mod full_name;
+pub mod service;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -9,11 +13,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::email::Email;
 use crate::error::FieldErrors;
-use crate::full_name::FullName;
 use crate::password::Password;
 use crate::password::context::ContextWords;
+use crate::user::email::Email;
+use crate::user::full_name::FullName;
 
 /// Id of a user: a UUIDv7 (RFC 9562), so that ids sort by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

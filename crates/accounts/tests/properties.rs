@@ -3,9 +3,9 @@
 // A failed expectation is the result that a test reports.
 #![allow(clippy::unwrap_used)]
 
-use accounts::email::Email;
-use accounts::full_name::FullName;
-use accounts::users::list::{ListParameters, ListQuery, Sort};
+use accounts::user::email::Email;
+use accounts::user::full_name::FullName;
+use accounts::user::service::list::{ListParameters, ListQuery, Sort};
 use proptest::option::of;
 use proptest::prelude::*;
 use unicode_normalization::UnicodeNormalization;

@@ -49,7 +49,7 @@ impl Project {
         let migrations = files(&root.join("migrations"))?.into_iter();
         let names = migrations.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
         let sources = [
-            "crates/web/src/metrics/text.rs",
+            "crates/web/src/metrics/prometheus.rs",
             "crates/accounts/src/metrics.rs",
         ];
         let sources = sources.map(text).into_iter().collect::<Result<Vec<_>>>()?;

@@ -18,6 +18,7 @@ pub mod migrations;
 mod port;
 mod postgres;
 mod process;
+mod provided;
 mod redis;
 mod secret;
 
@@ -29,5 +30,6 @@ pub use install::{Program, install, missing};
 pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::Process;
+pub use provided::{COMPLETE, provided, provided_or_exit};
 pub use redis::{Redis, RedisOptions};
 pub use secret::{persistent_secret, random_hex, random_password, write_private};

@@ -17,8 +17,8 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, RefOr, Server, Tag};
 use utoipa::openapi::{security::SecurityScheme, server::ServerBuilder};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
-use web::endpoints::Endpoint;
-use web::problem;
+use web::auth::endpoints::Endpoint;
+use web::response::problem;
 
 use operation::Shared;
 

@@ -13,8 +13,8 @@ use utoipa::openapi::schema::{AllOfBuilder, SchemaType};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Required, Schema, Type};
 use web::Problem;
-use web::document::{Part, of_gate};
-use web::endpoints::{Access, Endpoint, Limit};
+use web::auth::endpoints::{Access, Endpoint, Limit};
+use web::openapi::{Part, of_access_control};
 
 use crate::{headers, problems};
 
@@ -80,7 +80,7 @@ pub fn complete(
     for part in parts(&operation)? {
         refusals.extend(part.refusals());
     }
-    refusals.extend(of_gate(endpoint));
+    refusals.extend(of_access_control(endpoint));
     for (status, problems) in by_status(refusals) {
         let response = shared.refusal(endpoint, status, &problems)?;
         refused.insert(status.to_string(), response);

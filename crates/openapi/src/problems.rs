@@ -1,9 +1,9 @@
-//! Problems of each endpoint's use case, besides those of its gate and its extractors.
+//! Problems of each endpoint's use case, besides those of its access_control and its extractors.
 
 use accounts::Error;
-use accounts::passwords::unusable_token;
+use accounts::password::service::unusable_token;
 use web::Problem;
-use web::endpoints::Endpoint;
+use web::auth::endpoints::Endpoint;
 
 /// Returns the problems that the handler's use case can end in. There is no wildcard arm, so a new
 /// endpoint has to list its own.

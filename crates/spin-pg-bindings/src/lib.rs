@@ -8,7 +8,7 @@
 mod bindings;
 mod deadline;
 #[cfg(any(test, target_arch = "wasm32"))]
-mod held;
+mod pool;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod race;
 

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 async fn connect() -> NativePostgres {
-    let url = std::env::var("ROSTER_DATABASE_URL").expect("run `cargo xtask test`");
+    let url = devservices::provided_or_exit("ROSTER_DATABASE_URL");
     NativePostgres::connect(&url).await.unwrap()
 }
 

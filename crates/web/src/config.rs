@@ -4,36 +4,15 @@
 //! together. Every error names the variable, so that the log shows the setting to fix, and contains no
 //! secret.
 
+pub mod deadline;
 mod http;
 mod secrets;
 mod stores;
 mod variables;
 
 pub use http::HttpConfig;
+pub use settings::Component;
 pub use variables::Variables;
-
-/// The variables of [`HttpConfig::read`], which every component reads.
-pub const HTTP: &[&str] = &[
-    "cors_allowed_origins",
-    "environment_name",
-    "log_level",
-    "service_name",
-];
-
-/// The variables of both stores.
-pub const STORES: &[&str] = &[
-    "db_host",
-    "db_name",
-    "db_password",
-    "db_port",
-    "db_sslmode",
-    "db_user",
-    "redis_host",
-    "redis_password",
-    "redis_port",
-    "redis_tls",
-    "redis_user",
-];
 
 /// A missing or invalid variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,33 +3,15 @@
 //!
 //! A component builds an axum `Router` and passes it to [`App`], which adds the rest.
 
-pub mod answer;
-pub mod app;
-pub mod body;
-pub mod breach_api;
-pub mod conditional;
+pub mod auth;
 pub mod config;
-pub mod context;
-pub mod cors;
-pub mod cursor;
-pub mod deadline;
-pub mod document;
-pub mod endpoints;
-pub mod gate;
-#[cfg(target_arch = "wasm32")]
-pub mod host;
-pub mod idempotency;
-pub mod list;
-pub mod log;
+pub mod extract;
 pub mod metrics;
-pub mod problem;
-pub mod query;
-pub mod services;
-pub mod startup;
-#[cfg(feature = "testing")]
-pub mod testing;
-pub mod tokens;
+pub mod middleware;
+pub mod openapi;
+pub mod response;
+pub mod wiring;
 
-pub use app::App;
 pub use metrics::Metrics;
-pub use problem::Problem;
+pub use middleware::App;
+pub use response::problem::Problem;

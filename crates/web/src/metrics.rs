@@ -5,9 +5,6 @@
 //! done, so an idle instance has no counts left. A batch that Redis did not acknowledge is kept and retried
 //! unchanged: Redis adds a batch once, even if its reply came too late.
 
-mod counts;
-pub mod text;
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +13,7 @@ use http::{Method, StatusCode};
 use spin_pg_bindings::redis::{Arg, Command, Redis, Script};
 use uuid::Uuid;
 
-use counts::Counts;
+use counters::Counts;
 
 /// Key of the hash with the totals.
 pub const KEY: &str = "roster:metrics";
@@ -172,5 +169,7 @@ impl Batch {
     }
 }
 
+mod counters;
+pub mod prometheus;
 #[cfg(test)]
 mod tests;

@@ -11,10 +11,10 @@ use http::{HeaderValue, Request};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use uuid::Uuid;
-use web::conditional::{ETag, IfMatch, IfNoneMatch};
+use web::auth::access_token::{AccessClaims, Signer, Verifier};
 use web::config::Variables;
-use web::cursor::CursorKey;
-use web::tokens::{AccessClaims, Signer, Verifier};
+use web::extract::conditional::{ETag, IfMatch, IfNoneMatch};
+use web::response::cursor::CursorKey;
 
 /// Writes no file of seeds: a failing case belongs in a unit test.
 fn config() -> ProptestConfig {

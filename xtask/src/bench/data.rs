@@ -7,11 +7,11 @@ use devservices::{random_hex, random_password};
 use serde_json::{Value, json};
 
 use crate::database;
-use crate::first_admin::FirstAdmin;
-use crate::migrate;
-use crate::operator::Operator;
-use crate::servers::Servers;
-use crate::settings::Settings;
+use crate::database::migrate;
+use crate::database::operator::Operator;
+use crate::dev::first_admin::FirstAdmin;
+use crate::dev::servers::Servers;
+use crate::dev::settings::Settings;
 
 const ACCOUNTS: usize = 1_000;
 

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::Arguments;
 use super::data::Filled;
 use super::targets::{Target, contract};
-use crate::host::Kind;
-use crate::workspace::{reports_dir, root, step};
+use crate::dev::host::Kind;
+use crate::tools::workspace::{reports_dir, root, step};
 
 /// Users per database: more than a fast target reads within the lifetime of a cache entry.
 const USERS: u64 = 200_000;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::build::{self, COMPONENTS};
-use crate::cargo::{cargo, check, ensure_wasm_target};
-use crate::host::{Kind, Program, devhost_path};
-use crate::tools;
-use crate::workspace::{manifest, root, step, target_dir};
+use crate::dev::host::{Kind, Program, devhost_path};
+use crate::tools::build::{self, COMPONENTS};
+use crate::tools::cargo::{cargo, check, ensure_wasm_target};
+use crate::tools::cargo_tools;
+use crate::tools::workspace::{manifest, root, step, target_dir};
 
 const PEERS: &str = "bench/peers";
 const LISTEN: [&str; 2] = ["--listen", "127.0.0.1:0"];
@@ -140,7 +140,7 @@ fn hello(kind: Kind) -> Result<Built> {
 fn fastapi() -> Result<Built> {
     let folder = peer("fastapi")?;
     let requirements = format!("{PEERS}/fastapi/requirements.txt");
-    let python = tools::python("bench-fastapi", &requirements)?.join("python");
+    let python = cargo_tools::python("bench-fastapi", &requirements)?.join("python");
     let workers = std::thread::available_parallelism()?.to_string();
     let environment = target_dir().join("bench-fastapi");
     let (python, program) = (python.display().to_string(), folder.display().to_string());
@@ -204,7 +204,7 @@ fn size(path: &Path) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::Target;
-    use crate::host::Kind;
+    use crate::dev::host::Kind;
 
     #[test]
     fn targets_are_chosen_by_name_or_by_group() {

@@ -7,8 +7,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value as Json, json};
 use spin_pg_bindings::postgres::{Row, Value};
 use web::App;
-use web::services::Services;
-use web::testing::{Scripted, quiet, stores, variables};
+use web::wiring::services::Services;
+use web::wiring::testing::{Scripted, quiet, stores, variables};
 
 use super::*;
 
@@ -30,7 +30,7 @@ fn send(answers: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::resp
         cursors: CursorKey::new(&services.root_key),
         pause: || Box::pin(std::future::ready(())),
     };
-    let app = App::new(router(services.gate, state), &quiet());
+    let app = App::new(router(services.access_control, state), &quiet());
     let (parts, body) = block_on(app.handle(request)).into_parts();
     assert_eq!(database.left(), 0, "a statement too few");
     let body = block_on(body.collect()).unwrap().to_bytes();

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, Request};
 use futures::executor::block_on;
 use http_body_util::BodyExt;
 use web::App;
-use web::testing::quiet;
+use web::wiring::testing::quiet;
 
 use super::*;
 

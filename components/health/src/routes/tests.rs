@@ -4,7 +4,7 @@ use super::*;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use accounts::users::SCHEMA_VERSION;
+use accounts::user::service::SCHEMA_VERSION;
 use async_trait::async_trait;
 use axum::body::Body;
 use futures::executor::block_on;
@@ -13,8 +13,8 @@ use spin_pg_bindings::postgres::{Error, Param, Row, Value};
 use spin_pg_bindings::redis::{Command, RedisError, Reply};
 use web::App;
 use web::config::HttpConfig;
-use web::log::Level;
-use web::startup::Answer;
+use web::middleware::log::Level;
+use web::wiring::startup::Answer;
 
 const READY: &str = "/api/v1/health/ready";
 

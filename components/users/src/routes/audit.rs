@@ -6,9 +6,10 @@ use accounts::audit::{ListParameters, ListQuery};
 use axum::extract::State;
 use axum::response::Response;
 use http::Uri;
-use web::endpoints::Endpoint;
-use web::query::Query;
-use web::{Problem, list};
+use web::Problem;
+use web::auth::endpoints::Endpoint;
+use web::extract::query::Query;
+use web::response::list;
 
 use super::UsersState;
 use crate::wire::audit::{EventList, EventView, ListAudit};

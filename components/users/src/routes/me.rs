@@ -6,12 +6,13 @@ use accounts::password::{Guess, PasswordHash};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use web::answer::UserView;
-use web::body::{Json, MergePatch};
-use web::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
-use web::endpoints::Endpoint;
-use web::gate::{Caller, Client};
-use web::{Problem, answer};
+use web::Problem;
+use web::auth::access_control::{Caller, Client};
+use web::auth::endpoints::Endpoint;
+use web::extract::body::{Json, MergePatch};
+use web::extract::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
+use web::response;
+use web::response::UserView;
 
 use super::UsersState;
 use crate::wire::{ChangePassword, DeleteMe, PatchMe};
@@ -35,9 +36,9 @@ pub(super) async fn get(
     let tag = ETag(caller.user.version);
     if_match.expect(tag)?;
     if if_none_match.has(tag) {
-        return Ok(answer::not_modified(tag));
+        return Ok(response::not_modified(tag));
     }
-    answer::user(StatusCode::OK, caller.user)
+    response::user(StatusCode::OK, caller.user)
 }
 
 /// Update yourself
@@ -69,7 +70,7 @@ pub(super) async fn update(
     let user = state
         .users
         .update_confirmed(id, &patch, expected, confirmed.as_ref(), &actor);
-    answer::user(StatusCode::OK, user.await?)
+    response::user(StatusCode::OK, user.await?)
 }
 
 /// Delete yourself

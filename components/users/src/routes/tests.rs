@@ -9,9 +9,9 @@ use spin_pg_bindings::postgres::{DatabaseError, Error, FromRow, Row, Value};
 use time::macros::datetime;
 use uuid::Uuid;
 use web::App;
-use web::services::Services;
-use web::testing::{Scripted, authorization, quiet, stores, variables};
-use web::tokens::Verifier;
+use web::auth::access_token::Verifier;
+use web::wiring::services::Services;
+use web::wiring::testing::{Scripted, authorization, quiet, stores, variables};
 
 use accounts::User;
 
@@ -64,7 +64,7 @@ fn send(
         cursors: CursorKey::new(&services.root_key),
         require_if_match: true,
     };
-    let app = App::new(router(services.gate, state), &quiet());
+    let app = App::new(router(services.access_control, state), &quiet());
     let request = request.header("authorization", authorization(&admin));
     let request = request.body(Body::from(body)).unwrap();
     let (parts, body) = block_on(app.handle(request)).into_parts();

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::list::List;
+use web::response::list::List;
 
 /// Query of `GET /api/v1/audit`. Fields are text, so that each error can describe the expected value.
 #[derive(Deserialize, IntoParams)]
@@ -16,9 +16,9 @@ pub struct ListAudit {
     /// `next` of the previous page. All parameters except `limit` and `include_total` must be the same as for
     /// that page.
     pub cursor: Option<String>,
-    #[param(schema_with = web::document::limit)]
+    #[param(schema_with = web::openapi::limit)]
     limit: Option<String>,
-    #[param(schema_with = web::document::time_sort)]
+    #[param(schema_with = web::openapi::time_sort)]
     sort: Option<String>,
     #[param(schema_with = action)]
     action: Option<String>,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Event, ListQuery, Page};
 use crate::Error;
-use crate::page::statement::{Filters, Order, page};
+use crate::pagination::statement::{Filters, Order, page};
 
 /// One page of events.
 pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<Page, Error> {

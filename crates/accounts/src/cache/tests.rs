@@ -8,10 +8,12 @@ use super::*;
 struct Real(MultiplexedConnection);
 
 impl Real {
-    async fn connect() -> Self {
-        let url = std::env::var("ROSTER_REDIS_URL").expect("a Redis; run `cargo xtask test`");
+    /// `None` without a server.
+    async fn connect() -> Option<Self> {
+        let url = devservices::provided("ROSTER_REDIS_URL")?;
         let client = redis::Client::open(url).unwrap();
-        Self(client.get_multiplexed_async_connection().await.unwrap())
+        let connection = client.get_multiplexed_async_connection().await;
+        Some(Self(connection.unwrap()))
     }
 
     async fn run(&mut self, command: &Command) -> redis::Value {
@@ -56,7 +58,9 @@ fn put(user: UserId, stamp: i64, doubt: i64, generation: &Generation) -> Command
 
 #[tokio::test]
 async fn a_state_of_before_a_flush_is_not_written_after_it() {
-    let mut redis = Real::connect().await;
+    let Some(mut redis) = Real::connect().await else {
+        return;
+    };
     let (now, before) = (redis.generation().await, Generation::default());
     let user = UserId::generate();
     redis.run(&put(user, 2, 0, &before)).await;
@@ -69,7 +73,9 @@ async fn a_state_of_before_a_flush_is_not_written_after_it() {
 
 #[tokio::test]
 async fn a_late_writer_of_before_a_flush_leaves_a_later_state() {
-    let mut redis = Real::connect().await;
+    let Some(mut redis) = Real::connect().await else {
+        return;
+    };
     let (now, before) = (redis.generation().await, Generation::default());
     let user = UserId::generate();
     redis.run(&put(user, 3, 10_000, &now)).await;
@@ -79,7 +85,9 @@ async fn a_late_writer_of_before_a_flush_leaves_a_later_state() {
 
 #[tokio::test]
 async fn a_session_of_before_a_flush_is_not_revived() {
-    let mut redis = Real::connect().await;
+    let Some(mut redis) = Real::connect().await else {
+        return;
+    };
     let (now, before) = (redis.generation().await, Generation::default());
     let (user, session) = (UserId::generate(), SessionId::generate());
     for (generation, entry) in [(&before, None), (&now, Some("alive"))] {

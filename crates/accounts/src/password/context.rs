@@ -2,9 +2,9 @@
 
 use super::Password;
 use crate::Error;
-use crate::email::Email;
 use crate::error::FieldError;
-use crate::full_name::FullName;
+use crate::user::email::Email;
+use crate::user::full_name::FullName;
 
 /// Minimum length of a word: shorter ones occur in too many good passwords.
 const CHARACTERS: usize = 4;

@@ -8,7 +8,7 @@
     reason = "tests"
 )]
 
-mod credentials;
+mod login_attempts;
 mod login_races;
 mod passwords;
 mod retention;

@@ -1,7 +1,7 @@
 //! The users resource.
 
 use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
-use accounts::users::list::{ListParameters, ListQuery};
+use accounts::user::service::list::{ListParameters, ListQuery};
 use accounts::{Error, NewUser, Role, User, UserId, UserPatch, Users};
 
 use crate::world::{World, actor};

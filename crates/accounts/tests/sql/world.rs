@@ -5,16 +5,16 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use accounts::admission::{Admission, Question};
 use accounts::audit::{ListParameters, ListQuery};
-use accounts::breached::BreachedPasswords;
+use accounts::authentication::{AuthRequest, Authenticator};
 use accounts::client_address::Network;
-use accounts::credentials::AttemptLimits;
 use accounts::keys::Purpose;
+use accounts::login_attempts::AttemptLimits;
 use accounts::password::Guess;
-use accounts::sessions::{SignedIn, list};
+use accounts::password::breached::BreachedPasswords;
+use accounts::session::service::{SignedIn, list};
 use accounts::{
-    Actor, Audit, Bootstrap, Cache, ClientAddress, Credentials, Deferred, Error, Hasher,
+    Actor, Audit, Bootstrap, Cache, ClientAddress, Deferred, Error, HashSlots, LoginAttempts,
     NewPasswords, NewUser, Passwords, RootKey, SessionPolicy, Sessions, User, Users,
 };
 use async_trait::async_trait;
@@ -51,7 +51,7 @@ pub struct World {
     pub users: Users,
     pub sessions: Sessions,
     pub passwords: Passwords,
-    pub admission: Admission,
+    pub authenticator: Authenticator,
     pub audit: Audit,
 }
 
@@ -66,24 +66,25 @@ impl World {
     }
 
     pub async fn with_policy(bootstrap: Option<(&str, &str)>, policy: SessionPolicy) -> Self {
-        let admin = std::env::var("ROSTER_DATABASE_URL").expect("run `cargo xtask test`");
+        let admin = devservices::provided_or_exit("ROSTER_DATABASE_URL");
         let url = devservices::create_database(&admin).await.unwrap();
         let database: Arc<dyn Database> = Arc::new(NativePostgres::connect(&url).await.unwrap());
         let ttl = Duration::from_secs(30);
         let root = RootKey::new(b"a key of these tests");
         let cache = Cache::new(Arc::new(RedisIsDown), ttl, Arc::new(NothingDeferred), &root);
-        let hasher = Hasher::new(cache.clone(), database.clone(), "test", 2);
+        let hash_slots = HashSlots::new(cache.clone(), database.clone(), "test", 2);
         let limits = AttemptLimits {
             per_account: 3,
             per_address: 10,
             first_delay: Duration::from_secs(30),
         };
         let emails = root.fingerprint_key(Purpose::LoginEmail);
-        let credentials = Credentials::new(database.clone(), hasher.clone(), limits, emails);
-        let new = NewPasswords::new(BreachedPasswords::off(), hasher.clone());
+        let login_attempts =
+            LoginAttempts::new(database.clone(), hash_slots.clone(), limits, emails);
+        let new = NewPasswords::new(BreachedPasswords::off(), hash_slots.clone());
         let bootstrap = bootstrap.map(|(email, password)| {
-            let email = accounts::email::Email::parse(email).unwrap();
-            Bootstrap::new(email, password, hasher.clone()).unwrap()
+            let email = accounts::user::email::Email::parse(email).unwrap();
+            Bootstrap::new(email, password, hash_slots.clone()).unwrap()
         });
         Self {
             users: Users::new(
@@ -95,13 +96,13 @@ impl World {
             sessions: Sessions::new(
                 database.clone(),
                 cache.clone(),
-                credentials.clone(),
+                login_attempts.clone(),
                 bootstrap,
                 policy,
                 RootKey::new(&[1; 32]).fingerprint_key(Purpose::RefreshToken),
             ),
-            passwords: Passwords::new(database.clone(), cache.clone(), credentials, new),
-            admission: Admission::new(database.clone(), cache, None),
+            passwords: Passwords::new(database.clone(), cache.clone(), login_attempts, new),
+            authenticator: Authenticator::new(database.clone(), cache, None),
             audit: Audit::new(database.clone()),
             database,
             url,
@@ -147,7 +148,7 @@ impl World {
         email: &str,
         password: &str,
     ) -> Result<SignedIn, Error> {
-        let email = accounts::email::Email::parse(email).unwrap();
+        let email = accounts::user::email::Email::parse(email).unwrap();
         let address = client(address);
         loop {
             let signed_in = self
@@ -164,12 +165,12 @@ impl World {
 
     /// Returns true if a request of this session is accepted.
     pub async fn is_alive(&self, signed_in: &SignedIn) -> bool {
-        let question = Question {
+        let auth_request = AuthRequest {
             caller: Some((signed_in.user.id, signed_in.session)),
-            ..Question::default()
+            ..AuthRequest::default()
         };
-        self.admission
-            .ask(&question)
+        self.authenticator
+            .authenticate(&auth_request)
             .await
             .unwrap()
             .caller

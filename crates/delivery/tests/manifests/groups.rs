@@ -284,5 +284,7 @@ fn connections_that_the_description_does_not_have_are_named() {
 fn the_pooler_gives_up_before_the_app_does() {
     let wait = connections::pooler_wait(Broken::prod().environment()).map(Duration::from_secs);
     // A statement that waits longer would run after its caller has given up.
-    assert!(wait.is_some_and(|wait| !wait.is_zero() && wait < web::deadline::POSTGRES.store));
+    assert!(
+        wait.is_some_and(|wait| !wait.is_zero() && wait < web::config::deadline::POSTGRES.store)
+    );
 }

@@ -23,7 +23,7 @@ use super::{Database, Error, Param, Row};
 use crate::Deadline;
 use crate::bindings::postgres as host;
 use crate::deadline::{Timer, timer, wait};
-use crate::held::{Failure, Held, InUse, Lease};
+use crate::pool::{Failure, Lease, Pool, PooledConnection};
 use crate::race::before;
 use rows::Rows;
 
@@ -49,7 +49,7 @@ const ABANDONED: Duration = Duration::from_secs(5);
 pub struct HostPostgres {
     dsn: String,
     deadline: Deadline,
-    held: Arc<Held<host::Connection>>,
+    pool: Arc<Pool<host::Connection>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -66,7 +66,7 @@ impl HostPostgres {
         Self {
             dsn,
             deadline,
-            held: Arc::new(Held::new(CONNECTIONS, Some(LEASE))),
+            pool: Arc::new(Pool::new(CONNECTIONS, Some(LEASE))),
         }
     }
 
@@ -96,11 +96,11 @@ impl HostPostgres {
     async fn connection(
         &self,
         timer: &mut Timer<'_>,
-    ) -> Result<InUse<'_, host::Connection>, Error> {
+    ) -> Result<PooledConnection<'_, host::Connection>, Error> {
         let patience = wait(self.deadline.store / 3);
         let pause = || wait(PAUSE);
         let found = self
-            .held
+            .pool
             .connection(self.open(), pause, patience, timer)
             .await;
         self.watch();
@@ -109,14 +109,14 @@ impl HostPostgres {
 
     /// Releases held connections as their leases expire.
     fn watch(&self) {
-        let Some(every) = self.held.needs_watching() else {
+        let Some(every) = self.pool.needs_watching() else {
             return;
         };
-        let held = self.held.clone();
+        let pool = self.pool.clone();
         wit_bindgen::spawn(async move {
             loop {
                 wait(every).await;
-                if !held.release() {
+                if !pool.release() {
                     return;
                 }
             }
@@ -126,7 +126,7 @@ impl HostPostgres {
     async fn run_on(
         &self,
         timer: &mut Timer<'_>,
-        in_use: InUse<'_, host::Connection>,
+        in_use: PooledConnection<'_, host::Connection>,
         sql: &str,
         params: Vec<host::ParameterValue>,
     ) -> Result<Vec<Row>, Failure<Error>> {
@@ -137,7 +137,7 @@ impl HostPostgres {
             rows.map_err(|error| Failure { error, sent: true })
         });
         let Some(rows) = before(timer, &mut rows).await else {
-            in_use.withdraw();
+            in_use.discard();
             wit_bindgen::spawn(run_out(rows));
             return Err(Failure {
                 error: Error::Timeout(self.deadline.store),
@@ -146,7 +146,7 @@ impl HostPostgres {
         };
         rows.inspect_err(|failure| {
             if failure.error.ends_connection() {
-                in_use.lost();
+                in_use.invalidate_all();
             }
         })
     }

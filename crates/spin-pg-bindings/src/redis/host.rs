@@ -15,7 +15,7 @@ use super::{Arg, Command, Redis, RedisError, Reply};
 use crate::Deadline;
 use crate::bindings::redis as host;
 use crate::deadline::{Timer, timer, wait};
-use crate::held::{Failure, Held, InUse};
+use crate::pool::{Failure, Pool, PooledConnection};
 use crate::race::{answered_at_once, before};
 
 /// One connection is enough: commands of several requests are pipelined on it, and the app sends none
@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub struct HostRedis {
     url: String,
     deadline: Deadline,
-    held: Held<host::Connection>,
+    pool: Pool<host::Connection>,
     replies: AtomicUsize,
     silence: Mutex<Silence>,
 }
@@ -41,7 +41,7 @@ impl HostRedis {
         Self {
             url,
             deadline,
-            held: Held::new(CONNECTIONS, None),
+            pool: Pool::new(CONNECTIONS, None),
             replies: AtomicUsize::new(0),
             silence: Mutex::new(Silence::new()),
         }
@@ -100,21 +100,21 @@ impl HostRedis {
     async fn connection(
         &self,
         timer: &mut Timer<'_>,
-    ) -> Result<InUse<'_, host::Connection>, RedisError> {
+    ) -> Result<PooledConnection<'_, host::Connection>, RedisError> {
         let open = async {
             let opened = host::Connection::open(self.url.clone()).await;
             opened.map_err(|error| RedisError::Connection(text(error)))
         };
         let patience = wait(self.deadline.store / 3);
         let pause = || wait(PAUSE);
-        let found = self.held.connection(open, pause, patience, timer).await;
+        let found = self.pool.connection(open, pause, patience, timer).await;
         found.ok_or(RedisError::Timeout(self.deadline.store))?
     }
 
     async fn run_on(
         &self,
         timer: &mut Timer<'_>,
-        in_use: InUse<'_, host::Connection>,
+        in_use: PooledConnection<'_, host::Connection>,
         command: &Command,
     ) -> Result<Vec<Reply>, Failure<RedisError>> {
         let args = command.args.iter().cloned().map(host::RedisParameter::from);
@@ -123,7 +123,7 @@ impl HostRedis {
             .execute(command.name.to_owned(), args.collect());
         let Some((answer, at_once)) = before(timer, answered_at_once(call)).await else {
             if self.silence().is_dead(Instant::now()) {
-                in_use.lost();
+                in_use.invalidate_all();
             }
             return Err(Failure {
                 error: RedisError::Timeout(self.deadline.store),
@@ -135,7 +135,7 @@ impl HostRedis {
             .map_err(|error| {
                 let error = RedisError::from_driver_text(text(error));
                 if matches!(error, RedisError::Connection(_)) {
-                    in_use.lost();
+                    in_use.invalidate_all();
                 }
                 Failure {
                     error,

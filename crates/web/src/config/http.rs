@@ -3,7 +3,7 @@
 use ::http::HeaderValue;
 
 use super::{ConfigError, Variables};
-use crate::log::{DEFAULT_SERVICE, Level, Log};
+use crate::middleware::log::{DEFAULT_SERVICE, Level, Log};
 
 /// Configuration of [`crate::App`].
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use accounts::placeholder::is_placeholder;
+use accounts::password::placeholder::is_placeholder;
 
 use super::{ConfigError, Variables};
 

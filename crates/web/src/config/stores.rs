@@ -7,16 +7,10 @@ use super::{ConfigError, Variables};
 impl Variables {
     /// Address of Postgres, and the app's credentials.
     pub fn postgres(&self) -> Result<ConnectionConfig, ConfigError> {
-        let sslmode = self.optional("db_sslmode").unwrap_or("prefer");
-        if !["disable", "prefer", "require"].contains(&sslmode) {
-            return Err(ConfigError::new(
-                "db_sslmode",
-                "must be disable, prefer or require",
-            ));
-        }
+        let sslmode = self.word("db_sslmode", "prefer")?;
         Ok(ConnectionConfig {
             host: self.text("db_host")?.to_owned(),
-            port: self.number("db_port", 1..=u16::MAX)?,
+            port: self.number("db_port")?,
             database: self.text("db_name")?.to_owned(),
             user: self.text("db_user")?.to_owned(),
             password: self.text("db_password")?.to_owned(),
@@ -33,7 +27,7 @@ impl Variables {
             "redis"
         };
         let host = self.text("redis_host")?;
-        let port: u16 = self.number("redis_port", 1..=u16::MAX)?;
+        let port: u16 = self.number("redis_port")?;
         let user = percent_encode(self.optional("redis_user").unwrap_or_default());
         let login = match self.optional("redis_password") {
             Some(password) => format!("{user}:{}@", percent_encode(password)),

@@ -1,8 +1,6 @@
 //! Values of the variables, and their conversion to flags, names and numbers.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
 
 use super::ConfigError;
 
@@ -11,11 +9,11 @@ use super::ConfigError;
 pub struct Variables(BTreeMap<&'static str, String>);
 
 impl Variables {
-    /// Reads `names` from the host.
+    /// Reads the settings of `component` from the host.
     #[cfg(target_arch = "wasm32")]
-    pub async fn load(names: impl IntoIterator<Item = &'static str>) -> Result<Self, ConfigError> {
+    pub async fn load(component: settings::Component) -> Result<Self, ConfigError> {
         let mut values = BTreeMap::new();
-        for name in names {
+        for &settings::Setting { name, .. } in settings::of(component) {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads them")]
             let value = spin_sdk::variables::get(name)
                 .await
@@ -74,20 +72,33 @@ impl Variables {
         }
     }
 
-    /// A whole number within `range`.
-    pub fn number<T>(&self, name: &'static str, range: RangeInclusive<T>) -> Result<T, ConfigError>
-    where
-        T: FromStr + PartialOrd + std::fmt::Display,
-    {
-        let wrong = || {
+    /// A whole number within the range of the setting.
+    pub fn number<T: TryFrom<u64>>(&self, name: &'static str) -> Result<T, ConfigError> {
+        let range = settings::range(name)
+            .ok_or_else(|| ConfigError::new(name, "is not a setting with a number"))?;
+        let number = self.text(name)?.parse().ok();
+        let number = number.filter(|number| range.contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number.ok_or_else(|| {
             let (low, high) = (range.start(), range.end());
             ConfigError::new(name, format!("must be a whole number from {low} to {high}"))
-        };
-        let number = self.text(name)?.parse().map_err(|_| wrong())?;
-        if range.contains(&number) {
-            Ok(number)
-        } else {
-            Err(wrong())
+        })
+    }
+
+    /// One of the words of the setting; `default` when it is unset.
+    pub fn word<'a>(
+        &'a self,
+        name: &'static str,
+        default: &'a str,
+    ) -> Result<&'a str, ConfigError> {
+        let words = settings::words(name);
+        let value = self.optional(name).unwrap_or(default);
+        match words.contains(&value) {
+            true => Ok(value),
+            false => Err(ConfigError::new(
+                name,
+                format!("must be one of {}", words.join(", ")),
+            )),
         }
     }
 }
@@ -98,9 +109,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_variable() {
-        let error = one("db_port", "many")
-            .number("db_port", 1..=u16::MAX)
-            .unwrap_err();
+        let error = one("db_port", "many").number::<u16>("db_port").unwrap_err();
         assert_eq!(
             error.to_string(),
             "variable db_port: must be a whole number from 1 to 65535"

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::convert;
 use crate::bindings::postgres as host;
-use crate::held::Failure;
+use crate::pool::Failure;
 use crate::postgres::{Error, Row};
 use crate::race::answered_at_once;
 

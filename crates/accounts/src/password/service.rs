@@ -1,0 +1,180 @@
+//! Setting passwords, with the old password or with a reset token.
+
+mod store;
+
+use std::sync::Arc;
+
+use spin_pg_bindings::postgres::Database;
+use time::OffsetDateTime;
+
+use crate::audit::Actor;
+use crate::cache::Cache;
+use crate::client_address::ClientAddress;
+use crate::error::FieldError;
+use crate::login_attempts::LoginAttempts;
+use crate::password::breached::BreachedPasswords;
+use crate::password::context::ContextWords;
+use crate::password::hash_slots::HashSlots;
+use crate::password::{Guess, Password, PasswordHash};
+use crate::session::{OpaqueToken, SessionId};
+use crate::{Error, User, UserId};
+
+/// Hours that a reset token is valid.
+pub const RESET_HOURS: i32 = 1;
+
+/// Turns acceptable new passwords into hashes. Cheap to clone.
+#[derive(Clone)]
+pub struct NewPasswords {
+    breached: BreachedPasswords,
+    hash_slots: HashSlots,
+}
+
+impl NewPasswords {
+    pub fn new(breached: BreachedPasswords, hash_slots: HashSlots) -> Self {
+        Self {
+            breached,
+            hash_slots,
+        }
+    }
+
+    /// Hashes a new password; one from a known data breach is an error of `field`.
+    pub(crate) async fn hash(
+        &self,
+        field: &'static str,
+        password: &Password,
+    ) -> Result<PasswordHash, Error> {
+        // Before a slot is taken: no slot is blocked during the query to the server.
+        let breached = self.breached.refuse_breached(password).await;
+        breached.map_err(|detail| invalid(field, detail))?;
+        self.hash_slots.run(|| password.hash()).await
+    }
+}
+
+/// A token that lets a user set a password, shown once.
+#[derive(Debug)]
+pub struct ResetToken {
+    pub token: OpaqueToken,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Changes and resets passwords. Cheap to clone.
+#[derive(Clone)]
+pub struct Passwords {
+    database: Arc<dyn Database>,
+    cache: Cache,
+    login_attempts: LoginAttempts,
+    new: NewPasswords,
+}
+
+impl Passwords {
+    pub fn new(
+        database: Arc<dyn Database>,
+        cache: Cache,
+        login_attempts: LoginAttempts,
+        new: NewPasswords,
+    ) -> Self {
+        Self {
+            database,
+            cache,
+            login_attempts,
+            new,
+        }
+    }
+
+    /// Replaces the user's own password and ends all their sessions but `kept`.
+    pub async fn change(
+        &self,
+        user: &User,
+        kept: SessionId,
+        old: &Guess,
+        new: &Password,
+        address: &ClientAddress,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        ContextWords::of(&user.email, &user.full_name).refuse("new_password", new)?;
+        let user = user.id;
+        let old = self
+            .confirm(user, old, "old_password", address, actor)
+            .await?;
+        let new = self.new.hash("new_password", new).await?;
+        let generation = self.cache.generation();
+        let changed = store::change(&*self.database, user, kept, &old, &new, actor).await;
+        let changed = self.cache.settle(changed, Some(user), None).await?;
+        // Another change came first: the given old password is no longer the current one.
+        let user = changed.ok_or_else(|| wrong("old_password"))?;
+        self.cache.replace(&user, &generation).await;
+        Ok(())
+    }
+
+    /// Verifies the password of a signed-in user; a wrong one is an error of `field`.
+    pub async fn confirm(
+        &self,
+        user: UserId,
+        guess: &Guess,
+        field: &'static str,
+        address: &ClientAddress,
+        actor: &Actor,
+    ) -> Result<PasswordHash, Error> {
+        match self
+            .login_attempts
+            .confirm(user, guess, address, actor)
+            .await
+        {
+            Err(Error::WrongPassword) => Err(wrong(field)),
+            other => other,
+        }
+    }
+
+    /// Creates a token that lets the user set a password, and invalidates an older one. For another
+    /// admin, the actor must give their own password, with the hash `confirmed`.
+    pub async fn create_reset_token(
+        &self,
+        user: UserId,
+        confirmed: Option<&PasswordHash>,
+        actor: &Actor,
+    ) -> Result<ResetToken, Error> {
+        let token = OpaqueToken::generate()?;
+        let database = &*self.database;
+        let expires_at =
+            store::create_reset_token(database, user, &token, confirmed, actor).await?;
+        Ok(ResetToken { token, expires_at })
+    }
+
+    /// Sets the password of the token's user and ends all their sessions.
+    pub async fn reset(&self, token: &str, new: &Password, actor: &Actor) -> Result<(), Error> {
+        let token = OpaqueToken::parse(token).ok_or_else(unusable_token)?;
+        // Before the hash, so that a flood of made-up tokens costs no hashing.
+        let Some(owner) = store::find_owner(&*self.database, &token).await? else {
+            return Err(self.refuse_token(actor).await?);
+        };
+        let words = ContextWords::of(&owner.email, &owner.full_name);
+        words.refuse("new_password", new)?;
+        let new = self.new.hash("new_password", new).await?;
+        let generation = self.cache.generation();
+        let reset = store::reset(&*self.database, &token, &new, actor).await;
+        match self.cache.settle(reset, Some(owner.id), None).await? {
+            Some(user) => self.cache.replace(&user, &generation).await,
+            None => return Err(self.refuse_token(actor).await?),
+        }
+        Ok(())
+    }
+
+    /// Audits the rejection of a token and returns its error.
+    async fn refuse_token(&self, actor: &Actor) -> Result<Error, Error> {
+        store::audit_failure(&*self.database, actor).await?;
+        Ok(unusable_token())
+    }
+}
+
+/// Error of a reset token: unknown, used, replaced or expired, without revealing which.
+pub fn unusable_token() -> Error {
+    invalid("token", "is not a token that can be used (any more)")
+}
+
+pub(crate) fn wrong(field: &str) -> Error {
+    invalid(field, "is not the current password")
+}
+
+fn invalid(field: &str, detail: &'static str) -> Error {
+    Error::Invalid(vec![FieldError::new(field, detail)])
+}

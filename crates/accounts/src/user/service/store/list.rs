@@ -1,0 +1,74 @@
+//! SQL of one page of users.
+
+use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
+
+use super::{columns, user_if_any};
+use crate::pagination::statement::{Filters, Order, page};
+use crate::user::service::list::{ListQuery, Page, SortKey};
+use crate::{Error, User};
+
+fn filters(query: &ListQuery) -> Filters {
+    let mut filters = Filters::new();
+    let email = query.email.as_ref().map(|email| email.as_str());
+    filters.add_option("email = $?", email);
+    filters.add_option("role = $?", query.role.map(|role| role.as_str()));
+    filters.add_option("is_active = $?", query.is_active);
+    // Folded by Postgres on both sides: its rules differ from Rust's.
+    let pattern = query.prefix.as_ref().map(|prefix| {
+        let escaped = prefix.replace('\\', "\\\\").replace('%', "\\%");
+        escaped.replace('_', "\\_") + "%"
+    });
+    let prefix = "(email LIKE lower($?) OR users_fold(full_name) LIKE users_fold($?))";
+    filters.add_option(prefix, pattern);
+    let after = "created_at > ($?::timestamp AT TIME ZONE 'UTC')";
+    filters.add_option(after, query.created_after);
+    let before = "created_at < ($?::timestamp AT TIME ZONE 'UTC')";
+    filters.add_option(before, query.created_before);
+    filters
+}
+
+pub(in crate::user::service) async fn list(
+    database: &dyn Database,
+    query: &ListQuery,
+) -> Result<Page, Error> {
+    let (column, cast) = match query.sort.key {
+        SortKey::CreatedAt => ("created_at", "$?::text::timestamptz"),
+        SortKey::UpdatedAt => ("updated_at", "$?::text::timestamptz"),
+        SortKey::Email => ("email COLLATE \"C\"", "$?"),
+        SortKey::FullName => ("full_name COLLATE \"und-x-icu\"", "$?"),
+    };
+    let order = Order {
+        table: "users",
+        columns: columns!(),
+        column,
+        cast,
+        descending: query.sort.descending,
+    };
+    let after = query.after.as_ref();
+    let (sql, params) = page(
+        &order,
+        filters(query),
+        after,
+        query.limit,
+        query.include_total,
+    );
+    let rows: Vec<ListRow> = database.read_as(&sql, params).await?;
+    let total = rows.first().and_then(|row| row.total);
+    let users = rows.into_iter().filter_map(|row| row.user).collect();
+    let position_of = |user: &User| query.sort.position_of(user);
+    Ok(Page::cut(users, query.limit, total, position_of))
+}
+
+struct ListRow {
+    total: Option<i64>,
+    user: Option<User>,
+}
+
+impl FromRow for ListRow {
+    fn from_row(row: &Row) -> Result<Self, postgres::Error> {
+        Ok(Self {
+            total: row.get("total")?,
+            user: user_if_any(row)?,
+        })
+    }
+}

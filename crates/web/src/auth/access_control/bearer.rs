@@ -1,0 +1,66 @@
+//! The access token of a request (RFC 6750, section 2.1: only in the Authorization header).
+
+use accounts::metrics::{self, Event};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::Problem;
+use crate::auth::access_token::{AccessClaims, Refusal, Verifier};
+use crate::response::problem::INVALID_TOKEN;
+
+/// Content of the Authorization header.
+pub(super) enum Bearer {
+    Absent,
+    Valid(AccessClaims),
+    Refused(Refusal),
+}
+
+impl Bearer {
+    /// Reads the single header. Two of them are rejected: it is ambiguous which one counts.
+    pub(super) fn read(headers: &HeaderMap, tokens: &Verifier) -> Self {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return Self::Absent;
+        };
+        if values.next().is_some() {
+            return Self::refused("two Authorization headers");
+        }
+        let scheme_and_token = value.to_str().ok().and_then(|text| text.split_once(' '));
+        let Some((scheme, token)) = scheme_and_token else {
+            return Self::refused("no scheme and token");
+        };
+        if !scheme.eq_ignore_ascii_case("Bearer") {
+            return Self::refused("another scheme than Bearer");
+        }
+        match tokens.verify(token.trim_start_matches(' ')) {
+            Ok(claims) => Self::Valid(claims),
+            Err(refusal) => {
+                metrics::count(Event::TokenRefused);
+                Self::Refused(refusal)
+            }
+        }
+    }
+
+    fn refused(reason: &'static str) -> Self {
+        metrics::count(Event::TokenRefused);
+        Self::Refused(Refusal::new(reason))
+    }
+
+    pub(super) fn claims(&self) -> Option<&AccessClaims> {
+        match self {
+            Self::Valid(claims) => Some(claims),
+            Self::Absent | Self::Refused(_) => None,
+        }
+    }
+
+    /// Returns 401: the same response for every invalid token.
+    pub(super) fn refusal(&self) -> Problem {
+        match self {
+            Self::Absent => Problem::unauthenticated("Bearer", "no token"),
+            Self::Valid(_) => {
+                Problem::unauthenticated(INVALID_TOKEN, "the session or its user is over")
+            }
+            Self::Refused(refusal) => Problem::unauthenticated(INVALID_TOKEN, refusal.reason()),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Responses: JSON, users, lists and problem documents.
+
+pub mod cursor;
+mod json;
+pub mod list;
+pub mod problem;
+mod user;
+mod validators;
+
+pub use json::{json, secret_json};
+pub use user::{UserList, UserView, created_user, user};
+pub use validators::not_modified;

@@ -1,0 +1,144 @@
+//! Use cases shared by several components, built from the configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use accounts::authentication::RateLimit;
+use accounts::keys::Purpose;
+use accounts::login_attempts::AttemptLimits;
+use accounts::password::breached::BreachedPasswords;
+use accounts::{
+    Authenticator, Bootstrap, Cache, Deferred, HashSlots, LoginAttempts, NewPasswords, Passwords,
+    RootKey, SessionPolicy, Sessions, Users,
+};
+use spin_pg_bindings::postgres::Database;
+use spin_pg_bindings::redis::Redis;
+
+use crate::Metrics;
+use crate::auth::access_control::{AccessControl, ProxyHops};
+use crate::auth::access_token::Verifier;
+use crate::config::{ConfigError, Variables};
+
+/// Stores and services that the host provides.
+#[derive(Clone)]
+pub struct Stores {
+    pub database: Arc<dyn Database>,
+    pub redis: Arc<dyn Redis>,
+    pub deferred: Arc<dyn Deferred>,
+    pub breached: BreachedPasswords,
+}
+
+impl Stores {
+    /// Metrics reporter of this instance.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(self.redis.clone(), self.deferred.clone())
+    }
+}
+
+/// Reads the lifetimes of sessions.
+///
+/// # Errors
+/// Names the first invalid variable.
+pub fn session_policy(variables: &Variables) -> Result<SessionPolicy, ConfigError> {
+    let policy = SessionPolicy {
+        idle_days: variables.number("session_idle_days")?,
+        absolute_days: variables.number("session_absolute_days")?,
+        max_sessions: variables.number("max_sessions")?,
+        refresh_grace_seconds: variables.number("refresh_grace_seconds")?,
+    };
+    match policy.idle_days > policy.absolute_days {
+        true => Err(ConfigError::new(
+            "session_idle_days",
+            "must be at most session_absolute_days",
+        )),
+        false => Ok(policy),
+    }
+}
+
+/// Use cases built on the stores.
+#[derive(Clone)]
+pub struct Services {
+    pub access_control: AccessControl,
+    pub users: Users,
+    pub passwords: Passwords,
+    pub hash_slots: HashSlots,
+    /// Root of all keys except those of the tokens.
+    pub root_key: RootKey,
+    stores: Stores,
+    cache: Cache,
+    login_attempts: LoginAttempts,
+}
+
+impl Services {
+    /// # Errors
+    /// Names the first invalid variable.
+    pub fn read(
+        variables: &Variables,
+        stores: Stores,
+        tokens: Verifier,
+    ) -> Result<Self, ConfigError> {
+        let seconds = |name| variables.number(name).map(Duration::from_secs);
+        let root_key = RootKey::new(&variables.secret("cursor_key")?);
+        let Stores {
+            database,
+            redis,
+            deferred,
+            breached,
+        } = stores.clone();
+        let cache_ttl = seconds("cache_ttl_seconds")?;
+        let cache = Cache::new(redis, cache_ttl, deferred, &root_key);
+        let slots = variables.number("hash_slots")?;
+        let host = variables.text("host_id")?;
+        let hash_slots = HashSlots::new(cache.clone(), database.clone(), host, slots);
+        let limits = AttemptLimits {
+            per_account: variables.number("login_attempts_per_account")?,
+            per_address: variables.number("login_attempts_per_ip")?,
+            first_delay: seconds("login_delay_seconds")?,
+        };
+        let emails = root_key.fingerprint_key(Purpose::LoginEmail);
+        let login_attempts =
+            LoginAttempts::new(database.clone(), hash_slots.clone(), limits, emails);
+        let new_passwords = NewPasswords::new(breached, hash_slots.clone());
+        let limit = RateLimit {
+            requests: variables.number("rate_limit_requests")?,
+            window: seconds("rate_limit_window_seconds")?,
+        };
+        let limit = Some(limit).filter(|limit| limit.requests > 0);
+        let authenticator = Authenticator::new(database.clone(), cache.clone(), limit);
+        let hops = ProxyHops(variables.number("trusted_proxy_hops")?);
+        let addresses = root_key.fingerprint_key(Purpose::Address);
+        Ok(Self {
+            access_control: AccessControl::new(tokens, authenticator, hops, addresses),
+            users: Users::new(
+                database.clone(),
+                cache.clone(),
+                new_passwords.clone(),
+                &root_key,
+            ),
+            passwords: Passwords::new(
+                database,
+                cache.clone(),
+                login_attempts.clone(),
+                new_passwords,
+            ),
+            hash_slots,
+            root_key,
+            stores,
+            cache,
+            login_attempts,
+        })
+    }
+
+    /// Creates the session use cases; `bootstrap` and `policy` are for the component that signs users in.
+    pub fn sessions(&self, bootstrap: Option<Bootstrap>, policy: SessionPolicy) -> Sessions {
+        let database = self.stores.database.clone();
+        Sessions::new(
+            database,
+            self.cache.clone(),
+            self.login_attempts.clone(),
+            bootstrap,
+            policy,
+            self.root_key.fingerprint_key(Purpose::RefreshToken),
+        )
+    }
+}

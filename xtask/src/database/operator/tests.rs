@@ -1,0 +1,231 @@
+//! Operations on a real database, a fresh one per test.
+
+use std::time::Duration;
+
+use accounts::client_address::Network;
+use accounts::keys::Purpose;
+use accounts::login_attempts::AttemptLimits;
+use accounts::password::Guess;
+use accounts::user::email::Email;
+use accounts::{Actor, ClientAddress, Error, LoginAttempts, NewUser, Role, RootKey, Sessions};
+
+use super::*;
+use crate::dev::first_admin::FirstAdmin;
+use crate::dev::settings::Settings;
+
+/// An operator of a new database; `None` without a server.
+async fn operator() -> Option<Operator> {
+    let url = database().await?;
+    Some(Operator::connect(&url).await.unwrap())
+}
+
+async fn database() -> Option<String> {
+    let server = devservices::provided("ROSTER_DATABASE_URL")?;
+    Some(devservices::create_database(&server).await.unwrap())
+}
+
+fn first_admin(pairs: &[(&str, &str)]) -> FirstAdmin {
+    let mut settings = Settings::default();
+    for (name, value) in pairs {
+        settings.set(name, value);
+    }
+    FirstAdmin::take(&mut settings).unwrap()
+}
+
+fn new(email: &str, role: &str) -> NewUser {
+    let password = Some("correct horse".to_owned());
+    NewUser::parse(email, "Ada Lovelace", password, Some(role), None).unwrap()
+}
+
+async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<User, Error> {
+    let cache = unused_cache();
+    let limits = AttemptLimits {
+        per_account: 5,
+        per_address: 50,
+        first_delay: Duration::from_secs(30),
+    };
+    let (database, hash_slots) = (operator.database.clone(), operator.hash_slots.clone());
+    let login_attempts = LoginAttempts::new(
+        database.clone(),
+        hash_slots,
+        limits,
+        RootKey::new(&[1; 32]).fingerprint_key(Purpose::LoginEmail),
+    );
+    let sessions = Sessions::new(
+        database,
+        cache,
+        login_attempts,
+        None,
+        accounts::SessionPolicy::default(),
+        RootKey::new(&[1; 32]).fingerprint_key(Purpose::RefreshToken),
+    );
+    let (email, guess) = (
+        Email::parse(email).unwrap(),
+        Guess::parse(password.into()).unwrap(),
+    );
+    let address = ClientAddress::new(
+        &RootKey::new(&[7; 32]).fingerprint_key(Purpose::Address),
+        Network::Unknown,
+    );
+    let signed_in = sessions
+        .sign_in(&email, &guess, &address, &Actor::anonymous("test"))
+        .await?;
+    Ok(signed_in.user)
+}
+
+async fn actions(operator: &Operator) -> Vec<String> {
+    let sql = "SELECT action FROM audit WHERE request_id LIKE 'xtask-%' ORDER BY at, id";
+    let rows = operator.database.read(sql, Vec::new()).await.unwrap();
+    rows.iter().map(|row| row.get("action").unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_first_admin_is_made_once_and_can_sign_in() {
+    let Some(operator) = operator().await else {
+        return;
+    };
+    let first = first_admin(&[]);
+    let made = first.provide(&operator).await.unwrap();
+    assert_eq!(made.email, "admin@example.com");
+    let password = made.password.unwrap();
+    assert_eq!(password.len(), 24);
+    let user = sign_in(&operator, &made.email, &password).await.unwrap();
+    assert_eq!(user.role, Role::Admin);
+    let again = first.provide(&operator).await.unwrap();
+    assert_eq!((again.email, again.password), (made.email, None));
+    assert_eq!(operator.admins().await.unwrap().len(), 1);
+    assert_eq!(actions(&operator).await, ["admin_bootstrapped"]);
+}
+
+#[tokio::test]
+async fn a_given_password_is_the_one_and_is_not_told() {
+    let Some(operator) = operator().await else {
+        return;
+    };
+    let first = first_admin(&[
+        ("bootstrap_admin_email", "Root@Example.com"),
+        ("bootstrap_admin_password", "tr0ub4dor and 3"),
+    ]);
+    let made = first.provide(&operator).await.unwrap();
+    assert_eq!(
+        (made.email.as_str(), made.password),
+        ("root@example.com", None)
+    );
+    sign_in(&operator, &made.email, "tr0ub4dor and 3")
+        .await
+        .unwrap();
+    let wrong = sign_in(&operator, &made.email, "tr0ub4dor and 4").await;
+    assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+}
+
+#[tokio::test]
+async fn a_deleted_first_admin_is_not_revived() {
+    let Some(operator) = operator().await else {
+        return;
+    };
+    let first = first_admin(&[]);
+    first.provide(&operator).await.unwrap();
+    let one = operator.find("admin@example.com").await.unwrap();
+    let actor = operator.actor();
+    let delete = || operator.users.delete_user(one.id, None, &actor);
+    assert_eq!(delete().await, Err(Error::LastAdmin));
+    operator
+        .create_user(new("b@example.com", "admin"))
+        .await
+        .unwrap();
+    delete().await.unwrap();
+
+    let next = first.provide(&operator).await.unwrap();
+    assert_eq!(
+        (next.email.as_str(), next.password),
+        ("b@example.com", None)
+    );
+    let gone = operator.find("admin@example.com").await;
+    assert_eq!(gone, Err(Error::NotFound));
+}
+
+#[tokio::test]
+async fn many_at_once_make_one_first_admin() {
+    let Some(url) = database().await else {
+        return;
+    };
+    let mut starts = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let operator = Operator::connect(&url).await.unwrap();
+        starts.spawn(async move { first_admin(&[]).provide(&operator).await.unwrap() });
+    }
+    let made = starts.join_all().await;
+    assert_eq!(
+        made.iter().filter(|admin| admin.password.is_some()).count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_admin_from_elsewhere_makes_the_first_one_needless() {
+    let Some(operator) = operator().await else {
+        return;
+    };
+    operator
+        .create_user(new("a@example.com", "admin"))
+        .await
+        .unwrap();
+    let admin = first_admin(&[]).provide(&operator).await.unwrap();
+    assert_eq!(
+        (admin.email.as_str(), admin.password),
+        ("a@example.com", None)
+    );
+}
+
+#[tokio::test]
+async fn an_email_without_the_role_is_named() {
+    let Some(operator) = operator().await else {
+        return;
+    };
+    operator
+        .create_user(new("admin@example.com", "user"))
+        .await
+        .unwrap();
+    let error = first_admin(&[]).provide(&operator).await.unwrap_err();
+    assert!(
+        error.to_string().contains("BOOTSTRAP_ADMIN_EMAIL"),
+        "{error}"
+    );
+    assert!(operator.admins().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_reset_token_changes_nothing_until_it_is_used() {
+    let Some(operator) = operator().await else {
+        return;
+    };
+    let user = operator
+        .create_user(new("a@example.com", "user"))
+        .await
+        .unwrap();
+    let reset = operator.create_reset_token(&user).await.unwrap();
+    sign_in(&operator, "a@example.com", "correct horse")
+        .await
+        .unwrap();
+    let new = accounts::password::Password::parse("battery staple".into()).unwrap();
+    let token = reset.token.reveal();
+    operator
+        .passwords
+        .reset(token, &new, &Actor::anonymous("test"))
+        .await
+        .unwrap();
+    sign_in(&operator, "a@example.com", "battery staple")
+        .await
+        .unwrap();
+    assert!(
+        operator
+            .passwords
+            .reset(token, &new, &Actor::anonymous("test"))
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        actions(&operator).await,
+        ["user_created", "reset_token_created"]
+    );
+}

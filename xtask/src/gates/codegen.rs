@@ -1,0 +1,50 @@
+//! `cargo xtask codegen`: writes the files that are derived from the code.
+//!
+//! `cargo xtask check` compares them, so that a forgotten call fails there.
+
+mod modules;
+mod variables;
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::tools::workspace::root;
+
+/// Writes what is derived from the code: docs/modules.md, the variables in spin.toml, .env.example, and the
+/// table in docs/configuration.md.
+#[derive(clap::Args)]
+pub struct Arguments {}
+
+/// Runs the command.
+pub fn run(_: &Arguments) -> Result<()> {
+    for (path, text) in files()? {
+        fs::write(root().join(path), text)?;
+        println!("{path}");
+    }
+    Ok(())
+}
+
+/// Fails when a file differs from the code.
+pub(super) fn check() -> Result<()> {
+    for (path, text) in files()? {
+        let current = fs::read_to_string(root().join(path)).unwrap_or_default();
+        ensure!(
+            current == text,
+            "{path} differs from the code; run `cargo xtask codegen`"
+        );
+    }
+    Ok(())
+}
+
+/// Path and text of each file.
+fn files() -> Result<Vec<(&'static str, String)>> {
+    let read = |path: &str| fs::read_to_string(root().join(path)).with_context(|| path.to_owned());
+    let (manifest, page) = ("spin.toml", "docs/configuration.md");
+    Ok(vec![
+        ("docs/modules.md", modules::text()?),
+        (manifest, variables::manifest(&read(manifest)?)?),
+        (page, variables::page(&read(page)?)?),
+        (".env.example", variables::example()),
+    ])
+}

@@ -1,0 +1,107 @@
+//! `cargo xtask build`: builds the components.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::tools::cargo::{WASM, cargo, check, ensure_wasm_target};
+use crate::tools::workspace::{root, step, target_dir};
+
+/// Every component, by package.
+pub const COMPONENTS: [&str; 4] = ["health", "users", "auth", "docs"];
+
+/// Builds the components for wasm32-wasip2 and prints their sizes.
+#[derive(clap::Args)]
+pub struct Arguments {}
+
+/// Runs the command.
+pub fn run(_: &Arguments) -> Result<()> {
+    let files = components()?;
+    println!("{:<12} {:>10}", "component", "KiB");
+    for (name, path) in COMPONENTS.iter().zip(files) {
+        println!(
+            "{name:<12} {:>10}",
+            fs::metadata(path)?.len().div_ceil(1024)
+        );
+    }
+    Ok(())
+}
+
+/// Builds the components where spin.toml expects them, and returns their paths.
+pub fn components() -> Result<Vec<PathBuf>> {
+    ensure_wasm_target()?;
+    step(&format!("building {}", COMPONENTS.join(", ")));
+    check(&mut wasm(&COMPONENTS, root(), &target_dir())?)?;
+    COMPONENTS.iter().map(|name| place(name)).collect()
+}
+
+/// Returns the command that builds `packages` of the checkout at `root` for wasm32-wasip2.
+///
+/// Paths of this machine are kept out of the output: panic messages name source files, and the same
+/// commit has to give the same bytes anywhere.
+pub fn wasm(packages: &[&str], root: &Path, target: &Path) -> Result<Command> {
+    let mut command = wasm_of("release", packages, root, target)?;
+    command.arg("--locked");
+    Ok(command)
+}
+
+/// Same as [`wasm`], with a profile of Cargo.toml and a lock file that may change.
+pub fn wasm_of(profile: &str, packages: &[&str], root: &Path, target: &Path) -> Result<Command> {
+    let home = cargo_home()?;
+    // Of several matches, the compiler uses the last.
+    let known = [
+        (home.as_path(), "/cargo"),
+        (root, "/roster"),
+        (target, "/target"),
+    ];
+    let flags = known.map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()));
+    let mut command = cargo();
+    command
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .args(["build", "--profile", profile, "--target", WASM]);
+    for name in packages {
+        command.args(["--package", name]);
+    }
+    Ok(command)
+}
+
+/// Folder of cargo's sources of dependencies.
+fn cargo_home() -> Result<PathBuf> {
+    match env::var_os("CARGO_HOME") {
+        Some(folder) => Ok(root().join(folder)),
+        None => {
+            let home = env::home_dir().context("there is no home folder")?;
+            Ok(home.join(".cargo"))
+        }
+    }
+}
+
+/// Builds the tests and the embedded host with the whole workspace: a selection would build shared
+/// dependencies with other features.
+pub fn tests_and_host() -> Result<()> {
+    step("building the tests and the embedded host");
+    check(cargo().args(["build", "--workspace", "--bins", "--tests"]))
+}
+
+/// Copies a component to `target`, as named in spin.toml, if cargo's target folder is elsewhere.
+fn place(name: &str) -> Result<PathBuf> {
+    let file = PathBuf::from(WASM)
+        .join("release")
+        .join(format!("{name}.wasm"));
+    let built = target_dir().join(&file);
+    let expected = root().join("target").join(file);
+    if built != expected {
+        let folder = expected.parent().context("a file has a folder")?;
+        fs::create_dir_all(folder)?;
+        // Renamed into place, so that a host that starts now reads either the old or the new file.
+        let part = expected.with_extension(format!("{}.part", std::process::id()));
+        fs::copy(&built, &part).with_context(|| format!("cannot copy {}", built.display()))?;
+        fs::rename(part, &expected)?;
+    }
+    Ok(expected)
+}

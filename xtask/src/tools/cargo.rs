@@ -1,0 +1,61 @@
+//! Runs cargo and rustup.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::tools::workspace::root;
+
+/// The target of the components.
+pub const WASM: &str = "wasm32-wasip2";
+
+/// `cargo` that runs this program, in the project's folder.
+pub fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to completion; its failure is an error.
+pub fn check(command: &mut Command) -> Result<()> {
+    let line = format!("{command:?}");
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {line}"))?;
+    if !status.success() {
+        bail!("{line} failed: {status}");
+    }
+    Ok(())
+}
+
+/// Runs a program of the workspace, named by `selection`, and returns its output.
+pub fn output_of(selection: &[&str]) -> Result<Vec<u8>> {
+    let mut command = cargo();
+    command.args(["run", "--quiet"]).args(selection);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", output.status);
+    }
+    Ok(output.stdout)
+}
+
+/// Adds the components' target to the toolchain if it is missing.
+pub fn ensure_wasm_target() -> Result<()> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", WASM])
+        .current_dir(root())
+        .output()
+        .context("cannot run rustc")?;
+    let libdir = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && std::path::Path::new(libdir.trim()).is_dir() {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", WASM]).current_dir(root());
+    check(&mut rustup).with_context(|| format!("the Rust target {WASM} is missing"))
+}
