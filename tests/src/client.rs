@@ -287,7 +287,5 @@ pub fn access_token(reply: &Reply) -> String {
 }
 
 fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set; run `cargo xtask test`, which starts an app")
-    })
+    devservices::provided_or_exit(name)
 }

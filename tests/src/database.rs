@@ -11,7 +11,7 @@ use tokio_postgres::{Client, NoTls};
 /// # Panics
 /// If the variable is not set: a suite that skips itself proves nothing.
 pub async fn shared_database() -> Client {
-    let url = std::env::var("ROSTER_DATABASE_URL").expect("ROSTER_DATABASE_URL is not set");
+    let url = devservices::provided_or_exit("ROSTER_DATABASE_URL");
     connect(&url).await
 }
 

@@ -11,11 +11,11 @@ use devservices::HostProgram;
 /// Tests that cannot pass on Spin, by suite and name, each with its reason.
 const NOT_ON_SPIN: &[(&str, &str)] = &[
     (
-        "faults_host::sigterm_lets_requests_in_flight_finish",
+        "faults::host::sigterm_lets_requests_in_flight_finish",
         "Spin ends at SIGTERM without finishing requests; the edge drains a pod before it ends",
     ),
     (
-        "exhaustion_connections::a_head_that_does_not_end_is_cut_off",
+        "attacks::exhaustion_connections::a_head_that_does_not_end_is_cut_off",
         "Spin waits for a request's head for ever; the edge bounds that time",
     ),
 ];

@@ -59,6 +59,11 @@ pub struct Storage {
     pub megabytes: Option<u32>,
 }
 
+/// Skips the tests of a program that was started without a host to test.
+pub fn needs_host() {
+    devservices::provided_or_exit("ROSTER_DEVHOST");
+}
+
 impl Stack {
     /// Starts a stack without limits.
     pub async fn start() -> Self {
@@ -67,6 +72,7 @@ impl Stack {
 
     /// Starts a stack with some variables overridden.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
+        needs_host();
         Self::start_with_storage(Storage::default(), variables)
             .await
             .expect("a stack")
@@ -80,6 +86,7 @@ impl Stack {
 
     /// Starts a stack whose Postgres keeps acknowledged data through a crash.
     pub async fn start_durable() -> Self {
+        needs_host();
         let storage = Storage {
             durable: true,
             megabytes: None,
@@ -91,6 +98,7 @@ impl Stack {
 
     /// Starts a stack without signing in. The error contains the end of the host's log.
     pub async fn start_signed_out(variables: &[(&str, &str)]) -> Result<Self> {
+        needs_host();
         Self::launch(crate::host::program()?, variables, Storage::default()).await
     }
 

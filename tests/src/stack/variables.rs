@@ -32,48 +32,26 @@ impl Variables {
         let (db_port, redis_port) = (postgres.port().to_string(), redis.port().to_string());
         let cursor_key = uuid::Uuid::new_v4().to_string();
         let mut variables = Self(BTreeMap::new());
-        variables.set(DEFAULT_LIMITS);
+        variables.0.extend(settings::all().map(|setting| {
+            (
+                setting.name.to_owned(),
+                setting.default.unwrap_or_default().to_owned(),
+            )
+        }));
         variables.set(&[
             ("db_host", postgres.host()),
             ("db_port", &db_port),
-            ("db_name", "roster"),
-            ("db_user", "roster"),
             ("db_password", postgres.password()),
             ("db_sslmode", "disable"),
             ("redis_host", redis.host()),
             ("redis_port", &redis_port),
-            ("redis_user", ""),
             ("redis_password", redis.password().unwrap_or_default()),
-            ("redis_tls", "false"),
             ("cursor_key", &cursor_key),
-            ("cors_allowed_origins", ""),
-            ("require_if_match", "false"),
-            ("cache_ttl_seconds", "30"),
-            ("docs_enabled", "true"),
-            ("log_level", "info"),
-            ("service_name", "roster"),
-            ("environment_name", "test"),
-        ]);
-        variables.set(&[
-            ("jwt_algorithm", "HS256"),
             ("jwt_secret", JWT_SECRET),
-            ("jwt_secret_previous", ""),
-            ("jwt_secret_next", ""),
-            ("jwt_private_key", ""),
-            ("jwt_public_key", ""),
-            ("jwt_public_key_previous", ""),
-            ("jwt_public_key_next", ""),
-            ("access_token_minutes", "15"),
-            ("jwt_issuer", "roster"),
-            ("jwt_audience", "roster-api"),
+            ("environment_name", "test"),
             ("bootstrap_admin_email", ADMIN_EMAIL),
             ("bootstrap_admin_password", ADMIN_PASSWORD),
-            ("breach_check_url", ""),
             ("host_id", "stack"),
-            ("max_sessions", "50"),
-            ("session_idle_days", "7"),
-            ("session_absolute_days", "30"),
-            ("refresh_grace_seconds", "10"),
             // The machine is the only limit.
             ("hash_slots", "2"),
             ("login_attempts_per_account", "10000"),

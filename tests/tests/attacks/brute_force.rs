@@ -1,0 +1,233 @@
+//! Password guessing: only a limited number of guesses is checked, however they arrive.
+
+use blackbox::client::{LOGIN, ME};
+use blackbox::guesses::{
+    DELAY, PER_ACCOUNT, WRONG, delays_end, guess, patient_guess, refused, stack, statuses, use_up,
+};
+use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
+use blackbox::{PASSWORD, Person, unique};
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixty_parallel_guesses_no_more_than_the_limit_are_looked_at() {
+    let stack = stack(&[]).await;
+    let nobody = stack.anonymous();
+    let ada = Person::create(&stack.client).await;
+    let unknown = format!("{}@example.com", unique());
+    // Each guess has its own address, so that only the account's limit can stop them.
+    for (block, email) in [(1, &ada.email), (2, &unknown)] {
+        let guesses = (0..60)
+            .map(async |n| guess(&nobody, &format!("192.0.{block}.{n}"), email, WRONG).await);
+        let counts = statuses(&join_all(guesses).await);
+        let looked_at = counts.get(&401).copied().unwrap_or(0);
+        assert!(
+            (1..=PER_ACCOUNT).contains(&looked_at),
+            "{email}: {counts:?}"
+        );
+        // Guesses without a hash slot did not count: exactly the rest of the limit is left.
+        let mut more = 0;
+        loop {
+            let reply = patient_guess(&nobody, &format!("192.0.{block}.99"), email, WRONG).await;
+            if reply.status == 429 {
+                break;
+            }
+            reply.problem(401, "invalid_credentials");
+            more += 1;
+        }
+        assert!(
+            looked_at + more <= PER_ACCOUNT,
+            "{email}: {counts:?} and {more}"
+        );
+    }
+    let database = stack.database().await;
+    let sql = "SELECT count(*) FROM audit WHERE action = 'login_failed'";
+    let failures: i64 = database.query_one(sql, &[]).await.unwrap().get(0);
+    assert!(
+        failures <= 2 * PER_ACCOUNT as i64,
+        "{failures} guesses were compared"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn during_a_delay_the_right_password_is_refused_like_any_other() {
+    let stack = stack(&[]).await;
+    let nobody = stack.anonymous();
+    let (ada, bob) = (
+        Person::create(&stack.client).await,
+        Person::create(&stack.client).await,
+    );
+    let unknown = format!("{}@example.com", unique());
+    use_up(&nobody, "192.0.2.1", &ada.email).await;
+    use_up(&nobody, "192.0.2.1", &unknown).await;
+    let told = async |email: &str, password: &str| {
+        let request = nobody
+            .request(Method::POST, LOGIN)
+            .header("x-request-id", "same")
+            .header("x-forwarded-for", "192.0.2.2")
+            .json(&json!({ "email": email, "password": password }));
+        let mut reply = nobody.send(request).await;
+        reply.problem(429, "too_many_attempts");
+        reply.retry_after(1, DELAY);
+        // Excludes Retry-After, which contains the remaining time and changes every second.
+        reply.headers.remove("retry-after");
+        reply.visible()
+    };
+    let wrong = told(&ada.email, WRONG).await;
+    assert_eq!(told(&ada.email, PASSWORD).await, wrong);
+    assert_eq!(told(&unknown, PASSWORD).await, wrong);
+    assert_eq!(told(&ada.email.to_uppercase(), PASSWORD).await, wrong);
+    // Existing sessions continue, and other users can sign in.
+    ada.client.get(ME).await.expect(200);
+    patient_guess(&nobody, "192.0.2.3", &bob.email, PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delay_ends_and_grows_with_each_wrong_guess() {
+    let stack = stack(&[]).await;
+    let nobody = stack.anonymous();
+    let (ada, bob) = (
+        Person::create(&stack.client).await,
+        Person::create(&stack.client).await,
+    );
+    use_up(&nobody, "192.0.2.1", &ada.email).await;
+    let mut longest = DELAY;
+    for _ in 0..2 {
+        delays_end(&stack).await;
+        let reply = patient_guess(&nobody, "192.0.2.1", &ada.email, WRONG).await;
+        reply.problem(401, "invalid_credentials");
+        let wait = refused(&nobody, "192.0.2.1", &ada.email, PASSWORD).await;
+        assert!(
+            wait > longest && wait <= 2 * longest,
+            "{wait} s after {longest} s"
+        );
+        longest *= 2;
+    }
+    delays_end(&stack).await;
+    patient_guess(&nobody, "192.0.2.1", &ada.email, PASSWORD)
+        .await
+        .expect(200);
+    // The right password resets the count.
+    use_up(&nobody, "192.0.2.1", &ada.email).await;
+
+    use_up(&nobody, "192.0.2.4", &bob.email).await;
+    let old = "UPDATE login_attempts SET window_started_at = window_started_at - interval '16 minutes', \
+         refused_until = refused_until - interval '16 minutes'";
+    stack.database().await.execute(old, &[]).await.unwrap();
+    use_up(&nobody, "192.0.2.4", &bob.email).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_of_who_is_signed_in_are_limited_alike() {
+    // These requests have no forwarded address, so all come from one address.
+    let others = [
+        ("login_attempts_per_ip", "1000"),
+        ("token_form_enabled", "true"),
+    ];
+    let stack = stack(&others).await;
+    let nobody = stack.anonymous();
+    for (path, method) in [
+        ("/api/v1/users/me/password", Method::PUT),
+        (ME, Method::DELETE),
+        (ME, Method::PATCH),
+    ] {
+        let ada = Person::create(&stack.client).await;
+        let body = |password: &str| match (path, &method) {
+            (ME, &Method::DELETE) => json!({ "current_password": password }),
+            (ME, _) => json!({ "current_password": password,
+                "email": format!("{}@example.com", unique()) }),
+            _ => json!({ "old_password": password, "new_password": "copper 18 window lamb" }),
+        };
+        let ask = async |password: &str| {
+            let request = ada
+                .client
+                .request(method.clone(), path)
+                .json(&body(password));
+            ada.client.send_patiently(request).await
+        };
+        let parallel = (0..20).map(async |_| {
+            let request = ada.client.request(method.clone(), path).json(&body(WRONG));
+            ada.client.send(request).await
+        });
+        let replies = join_all(parallel).await;
+        let looked_at = replies.iter().filter(|reply| reply.status == 422).count();
+        assert!(
+            (1..=PER_ACCOUNT).contains(&looked_at),
+            "{path}: {looked_at}"
+        );
+        for _ in 0..PER_ACCOUNT {
+            ask(WRONG).await.expect_any(&[422, 429]);
+        }
+        ask(PASSWORD).await.problem(429, "too_many_attempts");
+        // Logins are counted separately.
+        patient_guess(&nobody, "192.0.2.50", &ada.email, PASSWORD)
+            .await
+            .expect(200);
+        ada.client.get(ME).await.expect(200);
+    }
+    let ada = Person::create(&stack.client).await;
+    use_up(&nobody, "192.0.2.60", &ada.email).await;
+    let form = nobody
+        .request(Method::POST, "/api/v1/auth/token")
+        .header("x-forwarded-for", "192.0.2.60")
+        .header("content-type", "application/x-www-form-urlencoded");
+    let password = PASSWORD.replace(' ', "+");
+    let form = form.body(format!(
+        "grant_type=password&username={}&password={password}",
+        ada.email
+    ));
+    nobody.send(form).await.problem(429, "too_many_attempts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_forgets_or_goes_away_resets_no_count() {
+    let mut stack = stack(&[]).await;
+    let nobody = stack.anonymous();
+    let ada = Person::create(&stack.client).await;
+    for n in 0..PER_ACCOUNT {
+        stack.flush_redis().await;
+        let reply = patient_guess(&nobody, &format!("192.0.2.{n}"), &ada.email, WRONG).await;
+        reply.problem(401, "invalid_credentials");
+    }
+    stack.flush_redis().await;
+    refused(&nobody, "192.0.2.70", &ada.email, PASSWORD).await;
+    stack.stop_redis();
+    refused(&nobody, "192.0.2.71", &ada.email, PASSWORD).await;
+    let reply = patient_guess(&nobody, "192.0.2.72", ADMIN_EMAIL, ADMIN_PASSWORD).await;
+    reply.expect(200);
+    stack.restart_host(&[]).expect("a host");
+    refused(&stack.anonymous(), "192.0.2.73", &ada.email, PASSWORD).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_cannot_keep_the_owner_out() {
+    let stack = stack(&[]).await;
+    let nobody = stack.anonymous();
+    let ada = Person::create(&stack.client).await;
+    let home = "2001:db8:7:7::1";
+    patient_guess(&nobody, home, &ada.email, PASSWORD)
+        .await
+        .expect(200);
+    for n in 0..12 {
+        let address = format!("203.0.113.{n}");
+        let reply = patient_guess(&nobody, &address, &ada.email, WRONG).await;
+        reply.problem(401, "invalid_credentials");
+        if n < 11 {
+            delays_end(&stack).await;
+        }
+    }
+    refused(&nobody, "203.0.113.77", &ada.email, PASSWORD).await;
+    // Another address of the network from which she signed in.
+    patient_guess(&nobody, "2001:db8:7:7::2", &ada.email, PASSWORD)
+        .await
+        .expect(200);
+    let body = json!({ "old_password": PASSWORD, "new_password": "copper 18 window lamb" });
+    let request = ada.client.request(Method::PUT, "/api/v1/users/me/password");
+    ada.client
+        .send_patiently(request.json(&body))
+        .await
+        .expect(204);
+}

@@ -1,0 +1,102 @@
+//! Guessing at many accounts from one address, and spoofing of many addresses.
+
+use std::collections::BTreeMap;
+
+use blackbox::client::LOGIN;
+use blackbox::guesses::{PER_ADDRESS, WRONG, patient_guess, refused, stack, statuses};
+use blackbox::{PASSWORD, Person, unique};
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_cannot_spray_many_accounts() {
+    let stack = stack(&[]).await;
+    let nobody = stack.anonymous();
+    let ada = Person::create(&stack.client).await;
+    let spray = (0..70).map(async |_| {
+        let email = format!("{}@example.com", unique());
+        patient_guess(&nobody, "198.51.100.7", &email, WRONG).await
+    });
+    let mut replies = Vec::new();
+    for guess in spray {
+        replies.push(guess.await);
+    }
+    let counts = statuses(&replies);
+    let limited = BTreeMap::from([(401, PER_ADDRESS), (429, 70 - PER_ADDRESS)]);
+    assert_eq!(counts, limited);
+    // The address must wait for every account; the account is free from other addresses.
+    refused(&nobody, "198.51.100.7", &ada.email, PASSWORD).await;
+    patient_guess(&nobody, "198.51.100.8", &ada.email, PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_the_trusted_proxy_added_is_the_address() {
+    let limits = [
+        ("login_attempts_per_ip", "4"),
+        ("login_attempts_per_account", "1000"),
+    ];
+    let mut stack = stack(&limits).await;
+    let nobody = stack.anonymous();
+    let email = || format!("{}@example.com", unique());
+    for n in 0..4 {
+        let address = format!("10.0.0.{n}, 203.0.113.5");
+        let reply = patient_guess(&nobody, &address, &email(), WRONG).await;
+        reply.problem(401, "invalid_credentials");
+    }
+    refused(&nobody, "10.0.0.9, 203.0.113.5", &email(), WRONG).await;
+    refused(&nobody, "203.0.113.5", &email(), WRONG).await;
+    let free = patient_guess(&nobody, "203.0.113.5, 203.0.113.6", &email(), WRONG).await;
+    free.problem(401, "invalid_credentials");
+
+    // Non-ASCII text before the proxy's own entry does not change the client address.
+    let request = nobody.request(Method::POST, LOGIN).header(
+        "x-forwarded-for",
+        HeaderValue::from_bytes("\u{e9}, 203.0.113.5".as_bytes()).unwrap(),
+    );
+    let request = request.json(&json!({ "email": email(), "password": WRONG }));
+    nobody.send(request).await.problem(429, "too_many_attempts");
+
+    // An IPv6 client has a whole /64, in every notation of its addresses.
+    for address in [
+        "2001:db8:1:1::1",
+        "[2001:db8:1:1::2]",
+        "[2001:db8:1:1::3]:40000",
+        "2001:db8:1:1:ffff:ffff:ffff:ffff",
+    ] {
+        let reply = patient_guess(&nobody, address, &email(), WRONG).await;
+        reply.problem(401, "invalid_credentials");
+    }
+    for n in 5..9 {
+        let address = format!("2001:db8:1:1::{n}");
+        refused(&nobody, &address, &email(), WRONG).await;
+    }
+    let free = patient_guess(&nobody, "2001:db8:1:2::1", &email(), WRONG).await;
+    free.problem(401, "invalid_credentials");
+
+    // Without a proxy the header is not trusted, and the address of the connection counts.
+    stack
+        .restart_host(&[("trusted_proxy_hops", "0")])
+        .expect("a host");
+    let nobody = stack.anonymous();
+    for n in 0..4 {
+        let reply = patient_guess(&nobody, &format!("10.0.1.{n}"), &email(), WRONG).await;
+        reply.problem(401, "invalid_credentials");
+    }
+    for n in 4..8 {
+        for header in [
+            "x-forwarded-for",
+            "forwarded",
+            "x-real-ip",
+            "spin-client-addr",
+        ] {
+            let request = nobody
+                .request(Method::POST, LOGIN)
+                .header(header, format!("10.0.1.{n}"))
+                .json(&json!({ "email": email(), "password": WRONG }));
+            nobody.send(request).await.problem(429, "too_many_attempts");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The contract: requests, responses, headers, lists and conditional requests.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod audit;
+mod bodies;
+mod changes;
+mod health;
+mod http;
+mod idempotency;
+mod imports;
+mod list;
+mod metrics;
+mod own_account;
+mod pages;
+mod races;
+mod readiness;
+mod registration;
+mod reuse;
+mod typed_client;
+mod users;

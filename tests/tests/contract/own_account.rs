@@ -1,0 +1,265 @@
+//! Own account of the caller: /users/me.
+
+use blackbox::client::{ME, user_path};
+use blackbox::{Client, PASSWORD, Person, Reply, new_user, unique};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PASSWORD_PATH: &str = "/api/v1/users/me/password";
+const NEW_PASSWORD: &str = "copper 18 window lamb";
+
+async fn ada() -> Person {
+    Person::create(&Client::from_env().await).await
+}
+
+async fn send(client: &Client, method: Method, path: &str, body: &Value) -> Reply {
+    client
+        .send_patiently(client.request(method, path).json(body))
+        .await
+}
+
+async fn patch(client: &Client, body: &Value) -> Reply {
+    send(client, Method::PATCH, ME, body).await
+}
+
+#[tokio::test]
+async fn me_is_the_caller_under_another_name() {
+    let ada = ada().await;
+    let me = ada.client.get(ME).await.expect(200);
+    let named = ada.client.user(&ada.id).await.expect(200);
+    assert_eq!(me.json(), named.json());
+    for name in ["etag", "cache-control", "vary", "content-type"] {
+        assert_eq!(me.header(name), named.header(name), "{name}");
+    }
+    assert_eq!(me.header("cache-control"), Some("private, no-cache"));
+    assert_eq!(
+        (&me.json()["id"], &me.json()["email"]),
+        (&json!(ada.id), &json!(ada.email))
+    );
+    for fits in ["\"v1\"", "*"] {
+        let same = ada
+            .client
+            .get_with(ME, "if-none-match", fits)
+            .await
+            .expect(304);
+        assert!(same.body.is_empty() && same.etag() == "\"v1\"", "{same}");
+    }
+    ada.client
+        .get_with(ME, "if-none-match", "\"v2\"")
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn everybody_changes_their_own_name() {
+    let admin = Client::from_env().await;
+    let ada = Person::create(&admin).await;
+    let first = patch(&ada.client, &json!({ "full_name": " One " }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&first.json()["full_name"], first.etag()),
+        (&json!("One"), "\"v2\"")
+    );
+    let named = ada
+        .client
+        .patch(&ada.id, &json!({ "full_name": "Two" }))
+        .await
+        .expect(200);
+    assert_eq!(named.etag(), "\"v3\"");
+    for client in [&ada.client, &admin] {
+        assert_eq!(client.user(&ada.id).await.expect(200).json(), named.json());
+    }
+    assert_eq!(ada.client.get(ME).await.expect(200).json(), named.json());
+    let unchanged = patch(&ada.client, &json!({})).await.expect(200);
+    assert_eq!(unchanged.json(), named.json());
+    for (field, value) in [
+        ("full_name", json!("")),
+        ("full_name", Value::Null),
+        ("full_name", json!("n".repeat(201))),
+    ] {
+        patch(&ada.client, &json!({ field: value }))
+            .await
+            .invalid(field);
+    }
+}
+
+#[tokio::test]
+async fn conditions_hold_for_me_too() {
+    let ada = ada().await;
+    let change = async |tag: &str| {
+        let request = ada
+            .client
+            .request(Method::PATCH, ME)
+            .header("if-match", tag);
+        ada.client
+            .send(request.json(&json!({ "full_name": "N" })))
+            .await
+    };
+    change("\"v2\"").await.problem(412, "precondition_failed");
+    change("\"v1\"").await.expect(200);
+    change("\"v1\"").await.problem(412, "precondition_failed");
+    let delete = ada
+        .client
+        .request(Method::DELETE, ME)
+        .header("if-match", "\"v1\"");
+    let delete = delete.json(&json!({ "current_password": PASSWORD }));
+    ada.client
+        .send_patiently(delete)
+        .await
+        .problem(412, "precondition_failed");
+    ada.client.get(ME).await.expect(200);
+    let text = ada
+        .client
+        .request(Method::PATCH, ME)
+        .header("content-type", "text/plain");
+    let reply = ada.client.send(text.body("{}")).await;
+    reply.problem(415, "unsupported_media_type");
+    assert!(reply.header("accept-patch").is_some(), "{reply}");
+}
+
+#[tokio::test]
+async fn a_new_email_takes_the_current_password() {
+    let ada = ada().await;
+    let email = format!("{}@example.org", unique());
+    let bare = patch(&ada.client, &json!({ "email": email })).await;
+    bare.invalid("current_password");
+    for wrong in ["not the password", "", NEW_PASSWORD] {
+        let body = json!({ "email": email, "full_name": "Half", "current_password": wrong });
+        patch(&ada.client, &body).await.invalid("current_password");
+    }
+    assert_eq!(ada.client.get(ME).await.expect(200).json()["version"], 1);
+
+    let body = json!({ "email": email.to_uppercase(), "current_password": PASSWORD });
+    let changed = patch(&ada.client, &body).await.expect(200);
+    assert_eq!(changed.json()["email"], email, "{changed}");
+    let nobody = Client::anonymous();
+    nobody.login(&email, PASSWORD).await.expect(200);
+    nobody
+        .login(&ada.email, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    ada.client.get(ME).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_email_that_is_taken_or_none_is_refused() {
+    let ada = ada().await;
+    let other = new_user();
+    Client::from_env().await.created(&other).await;
+    let body = |email: &Value| json!({ "email": email, "current_password": PASSWORD });
+    patch(&ada.client, &body(&other["email"]))
+        .await
+        .problem(409, "email_taken");
+    patch(&ada.client, &body(&json!("nonsense")))
+        .await
+        .invalid("email");
+    patch(&ada.client, &body(&Value::Null))
+        .await
+        .invalid("email");
+    // A caller without the password cannot learn that an email is taken.
+    let guess = json!({ "email": other["email"], "current_password": "not the password" });
+    patch(&ada.client, &guess).await.invalid("current_password");
+    assert_eq!(
+        ada.client.get(ME).await.expect(200).json()["email"],
+        ada.email
+    );
+}
+
+#[tokio::test]
+async fn everybody_deletes_their_account_with_the_password() {
+    let admin = Client::from_env().await;
+    let ada = Person::create(&admin).await;
+    let second = ada.sign_in().await;
+    let delete = async |body: &Value| send(&ada.client, Method::DELETE, ME, body).await;
+    delete(&json!({})).await.problem(422, "invalid");
+    delete(&json!({ "current_password": null }))
+        .await
+        .invalid("current_password");
+    for wrong in ["not the password", ""] {
+        delete(&json!({ "current_password": wrong }))
+            .await
+            .invalid("current_password");
+    }
+    let bare = ada
+        .client
+        .send(ada.client.request(Method::DELETE, ME))
+        .await;
+    bare.expect_any(&[400, 415, 422]).any_problem();
+    ada.client.get(ME).await.expect(200);
+
+    let gone = delete(&json!({ "current_password": PASSWORD }))
+        .await
+        .expect(204);
+    assert!(gone.body.is_empty(), "{gone}");
+    for client in [&ada.client, &second.client] {
+        client.get(ME).await.problem(401, "unauthenticated");
+    }
+    admin.user(&ada.id).await.problem(404, "not_found");
+    let nobody = Client::anonymous();
+    nobody
+        .login(&ada.email, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    nobody
+        .refresh(&ada.refresh_token)
+        .await
+        .problem(401, "invalid_refresh_token");
+}
+
+#[tokio::test]
+async fn the_password_is_changed_with_the_old_one() {
+    let ada = ada().await;
+    let change = async |body: &Value| send(&ada.client, Method::PUT, PASSWORD_PATH, body).await;
+    for wrong in ["not the password", ""] {
+        let body = json!({ "old_password": wrong, "new_password": NEW_PASSWORD });
+        change(&body).await.invalid("old_password");
+    }
+    for body in [
+        json!({}),
+        json!({ "old_password": PASSWORD }),
+        json!({ "new_password": NEW_PASSWORD }),
+        json!({ "old_password": PASSWORD, "new_password": null }),
+        json!({ "old_password": PASSWORD, "new_password": NEW_PASSWORD, "email": ada.email }),
+    ] {
+        change(&body).await.problem(422, "invalid");
+    }
+    let nobody = Client::anonymous();
+    nobody.login(&ada.email, PASSWORD).await.expect(200);
+    let body = json!({ "old_password": PASSWORD, "new_password": NEW_PASSWORD });
+    let done = change(&body).await.expect(204);
+    assert!(done.body.is_empty(), "{done}");
+    nobody
+        .login(&ada.email, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    nobody.login(&ada.email, NEW_PASSWORD).await.expect(200);
+    change(&body).await.invalid("old_password");
+    let path = user_path(&format!("{}/password", ada.id));
+    let other = send(&ada.client, Method::PUT, &path, &body).await;
+    other.problem(404, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_changes_with_one_old_password_one_happens() {
+    let ada = ada().await;
+    let passwords = [format!("one {}", unique()), format!("two {}", unique())];
+    let changes = passwords.iter().map(async |new| {
+        let body = json!({ "old_password": PASSWORD, "new_password": new });
+        send(&ada.client, Method::PUT, PASSWORD_PATH, &body).await
+    });
+    let replies = futures::future::join_all(changes).await;
+    let nobody = Client::anonymous();
+    let mut won = 0;
+    for (reply, password) in replies.iter().zip(&passwords) {
+        let login = nobody.login(&ada.email, password).await;
+        if reply.status == 204 {
+            won += 1;
+            login.expect(200);
+        } else {
+            reply.invalid("old_password");
+            login.problem(401, "invalid_credentials");
+        }
+    }
+    assert_eq!(won, 1);
+}

@@ -1,0 +1,13 @@
+//! The documentation in the app and in the repository.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod browser;
+mod pages;
+mod registry;
+mod tour;

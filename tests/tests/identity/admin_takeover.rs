@@ -1,0 +1,118 @@
+//! Access token of an admin: it is not enough to take over an account, neither their own nor another
+//! admin's.
+
+use blackbox::client::{ME, user_path};
+use blackbox::{Client, PASSWORD, Person, Reply, new_user, unique};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Requests that could take over an account: method, path below the account's, and body.
+fn ways() -> [(Method, &'static str, Value); 4] {
+    let email = format!("{}@example.com", unique());
+    [
+        (Method::POST, "/reset-token", json!({})),
+        (Method::PATCH, "", json!({ "email": email })),
+        (Method::PATCH, "", json!({ "role": "user" })),
+        (Method::DELETE, "", json!({})),
+    ]
+}
+
+async fn send(client: &Client, id: &str, way: &(Method, &str, Value)) -> Reply {
+    let (method, below, body) = way;
+    let request = client.request(method.clone(), &format!("{}{below}", user_path(id)));
+    client.send_patiently(request.json(body)).await
+}
+
+#[tokio::test]
+async fn ones_own_account_is_changed_as_ones_own() {
+    let admin = Client::from_env().await;
+    let eve = Person::create_admin(&admin).await;
+    let before = eve.client.get(ME).await.expect(200).json();
+    for way in ways() {
+        if way.2 == json!({ "role": "user" }) {
+            continue;
+        }
+        send(&eve.client, &eve.id, &way)
+            .await
+            .problem(409, "use_users_me");
+        let mut confirmed = way.clone();
+        confirmed.2["current_password"] = json!(PASSWORD);
+        send(&eve.client, &eve.id, &confirmed)
+            .await
+            .problem(409, "use_users_me");
+    }
+    // Request without a body, which was not required before.
+    let path = format!("{}/reset-token", user_path(&eve.id));
+    let bare = eve.client.request(Method::POST, &path);
+    eve.client.send(bare).await.problem(409, "use_users_me");
+    assert_eq!(eve.client.get(ME).await.expect(200).json(), before);
+    let name = json!({ "full_name": "Eve herself" });
+    eve.client.patch(&eve.id, &name).await.expect(200);
+}
+
+#[tokio::test]
+async fn another_admin_takes_the_callers_password() {
+    let admin = Client::from_env().await;
+    let eve = Person::create_admin(&admin).await;
+    let ada = Person::create_admin(&admin).await;
+    let before = ada.client.get(ME).await.expect(200).json();
+    for way in ways() {
+        let mut guess = way.clone();
+        send(&eve.client, &ada.id, &way)
+            .await
+            .invalid("current_password");
+        for wrong in [json!("not the password"), json!(""), json!(null), json!(7)] {
+            guess.2["current_password"] = wrong;
+            send(&eve.client, &ada.id, &guess)
+                .await
+                .invalid("current_password");
+        }
+    }
+    assert_eq!(ada.client.get(ME).await.expect(200).json(), before);
+    let bare = eve
+        .client
+        .request(Method::POST, &format!("{}/reset-token", user_path(&ada.id)));
+    eve.client.send(bare).await.invalid("current_password");
+    eve.client.delete(&ada.id).await.invalid("current_password");
+    // The name has no effect on access.
+    let name = json!({ "full_name": "Ada King" });
+    eve.client.patch(&ada.id, &name).await.expect(200);
+    for (mut way, status) in ways().into_iter().zip([201, 200, 200, 204]) {
+        way.2["current_password"] = json!(PASSWORD);
+        send(&eve.client, &ada.id, &way).await.expect(status);
+    }
+}
+
+#[tokio::test]
+async fn users_without_privileges_need_no_password() {
+    let admin = Client::from_env().await;
+    for (way, status) in ways().into_iter().zip([201, 200, 200, 204]) {
+        let user = admin.created(&new_user()).await;
+        let id = user["id"].as_str().unwrap();
+        send(&admin, id, &way).await.expect(status);
+    }
+    // A password that is given is checked even if none is required.
+    let user = admin.created(&new_user()).await;
+    let wrong = admin.delete_admin(user["id"].as_str().unwrap(), "not the password");
+    wrong.await.invalid("current_password");
+}
+
+#[tokio::test]
+async fn bodies_of_another_kind_are_refused() {
+    let admin = Client::from_env().await;
+    let user = admin.created(&new_user()).await;
+    let path = user_path(user["id"].as_str().unwrap());
+    let delete = |body: &'static str| admin.request(Method::DELETE, &path).body(body);
+    admin
+        .send(delete("current_password=x"))
+        .await
+        .problem(415, "unsupported_media_type");
+    let json = |body| delete(body).header("content-type", "application/json");
+    let cut = admin.send(json("{\"current_password\":")).await;
+    cut.problem(400, "malformed_json");
+    admin
+        .send(json("{\"password\": \"x\"}"))
+        .await
+        .invalid("password");
+    admin.send(json("")).await.expect(204);
+}

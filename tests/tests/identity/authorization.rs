@@ -1,0 +1,295 @@
+//! Access to every endpoint of the table, by every kind of caller.
+
+use blackbox::client::{ME, id};
+use blackbox::{Client, PASSWORD, Person, Reply, new_user};
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+use web::auth::endpoints::Endpoint;
+
+/// Caller, and the subject if the path names a user.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Caller {
+    Anonymous,
+    /// User about themselves.
+    Oneself,
+    /// User about another user, as all callers below.
+    Another,
+    Admin,
+    /// Former admin with a token issued before the demotion.
+    Demoted,
+    Deactivated,
+    Deleted,
+    LoggedOut,
+}
+
+use Caller::{Admin, Anonymous, Another, Deactivated, Deleted, Demoted, LoggedOut, Oneself};
+
+const CALLERS: [Caller; 8] = [
+    Anonymous,
+    Oneself,
+    Another,
+    Admin,
+    Demoted,
+    Deactivated,
+    Deleted,
+    LoggedOut,
+];
+
+/// Status, with the code of a problem.
+type Answer = (u16, &'static str);
+
+const NO_TOKEN: Answer = (401, "unauthenticated");
+const FORBIDDEN: Answer = (403, "forbidden");
+const HIDDEN: Answer = (404, "not_found");
+
+/// Expected response for each of [`CALLERS`].
+type Row = [Answer; 8];
+
+const fn anyone(status: u16, code: &'static str) -> Row {
+    [(status, code); 8]
+}
+
+const fn signed_in(status: u16) -> Row {
+    let ok = (status, "");
+    [NO_TOKEN, ok, ok, ok, ok, NO_TOKEN, NO_TOKEN, NO_TOKEN]
+}
+
+const fn oneself_or_admin(status: u16) -> Row {
+    let ok = (status, "");
+    [
+        NO_TOKEN, ok, HIDDEN, ok, HIDDEN, NO_TOKEN, NO_TOKEN, NO_TOKEN,
+    ]
+}
+
+const fn admin_only(status: u16) -> Row {
+    let ok = (status, "");
+    [
+        NO_TOKEN, FORBIDDEN, FORBIDDEN, ok, FORBIDDEN, NO_TOKEN, NO_TOKEN, NO_TOKEN,
+    ]
+}
+
+/// No wildcard: an endpoint without a row does not compile.
+const fn expected(endpoint: Endpoint) -> Row {
+    match endpoint {
+        Endpoint::ListUsers | Endpoint::ListAudit => admin_only(200),
+        Endpoint::CreateUser | Endpoint::CreateResetToken => admin_only(201),
+        Endpoint::DeleteUser | Endpoint::EndUserSessions => admin_only(204),
+        Endpoint::GetUser | Endpoint::UpdateUser => oneself_or_admin(200),
+        Endpoint::GetMe | Endpoint::UpdateMe | Endpoint::ListSessions => signed_in(200),
+        Endpoint::DeleteMe | Endpoint::ChangePassword => signed_in(204),
+        Endpoint::Logout | Endpoint::LogoutAll => signed_in(204),
+        // An administrator ends a user's sessions all at once, through another endpoint.
+        Endpoint::EndSession => {
+            let ok = (204, "");
+            [
+                NO_TOKEN, ok, HIDDEN, HIDDEN, HIDDEN, NO_TOKEN, NO_TOKEN, NO_TOKEN,
+            ]
+        }
+        Endpoint::Register => anyone(201, ""),
+        Endpoint::Login | Endpoint::TokenForm => anyone(200, ""),
+        // Sent with tokens that do not exist: they are checked for every caller.
+        Endpoint::Refresh => anyone(401, "invalid_refresh_token"),
+        Endpoint::ResetPassword => anyone(422, "invalid"),
+        Endpoint::Jwks | Endpoint::Metrics => anyone(200, ""),
+        Endpoint::Health | Endpoint::Live | Endpoint::Ready => anyone(200, ""),
+        Endpoint::Docs | Endpoint::Redoc | Endpoint::OpenApi => anyone(200, ""),
+        // No file has this name.
+        Endpoint::DocsAsset => anyone(404, "not_found"),
+    }
+}
+
+/// Returns true if a success ends the caller's session or changes the password that the next call needs.
+const fn uses_up_the_caller(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::DeleteMe | Endpoint::ChangePassword | Endpoint::Logout | Endpoint::LogoutAll
+    )
+}
+
+/// Builds the request about the given user and session; `known` can sign in.
+fn request(
+    endpoint: Endpoint,
+    client: &Client,
+    user: &str,
+    session: &str,
+    known: &Person,
+) -> RequestBuilder {
+    let method = Method::from_bytes(endpoint.method().as_bytes()).unwrap();
+    let named = match endpoint {
+        Endpoint::EndSession => session,
+        _ => user,
+    };
+    let request = client.request(method, &endpoint.path().replace("{id}", named));
+    let credentials = [
+        ("grant_type", "password"),
+        ("username", known.email.as_str()),
+        ("password", PASSWORD),
+    ];
+    let nothing = "A".repeat(43);
+    match endpoint {
+        Endpoint::ListUsers | Endpoint::GetUser | Endpoint::GetMe | Endpoint::ListAudit => request,
+        Endpoint::ListSessions | Endpoint::Jwks | Endpoint::Metrics => request,
+        Endpoint::Health | Endpoint::Live | Endpoint::Ready => request,
+        Endpoint::Docs | Endpoint::Redoc | Endpoint::OpenApi | Endpoint::DocsAsset => request,
+        Endpoint::DeleteUser | Endpoint::EndUserSessions | Endpoint::EndSession => request,
+        Endpoint::CreateResetToken | Endpoint::Logout | Endpoint::LogoutAll => request,
+        Endpoint::CreateUser => request.json(&new_user()),
+        Endpoint::UpdateUser | Endpoint::UpdateMe => request.json(&json!({ "full_name": "N" })),
+        Endpoint::DeleteMe => request.json(&json!({ "current_password": PASSWORD })),
+        Endpoint::ChangePassword => request
+            .json(&json!({ "old_password": PASSWORD, "new_password": "copper 18 window lamb" })),
+        Endpoint::Register => {
+            let mut body = new_user();
+            body["password"] = json!(PASSWORD);
+            request.json(&body)
+        }
+        Endpoint::Login => request.json(&json!({ "email": known.email, "password": PASSWORD })),
+        Endpoint::TokenForm => request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(
+                credentials
+                    .map(|(n, v)| format!("{n}={}", v.replace(' ', "+")))
+                    .join("&"),
+            ),
+        Endpoint::Refresh => request.json(&json!({ "refresh_token": nothing })),
+        Endpoint::ResetPassword => {
+            request.json(&json!({ "token": nothing, "new_password": "copper 18 window lamb" }))
+        }
+    }
+}
+
+async fn demoted(admin: &Client) -> Person {
+    let person = Person::create_admin(admin).await;
+    let (role, password) = (json!({ "role": "user" }), Client::admin_password());
+    let demoted = admin.patch_admin(&person.id, &role, &password).await;
+    demoted.expect(200);
+    person
+}
+
+/// All callers. Those without access had it before.
+struct Cast {
+    admin: Client,
+    user: Person,
+    known: Person,
+    other_admin: Person,
+    demoted: Person,
+    deactivated: Person,
+    deleted: Person,
+    logged_out: Person,
+}
+
+impl Cast {
+    async fn assemble() -> Self {
+        let admin = Client::from_env().await;
+        let deactivated = Person::create_admin(&admin).await;
+        let deleted = Person::create_admin(&admin).await;
+        let logged_out = Person::create_admin(&admin).await;
+        for person in [&deactivated, &deleted, &logged_out] {
+            person.client.list(&[("limit", "1")]).await.expect(200);
+        }
+        let off = json!({ "is_active": false });
+        admin.patch(&deactivated.id, &off).await.expect(200);
+        let password = Client::admin_password();
+        admin.delete_admin(&deleted.id, &password).await.expect(204);
+        let out = logged_out
+            .client
+            .request(Method::POST, "/api/v1/auth/logout");
+        admin.send(out).await.expect(204);
+        Self {
+            user: Person::create(&admin).await,
+            known: Person::create(&admin).await,
+            other_admin: Person::create_admin(&admin).await,
+            demoted: demoted(&admin).await,
+            deactivated,
+            deleted,
+            logged_out,
+            admin,
+        }
+    }
+
+    async fn person(&self, caller: Caller, fresh: bool) -> Option<Person> {
+        Some(match (caller, fresh) {
+            (Anonymous, _) => return None,
+            (Oneself | Another, true) => Person::create(&self.admin).await,
+            (Admin, true) => Person::create_admin(&self.admin).await,
+            (Demoted, true) => demoted(&self.admin).await,
+            (Oneself | Another, false) => self.user.clone(),
+            (Admin, false) => self.other_admin.clone(),
+            (Demoted, false) => self.demoted.clone(),
+            (Deactivated, _) => self.deactivated.clone(),
+            (Deleted, _) => self.deleted.clone(),
+            (LoggedOut, _) => self.logged_out.clone(),
+        })
+    }
+
+    /// Sends the caller's request about its subject, completed by `finish`.
+    async fn call(
+        &self,
+        endpoint: Endpoint,
+        caller: Caller,
+        finish: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Reply {
+        let person = self.person(caller, uses_up_the_caller(endpoint)).await;
+        let (mut user, mut session) = match endpoint {
+            Endpoint::EndSession => (self.known.id.clone(), self.known.session_id()),
+            // A new user each time, because some calls delete it.
+            _ if endpoint.path().contains("{id}") => (
+                id(&self.admin.created(&new_user()).await).to_owned(),
+                String::new(),
+            ),
+            _ => (String::new(), String::new()),
+        };
+        if let (Oneself, Some(person)) = (caller, &person) {
+            user.clone_from(&person.id);
+            if endpoint == Endpoint::EndSession {
+                session = person.sign_in().await.id();
+            }
+        }
+        let client = person.map_or_else(Client::anonymous, |person| person.client);
+        let request = request(endpoint, &client, &user, &session, &self.known);
+        client.send_patiently(finish(request)).await
+    }
+}
+
+#[tokio::test]
+async fn every_endpoint_answers_every_caller_as_the_table_says() {
+    let cast = Cast::assemble().await;
+    for &endpoint in Endpoint::ALL {
+        for (caller, (status, code)) in CALLERS.into_iter().zip(expected(endpoint)) {
+            let reply = cast.call(endpoint, caller, |request| request).await;
+            assert_eq!(reply.status, status, "{endpoint:?} by {caller:?}: {reply}");
+            if !code.is_empty() {
+                reply.problem(status, code);
+            }
+            if code == "unauthenticated" {
+                let challenge = match caller {
+                    Anonymous => "Bearer",
+                    _ => "Bearer error=\"invalid_token\"",
+                };
+                assert_eq!(reply.header("www-authenticate"), Some(challenge), "{reply}");
+            }
+        }
+    }
+    for gone in [&cast.deactivated, &cast.deleted, &cast.logged_out] {
+        gone.client.get(ME).await.problem(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
+async fn head_is_allowed_to_whom_get_is() {
+    let cast = Cast::assemble().await;
+    for &endpoint in Endpoint::ALL.iter().filter(|e| e.method() == "GET") {
+        for (caller, (status, _)) in CALLERS.into_iter().zip(expected(endpoint)) {
+            let person = cast.person(caller, false).await;
+            let client = person.map_or_else(Client::anonymous, |person| person.client);
+            let user = match caller {
+                Oneself => &cast.user.id,
+                _ => &cast.known.id,
+            };
+            let path = endpoint.path().replace("{id}", user);
+            let reply = client.send(client.request(Method::HEAD, &path)).await;
+            assert_eq!(reply.status, status, "{endpoint:?} by {caller:?}: {reply}");
+            assert!(reply.body.is_empty(), "{reply}");
+        }
+    }
+}
