@@ -33,8 +33,12 @@ use delivery::kustomize::{self, OVERLAYS, Optional};
 use delivery::object::list;
 use delivery::project::Project;
 
-static PROJECT: LazyLock<Arc<Project>> =
-    LazyLock::new(|| Arc::new(Project::read(&delivery::root()).unwrap()));
+static PROJECT: LazyLock<Arc<Project>> = LazyLock::new(|| {
+    for name in ["ROSTER_KUBECTL", "ROSTER_TOOLS"] {
+        devservices::provided_or_exit(name);
+    }
+    Arc::new(Project::read(&delivery::root()).unwrap())
+});
 
 /// Returns a rendered overlay, with or without an optional component; renders it once per process.
 fn rendered(overlay: &str, component: Option<Optional>) -> &'static Environment {

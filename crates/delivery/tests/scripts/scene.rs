@@ -202,8 +202,7 @@ impl Scene {
 
     /// Starts one of the scripts.
     pub fn start(&self, script: &str, arguments: &[&str]) -> Child {
-        let kubectl = std::env::var("ROSTER_KUBECTL")
-            .expect("ROSTER_KUBECTL has no kubectl: run `cargo xtask test`");
+        let kubectl = devservices::provided_or_exit("ROSTER_KUBECTL");
         let path = [self.path("programs"), self.path("tools")];
         Command::new(self.project().join("scripts").join(script))
             .args(arguments)
