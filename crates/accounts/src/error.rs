@@ -63,12 +63,12 @@ impl From<postgres::Error> for Error {
     }
 }
 
-/// What is wrong with one value of the input.
+/// An invalid value of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// What is wrong, for people.
+    /// The reason, for people.
     pub detail: Cow<'static, str>,
-    /// Where it stands: a JSON Pointer in URI fragment form (RFC 6901, section 6).
+    /// The position of the value: a JSON Pointer in URI fragment form (RFC 6901, section 6).
     pub pointer: String,
 }
 

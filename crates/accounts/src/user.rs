@@ -48,7 +48,7 @@ pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
         .flatten()
 }
 
-/// What a user may do.
+/// The rights of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {

@@ -49,7 +49,7 @@ pub(super) fn page(page: &str) -> Result<String> {
 /// The text of `.env.example`.
 pub(super) fn example() -> String {
     let mut text = "# Written by `cargo xtask codegen`. Copy it to .env and fill it in: Spin reads SPIN_VARIABLE_<NAME>,\n\
-         # `cargo xtask up` reads the same file. Without a value the default of spin.toml applies.\n"
+         # `cargo xtask up` reads the same file. Without a line the default of spin.toml applies.\n"
         .to_owned();
     for section in SECTIONS {
         let _ = write!(text, "\n# {}\n", section.title);
