@@ -15,7 +15,7 @@ const WIDTH: usize = 110;
 /// `manifest` with the variables of the application and of its components replaced.
 pub(super) fn manifest(manifest: &str) -> Result<String> {
     let all: String = settings::all().map(declaration).collect();
-    let mut text = replace(manifest, "\n[variables]\n", "\n\n", &all)?;
+    let mut text = replace(manifest, "\n[variables]\n", "\n[[trigger.http]]", &all)?;
     for component in Component::ALL {
         let name = component.name();
         let bindings: String = settings::of(component).map(binding).collect();
@@ -55,8 +55,11 @@ pub(super) fn example() -> String {
         let _ = write!(text, "\n# {}\n", section.title);
         for setting in section.settings {
             let description = setting.description.replace('`', "");
-            let values = values(setting).replace('`', "");
-            for line in wrap(&format!("{description} {values}.").replace(" .", "")) {
+            let values = match values(setting).replace('`', "") {
+                values if values.is_empty() => values,
+                values => format!(" {values}."),
+            };
+            for line in wrap(&format!("{description}{values}")) {
                 let _ = writeln!(text, "# {line}");
             }
             let name = setting.name.to_uppercase();
@@ -126,11 +129,6 @@ fn replace(text: &str, begin: &str, end: &str, part: &str) -> Result<String> {
         .find(end)
         .with_context(|| format!("there is no {end:?} after {begin:?}"))?;
     let tail = rest.get(at..).unwrap_or_default();
-    // A blank line ends the list of variables, whose last line ends with its first character.
-    let tail = match end {
-        "\n\n" => tail.get(1..).unwrap_or_default(),
-        _ => tail,
-    };
     Ok(format!("{head}{begin}{part}{tail}"))
 }
 
@@ -156,7 +154,7 @@ mod tests {
     #[test]
     fn the_part_between_two_lines_is_replaced() {
         let text = "a\n[variables]\nold = 1\n\n[b]\n";
-        let replaced = replace(text, "\n[variables]\n", "\n\n", "new = 2\n").unwrap();
+        let replaced = replace(text, "\n[variables]\n", "\n[b]", "new = 2\n").unwrap();
         assert_eq!(replaced, "a\n[variables]\nnew = 2\n\n[b]\n");
         assert!(replace(text, "[c]", "\n", "").is_err());
     }
