@@ -358,8 +358,8 @@ pub const SECTIONS: &[Section] = &[
                 Text,
                 Some("roster"),
                 ALL_COMPONENTS,
-                "Name of the service in every log line and in `/health`: up to 63 letters, digits, `-`, \
-                    `_` and `.`.",
+                "Name of the service in every log line and in `/health`: up to 63 letters, digits, \
+                 dots, hyphens and underscores.",
             ),
             open(
                 "environment_name",
