@@ -18,6 +18,8 @@ pub const LOGIN: &str = "/api/v1/auth/login";
 pub const REFRESH: &str = "/api/v1/auth/refresh";
 /// Path of the caller's sessions.
 pub const SESSIONS: &str = "/api/v1/auth/sessions";
+/// Path of the liveness probe.
+pub const LIVE: &str = "/api/v1/health/live";
 
 /// Time for which a request without a free hash slot is repeated: all suites share a few slots.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -135,7 +137,7 @@ impl Client {
 
     /// Sends a request and checks the rules for all responses: see [`Reply::check_common`].
     pub async fn send(&self, request: RequestBuilder) -> Reply {
-        let reply = self.try_send(request).await.expect("an answer");
+        let reply = self.try_send(request).await.expect("a response");
         reply.check_common();
         reply
     }

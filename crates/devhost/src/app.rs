@@ -24,9 +24,6 @@ use crate::routes::Routes;
 use crate::variables::Variables;
 use crate::worker::Workers;
 
-/// Maximum of live instances, over all components.
-const INSTANCES: u32 = 1000;
-
 /// Target of a route.
 pub enum Destination {
     /// The instances of a component.
@@ -87,7 +84,7 @@ impl App {
                     let handler = handlers.get(id.as_str()).context("no such component")?;
                     Destination::Component(handler.clone())
                 }
-                (None, None) => bail!("route `{}` leads nowhere", trigger.route),
+                (None, None) => bail!("route `{}` has no destination", trigger.route),
             };
             Ok((trigger.route.clone(), destination))
         });
@@ -126,11 +123,12 @@ fn component(
     })
 }
 
-/// Creates the engine, which compiles and runs components; `cache` is a folder for compiled code.
+/// Creates the engine, which compiles and runs components; `cache` is a folder for compiled code. The
+/// engine runs up to `instances` at once, over all components, each on its own stack.
 ///
 /// # Errors
 /// Returns an error if the folder or the machine does not allow it.
-pub fn engine(cache: Option<&Path>) -> Result<Engine> {
+pub fn engine(cache: Option<&Path>, instances: u32) -> Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     if let Some(folder) = cache {
@@ -140,11 +138,11 @@ pub fn engine(cache: Option<&Path>) -> Result<Engine> {
         config.cache(Some(Cache::new(settings)?));
     }
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(INSTANCES)
-        .total_core_instances(8 * INSTANCES)
-        .total_memories(INSTANCES)
-        .total_tables(4 * INSTANCES)
-        .total_stacks(INSTANCES)
+    pool.total_component_instances(instances)
+        .total_core_instances(8 * instances)
+        .total_memories(instances)
+        .total_tables(4 * instances)
+        .total_stacks(instances)
         .table_elements(100_000)
         .max_memories_per_component(8)
         .max_tables_per_component(32)
@@ -156,7 +154,7 @@ pub fn engine(cache: Option<&Path>) -> Result<Engine> {
         .or_else(|error| {
             // A limit on address space forbids the pool's reservation; memory on demand works, too, but
             // is slower.
-            tracing::warn!("no pool of instances: {error:#}");
+            tracing::warn!("cannot create a pool of instances: {error:#}");
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
             Engine::new(&config)
         })
@@ -188,7 +186,7 @@ fn load_component(
             .build
             .as_ref()
             .map_or("its build command", |build| &build.command);
-        bail!("there is no {}: run `{build}` first", source.display());
+        bail!("{} does not exist; run `{build}` first", source.display());
     }
     let code = Code::from_file(linker.engine(), &source)
         .map_err(anyhow::Error::from)
@@ -196,10 +194,10 @@ fn load_component(
     let linked = linker
         .instantiate_pre(&code)
         .map_err(anyhow::Error::from)
-        .context("it imports what this host does not provide")?;
+        .context("the component imports an interface that this host does not provide")?;
     let service = ServicePre::new(linked)
         .map_err(anyhow::Error::from)
-        .context("it does not export wasi:http/handler@0.3.0 (build with spin-sdk 7)")?;
+        .context("the component does not export wasi:http/handler@0.3.0 (build with spin-sdk 7)")?;
     Ok(Workers {
         engine: linker.engine().clone(),
         component: Arc::new(component),

@@ -46,6 +46,8 @@ pub struct Options {
     pub variables: Vec<(String, String)>,
     /// Folder for compiled code; `None` when nothing is kept.
     pub cache: Option<PathBuf>,
+    /// Maximum of live instances, over all components.
+    pub instances: u32,
     /// Sends a small segment even while another is unacknowledged (TCP_NODELAY).
     pub nodelay: bool,
 }
@@ -69,7 +71,7 @@ impl Host {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listen = options.listen;
         let loader = Arc::new(Loader {
-            engine: app::engine(options.cache.as_deref())?,
+            engine: app::engine(options.cache.as_deref(), options.instances)?,
             manifest: options.manifest,
             variables: options.variables,
         });

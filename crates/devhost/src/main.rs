@@ -31,6 +31,14 @@ struct Arguments {
     /// Folder for compiled components, which makes the next start faster
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
+    /// Maximum of live instances, over all components; a request that needs one more gets 500
+    #[arg(
+        long,
+        env = "SPIN_MAX_INSTANCE_COUNT",
+        value_name = "NUMBER",
+        default_value_t = 1000
+    )]
+    instances: u32,
     /// Leaves TCP_NODELAY off, as Spin does
     #[arg(long)]
     no_nodelay: bool,
@@ -73,6 +81,7 @@ async fn run() -> Result<()> {
         listen: arguments.listen,
         variables: arguments.variables,
         cache: arguments.cache,
+        instances: arguments.instances,
         nodelay: !arguments.no_nodelay,
     })
     .await?;

@@ -20,6 +20,11 @@ const STOP_LIMIT: Duration = Duration::from_secs(40);
 /// Wait between the end of a host's output and its exit.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Limit of Spin and the embedded host on live instances. A burst of requests starts an instance each,
+/// and one beyond the limit fails with 500; by default it is 1,000. No gateway bounds the connections
+/// of a host on a developer's machine, or in a test.
+pub const INSTANCE_LIMIT: (&str, &str) = ("SPIN_MAX_INSTANCE_COUNT", "4096");
+
 /// A program that serves the app.
 #[derive(Clone, Debug)]
 pub enum HostProgram {
@@ -65,12 +70,17 @@ impl HostProcess {
             HostProgram::Embedded(path) => embedded(path, &options),
             HostProgram::Spin(path) => spin(path, &options)?,
         };
+        if std::env::var_os(INSTANCE_LIMIT.0).is_none() {
+            command.env(INSTANCE_LIMIT.0, INSTANCE_LIMIT.1);
+        }
         command.envs(environment).stdout(Stdio::piped());
         if let Some(log) = options.log {
             command.stderr(log);
         }
         let mut process = Process::spawn(&mut command, STOP_LIMIT)?;
-        let stdout = process.take_stdout().context("the host has no output")?;
+        let stdout = process
+            .take_stdout()
+            .context("the output of the host is not piped")?;
         let lines = follow(stdout);
         Ok(Self {
             url: address(&lines, &mut process)?,
@@ -83,7 +93,7 @@ impl HostProcess {
     /// Makes the embedded host reload manifest and components; `reloaded` reports the outcome.
     pub fn reload(&self) -> Result<()> {
         if !self.reloads {
-            bail!("Spin does not reload");
+            bail!("Spin cannot reload");
         }
         self.process.hang_up()
     }
@@ -94,7 +104,7 @@ impl HostProcess {
         match self.lines.try_recv() {
             Ok(line) => Ok(Some(line == "Reloaded")),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => bail!("the host ended while it reloaded"),
+            Err(TryRecvError::Disconnected) => bail!("the host exited during a reload"),
         }
     }
 }
@@ -152,11 +162,11 @@ fn address(lines: &Receiver<String>, process: &mut Process) -> Result<String> {
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
-                bail!("the host did not say where it listens within {START_LIMIT:?}")
+                bail!("the host did not print its address within {START_LIMIT:?}")
             }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(match process.wait(LAST_WORDS)? {
-                    Some(status) => anyhow!("the host ended at start ({status})"),
+                    Some(status) => anyhow!("the host exited during startup ({status})"),
                     None => anyhow!("the host closed its output before it listened"),
                 });
             }

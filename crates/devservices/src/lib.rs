@@ -25,7 +25,7 @@ mod secret;
 pub use account::data_folder;
 pub use binaries::{Browser, on_path};
 pub use database::{AppDatabase, app_database, create_database};
-pub use host::{HostOptions, HostProcess, HostProgram};
+pub use host::{HostOptions, HostProcess, HostProgram, INSTANCE_LIMIT};
 pub use install::{Program, install, missing};
 pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions};

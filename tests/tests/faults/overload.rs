@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use blackbox::client::{USERS, id, user_path};
+use blackbox::client::{LIVE, USERS, id, user_path};
 use blackbox::stack::Stack;
 use blackbox::{Client, new_user};
 use futures::future::join_all;
 use reqwest::Method;
 
-/// Twice the requests that the instances sharing the host's pool of Postgres connections can serve.
-const CONNECTIONS: usize = 512;
+/// Four times the requests that the instances sharing the host's pool of Postgres connections can serve.
+/// A burst of so many starts an instance each.
+const CONNECTIONS: usize = 1024;
 /// Sequential requests per connection.
 const ROUNDS: usize = 3;
 
@@ -52,6 +53,8 @@ fn all_are_200() -> BTreeMap<u16, usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_over_many_connections_all_succeed() {
     let stack = Stack::start().await;
+    let live = get(&stack.client, LIVE, CONNECTIONS, ROUNDS).await;
+    assert_eq!(live, all_are_200(), "live");
     let user = stack.client.created(&new_user()).await;
     let cached = get(&stack.client, &user_path(id(&user)), CONNECTIONS, ROUNDS).await;
     assert_eq!(cached, all_are_200(), "a cached user");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use devservices::INSTANCE_LIMIT;
 use serde_json::{Value, json};
 
 use super::Arguments;
@@ -33,7 +34,7 @@ pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
         let built = match target.build() {
             Ok(built) => built,
             Err(error) => {
-                step(&format!("without {}: {error:#}", target.name()));
+                step(&format!("skipping {}: {error:#}", target.name()));
                 skipped.push(json!({ "what": target.name(), "reason": format!("{error:#}") }));
                 continue;
             }
@@ -41,6 +42,10 @@ pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
         has_spin |= target.kind() == Some(Kind::Spin);
         let (role, host) = target.role_and_host();
         let mut environment = BTreeMap::new();
+        if target.kind().is_some() {
+            let (name, value) = INSTANCE_LIMIT;
+            environment.insert(name.to_owned(), value.to_owned());
+        }
         let mut data = Value::Null;
         if !matches!(target, Target::Hello(_)) {
             step(&format!("preparing servers for {}", target.name()));
