@@ -92,7 +92,7 @@ fn swagger_ui(name: &str, hash: &str) -> Result<String> {
     let response = block_on(router.oneshot(request))?;
     ensure!(
         response.status() == StatusCode::OK,
-        "swagger-ui-dist has no {name}"
+        "swagger-ui-dist does not contain {name}"
     );
     let body = block_on(response.into_body().collect())?.to_bytes();
     verified(name, String::from_utf8(body.to_vec())?, hash)
@@ -104,11 +104,11 @@ fn redoc_bundle() -> Result<String> {
     let page = aide::redoc::Redoc::new("").html();
     let script = page.split_once("<script>").map(|(_, rest)| rest);
     let script = script.and_then(|rest| rest.rsplit_once("Redoc.init("));
-    let (bundle, _) = script.context("aide's page is not as it was")?;
+    let (bundle, _) = script.context("the ReDoc page of aide has an unexpected structure")?;
     let bundle = verified(name, bundle.trim().to_owned(), REDOC_BUNDLE)?;
     ensure!(
         bundle.matches(REMOTE_LOGO).count() == 1,
-        "{name} does not name {REMOTE_LOGO} once"
+        "{name} must contain {REMOTE_LOGO} exactly once"
     );
     let bundle = bundle.replace(REMOTE_LOGO, NO_LOGO);
     without_map(&bundle, "\n//# sourceMappingURL=redoc.standalone.js.map")
@@ -118,7 +118,7 @@ fn verified(name: &str, text: String, expected: &str) -> Result<String> {
     let found = sha256(text.as_bytes());
     ensure!(
         found == expected,
-        "{name} has SHA-256 {found}, not {expected}"
+        "the SHA-256 of {name} is {found}, expected {expected}"
     );
     Ok(text)
 }
@@ -126,12 +126,16 @@ fn verified(name: &str, text: String, expected: &str) -> Result<String> {
 /// Removes the last line, which names a file that is not served.
 fn without_map(text: &str, line: &str) -> Result<String> {
     let rest = text.trim_end().strip_suffix(line);
-    Ok(rest.with_context(|| format!("no {line:?}"))?.to_owned())
+    Ok(rest
+        .with_context(|| format!("the file does not end with {line:?}"))?
+        .to_owned())
 }
 
 /// Returns `name.1a2b3c4d.js`: changed content has another URL, so a response can be cached permanently.
 fn with_hash(name: &str, text: &str) -> Result<String> {
-    let (stem, extension) = name.rsplit_once('.').context("a name without extension")?;
+    let (stem, extension) = name
+        .rsplit_once('.')
+        .context("the file name has no extension")?;
     let hash: String = sha256(text.as_bytes()).chars().take(8).collect();
     Ok(format!("{stem}.{hash}.{extension}"))
 }
@@ -144,7 +148,10 @@ fn linked(page: &str, links: &[(&str, String)]) -> Result<String> {
             &format!("/api/docs/assets/{unique}"),
         )
     });
-    ensure!(!linked.contains("{{"), "a page names an unknown asset");
+    ensure!(
+        !linked.contains("{{"),
+        "the page refers to an unknown asset"
+    );
     Ok(linked)
 }
 
@@ -161,7 +168,7 @@ struct Table {
 
 impl Table {
     fn new() -> Result<Self> {
-        let folder = std::env::var_os("OUT_DIR").context("no OUT_DIR")?;
+        let folder = std::env::var_os("OUT_DIR").context("OUT_DIR is not set")?;
         Ok(Self {
             folder: folder.into(),
             rust: String::new(),

@@ -25,6 +25,6 @@ fn main() -> io::Result<()> {
         })
         .collect();
     hashes.sort();
-    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
+    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("OUT_DIR is not set"))?;
     fs::write(Path::new(&out).join("common_passwords"), hashes.concat())
 }

@@ -178,7 +178,7 @@ async fn refresh(
 /// Ends the session of the access token.
 #[utoipa::path(
     post, path = Endpoint::Logout.path(), tag = "auth",
-    responses((status = 204, description = "The session is over")),
+    responses((status = 204, description = "The session has ended")),
 )]
 async fn logout(
     State(state): State<Arc<AuthState>>,
@@ -197,7 +197,7 @@ async fn logout(
 /// Ends all sessions of the caller.
 #[utoipa::path(
     post, path = Endpoint::LogoutAll.path(), tag = "auth",
-    responses((status = 204, description = "All sessions are over")),
+    responses((status = 204, description = "All sessions have ended")),
 )]
 async fn logout_all(
     State(state): State<Arc<AuthState>>,
@@ -240,7 +240,7 @@ async fn list_sessions(
 #[utoipa::path(
     delete, path = Endpoint::EndSession.path(), tag = "auth",
     params(("id" = Uuid, Path, description = "The session's id.")),
-    responses((status = 204, description = "The session is over")),
+    responses((status = 204, description = "The session has ended")),
 )]
 async fn end_session(
     State(state): State<Arc<AuthState>>,
@@ -259,7 +259,7 @@ async fn end_session(
 #[utoipa::path(
     post, path = Endpoint::ResetPassword.path(), tag = "auth",
     request_body = Reset,
-    responses((status = 204, description = "The new password is in force")),
+    responses((status = 204, description = "The password has been reset")),
 )]
 async fn reset_password(
     State(state): State<Arc<AuthState>>,
@@ -277,7 +277,7 @@ async fn reset_password(
 /// Returns the public keys that verify access tokens (RFC 7517), for other services that verify them.
 #[utoipa::path(
     get, path = Endpoint::Jwks.path(), tag = "auth",
-    responses((status = 200, description = "The keys", body = JwkSet)),
+    responses((status = 200, description = "The public keys", body = JwkSet)),
 )]
 async fn jwks(State(state): State<Arc<AuthState>>) -> Result<Response, Problem> {
     let mut response = response::secret_json(StatusCode::OK, &state.verifier.jwks())?;

@@ -115,7 +115,9 @@ fn answer(
         Body::from(file.gzip)
     } else {
         let content = file.inflate();
-        Body::from(content.ok_or_else(|| Problem::internal("a stored file is broken"))?)
+        Body::from(
+            content.ok_or_else(|| Problem::internal("a stored file cannot be decompressed"))?,
+        )
     };
     Ok(response)
 }

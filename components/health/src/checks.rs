@@ -70,7 +70,8 @@ pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Chec
         Ok(Some(Schema(version))) if version >= SCHEMA_VERSION => ("up", None),
         Ok(schema) => {
             let version = schema.map_or(0, |schema| schema.0);
-            let text = format!("schema version {version}, needs {SCHEMA_VERSION}: run migrations");
+            let text =
+                format!("schema version {version}, expected {SCHEMA_VERSION}: run migrations");
             ("not migrated", Some(text))
         }
         // The table of migrations does not exist, or the app's role has no access to it yet.

@@ -20,7 +20,7 @@ use crate::routes::HealthState;
 /// totals: the response is 503, and Prometheus marks the gap.
 #[utoipa::path(
     get, path = Endpoint::Metrics.path(), tag = "operations",
-    responses((status = 200, description = "The totals", body = String, content_type = prometheus::CONTENT_TYPE)),
+    responses((status = 200, description = "The metrics", body = String, content_type = prometheus::CONTENT_TYPE)),
 )]
 pub async fn metrics(State(state): State<Arc<HealthState>>) -> Result<Response, Problem> {
     let totals = state.redis.execute(&Command::new("HGETALL", [KEY])).await;

@@ -84,7 +84,7 @@ impl Report {
 /// Returns the state of each dependency, for people and dashboards. The status is always 200.
 #[utoipa::path(
     get, path = Endpoint::Health.path(), tag = "operations",
-    responses((status = 200, description = "What was found", body = Report)),
+    responses((status = 200, description = "State of the app and its dependencies", body = Report)),
 )]
 async fn health(State(state): State<Arc<HealthState>>) -> Json<Report> {
     let checks = check(&state.database, &state.redis).await;
@@ -96,7 +96,7 @@ async fn health(State(state): State<Arc<HealthState>>) -> Json<Report> {
 /// Returns 200 if the instance responds. No dependency is checked, so that an outage does not restart pods.
 #[utoipa::path(
     get, path = Endpoint::Live.path(), tag = "operations",
-    responses((status = 200, description = "Alive", body = Report)),
+    responses((status = 200, description = "The instance responds", body = Report)),
 )]
 async fn live(State(state): State<Arc<HealthState>>) -> Json<Report> {
     Report::new(&state, "alive", None)
@@ -110,13 +110,13 @@ async fn live(State(state): State<Arc<HealthState>>) -> Json<Report> {
 /// for 15 seconds after its last response, because load must not make the whole app unready.
 #[utoipa::path(
     get, path = Endpoint::Ready.path(), tag = "operations",
-    responses((status = 200, description = "Ready", body = Report)),
+    responses((status = 200, description = "The app is ready", body = Report)),
 )]
 async fn ready(State(state): State<Arc<HealthState>>) -> Result<Json<Report>, Problem> {
     let (mut checks, answers) =
         futures::join!(check(&state.database, &state.redis), state.others.ask());
     let mut started = start::all(answers)
-        .map_err(|settings| Problem::misconfigured(&settings, "configuration"))?;
+        .map_err(|settings| Problem::misconfigured(&settings, "invalid configuration"))?;
     if let Some(internal) = checks.internal.take() {
         return Err(Problem::unavailable(internal));
     }

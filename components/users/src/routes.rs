@@ -137,7 +137,7 @@ async fn create_user(
     params(("id" = Uuid, Path, description = "The user's id."), IfNoneMatch),
     responses(
         (status = 200, description = "The user", body = UserView, headers(("ETag"))),
-        (status = 304, description = "The client has this version", headers(("ETag")))
+        (status = 304, description = "The client's copy is current", headers(("ETag")))
     ),
 )]
 async fn get_user(
@@ -168,10 +168,10 @@ async fn get_user(
     patch, path = Endpoint::UpdateUser.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
     request_body(
-        description = "A JSON merge patch (RFC 7396): what is left out stays as it is.",
+        description = "A JSON merge patch (RFC 7396). Omitted members remain unchanged.",
         content((PatchUser = "application/merge-patch+json"), (PatchUser = "application/json"))
     ),
-    responses((status = 200, description = "The user after the change", body = UserView, headers(("ETag")))),
+    responses((status = 200, description = "The updated user", body = UserView, headers(("ETag")))),
 )]
 async fn update_user(
     State(state): State<Arc<UsersState>>,
@@ -206,7 +206,7 @@ async fn update_user(
     delete, path = Endpoint::DeleteUser.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
     request_body = Option<Confirmation>,
-    responses((status = 204, description = "The user is gone")),
+    responses((status = 204, description = "The user has been deleted")),
 )]
 async fn delete_user(
     State(state): State<Arc<UsersState>>,
@@ -234,7 +234,7 @@ async fn delete_user(
 #[utoipa::path(
     delete, path = Endpoint::EndUserSessions.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id.")),
-    responses((status = 204, description = "All sessions of the user are over")),
+    responses((status = 204, description = "All sessions of the user have ended")),
 )]
 async fn end_sessions(
     State(state): State<Arc<UsersState>>,
@@ -255,7 +255,7 @@ async fn end_sessions(
     post, path = Endpoint::CreateResetToken.path(), tag = "users",
     params(("id" = Uuid, Path, description = "The user's id.")),
     request_body = Option<Confirmation>,
-    responses((status = 201, description = "The token", body = ResetTokenView)),
+    responses((status = 201, description = "The reset token", body = ResetTokenView)),
 )]
 async fn create_reset_token(
     State(state): State<Arc<UsersState>>,

@@ -138,7 +138,7 @@ fn sort() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(
-            "What to order by, descending after `-`; the id breaks ties.",
+            "Sort key; the prefix `-` sorts in descending order. Equal keys are sorted by id.",
         ))
         .enum_values(Some(orders))
         .default(Some("-created_at".into()))
@@ -149,8 +149,8 @@ fn sort() -> Object {
 fn prefix() -> RefOr<Schema> {
     let mut schema = <FullName as utoipa::PartialSchema>::schema();
     if let RefOr::T(Schema::Object(object)) = &mut schema {
-        let description =
-            "Only users whose email or name begins with this, in any case (Unicode case folding).";
+        let description = "Only users whose email or name begins with this text, ignoring case \
+             (Unicode case folding).";
         object.description = Some(description.to_owned());
         object.example = None;
     }
@@ -192,7 +192,7 @@ pub struct PatchMe {
 impl PatchMe {
     pub fn parse(self) -> Result<(UserPatch, Guess), Error> {
         if self.email.is_some() && self.current_password.is_none() {
-            let missing = FieldError::new("current_password", "is needed to change the email");
+            let missing = FieldError::new("current_password", "is required to change the email");
             return Err(Error::Invalid(vec![missing]));
         }
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());

@@ -186,7 +186,7 @@ fn parse_action(text: &str) -> Result<&'static str, &'static str> {
     ACTIONS
         .into_iter()
         .find(|action| *action == text)
-        .ok_or("is no action of the audit trail")
+        .ok_or("is not a known audit action")
 }
 
 fn parse_id(text: &str) -> Result<Uuid, &'static str> {

@@ -9,29 +9,29 @@ use utoipa::ToSchema;
 /// Failure of a use case. The texts of the last two variants are for the log, not for clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    #[error("{} values are not acceptable", .0.len())]
+    #[error("{} invalid values", .0.len())]
     Invalid(Vec<FieldError>),
-    #[error("no such user")]
+    #[error("the resource does not exist")]
     NotFound,
-    #[error("the email is taken")]
+    #[error("another user has this email")]
     EmailTaken,
     /// The change would leave no active admin.
-    #[error("the last active admin must remain")]
+    #[error("the change would leave no active admin")]
     LastAdmin,
     /// Wrong password, unknown email or deactivated account. Callers must not reveal which.
     #[error("wrong email or password")]
     WrongPassword,
     /// Too many guesses; contains the number of seconds until the next one is checked.
-    #[error("too many attempts, wait {0} s")]
+    #[error("too many attempts; retry after {0} s")]
     TooManyAttempts(u64),
     /// Unknown, expired, already used, or of a session that has ended.
-    #[error("the refresh token cannot be used")]
+    #[error("the refresh token is invalid, expired or already used")]
     BadRefreshToken,
     /// Every slot for hashing is taken.
-    #[error("no slot for hashing")]
+    #[error("no free hash slot")]
     Busy,
     /// Another request with the same idempotency key is in progress.
-    #[error("the idempotency key is in flight")]
+    #[error("a request with this idempotency key is in progress")]
     KeyInFlight,
     /// The user created by the original request has been deleted.
     #[error("the user has been deleted")]
@@ -40,7 +40,7 @@ pub enum Error {
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// The version that the caller expected is no longer current.
-    #[error("the expected version is stale")]
+    #[error("the expected version is not current")]
     Stale,
     /// A dependency did not respond; a retry may succeed.
     #[error("unavailable: {0}")]

@@ -40,48 +40,44 @@ impl Event {
 
     /// Returns the family, the labels that distinguish the event within it, and the family's help text.
     const fn row(self) -> (&'static str, &'static str, &'static str) {
-        const LOGINS: &str = "Attempts to log in, by outcome.";
-        const CACHE: &str = "Users looked up in the cache; a miss is answered by Postgres.";
+        const LOGINS: &str = "Login attempts by outcome.";
+        const CACHE: &str = "Cache lookups of users by outcome; a miss is read from Postgres.";
         match self {
             Self::LoginSucceeded => ("roster_logins_total", "{outcome=\"succeeded\"}", LOGINS),
             Self::LoginFailed => ("roster_logins_total", "{outcome=\"failed\"}", LOGINS),
             Self::LoginThrottled => ("roster_logins_total", "{outcome=\"throttled\"}", LOGINS),
-            Self::TokenRefused => (
-                "roster_tokens_refused_total",
-                "",
-                "Access tokens that were not accepted.",
-            ),
+            Self::TokenRefused => ("roster_tokens_refused_total", "", "Rejected access tokens."),
             Self::RefreshReplayed => (
                 "roster_refresh_replays_total",
                 "",
-                "Refresh tokens used a second time; each ends its session.",
+                "Refresh tokens used more than once; each reuse ends the session.",
             ),
             Self::RateLimited => (
                 "roster_rate_limited_total",
                 "",
-                "Requests refused by the general rate limit.",
+                "Requests rejected by the general rate limit.",
             ),
             Self::RateLimitOpen => (
                 "roster_rate_limit_open_total",
                 "",
-                "Requests let through uncounted, because the rate limit's store did not answer.",
+                "Requests accepted without rate limiting, because Redis did not respond.",
             ),
             Self::CacheHit => ("roster_cache_lookups_total", "{outcome=\"hit\"}", CACHE),
             Self::CacheMiss => ("roster_cache_lookups_total", "{outcome=\"miss\"}", CACHE),
             Self::HashSlotRefused => (
                 "roster_hash_slots_refused_total",
                 "",
-                "Passwords not hashed, because every slot was taken.",
+                "Passwords not hashed, because no hash slot was free.",
             ),
             Self::BreachCheckFailed => (
                 "roster_breach_checks_failed_total",
                 "",
-                "Passwords accepted without the breach check, because it did not answer.",
+                "Passwords accepted without the breach check, because it failed.",
             ),
             Self::PasswordBreached => (
                 "roster_passwords_breached_total",
                 "",
-                "Passwords refused, because they are known from a breach.",
+                "Passwords rejected, because they appear in known data breaches.",
             ),
         }
     }
@@ -165,7 +161,7 @@ mod tests {
             if families.last() != Some(&event.family()) {
                 assert!(
                     !families.contains(&event.family()),
-                    "{event:?} stands apart"
+                    "{event:?} is not adjacent to its family"
                 );
                 families.push(event.family());
             }

@@ -93,7 +93,7 @@ pub(crate) enum Verdict {
 /// A password as typed by a client, right or wrong.
 #[derive(ToSchema)]
 #[schema(
-    description = "A password as it was typed, right or wrong.",
+    description = "A password as entered; it may be wrong.",
     format = "password",
     max_length = 1024,
     example = "correct horse battery"
@@ -104,7 +104,7 @@ impl Guess {
     /// Accepts up to 1,024 characters of any text; an unacceptable password is simply wrong.
     pub fn parse(text: String) -> Result<Self, &'static str> {
         if text.chars().count() > GUESS_CHARACTERS {
-            return Err("is too long for a password");
+            return Err("must have at most 1024 characters");
         }
         Ok(Self(text))
     }

@@ -28,10 +28,12 @@ pub enum ConnectError {
 impl std::fmt::Display for ConnectError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Base => f.write_str("the URL does not begin with http:// or https://"),
-            Self::Token => f.write_str("the token has characters that no token has"),
-            Self::Tls(error) => write!(f, "no TLS: {error}"),
-            Self::Http(error) => write!(f, "no HTTP client: {error}"),
+            Self::Base => f.write_str("the URL must begin with http:// or https://"),
+            Self::Token => {
+                f.write_str("the token contains characters that are invalid in a header")
+            }
+            Self::Tls(error) => write!(f, "cannot set up TLS: {error}"),
+            Self::Http(error) => write!(f, "cannot set up the HTTP client: {error}"),
         }
     }
 }

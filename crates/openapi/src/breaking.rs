@@ -49,7 +49,7 @@ impl<'a> Breaking<'a> {
         self.answers(name, old, new);
         let open = |operation: &Value| operation.get("security").is_none();
         if open(old) && !open(new) {
-            self.found.push(format!("{name}: now needs a token"));
+            self.found.push(format!("{name}: now requires a token"));
         }
     }
 
@@ -82,9 +82,9 @@ impl<'a> Breaking<'a> {
         let (before, now) = (old.get("requestBody"), new.get("requestBody"));
         let (Some(before), Some(now)) = (before, now) else {
             match (before, now) {
-                (Some(_), None) => self.found.push(format!("{name}: takes no body any more")),
+                (Some(_), None) => self.found.push(format!("{name}: no longer accepts a body")),
                 (None, Some(body)) if is_required(body) => {
-                    self.found.push(format!("{name}: now needs a body"));
+                    self.found.push(format!("{name}: now requires a body"));
                 }
                 _ => {}
             }
@@ -96,7 +96,7 @@ impl<'a> Breaking<'a> {
     fn answers(&mut self, name: &str, old: &'a Value, new: &'a Value) {
         for (status, answer) in object(old, "/responses") {
             let answer = resolve(self.released, answer);
-            let at = format!("{name}: answer {status}");
+            let at = format!("{name}: response {status}");
             let now = new.get("responses").and_then(|answers| answers.get(status));
             let Some(now) = now.map(|now| resolve(self.new, now)) else {
                 self.found.push(format!("{at} was removed"));

@@ -9,56 +9,60 @@ use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Required, Type};
 const ANSWERED: [(&str, &str, &str); 11] = [
     (
         "Accept",
-        "The media type that the body must have.",
+        "Media type that the request body must have.",
         "application/json",
     ),
     (
         "Accept-Encoding",
-        "The content codings that a request body may have (RFC 9110, section 15.5.16).",
+        "Content codings that a request body may have (RFC 9110, section 15.5.16).",
         "identity",
     ),
     (
         "Accept-Patch",
-        "The media types that a patch may have (RFC 5789).",
+        "Media types that a patch may have (RFC 5789).",
         "application/merge-patch+json, application/json",
     ),
     (
         "ETag",
-        "The entity tag of this version, for If-Match and If-None-Match.",
+        "Entity tag of this version, for If-Match and If-None-Match.",
         "\"v3\"",
     ),
     (
         "Link",
-        "The next page (RFC 8288); absent on the last one.",
+        "Link to the next page (RFC 8288); absent on the last page.",
         "</api/v1/users?cursor=bmV4dA>; rel=\"next\"",
     ),
     (
         "Location",
-        "The path of the new user.",
+        "Path of the new user.",
         "/api/v1/users/019927e0-59f4-7c60-b0a5-3a7f4b1f2c11",
     ),
     (
         "RateLimit",
-        "Requests that are left, and seconds until there are more \
-         (draft-ietf-httpapi-ratelimit-headers); absent while nothing is counted.",
+        "Remaining requests, and seconds until more are allowed \
+         (draft-ietf-httpapi-ratelimit-headers); absent if requests are not counted.",
         "\"default\";r=99;t=60",
     ),
     (
         "RateLimit-Policy",
-        "Requests that are allowed, and the window in seconds.",
+        "Requests allowed per window, and length of the window in seconds.",
         "\"default\";q=100;w=60",
     ),
-    ("Retry-After", "Seconds to wait before trying again.", "1"),
+    (
+        "Retry-After",
+        "Seconds to wait before the next attempt.",
+        "1",
+    ),
     (
         "WWW-Authenticate",
-        "What is wrong with the credentials (RFC 6750).",
+        "Authentication scheme and the error of the credentials (RFC 6750).",
         "Bearer",
     ),
     ("X-Request-ID", REQUEST_ID, REQUEST_ID_EXAMPLE),
 ];
 
-const REQUEST_ID: &str =
-    "The request's id: yours, when it has up to 128 letters, digits, and `-_.:`, else a new one.";
+const REQUEST_ID: &str = "Id of the request: the client's, if it has up to 128 letters, digits and `-_.:`, \
+     else a new one.";
 pub const REQUEST_ID_EXAMPLE: &str = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13";
 
 /// `components.headers`.
@@ -95,7 +99,7 @@ pub fn parameters() -> impl Iterator<Item = (String, RefOr<Parameter>)> {
         ("X-Request-ID", REQUEST_ID),
         (
             "traceparent",
-            "The trace that the request belongs to (W3C Trace Context); its id goes into the log.",
+            "Trace of the request (W3C Trace Context); the log contains its id.",
         ),
     ]
     .into_iter()

@@ -46,7 +46,7 @@ fn document() -> Result<OpenApi> {
     let mut handlers = std::mem::take(&mut document.paths);
     for &endpoint in Endpoint::ALL.iter().filter(|e| e.is_documented()) {
         let (method, operation) = take(&mut handlers, endpoint)
-            .with_context(|| format!("no handler documents {endpoint:?}"))?;
+            .with_context(|| format!("no handler is documented for {endpoint:?}"))?;
         let operation = operation::complete(endpoint, operation, &mut shared)?;
         document
             .paths
@@ -115,7 +115,7 @@ fn describe(document: &mut OpenApi, shared: Shared) {
 fn server() -> Server {
     ServerBuilder::new()
         .url("/")
-        .description(Some("Where this document came from"))
+        .description(Some("The server that serves this document"))
         .build()
 }
 
@@ -123,17 +123,14 @@ fn tags() -> Vec<Tag> {
     [
         (
             "users",
-            "Everybody's accounts, for admins; one's own for anyone.",
+            "User accounts: all of them for admins, the own account for other users.",
         ),
-        ("me", "The account of who asks."),
-        (
-            "auth",
-            "Signing in and out, sessions, passwords that were forgotten.",
-        ),
-        ("audit", "What happened, for admins."),
+        ("me", "The caller's own account."),
+        ("auth", "Login, logout, sessions and password resets."),
+        ("audit", "The audit trail, for admins."),
         (
             "operations",
-            "Probes and metrics: never limited, never cached.",
+            "Probes and metrics, without rate limits and caching.",
         ),
     ]
     .map(|(name, description)| {
@@ -150,7 +147,7 @@ fn bearer() -> SecurityScheme {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some(
-            "The `access_token` of POST /api/v1/auth/login, good for 15 minutes.",
+            "The `access_token` of POST /api/v1/auth/login, valid for 15 minutes by default.",
         ));
     SecurityScheme::Http(bearer.build())
 }

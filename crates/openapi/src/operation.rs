@@ -87,7 +87,7 @@ pub fn complete(
     }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else {
-            bail!("{endpoint:?} refers to its answer {status}");
+            bail!("{endpoint:?}: response {status} must not be a reference");
         };
         share_headers(endpoint, response)?;
     }
@@ -127,7 +127,7 @@ fn parts(operation: &Operation) -> Result<Vec<Part>> {
             ["application/merge-patch+json", "application/json"]
             | ["application/json", "application/merge-patch+json"] => Part::MergePatch,
             ["application/x-www-form-urlencoded"] => Part::Form,
-            others => bail!("no extractor takes {others:?}"),
+            others => bail!("no extractor accepts {others:?}"),
         });
     }
     let parameters = operation.parameters.iter().flatten();
@@ -142,7 +142,7 @@ fn parts(operation: &Operation) -> Result<Vec<Part>> {
             (ParameterIn::Header, "If-Match") => Part::IfMatch,
             (ParameterIn::Header, "If-None-Match") => Part::IfNoneMatch,
             (ParameterIn::Header, "Idempotency-Key") => Part::IdempotencyKey,
-            (_, name) => bail!("no extractor takes {name}"),
+            (_, name) => bail!("no extractor accepts {name}"),
         };
         if !parts.contains(&part) {
             parts.push(part);
@@ -182,8 +182,8 @@ fn refusal(status: u16, problems: &[Problem]) -> Result<Response> {
         .content("application/problem+json", content.build())
         .build();
     for (name, _) in problems.iter().flat_map(Problem::headers) {
-        let name =
-            headers::named(name.as_str()).with_context(|| format!("{name} is not described"))?;
+        let name = headers::named(name.as_str())
+            .with_context(|| format!("the header {name} is not described"))?;
         response
             .headers
             .insert(name.to_owned(), headers::reference(name));
@@ -225,7 +225,8 @@ fn share_headers(endpoint: Endpoint, response: &mut Response) -> Result<()> {
         names.extend(["RateLimit".to_owned(), "RateLimit-Policy".to_owned()]);
     }
     for name in names {
-        let known = headers::named(&name).with_context(|| format!("{name} is not described"))?;
+        let known =
+            headers::named(&name).with_context(|| format!("the header {name} is not described"))?;
         response.headers.insert(name, headers::reference(known));
     }
     Ok(())

@@ -76,5 +76,5 @@ fn too_many() -> Error {
 }
 
 fn unavailable() -> Error {
-    Error::Unavailable("a store does not answer".into())
+    Error::Unavailable("a store does not respond".into())
 }

@@ -18,7 +18,7 @@ fn the_committed_document_is_what_the_code_says() {
     let differences = difference::differences(&committed, &current);
     assert!(
         differences.is_empty() && text == COMMITTED,
-        "openapi/v1.json is not what the code says; if this was meant, run `cargo xtask openapi`:\n{}",
+        "openapi/v1.json does not match the code; if the change is intended, run `cargo xtask openapi`:\n{}",
         differences.join("\n")
     );
 }

@@ -108,7 +108,7 @@ mod tests {
     fn names_are_unique_and_every_setting_is_read() {
         let mut names = BTreeSet::new();
         for setting in all() {
-            assert!(names.insert(setting.name), "{} twice", setting.name);
+            assert!(names.insert(setting.name), "{} is not unique", setting.name);
             assert!(!setting.components.is_empty(), "{}", setting.name);
             assert!(setting.description.ends_with('.'), "{}", setting.name);
         }

@@ -56,7 +56,7 @@ pub enum RedisError {
     #[error("no connection to Redis: {0}")]
     Connection(String),
     /// Redis did not reply within this time; the command may or may not have run.
-    #[error("Redis did not answer within {0:?}")]
+    #[error("Redis did not respond within {0:?}")]
     Timeout(Duration),
     /// Redis does not have the script with that SHA-1, so nothing was run.
     #[error("{0}")]

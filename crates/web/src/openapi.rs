@@ -21,8 +21,8 @@ impl IntoParams for IdempotencyKeyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header(
             "Idempotency-Key",
-            "A name for this request, such as a UUID, for 24 hours: sent again with the same body it gets the same \
-             answer and does nothing twice; with another body it is refused.",
+            "A unique key for this request, such as a UUID. Repeating the request with the same key and body within \
+             24 hours returns the original response; another body is rejected.",
             Some(r"^[\x21-\x7E]{1,255}$"),
         )]
     }
@@ -32,7 +32,7 @@ impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header(
             "If-Match",
-            "Change only the version with one of these entity tags, such as `\"v3\"`; 412 when there is a newer one.",
+            "Entity tags, such as `\"v3\"`. The change is applied only if one of them is current, else 412.",
             None,
         )]
     }
@@ -42,8 +42,8 @@ impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header(
             "If-None-Match",
-            "Entity tags that the client already has, such as `\"v3\"`. When one is current, a read is 304 without a \
-             body, and a change is 412; `*` is always current.",
+            "Entity tags that the client already has, such as `\"v3\"`. If one is current, a read returns 304 without \
+             a body, and a change returns 412; `*` is always current.",
             None,
         )]
     }
@@ -53,7 +53,9 @@ impl IntoParams for IfNoneMatch {
 pub fn time_sort() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some("Oldest or newest (`-created_at`) first."))
+        .description(Some(
+            "Sort key: `created_at` sorts the oldest first, `-created_at` the newest.",
+        ))
         .enum_values(Some(["created_at", "-created_at"]))
         .default(Some("-created_at".into()))
         .build()
@@ -64,7 +66,7 @@ pub fn limit() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
         .description(Some(
-            "The most items on a page; more than 100 is taken as 100.",
+            "Maximum number of items per page; values over 100 are treated as 100.",
         ))
         .minimum(Some(1))
         .default(Some(DEFAULT_LIMIT.into()))

@@ -132,7 +132,7 @@ fn warnings(stack: &Stack) -> Vec<Value> {
     let about = |line: &Value| {
         line["message"]
             .as_str()
-            .is_some_and(|text| text.contains("was not looked up"))
+            .is_some_and(|text| text.contains("was accepted without the breach check"))
     };
     lines.filter(about).collect()
 }
@@ -173,8 +173,8 @@ async fn a_server_that_fails_keeps_nobody_from_a_password() {
     let api = RangeApi::start().await;
     let stack = Stack::start_with(&[("breach_check_url", &api.url)]).await;
     for (behaviour, reason) in [
-        (Behaviour::Late, "no answer within 500ms"),
-        (Behaviour::LateBody, "no answer within 500ms"),
+        (Behaviour::Late, "no response within 500ms"),
+        (Behaviour::LateBody, "no response within 500ms"),
         (Behaviour::Status(503), "status 503"),
         (Behaviour::Status(302), "status 302"),
         (Behaviour::Huge(300_000), "length limit exceeded"),

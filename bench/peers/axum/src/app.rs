@@ -115,7 +115,7 @@ async fn nothing() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "not_found",
-        "There is nothing at this path.",
+        "The path does not exist.",
     )
 }
 
@@ -123,6 +123,6 @@ async fn wrong_method() -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        "This path does not answer to that method; see Allow.",
+        "The path does not support this method; see the Allow header.",
     )
 }

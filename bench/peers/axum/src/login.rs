@@ -99,7 +99,10 @@ pub async fn login(
 ) -> Result<Response, Problem> {
     let email = parse_email(&login.email)?;
     if login.password.chars().count() > MAX_GUESS_CHARACTERS {
-        return Err(Problem::invalid("password", "is too long for a password"));
+        return Err(Problem::invalid(
+            "password",
+            "must have at most 1024 characters",
+        ));
     }
     let verified = verify(&app, &client, email, login.password).await;
     if let Err(Problem {
@@ -171,5 +174,7 @@ async fn count(app: &App, client: &Client, email: &str) -> Result<Attempt, Probl
             Counted::Again => {}
         }
     }
-    Err(Problem::internal("the rows of a guess vanish"))
+    Err(Problem::internal(
+        "the rows of a login attempt are missing after every retry",
+    ))
 }

@@ -60,7 +60,7 @@ impl Problem {
         let mut problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid",
-            "The request is well-formed but some of its values are not acceptable.",
+            "The request is well-formed, but some of its values are invalid.",
         );
         let pointer = match field {
             "" => "#".to_owned(),
@@ -72,17 +72,17 @@ impl Problem {
     }
 
     pub fn not_found() -> Self {
-        let detail = "There is nothing here by that name.";
+        let detail = "The resource does not exist.";
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
     pub fn forbidden() -> Self {
-        let detail = "This takes the role of an admin.";
+        let detail = "This operation requires the admin role.";
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     pub fn stale() -> Self {
-        let detail = "The resource has changed since; read it again and retry with its new ETag.";
+        let detail = "The resource has changed; read it again and retry with its new ETag.";
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",
@@ -111,21 +111,21 @@ impl Problem {
 
     /// 429 of the general rate limit.
     pub fn rate_limited(seconds: u64) -> Self {
-        let detail = "There were too many requests; wait as long as Retry-After says.";
+        let detail = "Too many requests; wait for the time in the Retry-After header.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
             .with_header(RETRY_AFTER, seconds)
     }
 
     /// 429 of the login limit.
     pub fn too_many_attempts(seconds: u64) -> Self {
-        let detail = "There were too many attempts; wait as long as Retry-After says.";
+        let detail = "Too many attempts; wait for the time in the Retry-After header.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail)
             .with_header(RETRY_AFTER, seconds)
     }
 
     /// 503: every hashing slot is taken.
     pub fn busy() -> Self {
-        let detail = "Too many passwords are being checked right now; try again.";
+        let detail = "Too many passwords are being verified at the moment; try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).with_header(RETRY_AFTER, 1)
     }
 
@@ -142,7 +142,7 @@ impl Problem {
     /// 503: Postgres did not respond. The reason is only logged.
     fn unavailable(reason: impl Display) -> Self {
         eprintln!("unavailable: {reason}");
-        let detail = "The service cannot answer right now; try again.";
+        let detail = "The service is temporarily unavailable; try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with_header(RETRY_AFTER, 1)
     }
@@ -150,7 +150,7 @@ impl Problem {
     /// 500. The reason is only logged.
     pub fn internal(reason: impl Display) -> Self {
         eprintln!("internal: {reason}");
-        let detail = "Something went wrong on our side. The request id finds it in the log.";
+        let detail = "An internal error occurred. The log has the cause under the request id.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
 

@@ -95,7 +95,7 @@ pub async fn list(
         Some(0) => return Err(Problem::invalid("limit", "must be at least 1")),
         limit => limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT),
     };
-    let wrong_cursor = || Problem::invalid("cursor", "does not continue this list");
+    let wrong_cursor = || Problem::invalid("cursor", "does not belong to this query");
     let after = query
         .cursor
         .map(|cursor| app.cursors.open(&cursor).ok_or_else(wrong_cursor));

@@ -39,7 +39,7 @@ class Problem(Exception):
 
 def invalid(errors):
     """422; `errors` are pairs of a JSON Pointer and the error there."""
-    detail = "The request is well-formed but some of its values are not acceptable."
+    detail = "The request is well-formed, but some of its values are invalid."
     errors = [{"detail": wrong, "pointer": pointer} for pointer, wrong in errors]
     return Problem(422, "invalid", detail, errors)
 
@@ -52,15 +52,15 @@ def invalid_values(errors):
 
 
 def not_found():
-    return Problem(404, "not_found", "There is nothing here by that name.")
+    return Problem(404, "not_found", "The resource does not exist.")
 
 
 def forbidden():
-    return Problem(403, "forbidden", "This takes the role of an admin.")
+    return Problem(403, "forbidden", "This operation requires the admin role.")
 
 
 def stale():
-    detail = "The resource has changed since; read it again and retry with its new ETag."
+    detail = "The resource has changed; read it again and retry with its new ETag."
     return Problem(412, "precondition_failed", detail)
 
 
@@ -83,27 +83,27 @@ def invalid_credentials():
 
 
 def rate_limited(seconds):
-    detail = "There were too many requests; wait as long as Retry-After says."
+    detail = "Too many requests; wait for the time in the Retry-After header."
     return Problem(429, "rate_limited", detail, headers={"Retry-After": str(seconds)})
 
 
 def too_many_attempts(seconds):
-    detail = "There were too many attempts; wait as long as Retry-After says."
+    detail = "Too many attempts; wait for the time in the Retry-After header."
     return Problem(429, "too_many_attempts", detail, headers={"Retry-After": str(seconds)})
 
 
 def busy():
-    detail = "Too many passwords are being checked right now; try again."
+    detail = "Too many passwords are being verified at the moment; try again."
     return Problem(503, "busy", detail, headers={"Retry-After": "1"})
 
 
 def unavailable():
-    detail = "The service cannot answer right now; try again."
+    detail = "The service is temporarily unavailable; try again."
     return Problem(503, "unavailable", detail, headers={"Retry-After": "1"})
 
 
 def internal():
-    detail = "Something went wrong on our side. The request id finds it in the log."
+    detail = "An internal error occurred. The log has the cause under the request id."
     return Problem(500, "internal", detail)
 
 
@@ -113,11 +113,11 @@ def of_framework(error):
         # The first part of a location names the query or the path.
         return invalid_values({**each, "loc": each["loc"][1:]} for each in error.errors())
     if error.status_code == 404:
-        return Problem(404, "not_found", "There is nothing at this path.")
+        return Problem(404, "not_found", "The path does not exist.")
     if error.status_code == 405:
-        detail = "This path does not answer to that method; see Allow."
+        detail = "The path does not support this method; see the Allow header."
         return Problem(405, "method_not_allowed", detail, headers=error.headers)
-    return Problem(error.status_code, "malformed_request", "The request could not be understood.")
+    return Problem(error.status_code, "malformed_request", "The request is malformed.")
 
 
 def add_handlers(app):

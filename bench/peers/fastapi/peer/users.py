@@ -50,7 +50,7 @@ async def list_users(request: Request, caller: Admin, query: Annotated[ListUsers
     if query.cursor is not None:
         after = services.cursors.open(query.cursor)
         if after is None:
-            raise problem.invalid([("#/cursor", "does not continue this list")])
+            raise problem.invalid([("#/cursor", "does not belong to this query")])
     users = await services.store.list_users(limit + 1, after)
     headers, cursor = PRIVATE, None
     if len(users) > limit:

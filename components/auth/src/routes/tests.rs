@@ -32,7 +32,7 @@ fn send(answers: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::resp
     };
     let app = App::new(router(services.access_control, state), &quiet());
     let (parts, body) = block_on(app.handle(request)).into_parts();
-    assert_eq!(database.left(), 0, "a statement too few");
+    assert_eq!(database.left(), 0, "not all scripted statements were run");
     let body = block_on(body.collect()).unwrap().to_bytes();
     (parts, serde_json::from_slice(&body).unwrap_or_default())
 }

@@ -6,7 +6,7 @@ SwaggerUIBundle({
   dom_id: "#swagger-ui",
   deepLinking: true,
   tryItOutEnabled: true,
-  // A token lives as long as the page does.
+  // The token is dropped when the page is closed.
   persistAuthorization: false,
   // Nothing is sent to a validator on another host.
   validatorUrl: null,

@@ -28,7 +28,7 @@ impl Database for Scripted {
     }
 
     async fn write(&self, _: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
-        panic!("health writes nothing")
+        panic!("unexpected write")
     }
 }
 

@@ -25,7 +25,7 @@ use crate::wire::{ChangePassword, DeleteMe, PatchMe};
     params(IfNoneMatch),
     responses(
         (status = 200, description = "The caller", body = UserView, headers(("ETag"))),
-        (status = 304, description = "The client has this version", headers(("ETag")))
+        (status = 304, description = "The client's copy is current", headers(("ETag")))
     ),
 )]
 pub(super) async fn get(
@@ -48,10 +48,10 @@ pub(super) async fn get(
     patch, path = Endpoint::UpdateMe.path(), tag = "me",
     params(IfMatch, IfNoneMatch),
     request_body(
-        description = "A JSON merge patch (RFC 7396): what is left out stays as it is.",
+        description = "A JSON merge patch (RFC 7396). Omitted members remain unchanged.",
         content((PatchMe = "application/merge-patch+json"), (PatchMe = "application/json"))
     ),
-    responses((status = 200, description = "The caller after the change", body = UserView, headers(("ETag")))),
+    responses((status = 200, description = "The updated caller", body = UserView, headers(("ETag")))),
 )]
 pub(super) async fn update(
     State(state): State<Arc<UsersState>>,
@@ -80,7 +80,7 @@ pub(super) async fn update(
     delete, path = Endpoint::DeleteMe.path(), tag = "me",
     params(IfMatch, IfNoneMatch),
     request_body = DeleteMe,
-    responses((status = 204, description = "The account is gone")),
+    responses((status = 204, description = "The account has been deleted")),
 )]
 pub(super) async fn delete(
     State(state): State<Arc<UsersState>>,
@@ -105,7 +105,7 @@ pub(super) async fn delete(
 #[utoipa::path(
     put, path = Endpoint::ChangePassword.path(), tag = "me",
     request_body = ChangePassword,
-    responses((status = 204, description = "The new password is in force")),
+    responses((status = 204, description = "The password has been changed")),
 )]
 pub(super) async fn change_password(
     State(state): State<Arc<UsersState>>,

@@ -68,7 +68,7 @@ fn send(
     let request = request.header("authorization", authorization(&admin));
     let request = request.body(Body::from(body)).unwrap();
     let (parts, body) = block_on(app.handle(request)).into_parts();
-    assert_eq!(database.left(), 0, "a statement too few");
+    assert_eq!(database.left(), 0, "not all scripted statements were run");
     let body = block_on(body.collect()).unwrap().to_bytes();
     (parts, serde_json::from_slice(&body).unwrap_or_default())
 }

@@ -42,7 +42,7 @@ pub struct ListAudit {
 fn action() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some("Only what happened by this name."))
+        .description(Some("Only events with this action."))
         .enum_values(Some(ACTIONS))
         .build()
 }

@@ -44,5 +44,5 @@ pub(super) async fn find(
 ) -> Result<SessionState, Error> {
     let params = vec![user.0.into(), session.0.into()];
     let found = database.read_opt(FIND, params).await?;
-    found.ok_or_else(|| Error::Internal("the search for a session has no row".into()))
+    found.ok_or_else(|| Error::Internal("the session query returned no row".into()))
 }

@@ -140,7 +140,8 @@ pub(super) async fn count(
     ];
     for _ in 0..TRIES {
         let row = database.write_opt::<Counted>(COUNT, params.clone()).await?;
-        let row = row.ok_or_else(|| Error::Internal("the count of a guess has no row".into()))?;
+        let row =
+            row.ok_or_else(|| Error::Internal("counting a login attempt returned no row".into()))?;
         if row.counted {
             return Ok(Ok(Attempt {
                 network_key: email.map(|_| address.key()),
@@ -155,7 +156,9 @@ pub(super) async fn count(
             return Ok(Err(wait.unwrap_or(0).max(1)));
         }
     }
-    Err(Error::Internal("the rows of a guess vanish".into()))
+    Err(Error::Internal(
+        "the rows of a login attempt are missing after every retry".into(),
+    ))
 }
 
 /// Undoes the count of a right password. The account's bucket is emptied. The network's loses only this

@@ -80,7 +80,7 @@ fn contains(range: &str, suffix: &str) -> Result<bool, String> {
                 }
             }
             // The line itself is not logged: its content is unknown.
-            _ => return Err("the answer is not a list of hashes and counts".to_owned()),
+            _ => return Err("the response is not a list of hashes and counts".to_owned()),
         }
     }
     Ok(false)

@@ -168,7 +168,7 @@ impl Passwords {
 
 /// Error of a reset token: unknown, used, replaced or expired, without revealing which.
 pub fn unusable_token() -> Error {
-    invalid("token", "is not a token that can be used (any more)")
+    invalid("token", "is invalid, expired or already used")
 }
 
 pub(crate) fn wrong(field: &str) -> Error {

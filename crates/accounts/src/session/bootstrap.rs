@@ -50,7 +50,7 @@ pub fn parse_password(email: &Email, text: &str) -> Result<Password, &'static st
         return Err("must have at least 12 characters");
     }
     if is_placeholder(text) {
-        return Err("is the placeholder of an example; choose another");
+        return Err("is a placeholder from an example; choose another");
     }
     let name = email.as_str().split('@').next().unwrap_or_default();
     let lower = text.to_ascii_lowercase();

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(
-    description = "Unique; compared without regard to case and kept in lower case.",
+    description = "Unique; compared without regard to case and stored in lower case.",
     format = "email",
     max_length = 254,
     example = "ada@example.com"

@@ -50,7 +50,7 @@ async fn guesses_at_once_are_evaluated_up_to_the_limit() {
     let right = world
         .sign_in_from("elsewhere", "ada@b.example", PASSWORD)
         .await;
-    assert!(throttled(&right), "the right password waits like any other");
+    assert!(throttled(&right), "the right password is delayed too");
     world
         .execute("UPDATE login_attempts SET refused_until = now() - interval '1 s'")
         .await;
@@ -70,7 +70,7 @@ async fn delays_grow_within_a_window_of_15_minutes() {
     let mut delays = Vec::new();
     for _ in 0..4 {
         let Err(Error::TooManyAttempts(seconds)) = try_one().await else {
-            panic!("not throttled")
+            panic!("expected TooManyAttempts")
         };
         delays.push(seconds);
         end_delays(&world).await;
@@ -132,7 +132,7 @@ async fn an_address_waits_a_minute_at_most() {
     for n in 0..4 {
         let email = format!("v{n}@b.example");
         let Err(Error::TooManyAttempts(seconds)) = world.sign_in(&email, "wrong").await else {
-            panic!("not throttled")
+            panic!("expected TooManyAttempts")
         };
         delays.push(seconds);
         end_delays(&world).await;
@@ -161,13 +161,16 @@ async fn strangers_cannot_keep_the_owner_out() {
     let from = async |address| world.sign_in_from(address, "ada@b.example", PASSWORD).await;
     assert!(from("192.0.2.1").await.is_ok());
     lock_out(&world, "ada@b.example").await;
-    assert!(throttled_at_all(&from("192.0.2.99").await), "a stranger");
+    assert!(
+        throttled_at_all(&from("192.0.2.99").await),
+        "an unknown network"
+    );
     assert!(from("192.0.2.1").await.is_ok(), "a known network");
     let (right, home) = (guess(PASSWORD), client("192.0.2.99"));
     let confirmed = world
         .passwords
         .confirm(ada.id, &right, "password", &home, actor());
-    assert!(confirmed.await.is_ok(), "who is signed in");
+    assert!(confirmed.await.is_ok(), "a signed-in user");
     // Networks are known for 30 days after their last login.
     let later = "UPDATE known_networks SET last_login_at = now() - interval '31 days'";
     world.execute(later).await;
@@ -207,7 +210,7 @@ async fn confirmations_are_counted_by_themselves() {
     assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
     assert!(
         throttled(&confirm(PASSWORD).await),
-        "a login is no confirmation"
+        "a login does not count as a confirmation"
     );
     end_delays(&world).await;
     assert_eq!(confirm(PASSWORD).await, Ok(()));
@@ -260,7 +263,7 @@ async fn an_address_is_limited_over_all_accounts() {
         .await;
     assert!(
         elsewhere.is_ok(),
-        "what the address was refused is not the account's"
+        "failures of the address do not count for the account"
     );
 }
 

@@ -67,7 +67,7 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
     let reset = async |token: &str| world.passwords.reset(token, &new(), actor()).await;
     assert!(
         reset(void.token.reveal()).await.is_err(),
-        "the newer one voids it"
+        "the newer token invalidates it"
     );
     assert!(reset("made up").await.is_err());
     assert_eq!(reset(token.token.reveal()).await, Ok(()));
@@ -224,7 +224,7 @@ async fn the_own_name_is_no_password() {
     let refused = world.passwords.reset(token.reveal(), &name, actor()).await;
     assert!(matches!(refused, Err(Error::Invalid(_))));
     let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
-    assert_eq!(reset, Ok(()), "the token is still good");
+    assert_eq!(reset, Ok(()), "the token is still valid");
 }
 
 #[tokio::test]

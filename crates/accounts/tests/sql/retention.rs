@@ -65,7 +65,7 @@ async fn what_is_over_is_deleted_and_nothing_else() {
     sweep(&world, 0).await;
     let mut kept = vec![0; TABLES.len()];
     kept[6] = before[6];
-    assert_eq!(counts(&world).await, kept, "0 keeps the trail");
+    assert_eq!(counts(&world).await, kept, "0 days keep the audit trail");
     assert_eq!(sweep(&world, 30).await, before[6]);
     assert_eq!(count(&world, "users").await, 5);
 }

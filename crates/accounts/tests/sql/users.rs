@@ -193,7 +193,7 @@ async fn the_trail_of_a_change_that_waited_names_only_what_it_did() {
         );
         let mut trail = vec!["user_created"];
         if let Ok(user) = patched {
-            assert_eq!(user.role, Role::Admin, "the promotion stays");
+            assert_eq!(user.role, Role::Admin, "the role change is kept");
             trail.push("name_changed");
         }
         assert_eq!(world.actions().await, trail, "{expected:?}");
@@ -283,7 +283,7 @@ async fn an_idempotency_key_creates_one_user_and_replays_it() {
         .create_user(new("a@b.example"), Some(request("k")), actor())
         .await
         .unwrap();
-    assert_eq!(again, first, "the answer is replayed as it was");
+    assert_eq!(again, first, "the original response is returned");
 
     let other = users
         .create_user(new("c@b.example"), Some(request("k")), actor())
@@ -292,7 +292,7 @@ async fn an_idempotency_key_creates_one_user_and_replays_it() {
     let taken = users
         .create_user(new("a@b.example"), Some(request("k2")), actor())
         .await;
-    assert_eq!(taken, Err(Error::EmailTaken), "a refusal is not kept");
+    assert_eq!(taken, Err(Error::EmailTaken), "an error is not stored");
     let kept = users
         .create_user(new("d@b.example"), Some(request("k2")), actor())
         .await;
@@ -321,7 +321,7 @@ async fn a_key_that_another_request_claims_meanwhile_creates_nobody() {
     world.until_one_waits().await;
     other.batch("COMMIT").await.unwrap();
     assert_eq!(create.await.unwrap(), Err(Error::KeyReused));
-    assert!(world.actions().await.is_empty(), "nobody was created");
+    assert!(world.actions().await.is_empty(), "no user was created");
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ impl<'a> Schemas<'a> {
         let fits =
             |name: &&str| wide.contains(name) || (**name == *"integer" && wide.contains(&"number"));
         if !wide.is_empty() && (narrow.is_empty() || !narrow.iter().all(fits)) {
-            found.push(format!("{at}: the type {before:?} became {now:?}"));
+            found.push(format!("{at}: the type changed from {before:?} to {now:?}"));
         }
     }
 
@@ -79,16 +79,16 @@ impl<'a> Schemas<'a> {
         match (names(old), names(new)) {
             (Some(before), Some(now)) => {
                 let gone = before.iter().filter(|name| !now.contains(name));
-                found.extend(gone.map(|name| format!("{at}: {name} is not allowed any more")));
+                found.extend(gone.map(|name| format!("{at}: {name} is no longer allowed")));
             }
-            (None, Some(_)) => found.push(format!("{at}: only some values are allowed now")),
+            (None, Some(_)) => found.push(format!("{at}: only some values are still allowed")),
             (_, None) => {}
         }
         for keyword in ["format", "pattern"] {
             if let Some(now) = new.get(keyword)
                 && old.get(keyword) != Some(now)
             {
-                found.push(format!("{at}: must now have the {keyword} {now}"));
+                found.push(format!("{at}: now requires the {keyword} {now}"));
             }
         }
         for (keyword, larger_is_freer) in BOUNDS {
@@ -121,7 +121,7 @@ impl<'a> Schemas<'a> {
             ) {
                 (Direction::Request, false, true) => found.push(format!("{at} is now required")),
                 (Direction::Answer, true, false) => {
-                    found.push(format!("{at} is not always there any more"));
+                    found.push(format!("{at} is no longer always present"));
                 }
                 _ => {}
             }

@@ -71,11 +71,11 @@ fn what_is_taken_away_is_named() {
         (LIST, "GET /users: removed"),
         (
             &format!("{LIST}/responses/304"),
-            "GET /users: answer 304 was removed",
+            "GET /users: response 304 was removed",
         ),
         (
             &format!("{LIST}/responses/200/headers/Link"),
-            "GET /users: answer 200: header Link was removed",
+            "GET /users: response 200: header Link was removed",
         ),
         (
             &format!("{LIST}/parameters"),
@@ -83,7 +83,7 @@ fn what_is_taken_away_is_named() {
         ),
         (
             &format!("{USER}/properties/name"),
-            "GET /users: answer 200, application/json.name was removed",
+            "GET /users: response 200, application/json.name was removed",
         ),
         (
             &format!("{BODY}/properties/role"),
@@ -115,44 +115,44 @@ fn what_becomes_stricter_for_clients_is_named() {
         (
             at("properties/email/pattern"),
             json!("@"),
-            "email: must now have the pattern \"@\"",
+            "email: now requires the pattern \"@\"",
         ),
         (
             at("properties/email/type"),
             json!("integer"),
-            "email: the type [\"string\"] became [\"integer\"]",
+            "email: the type changed from [\"string\"] to [\"integer\"]",
         ),
         (
             at("properties/role/enum"),
             json!(["user"]),
-            "role: \"admin\" is not allowed any more",
+            "role: \"admin\" is no longer allowed",
         ),
     ] {
         let said = format!("POST /users: body, application/json.{said}");
         assert_eq!(after(&pointer, Some(value)), [said], "{pointer}");
     }
     let secured = after(&format!("{LIST}/security"), Some(json!([{ "bearer": [] }])));
-    assert_eq!(secured, ["GET /users: now needs a token"]);
+    assert_eq!(secured, ["GET /users: now requires a token"]);
 }
 
 #[test]
 fn what_answers_promise_less_is_named() {
     let at = |rest: &str| format!("{USER}/{rest}");
-    let name = "GET /users: answer 200, application/json";
+    let name = "GET /users: response 200, application/json";
     assert_eq!(
         after(&at("required"), Some(json!(["id"]))),
-        [format!("{name}.name is not always there any more")]
+        [format!("{name}.name is no longer always present")]
     );
     assert_eq!(
         after(&at("properties/name/type"), Some(json!(["string", "null"]))),
         [format!(
-            "{name}.name: the type [\"string\"] became [\"string\", \"null\"]"
+            "{name}.name: the type changed from [\"string\"] to [\"string\", \"null\"]"
         )]
     );
     assert_eq!(
         after(&at("properties/tags/items/type"), Some(json!("integer"))),
         [format!(
-            "{name}.tags[]: the type [\"string\"] became [\"integer\"]"
+            "{name}.tags[]: the type changed from [\"string\"] to [\"integer\"]"
         )]
     );
 }

@@ -76,7 +76,7 @@ async fn a_connection_that_answers_nothing_is_shared_last() {
 async fn calls_look_again_while_as_many_are_opened_as_are_held() {
     let pool = Pool::new(1, None);
     let Taken::Opening(first) = pool.take() else {
-        panic!("there is no connection");
+        panic!("expected to open a connection");
     };
     assert!(matches!(pool.take(), Taken::Later));
     // The first call gets its connection while the second one pauses.
@@ -119,7 +119,7 @@ async fn one_lost_connection_ends_all_that_were_opened_before() {
     let pool = idle(4, 3).await;
     let (first, second) = (take(&pool, 9).await, take(&pool, 9).await);
     let Taken::Connection(third) = pool.take() else {
-        panic!("a connection is idle");
+        panic!("expected an idle connection");
     };
     let opened_before = pool.take();
     first.invalidate_all();
@@ -130,7 +130,7 @@ async fn one_lost_connection_ends_all_that_were_opened_before() {
     // A later loss of an older connection has no effect.
     second.invalidate_all();
     let Taken::Opening(opened_before) = opened_before else {
-        panic!("all are busy");
+        panic!("expected to open a connection");
     };
     drop(opened_before.done(5));
     assert_eq!(number(&take(&pool, 9).await), 4);
@@ -217,8 +217,8 @@ async fn what_is_unused_is_given_back() {
     };
     let pool = leased(4, 4, Some(lease(LONG))).await;
     assert_eq!(pool.needs_watching(), Some(LONG));
-    assert_eq!(pool.needs_watching(), None, "one watches");
-    assert!(pool.release(), "used just now");
+    assert_eq!(pool.needs_watching(), None, "another call already watches");
+    assert!(pool.release(), "the connections were used recently");
     assert_eq!(pool.state().slots.len(), 4);
 
     let pool = leased(4, 4, Some(lease(Duration::ZERO))).await;
@@ -228,7 +228,7 @@ async fn what_is_unused_is_given_back() {
     drop(busy);
     assert!(!pool.release());
     assert!(pool.state().slots.is_empty());
-    assert_eq!(pool.needs_watching(), None, "nothing is pool");
+    assert_eq!(pool.needs_watching(), None, "the pool is empty");
 }
 
 #[tokio::test]
@@ -241,7 +241,11 @@ async fn what_was_held_for_long_is_given_back_between_two_calls() {
     let (first, second) = (take(&pool, 1).await, take(&pool, 9).await);
     assert_eq!([number(&first), number(&second)], [1, 1]);
     drop(first);
-    assert_eq!(pool.state().slots.len(), 1, "a call is on it");
+    assert_eq!(
+        pool.state().slots.len(),
+        1,
+        "a call still uses the connection"
+    );
     drop(second);
     assert!(pool.state().slots.is_empty());
     assert_eq!(number(&take(&pool, 2).await), 2);

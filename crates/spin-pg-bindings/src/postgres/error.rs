@@ -9,7 +9,7 @@ pub enum Error {
     #[error("no connection to Postgres: {0}")]
     Connection(String),
     /// Postgres did not respond within this time; the statement may or may not have run.
-    #[error("Postgres did not answer within {0:?}")]
+    #[error("Postgres did not respond within {0:?}")]
     Timeout(Duration),
     /// Postgres rejected the statement.
     #[error("{0}")]
@@ -25,7 +25,7 @@ pub enum Error {
     #[error("the result has no column {column}")]
     MissingColumn { column: String },
     /// A parameter does not fit the statement.
-    #[error("parameter: {0}")]
+    #[error("invalid parameter: {0}")]
     Parameter(String),
     #[error("{0}")]
     Other(String),

@@ -149,7 +149,9 @@ impl HostRedis {
 impl Redis for HostRedis {
     async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
         if !command.is_insistent() && self.silence().is_backing_off(Instant::now()) {
-            return Err(RedisError::Connection("it failed a moment ago".to_owned()));
+            return Err(RedisError::Connection(
+                "recent calls failed; retries are delayed".to_owned(),
+            ));
         }
         let replies = || self.replies.load(Ordering::Relaxed);
         let outcome = self.run(&mut timer(self.deadline, replies), command).await;
@@ -180,9 +182,9 @@ impl From<host::RedisResult> for Reply {
 
 fn text(error: host::Error) -> String {
     match error {
-        host::Error::InvalidAddress => "the address is invalid".to_owned(),
+        host::Error::InvalidAddress => "invalid address".to_owned(),
         host::Error::TooManyConnections => "too many connections".to_owned(),
-        host::Error::TypeError => "a value of another type".to_owned(),
+        host::Error::TypeError => "a value has an unexpected type".to_owned(),
         host::Error::Other(text) => text,
     }
 }

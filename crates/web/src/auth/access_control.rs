@@ -143,7 +143,7 @@ async fn enforce(
         None if endpoint.access() == Access::Anyone && endpoint.limit() == Limit::Unlimited => {
             next.run(request).await
         }
-        None => Problem::internal("this endpoint needs access control").into_response(),
+        None => Problem::internal("this endpoint requires access control").into_response(),
     }
 }
 
@@ -236,7 +236,9 @@ fn allow(
         _ => authenticated.about.take(),
     };
     let Some(Anonymous(actor)) = request.extensions().get().cloned() else {
-        return Err(Problem::internal("access control named no client"));
+        return Err(Problem::internal(
+            "access control did not identify the client",
+        ));
     };
     let caller = Caller {
         user,

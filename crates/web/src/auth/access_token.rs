@@ -96,9 +96,9 @@ impl Verifier {
         }
         let Parts { header, payload } = Parts::read(token)?;
         let key = self.0.keys.iter().find(|key| key.id() == header.kid);
-        let key = key.ok_or(Refusal("kid names no key"))?;
+        let key = key.ok_or(Refusal("kid is not the id of a key"))?;
         if header.alg != key.algorithm() {
-            return Err(Refusal("alg is not the configured one"));
+            return Err(Refusal("alg is not the algorithm of the key"));
         }
         key.verify(token, self.options(key, now))
             .map_err(|error| refusal(&error))?;
@@ -106,7 +106,7 @@ impl Verifier {
         let claims = Claims::read(&payload)?;
         let lifetime = claims.exp.checked_sub(claims.iat);
         if lifetime.is_none_or(|seconds| seconds > MOST_SECONDS + LEEWAY_SECONDS) {
-            return Err(Refusal("lives longer than our tokens"));
+            return Err(Refusal("lifetime is out of range"));
         }
         Ok(AccessClaims {
             user: UserId(parts::uuid(&claims.sub)?),
@@ -177,7 +177,7 @@ impl Signer {
         let times = now..now + u64::from(self.0.lifetime_seconds);
         let claims = keys::claims(&self.0.issuer, &self.0.audience, user, session.0, times);
         let signed = self.0.key.sign(claims);
-        signed.map_err(|error| accounts::Error::Internal(format!("sign a token: {error}")))
+        signed.map_err(|error| accounts::Error::Internal(format!("cannot sign a token: {error}")))
     }
 }
 
@@ -190,13 +190,13 @@ fn now() -> u64 {
 fn refusal(error: &jwt_simple::Error) -> Refusal {
     Refusal(match error.downcast_ref::<JWTError>() {
         Some(JWTError::InvalidAuthenticationTag | JWTError::InvalidSignature) => {
-            "signature does not verify"
+            "signature is invalid"
         }
         Some(JWTError::TokenHasExpired) => "expired",
         Some(JWTError::TokenNotValidYet | JWTError::ClockDrift) => "not valid yet",
         Some(JWTError::RequiredSignatureTypeMismatch) => "typ is not at+jwt",
         Some(JWTError::RequiredIssuerMismatch | JWTError::RequiredAudienceMismatch) => {
-            "another issuer or audience"
+            "iss or aud does not match"
         }
         _ => "malformed",
     })

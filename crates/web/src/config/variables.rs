@@ -14,7 +14,10 @@ impl Variables {
     pub async fn load(component: settings::Component) -> Result<Self, ConfigError> {
         let mut values = BTreeMap::new();
         for &settings::Setting { name, .. } in settings::of(component) {
-            #[expect(clippy::disallowed_methods, reason = "the one place that reads them")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the only place that reads variables"
+            )]
             let value = spin_sdk::variables::get(name)
                 .await
                 .map_err(|error| ConfigError::new(name, error.to_string()))?;
@@ -67,7 +70,7 @@ impl Variables {
         if value.len() <= 63 && value.bytes().all(is_name) {
             Ok(value)
         } else {
-            let problem = "must be up to 63 letters, digits, `-`, `_` and `.`";
+            let problem = "must have at most 63 characters: letters, digits, `-`, `_` and `.`";
             Err(ConfigError::new(name, problem))
         }
     }
@@ -75,7 +78,7 @@ impl Variables {
     /// A whole number within the range of the setting.
     pub fn number<T: TryFrom<u64>>(&self, name: &'static str) -> Result<T, ConfigError> {
         let range = settings::range(name)
-            .ok_or_else(|| ConfigError::new(name, "is not a setting with a number"))?;
+            .ok_or_else(|| ConfigError::new(name, "is not a numeric setting"))?;
         let number = self.text(name)?.parse().ok();
         let number = number.filter(|number| range.contains(number));
         let number = number.and_then(|number| T::try_from(number).ok());

@@ -32,7 +32,7 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     } else {
         None
     };
-    let key = single.ok_or("Idempotency-Key must be sent once, in ASCII");
+    let key = single.ok_or("Idempotency-Key must be sent only once and in ASCII");
     key.and_then(IdempotencyKey::parse)
         .map(Some)
         .map_err(malformed)

@@ -79,7 +79,7 @@ impl<'a> Totals<'a> {
     }
 
     fn write(&self, out: &mut String, version: &str) -> std::fmt::Result {
-        let help = "Requests answered, by method, route and status.";
+        let help = "Completed requests by method, route and status.";
         family(out, REQUESTS, "counter", help)?;
         for ((route, method, status), count) in &self.requests {
             let (method, route) = (escaped(method), escaped(route));
@@ -89,7 +89,7 @@ impl<'a> Totals<'a> {
             )?;
         }
 
-        let help = "From a request's arrival to its answer's head, by route.";
+        let help = "Time from the arrival of a request to the head of its response, by route.";
         family(out, DURATION, "histogram", help)?;
         for (route, histogram) in &self.durations {
             histogram.write(out, &escaped(route))?;
@@ -107,7 +107,12 @@ impl<'a> Totals<'a> {
         }
 
         let name = "roster_build_info";
-        family(out, name, "gauge", "The version that answered the scrape.")?;
+        family(
+            out,
+            name,
+            "gauge",
+            "Version of the instance that responded to the scrape.",
+        )?;
         writeln!(out, "{name}{{version=\"{}\"}} 1", escaped(version))
     }
 }

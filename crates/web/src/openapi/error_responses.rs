@@ -106,7 +106,7 @@ pub fn of_access_control(endpoint: Endpoint) -> Vec<Problem> {
     let mut refusals = Vec::new();
     if endpoint.access() != Access::Anyone {
         refusals.push(Problem::unauthenticated("Bearer", "no token"));
-        refusals.push(Problem::unavailable("Postgres does not answer"));
+        refusals.push(Problem::unavailable("Postgres does not respond"));
     }
     match endpoint.access() {
         Access::Admin => refusals.push(Problem::forbidden()),
@@ -116,6 +116,6 @@ pub fn of_access_control(endpoint: Endpoint) -> Vec<Problem> {
     if endpoint.limit() == Limit::General {
         refusals.push(access_control::rate_limited(42));
     }
-    refusals.push(Problem::internal("a mistake of ours"));
+    refusals.push(Problem::internal("an internal error"));
     refusals
 }

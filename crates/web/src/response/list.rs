@@ -34,15 +34,13 @@ impl<T: ToSchema> PartialSchema for List<T> {
                     .into_iter()
                     .collect::<SchemaType>(),
             )
-            .description(Some(
-                "The cursor of the next page, or `null` on the last one.",
-            ))
+            .description(Some("Cursor of the next page, or `null` on the last page."))
             .examples(["bMZpGdS8OClTVhS6nDBbIvDt"]);
         let total = ObjectBuilder::new()
             .schema_type(Type::Integer)
             .minimum(Some(0))
             .description(Some(
-                "How many there are on all pages, when `include_total` asks.",
+                "Number of items on all pages, if `include_total` is `true`.",
             ))
             .examples([57]);
         let list = ObjectBuilder::new()
@@ -82,7 +80,12 @@ pub fn position(
     let Some(cursor) = cursor else {
         return Ok(None);
     };
-    let wrong = || FieldError::new("cursor", "does not continue this list; start without one");
+    let wrong = || {
+        FieldError::new(
+            "cursor",
+            "does not belong to this query; omit it to start at the first page",
+        )
+    };
     let position = cursors.open::<Position>(cursor, context);
     position
         .map(Some)

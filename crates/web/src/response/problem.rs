@@ -22,8 +22,8 @@ use oauth::OauthError;
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 const UNAVAILABLE: &str = "unavailable";
-const MAY_HAVE_CHANGED: &str = "The service did not answer in time. The change may have been made, or may be made in \
-     a moment: read the resource to find out, or repeat the request with the same Idempotency-Key.";
+const MAY_HAVE_CHANGED: &str = "The service did not respond in time. The change may have been made, or may still be \
+     made: read the resource to check, or repeat the request with the same Idempotency-Key.";
 
 /// An error for the client, with a separate internal text.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Problem {
         let mut problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid",
-            "The request is well-formed but some of its values are not acceptable.",
+            "The request is well-formed, but some of its values are invalid.",
         );
         problem.errors = errors;
         problem
@@ -99,7 +99,7 @@ impl Problem {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             UNAVAILABLE,
-            "The service cannot answer right now; try again.",
+            "The service is temporarily unavailable; try again.",
         )
         .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
         .with_internal(internal)
@@ -108,8 +108,7 @@ impl Problem {
     /// Returns the 503 of readiness: `settings` are missing or invalid. `internal` goes to the log only.
     pub fn misconfigured(settings: &str, internal: impl Into<String>) -> Self {
         let mut problem = Self::unavailable(internal);
-        problem.detail =
-            format!("Not ready: a setting is missing or not valid ({settings}).").into();
+        problem.detail = format!("Not ready: a setting is missing or invalid ({settings}).").into();
         problem
     }
 
@@ -118,7 +117,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "Something went wrong on our side. The request id finds it in the log.",
+            "An internal error occurred. The log has the cause under the request id.",
         )
         .with_internal(internal)
     }
@@ -128,7 +127,7 @@ impl Problem {
         Self::new(
             StatusCode::NOT_FOUND,
             "not_found",
-            "There is nothing here by that name.",
+            "The resource does not exist.",
         )
     }
 
@@ -158,7 +157,7 @@ impl Problem {
         Self::new(
             StatusCode::FORBIDDEN,
             "forbidden",
-            "This takes the role of an admin.",
+            "This operation requires the admin role.",
         )
     }
 
@@ -229,14 +228,16 @@ impl Problem {
     /// Creates the problem of a response that a library made without one, such as the router's 404.
     pub fn for_status(status: StatusCode, headers: &HeaderMap) -> Self {
         let (code, detail) = match status {
-            StatusCode::NOT_FOUND => ("not_found", "There is nothing at this path."),
+            StatusCode::NOT_FOUND => ("not_found", "The path does not exist."),
             StatusCode::METHOD_NOT_ALLOWED => (
                 "method_not_allowed",
-                "This path does not answer to that method; see Allow.",
+                "The path does not support this method; see the Allow header.",
             ),
             StatusCode::PAYLOAD_TOO_LARGE => return too_large(),
-            _ if status.is_server_error() => return Self::internal("a bare error response"),
-            _ => ("malformed_request", "The request could not be understood."),
+            _ if status.is_server_error() => {
+                return Self::internal("error response without a problem document");
+            }
+            _ => ("malformed_request", "The request is malformed."),
         };
         let mut problem = Self::new(status, code, detail);
         if let Some(allow) = headers.get(ALLOW) {

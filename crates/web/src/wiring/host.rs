@@ -92,7 +92,7 @@ impl Instance {
             Ok(app) if is_check => startup::started(&self.started(app)),
             Ok(app) => app.handle(request).await,
             Err(error) if is_check => {
-                let text = format!("configuration of {}: {error}", self.component);
+                let text = format!("invalid configuration of {}: {error}", self.component);
                 Log::unconfigured().message(Level::Error, &text);
                 startup::misconfigured(error.variable)
             }
@@ -110,7 +110,7 @@ impl Instance {
 }
 
 fn not_configured(request: &Request, error: &ConfigError) -> Problem {
-    let internal = format!("configuration: {error}");
+    let internal = format!("invalid configuration: {error}");
     if request.uri().path() == Endpoint::Ready.path() {
         Problem::misconfigured(error.variable, internal)
     } else {

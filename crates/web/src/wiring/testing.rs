@@ -37,7 +37,7 @@ impl Scripted {
 impl Database for Scripted {
     async fn read(&self, sql: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
         let answer = self.0.lock().unwrap().next();
-        answer.unwrap_or_else(|| panic!("a statement too many: {sql}"))
+        answer.unwrap_or_else(|| panic!("unexpected statement: {sql}"))
     }
 
     async fn write(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {

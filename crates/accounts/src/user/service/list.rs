@@ -39,7 +39,9 @@ impl Sort {
             "email" => SortKey::Email,
             "full_name" => SortKey::FullName,
             _ => {
-                return Err("must be created_at, updated_at, email or full_name, or one after `-`");
+                return Err(
+                    "must be created_at, updated_at, email or full_name, optionally with the prefix `-`",
+                );
             }
         };
         Ok(Self { key, descending })

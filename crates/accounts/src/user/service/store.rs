@@ -153,7 +153,7 @@ impl Outcome {
             } => wrong("current_password"),
             Self { needed: true, .. } => Error::Invalid(vec![FieldError::new(
                 "current_password",
-                "is needed to do this to another admin",
+                "is required for this operation on another admin",
             )]),
             _ if conditional => Error::Stale,
             _ => Error::NotFound,

@@ -23,14 +23,14 @@ impl Bearer {
             return Self::Absent;
         };
         if values.next().is_some() {
-            return Self::refused("two Authorization headers");
+            return Self::refused("more than one Authorization header");
         }
         let scheme_and_token = value.to_str().ok().and_then(|text| text.split_once(' '));
         let Some((scheme, token)) = scheme_and_token else {
-            return Self::refused("no scheme and token");
+            return Self::refused("the Authorization header is not a scheme and a token");
         };
         if !scheme.eq_ignore_ascii_case("Bearer") {
-            return Self::refused("another scheme than Bearer");
+            return Self::refused("the scheme is not Bearer");
         }
         match tokens.verify(token.trim_start_matches(' ')) {
             Ok(claims) => Self::Valid(claims),
@@ -57,9 +57,10 @@ impl Bearer {
     pub(super) fn refusal(&self) -> Problem {
         match self {
             Self::Absent => Problem::unauthenticated("Bearer", "no token"),
-            Self::Valid(_) => {
-                Problem::unauthenticated(INVALID_TOKEN, "the session or its user is over")
-            }
+            Self::Valid(_) => Problem::unauthenticated(
+                INVALID_TOKEN,
+                "the session has ended or its user is not active",
+            ),
             Self::Refused(refusal) => Problem::unauthenticated(INVALID_TOKEN, refusal.reason()),
         }
     }

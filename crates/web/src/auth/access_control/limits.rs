@@ -83,7 +83,7 @@ pub(crate) fn rate_limited(retry_after_seconds: u64) -> Problem {
     Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
         "rate_limited",
-        "There were too many requests; wait as long as Retry-After says.",
+        "Too many requests; wait for the time in the Retry-After header.",
     )
     .with_header(RETRY_AFTER, HeaderValue::from(retry_after_seconds))
 }

@@ -222,7 +222,7 @@ fn private_key(variables: &Variables) -> Result<Option<Ed25519KeyPair>, ConfigEr
     let key = Ed25519KeyPair::from_pem(&pem).map_err(wrong)?;
     match public_key(variables, "jwt_public_key")? {
         Some(public) if public.to_bytes() != key.public_key().to_bytes() => {
-            Err(ConfigError::new(name, "does not belong to jwt_public_key"))
+            Err(ConfigError::new(name, "does not match jwt_public_key"))
         }
         _ => Ok(Some(key)),
     }
@@ -237,7 +237,7 @@ fn public_key(
     };
     if pem.contains("PRIVATE KEY") {
         // Every component reads this variable.
-        return Err(ConfigError::new(name, "must not hold a private key"));
+        return Err(ConfigError::new(name, "must not contain a private key"));
     }
     let wrong = |_| ConfigError::new(name, "must be an Ed25519 public key in SPKI PEM");
     Ed25519PublicKey::from_pem(&pem).map(Some).map_err(wrong)
@@ -255,7 +255,7 @@ fn pem(variables: &Variables, name: &'static str) -> Result<Option<String>, Conf
     let bytes = STANDARD.decode(compact).ok();
     let pem = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     pem.map(Some)
-        .ok_or_else(|| ConfigError::new(name, "must be a PEM, or the base64 of one"))
+        .ok_or_else(|| ConfigError::new(name, "must be PEM or base64-encoded PEM"))
 }
 
 /// Adds a key of another phase. A key that is already present means a rotation that did not happen.

@@ -57,7 +57,7 @@ impl Parts {
         }
         signature?;
         Ok(Self {
-            header: object(&header?).ok_or(Refusal("header is not as ours"))?,
+            header: object(&header?).ok_or(Refusal("header is malformed"))?,
             payload: payload?,
         })
     }
@@ -65,7 +65,7 @@ impl Parts {
 
 impl Claims {
     pub fn read(payload: &[u8]) -> Result<Self, Refusal> {
-        object(payload).ok_or(Refusal("claims are not as ours"))
+        object(payload).ok_or(Refusal("claims are malformed"))
     }
 }
 
@@ -73,14 +73,14 @@ impl Claims {
 pub fn uuid(text: &str) -> Result<Uuid, Refusal> {
     let uuid = Uuid::try_parse(text).ok();
     uuid.filter(|uuid| uuid.to_string() == text)
-        .ok_or(Refusal("sub or sid is no UUID"))
+        .ok_or(Refusal("sub or sid is not a UUID"))
 }
 
 fn decode(segment: &str) -> Result<Vec<u8>, Refusal> {
     let bytes = URL_SAFE_NO_PAD.decode(segment).ok();
     bytes
         .filter(|bytes| !bytes.is_empty())
-        .ok_or(Refusal("a segment is no base64url"))
+        .ok_or(Refusal("a segment is not base64url"))
 }
 
 /// Parses a JSON object, which begins with a brace: serde also accepts a list for a struct.

@@ -88,7 +88,11 @@ fn assert_all_are_refused(verifier: &Verifier, forge: &Forge) {
         .collect();
     assert!(taken.is_empty(), "{taken:?}");
     let names: std::collections::BTreeSet<_> = forged.iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), forged.len(), "a name stands for two forgeries");
+    assert_eq!(
+        names.len(),
+        forged.len(),
+        "names of forgeries are not unique"
+    );
     assert!(forged.len() >= 60, "{}", forged.len());
 }
 
@@ -257,7 +261,11 @@ fn the_previous_key_verifies_and_no_other() {
         ] {
             assert_eq!(key[name], json!(value));
         }
-        assert_eq!(key.as_object().unwrap().len(), 6, "nothing private: {key}");
+        assert_eq!(
+            key.as_object().unwrap().len(),
+            6,
+            "unexpected members: {key}"
+        );
     }
 }
 

@@ -29,7 +29,7 @@ impl From<Error> for Problem {
             Error::LastAdmin => Self::new(
                 StatusCode::CONFLICT,
                 "last_admin",
-                "This is the last active admin; make another one first.",
+                "This is the last active admin; give another user the admin role first.",
             ),
             Error::WrongPassword => refused_sign_in(
                 "invalid_credentials",
@@ -37,24 +37,24 @@ impl From<Error> for Problem {
             ),
             Error::BadRefreshToken => refused_sign_in(
                 "invalid_refresh_token",
-                "The refresh token cannot be used; sign in again.",
+                "The refresh token is invalid, expired or already used; sign in again.",
             ),
             Error::TooManyAttempts(seconds) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_attempts",
-                "There were too many attempts; wait as long as Retry-After says.",
+                "Too many attempts; wait for the time in the Retry-After header.",
             )
             .with_header(RETRY_AFTER, HeaderValue::from(seconds)),
             Error::Busy => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "busy",
-                "Too many passwords are being checked right now; try again.",
+                "Too many passwords are being verified at the moment; try again.",
             )
             .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS),
             Error::KeyInFlight => Self::new(
                 StatusCode::CONFLICT,
                 "idempotency_key_in_flight",
-                "A request with this Idempotency-Key is still being worked on.",
+                "A request with this Idempotency-Key is still in progress.",
             )
             .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS),
             Error::Gone => Self::new(
@@ -65,12 +65,12 @@ impl From<Error> for Problem {
             Error::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
-                "This Idempotency-Key came before with another request.",
+                "This Idempotency-Key has already been used with another request.",
             ),
             Error::Stale => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "precondition_failed",
-                "The resource has changed since; read it again and retry with its new ETag.",
+                "The resource has changed; read it again and retry with its new ETag.",
             ),
             Error::Unavailable(source) => Self::unavailable(source),
             Error::Internal(source) => Self::internal(source),

@@ -30,7 +30,7 @@ impl Problem {
         let mut problem = Self::new(
             StatusCode::BAD_REQUEST,
             error.as_str(),
-            "The only grant type here is `password`.",
+            "The only supported grant type is `password`.",
         );
         problem.oauth_error = Some(error);
         problem

@@ -55,7 +55,7 @@ pub(super) async fn response(from: Response) -> HostResponse {
     let (response, _sent) = wasip3::http::types::Response::new(headers, reader, trailers_reader);
     response
         .set_status_code(parts.status.as_u16())
-        .map_err(|()| internal("an invalid status".to_owned()))?;
+        .map_err(|()| internal("invalid status".to_owned()))?;
     wasip3::spawn(async move {
         if let Some(mut content) = content {
             content.write_all(body.into()).await;

@@ -54,12 +54,12 @@ impl PasswordRanges for HostPasswordRanges {
         let deadline = pin!(spin_sdk::time::sleep(DEADLINE));
         match select(answer, deadline).await {
             Either::Left((answer, _)) => answer,
-            Either::Right(_) => Err(format!("no answer within {DEADLINE:?}")),
+            Either::Right(_) => Err(format!("no response within {DEADLINE:?}")),
         }
     }
 
     fn unchecked(&self, reason: &str) {
-        let text = format!("a password was not looked up among breached ones: {reason}");
+        let text = format!("a password was accepted without the breach check: {reason}");
         self.log.message(Level::Warn, &text);
     }
 }

@@ -122,7 +122,7 @@ impl Answer {
     pub(in crate::user::service) fn user(self) -> Result<User, Error> {
         let response = self.response.ok_or(Error::Gone)?;
         serde_json::from_value(response)
-            .map_err(|error| Error::Internal(format!("stored response: {error}")))
+            .map_err(|error| Error::Internal(format!("the stored response is invalid: {error}")))
     }
 }
 
