@@ -50,19 +50,19 @@ parse() {
             exit
             ;;
         --dry-run) dry_run=true ;;
-        -*) misused "there is no ${argument}" ;;
+        -*) misused "unknown option: ${argument}" ;;
         *) words+=("${argument}") ;;
         esac
     done
     task=${words[0]:-} version=${words[1]:-} rebuilt=${words[2]:-}
-    [[ ${task} =~ ^(build|publish)$ ]] || misused "the first word is build or publish, not '${task}'"
-    ((${#words[@]} <= 3)) || misused "there is one thing too many: '${words[3]}'"
+    [[ ${task} =~ ^(build|publish)$ ]] || misused "expected build or publish, got '${task}'"
+    ((${#words[@]} <= 3)) || misused "unexpected argument: '${words[3]}'"
     [[ ${version} =~ ^${number}\.${number}\.${number}(-${label}(\.${label})*)?$ ]] ||
-        misused "VERSION is like 1.2.3 or 1.2.3-rc.1, not '${version}'"
+        misused "VERSION must be like 1.2.3 or 1.2.3-rc.1, got '${version}'"
     if [[ ${task} == publish ]]; then
-        [[ -n ${rebuilt} ]] || misused 'publish takes the wasm.sha256 of a second build'
+        [[ -n ${rebuilt} ]] || misused 'publish requires the wasm.sha256 of a second build'
     else
-        [[ -z ${rebuilt} ]] || misused "there is one thing too many: '${rebuilt}'"
+        [[ -z ${rebuilt} ]] || misused "unexpected argument: '${rebuilt}'"
     fi
 }
 
@@ -89,7 +89,7 @@ check_publishing() {
         missing+=('REGISTRY (as registry.example.com/roster/api, without a tag)')
     [[ ${BUILDER_ID:-} =~ ^[a-z]+:[^[:space:][:cntrl:]]+$ ]] || missing+=('BUILDER_ID (a URI)')
     [[ -n ${source} ]] || missing+=('the remote origin of git (it is part of the provenance)')
-    is_key_reference "${COSIGN_KEY:-}" || missing+=('COSIGN_KEY as a reference to a key (it holds something else)')
+    is_key_reference "${COSIGN_KEY:-}" || missing+=('COSIGN_KEY as a reference to a key (its value is not a reference)')
     if [[ -n ${COSIGN_KEY:-} && -z ${COSIGN_KEY_PUB:-} ]]; then
         missing+=('COSIGN_KEY_PUB (the public half of COSIGN_KEY)')
     elif [[ -z ${COSIGN_KEY:-} && -n ${COSIGN_KEY_PUB:-} ]]; then
@@ -110,14 +110,14 @@ spin_is_new_enough() {
 # The artifact must match the commit, or the provenance would be false.
 refuse_changes() {
     [[ -n $(git status --porcelain) ]] || return 0
-    local message='the tree has changes that are not committed'
+    local message='the working tree has uncommitted changes'
     if "${dry_run}"; then warn "${message}"; else fail "${message}: nothing was pushed"; fi
 }
 
 # Sets `files` to the components of spin.toml.
 components() {
     mapfile -t files < <(sed -n 's/^source = "\(.*\.wasm\)"$/\1/p' spin.toml)
-    ((${#files[@]} > 0)) || fail 'spin.toml names no component'
+    ((${#files[@]} > 0)) || fail 'spin.toml has no components'
 }
 
 build() {
@@ -150,13 +150,13 @@ compare() {
     components
     [[ -s ${reports}/wasm.sha256 && -s ${reports}/sbom.cdx.json ]] ||
         fail "${reports} has no wasm.sha256 and sbom.cdx.json: build first"
-    [[ -s ${rebuilt} ]] || fail "there is no ${rebuilt}, so nothing confirms the build; nothing was pushed"
+    [[ -s ${rebuilt} ]] || fail "${rebuilt} does not exist, so no second build confirms the first; nothing was pushed"
     [[ ! ${reports}/wasm.sha256 -ef ${rebuilt} ]] ||
         fail "${rebuilt} is of the same build, not of a second one; nothing was pushed"
     local found
     found=$(sha256sum "${files[@]}") || fail 'a component is missing; nothing was pushed'
     [[ ${found} == "$(<"${reports}/wasm.sha256")" ]] ||
-        fail 'the components are not those of wasm.sha256; nothing was pushed'
+        fail 'the components do not match wasm.sha256; nothing was pushed'
     [[ ${found} == "$(<"${rebuilt}")" ]] ||
         fail "the second build has other hashes (${rebuilt}); nothing was pushed"
     say_size
@@ -178,9 +178,9 @@ push() {
     shown "${command[@]}"
     digest='<the digest that spin prints>'
     ! "${dry_run}" || return 0
-    output=$("${command[@]}") || fail 'not pushed'
+    output=$("${command[@]}") || fail 'the push failed'
     digest=$(sed -n 's/^Pushed with digest \(sha256:[0-9a-f]*\)$/\1/p' <<<"${output}")
-    [[ ${digest} =~ ${digest_pattern} ]] || fail 'pushed, but the registry told no digest: nothing is signed'
+    [[ ${digest} =~ ${digest_pattern} ]] || fail 'pushed, but the registry returned no digest; nothing was signed'
     say "${digest}"
 }
 
@@ -199,7 +199,7 @@ sign() {
         fail "${digest} is signed, but has no bill of materials"
     run cosign attest --yes "${key[@]}" --type slsaprovenance1 --predicate "${predicate}" "${artifact}" ||
         fail "${digest} is signed, but has no provenance"
-    verify_signature "${artifact}" || fail "the signature of ${digest} does not verify: no deploy will take it"
+    verify_signature "${artifact}" || fail "the signature of ${digest} does not verify; deployments will reject it"
 }
 
 parse "$@"

@@ -45,7 +45,7 @@ steady() {
         if ((status == 0 || pause == 0)) || ! grep -Eq "${connection_errors}" "${files}/err"; then
             break
         fi
-        warn "the cluster does not answer; the call is repeated in ${pause} s: $(tail -n 1 "${files}/err")"
+        warn "the cluster does not respond; the call is retried in ${pause} s: $(tail -n 1 "${files}/err")"
         sleep "${pause}"
     done
     cat "${files}/out"

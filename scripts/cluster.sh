@@ -18,7 +18,7 @@ apply() {
 # change.
 check_kinds() {
     ! "${dry_run}" || return 0
-    step 'what the cluster serves'
+    step 'kinds that the cluster serves'
     local served missing
     served=$(steady api-resources --no-headers) || fail 'the kinds that the cluster serves cannot be listed; nothing was changed'
     missing=$(awk '
@@ -27,7 +27,7 @@ check_kinds() {
         /^kind: / && !((version " " $2) in served) && !told[version $2]++ { printf "%s of %s; ", $2, version }
     ' <(printf '%s\n' "${served}") "${rendered}")
     [[ -z ${missing} ]] ||
-        fail "the cluster does not serve ${missing%; }; nothing was changed: k8s/README.md says what to install"
+        fail "the cluster does not serve ${missing%; }; nothing was changed: install the missing operator (see k8s/README.md)"
 }
 
 # Creates the namespace first, because the Lease is in it.
@@ -37,12 +37,12 @@ require_namespace() {
     found=$(steady get namespace "${namespace}" --ignore-not-found --output name) ||
         fail "the namespace ${namespace} cannot be read; nothing was changed"
     [[ -z ${found} ]] || return 0
-    ! "${rollback}" || fail "there is no namespace ${namespace}, so there is nothing to roll back"
+    ! "${rollback}" || fail "namespace ${namespace} does not exist; there is nothing to roll back"
     awk '/^---$/ { if (it) exit; text = ""; next } { text = text $0 "\n" } /^kind: Namespace$/ { it = 1 } END { if (it) printf "%s", text }' \
         "${rendered}" >"${work}/namespace.yaml"
-    [[ -s ${work}/namespace.yaml ]] || fail "there is no namespace ${namespace}; nothing was changed"
+    [[ -s ${work}/namespace.yaml ]] || fail "namespace ${namespace} does not exist; nothing was changed"
     change apply --server-side --field-manager=roster-deploy --force-conflicts --filename "${work}/namespace.yaml" ||
-        fail "there is no namespace ${namespace}, and it cannot be made: an administrator makes it"
+        fail "namespace ${namespace} does not exist and cannot be created: an administrator must create it"
 }
 
 # If the address does not resolve, every smoke test fails and a good release would be rolled back.
@@ -51,8 +51,8 @@ check_address() {
     local status=0
     stoppable curl --silent --head --max-time 10 --output /dev/null "${url}" || status=$?
     ((status == 6)) || return 0
-    ((${#releases[@]} == 0)) || fail "${url} does not resolve, so no answer can be right; nothing was changed"
-    warn "${url} does not resolve yet: the first deploy needs it before its last step"
+    ((${#releases[@]} == 0)) || fail "${url} does not resolve, so every smoke test would fail; nothing was changed"
+    warn "${url} does not resolve yet: the smoke tests of the first deploy need it"
 }
 
 # Requires the Secret that no deploy creates. In staging and prod the External Secrets Operator does.
@@ -61,13 +61,13 @@ require_secret() {
     if [[ -n $(names ExternalSecret) ]]; then
         say 'waits up to 5 minutes for externalsecret/roster-secrets'
         if ! "${dry_run}" && ! poll "${store_limit}" external_secret_is_ready; then
-            reason='the External Secrets Operator has not made roster-secrets: is everything in the store?'
+            reason='the External Secrets Operator has not created roster-secrets: check the secret store for missing entries'
             return 1
         fi
     fi
     # Reads the name only.
     if ! change --namespace "${namespace}" get secret roster-secrets --output name; then
-        reason="there is no Secret roster-secrets in ${namespace}: k8s/README.md says how to make it"
+        reason="Secret roster-secrets does not exist in ${namespace}: create it (see k8s/README.md)"
         return 1
     fi
 }
@@ -76,7 +76,7 @@ require_secret() {
 # are only compared.
 migrate() {
     if ! change --request-timeout=90s --namespace "${namespace}" delete job "${job}" --ignore-not-found --timeout=1m; then
-        reason="the old Job ${job} does not go away"
+        reason="the old Job ${job} was not deleted"
         return 1
     fi
     if ! apply app.kubernetes.io/component=migrations; then
@@ -100,7 +100,7 @@ show_log() {
 # Shows ready counts, pods, services and routes, after a successful deploy as after a failed one.
 show_state() {
     ! "${dry_run}" || return 0
-    step 'what is there'
+    step 'current state'
     local route=httproutes.gateway.networking.k8s.io
     [[ -z $(names Ingress) ]] || route=ingresses.networking.k8s.io
     kubectl --request-timeout=30s --namespace "${namespace}" get "deployments,pods,services,${route}" >&2 || true

@@ -73,26 +73,26 @@ parse() {
         --dry-run) dry_run=true ;;
         --rollback) rollback=true ;;
         --migrate-only) migrate_only=true ;;
-        -*) misused "there is no ${argument}" ;;
+        -*) misused "unknown option: ${argument}" ;;
         *) words+=("${argument}") ;;
         esac
     done
     environment=${words[0]:-}
     digest=${words[1]:-}
     [[ ${environment} =~ ^(dev|staging|prod)$ ]] ||
-        misused "ENV is dev, staging or prod, not '${environment}'"
-    ((${#words[@]} <= 2)) || misused "there is one thing too many: '${words[2]}'"
-    [[ ${RELEASE_ORDER:-0} =~ ^(0|[1-9][0-9]{0,14})$ ]] || misused 'RELEASE_ORDER is a number'
-    [[ ${MIGRATION_MINUTES:-240} =~ ^[1-9][0-9]{0,3}$ ]] || misused 'MIGRATION_MINUTES is a number of minutes'
+        misused "ENV must be dev, staging or prod, got '${environment}'"
+    ((${#words[@]} <= 2)) || misused "unexpected argument: '${words[2]}'"
+    [[ ${RELEASE_ORDER:-0} =~ ^(0|[1-9][0-9]{0,14})$ ]] || misused 'RELEASE_ORDER must be a number'
+    [[ ${MIGRATION_MINUTES:-240} =~ ^[1-9][0-9]{0,3}$ ]] || misused 'MIGRATION_MINUTES must be a number of minutes'
     if "${rollback}"; then
-        [[ -z ${digest} ]] || misused '--rollback finds its digest itself'
-        ! "${migrate_only}" || misused '--rollback runs no migrations'
+        [[ -z ${digest} ]] || misused '--rollback takes no digest'
+        ! "${migrate_only}" || misused '--rollback cannot be combined with --migrate-only'
         return
     fi
     ! "${migrate_only}" || migration_limit=$((${MIGRATION_MINUTES:-240} * 60))
     # Digest only: a tag may be moved after it was signed.
-    [[ ${digest} =~ ${digest_pattern} ]] || misused "DIGEST is sha256:<64 hex digits>, not '${digest}'"
-    [[ ${digest} != "${zeros}" ]] || misused 'DIGEST is the placeholder of zeros'
+    [[ ${digest} =~ ${digest_pattern} ]] || misused "DIGEST must be sha256:<64 hex digits>, got '${digest}'"
+    [[ ${digest} != "${zeros}" ]] || misused 'DIGEST is the all-zero placeholder'
 }
 
 check_prerequisites() {
@@ -110,10 +110,10 @@ check_prerequisites() {
     verifier=$(missing_verifier)
     [[ -z ${verifier} ]] || missing+=("${verifier}")
     if has kubectl && reads_cluster && ! kubectl --request-timeout=10s get --raw /version >/dev/null 2>&1; then
-        missing+=("a cluster that answers${KUBE_CONTEXT:+ as context ${KUBE_CONTEXT}}")
+        missing+=("a reachable cluster${KUBE_CONTEXT:+ (context ${KUBE_CONTEXT})}")
     fi
     require "${missing[@]}"
-    has kubectl || fail 'without kubectl there is no plan either'
+    has kubectl || fail 'kubectl is required even for --dry-run'
 }
 
 # Succeeds if this call may read from the cluster.
@@ -127,9 +127,9 @@ reads_cluster() {
 # with a wrong label, everything else. Delete them by hand. Sets `reason` on failure.
 prepare() {
     local -a stores
-    step 'what the app needs'
+    step 'prerequisites of the app'
     if ! apply "${needs}"; then
-        reason='what the app needs was not applied whole'
+        reason='the prerequisites of the app were applied only in part'
         return 1
     fi
     require_secret || return 1
@@ -140,7 +140,7 @@ prepare() {
     fi
     # The executor exists now, so the operator's webhook can validate the SpinApps.
     if ! apply "${api}" --dry-run=server; then
-        reason='the cluster refuses the SpinApps; the migrations have not run'
+        reason='the cluster rejects the SpinApps; the migrations have not run'
         return 1
     fi
     step 'migrations'
@@ -165,17 +165,17 @@ smoke() {
 
 # Restores the other objects to the last working release. The SpinApps are unchanged.
 undo_preparation() {
-    local back='configuration is that of the release that failed'
+    local back='the configuration is that of the failed release'
     step "${reason}"
     if ((${#releases[@]} > 0)); then
         if restore 0 && apply "${needs}"; then
-            back='configuration is that of the last release that worked'
+            back='the configuration is that of the last working release'
             clear_pending || true
         fi
     fi
     phase=nothing
     show_state
-    fail "${reason}; the SpinApps are as they were, ${back}"
+    fail "${reason}; the SpinApps are unchanged, ${back}"
 }
 
 # The release in `version` does not work. Returns to the last working one, unless that is the same.
@@ -183,16 +183,16 @@ put_back() {
     local refused=${version} now_running
     now_running=$(read_running) || now_running=unknown
     if [[ ${now_running} == "${running}" && " ${running} " != *" ${refused} "* ]]; then
-        reason='the SpinApps were refused'
+        reason='the SpinApps were rejected'
         undo_preparation
     fi
     show_state
     if ((${#releases[@]} == 0)); then
-        fail 4 "${digest} was applied and does not work; there is nothing to roll back to, since no release has worked before it"
+        fail 4 "${digest} was applied and does not work; there is nothing to roll back to: no earlier release works"
     elif [[ ${versions[0]} == "${refused}" ]]; then
-        fail 4 "${digest} was there already and does not work; scripts/deploy.sh ${environment} --rollback goes back to the release before"
+        fail 4 "${digest} was already deployed and does not work; run scripts/deploy.sh ${environment} --rollback to return to the previous release"
     fi
-    step "${digest} does not work: back to ${digests[0]}"
+    step "${digest} does not work: rolling back to ${digests[0]}"
     start_deadline "${back_limit}"
     if restore 0 && apply "${needs}" && switch_over; then
         clear_pending || true
@@ -202,7 +202,7 @@ put_back() {
         fail 3 "${digest} does not work in ${environment}; rolled back: ${digests[0]} runs again"
     fi
     show_state
-    fail 4 "${digest} does not work in ${environment}, and neither does ${digests[0]}, which was put back"
+    fail 4 "${digest} does not work in ${environment}, and neither does ${digests[0]}, to which it was rolled back"
 }
 
 deploy() {
@@ -211,7 +211,8 @@ deploy() {
     render "${digest}"
     refuse_placeholders
     step 'signature'
-    verify_signature "${repository}@${digest}" || fail "${digest} is not signed by who may; nothing was changed"
+    verify_signature "${repository}@${digest}" ||
+        fail "${digest} has no signature from a trusted signer; nothing was changed"
     check_kinds
     require_namespace
     take_lease
@@ -221,27 +222,27 @@ deploy() {
     fi
     check_address
     pack_release
-    apply "${needs}" --dry-run=server || fail 'the cluster refuses what the app needs; nothing was changed'
+    apply "${needs}" --dry-run=server || fail 'the cluster rejects the prerequisites of the app; nothing was changed'
     if "${migrate_only}"; then start_deadline "$((forward_limit + migration_limit))"; else start_deadline "${forward_limit}"; fi
     mark_pending || fail 'the release cannot be recorded; nothing was changed'
     phase=prepared
     prepare || undo_preparation
     if "${migrate_only}"; then
         phase=nothing
-        step "the migrations of ${digest} are applied; the SpinApps are as they were"
+        step "the migrations of ${digest} are applied; the SpinApps are unchanged"
         return
     fi
     step 'SpinApps'
     phase=switched
     switch_over || put_back
     if ! "${dry_run}"; then
-        record_release || fail 4 "${digest} works in ${environment}, but was not recorded: run the same call again"
+        record_release || fail 4 "${digest} works in ${environment}, but was not recorded: run the same command again"
     fi
     finished "${digest}"
 }
 
 roll_back() {
-    step "${environment}: back to the release before"
+    step "${environment}: rollback to the previous release"
     say_where
     rendered=${work}/overlay.yaml
     require_namespace
@@ -252,19 +253,21 @@ roll_back() {
     # After an interrupted deploy, and after its rollback, the last working release is the target.
     if [[ -z ${pending} && -z ${restored} && ${running% } == "${present}" ]]; then
         target=1
-        ((${#releases[@]} > 1)) || fail 'there is nothing to roll back to: no release before this one is recorded'
+        ((${#releases[@]} > 1)) || fail 'there is nothing to roll back to: no earlier release is recorded'
     fi
     local goal=${digests[target]}
     step 'signature'
-    verify_signature "${repository}@${goal}" || fail "${goal} is not signed by who may; nothing was changed"
-    restore "${target}" || fail "the record ${releases[target]} cannot be read, or a Secret that it names is gone; nothing was changed"
+    verify_signature "${repository}@${goal}" ||
+        fail "${goal} has no signature from a trusted signer; nothing was changed"
+    restore "${target}" ||
+        fail "the record ${releases[target]} cannot be read, or a Secret that it refers to does not exist; nothing was changed"
     start_deadline "${back_limit}"
     phase=switched
-    retire_until "${target}" || fail 'the record of releases cannot be changed; the SpinApps are as they were'
+    retire_until "${target}" || fail 'the record of releases cannot be changed; the SpinApps are unchanged'
     step 'SpinApps'
     { apply "${needs}" && switch_over; } || {
         show_state
-        fail 4 "${goal} was put back in ${environment} and does not work either"
+        fail 4 "${environment} was rolled back to ${goal}, which does not work either"
     }
     clear_pending || true
     finished "${goal}"
@@ -273,7 +276,7 @@ roll_back() {
 finished() {
     phase=nothing
     if "${dry_run}"; then
-        "${rollback}" || say 'if the SpinApps do not come up or a response is wrong, the release before is put back'
+        "${rollback}" || say 'if the SpinApps do not become ready or a response is wrong, the previous release is restored'
         step 'nothing was changed: this was --dry-run'
     else
         remove_executors
@@ -288,9 +291,11 @@ interrupted() {
     stop_child
     local again="scripts/deploy.sh ${environment} ${digest:---rollback}" back="scripts/deploy.sh ${environment} --rollback"
     case ${phase} in
-    nothing) fail 130 "$1; nothing is half done" ;;
-    prepared) fail 130 "$1; the SpinApps are as they were, what they need may be changed: '${again}' goes on, '${back}' goes back" ;;
-    *) fail 130 "$1; the SpinApps may be changed: '${again}' goes on, '${back}' goes back to the last release that worked" ;;
+    nothing) fail 130 "$1; no change is incomplete" ;;
+    prepared)
+        fail 130 "$1; the SpinApps are unchanged, but their prerequisites may have changed: run '${again}' to resume or '${back}' to roll back"
+        ;;
+    *) fail 130 "$1; the SpinApps may have changed: run '${again}' to resume or '${back}' to return to the last working release" ;;
     esac
 }
 
@@ -310,5 +315,5 @@ copy_manifests
 read_overlay
 # smoke.sh validates the address: with a wrong one every deploy would be rolled back.
 url=${BASE_URL:-https://${host}}
-scripts/smoke.sh "${url}" --dry-run >/dev/null || fail 2 "there is nothing to ask at '${url}': set BASE_URL"
+scripts/smoke.sh "${url}" --dry-run >/dev/null || fail 2 "invalid address: '${url}'; set BASE_URL"
 if "${rollback}"; then roll_back; else deploy; fi

@@ -43,9 +43,9 @@ read_lease() {
 
 # Waits up to lease_patience for another holder, then fails. Nothing is read or changed before.
 take_lease() {
-    step "the lock of ${environment}: Lease ${lease}"
+    step "lock of ${environment}: Lease ${lease}"
     if "${dry_run}"; then
-        say 'is not taken: --dry-run'
+        say 'not acquired: --dry-run'
         return
     fi
     local until found version holder seen='' since=0
@@ -55,7 +55,7 @@ take_lease() {
         read -r version holder <<<"${found}" || true
         if [[ "${version} ${holder}" != "${seen}" ]]; then
             seen="${version} ${holder}" since=$(now)
-            [[ -z ${holder} || ${holder} == "${lease_holder}" ]] || say "${holder} holds it"
+            [[ -z ${holder} || ${holder} == "${lease_holder}" ]] || say "held by ${holder}"
         fi
         if [[ -z ${holder} || ${holder} == "${lease_holder}" ]] || (($(now) - since >= lease_seconds)); then
             # A rejection means another writer, a connection error is unclear: both are read again.
@@ -64,7 +64,7 @@ take_lease() {
             fi
         fi
         (($(now) < until)) ||
-            fail "${holder:-somebody} deploys to ${environment}; nothing was changed: try again when that has ended"
+            fail "${holder:-another process} is deploying to ${environment}; nothing was changed: try again later"
         stoppable sleep 5
     done
     lease_is_held=true

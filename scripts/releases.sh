@@ -10,9 +10,9 @@ readonly kept=3 largest=900000
 # Sets the arrays of releases, newest first, `pending` and `running` (the versions of the SpinApps).
 read_state() {
     releases=() versions=() digests=() orders=() pending='' running='' restored=''
-    step 'what runs now'
+    step 'current release'
     if ! reads_cluster; then
-        say 'is not read: --dry-run'
+        say 'not read: --dry-run'
         return
     fi
     local listed name version digest order mark
@@ -27,8 +27,8 @@ read_state() {
     pending=$(in_namespace get configmap release-pending --ignore-not-found --output 'jsonpath={.data.version}') ||
         fail 'the record of releases cannot be read; nothing was changed'
     running=$(read_running) || fail 'the SpinApps cannot be read; nothing was changed'
-    say "the last release that worked: ${digests[0]:-none}${digests[1]:+, before it ${digests[1]}}"
-    [[ -z ${pending} ]] || warn 'a deploy before this one was interrupted or has failed'
+    say "last working release: ${digests[0]:-none}${digests[1]:+, previous: ${digests[1]}}"
+    [[ -z ${pending} ]] || warn 'a previous deploy was interrupted or has failed'
 }
 
 # Prints the versions of the SpinApps, each once, on one line.

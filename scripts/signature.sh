@@ -16,9 +16,9 @@ is_key_reference() {
 # Prints the missing settings for verification, if any.
 missing_verifier() {
     if [[ -n ${COSIGN_KEY_PUB:-} ]]; then
-        is_key_reference "${COSIGN_KEY_PUB}" || echo 'COSIGN_KEY_PUB as a reference to a key (it holds something else)'
+        is_key_reference "${COSIGN_KEY_PUB}" || echo 'COSIGN_KEY_PUB as a reference to a key (its value is not a reference)'
     elif [[ -z ${COSIGN_IDENTITY:-} || -z ${COSIGN_ISSUER:-} ]]; then
-        echo 'COSIGN_KEY_PUB, or COSIGN_IDENTITY and COSIGN_ISSUER (who may sign)'
+        echo 'COSIGN_KEY_PUB, or COSIGN_IDENTITY and COSIGN_ISSUER (the trusted signer)'
     fi
 }
 

@@ -45,12 +45,12 @@ for argument in "$@"; do
         ;;
     --dry-run) dry_run=true ;;
     *)
-        [[ -z ${url} ]] || misused "there is one thing too many: '${argument}'"
+        [[ -z ${url} ]] || misused "unexpected argument: '${argument}'"
         url=${argument%/}
         ;;
     esac
 done
-[[ ${url} =~ ^https?://[A-Za-z0-9.:-]+$ ]] || misused 'BASE_URL is scheme://host[:port]'
+[[ ${url} =~ ^https?://[A-Za-z0-9.:-]+$ ]] || misused 'BASE_URL must be scheme://host[:port]'
 
 failed=0
 ask /api/v1/health/live 200 || failed=1

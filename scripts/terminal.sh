@@ -34,7 +34,7 @@ fail() {
 
 # Fails for invalid arguments, before anything has run.
 misused() {
-    fail 2 "$1 (--help says how to call it)"
+    fail 2 "$1 (see --help)"
 }
 
 # Prints the comment at the head of the script, its help. The script has changed to the project's folder, so

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Returns `host:port` of `http://host:port`.
 pub fn authority(url: &str) -> Result<Arc<str>> {
     let Some(rest) = url.strip_prefix("http://") else {
-        bail!("{url}: only http:// can be measured: TLS would be measured with it");
+        bail!("{url}: only http:// is supported, because the cost of TLS would be included");
     };
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     Ok(match host.contains(':') {
@@ -70,7 +70,7 @@ impl Connection {
     pub async fn send(&mut self, message: &[u8]) -> Result<Reply> {
         self.connect().await?;
         // Restored once the response is complete: a connection with half a response is not reused.
-        let mut stream = self.stream.take().context("no connection")?;
+        let mut stream = self.stream.take().context("not connected")?;
         let begun = Instant::now();
         let exchange = self.exchange(&mut stream, message);
         let head = timeout(PATIENCE, exchange).await.context("no response")??;

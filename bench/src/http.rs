@@ -61,10 +61,12 @@ impl Head {
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS];
         let mut response = httparse::Response::new(&mut headers);
-        let httparse::Status::Complete(len) = response.parse(bytes).context("no HTTP/1.1")? else {
+        let httparse::Status::Complete(len) =
+            response.parse(bytes).context("invalid HTTP/1.1 response")?
+        else {
             return Ok(None);
         };
-        let status = response.code.context("no status")?;
+        let status = response.code.context("the response has no status")?;
         let mut head = Self {
             status,
             len,
@@ -77,7 +79,7 @@ impl Head {
             let name = header.name;
             if name.eq_ignore_ascii_case("content-length") {
                 let text = std::str::from_utf8(header.value)?;
-                head.body_len = text.trim().parse().context("Content-Length")?;
+                head.body_len = text.trim().parse().context("invalid Content-Length")?;
                 sized = true;
             } else if name.eq_ignore_ascii_case("retry-after") {
                 head.has_retry_after = true;

@@ -48,7 +48,7 @@ pub fn capacity(root: &Path) -> Result<()> {
     let path = root.join("bench/report.json");
     let kept = fs::read_to_string(&path).with_context(|| {
         format!(
-            "no run is kept in {}: `cargo xtask bench --keep`",
+            "no run is kept in {}: run `cargo xtask bench --keep` first",
             path.display()
         )
     })?;
@@ -58,7 +58,9 @@ pub fn capacity(root: &Path) -> Result<()> {
 
 fn page(report: &Report, root: &Path) -> Result<String> {
     let page = capacity::page(report, &Present::read(&root.join("k8s"))?);
-    page.context("only a run with `mix` on the app can be kept: docs/capacity.md comes from it")
+    page.context(
+        "only a run with `mix` on the app can be kept: docs/capacity.md is generated from it",
+    )
 }
 
 /// Formats JSON with one line per series, so that two reports can be compared.

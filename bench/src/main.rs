@@ -85,7 +85,7 @@ async fn measure(cli: &Cli) -> Result<()> {
     let options = cli.options();
     ensure!(
         cli.keep.is_none() || options.workloads.contains(&Workload::Mix),
-        "only a run with `mix` can be kept: docs/capacity.md comes from it"
+        "only a run with `mix` can be kept: docs/capacity.md is generated from it"
     );
     let mut report = Report {
         began: began.format(&Rfc3339)?,
@@ -109,9 +109,9 @@ async fn measure(cli: &Cli) -> Result<()> {
             let subject = Subject::foreign(url, &cli.email, &cli.password).await?;
             (vec![subject], None)
         }
-        (None, None) => bail!("there is nothing to measure: give --plan or --url"),
+        (None, None) => bail!("nothing to measure: pass --plan or --url"),
     };
-    ensure!(!subjects.is_empty(), "there is nothing to measure");
+    ensure!(!subjects.is_empty(), "no target could be started");
     let mut report = Run::new(options, subjects, report).finish().await?;
     report.minutes = begun.elapsed().as_secs_f64() / 60.0;
     print!("{}", report::table::markdown(&report));
@@ -123,7 +123,7 @@ async fn measure(cli: &Cli) -> Result<()> {
 
 fn read(path: &Path) -> Result<Plan> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&text).context("the plan")
+    serde_json::from_slice(&text).context("invalid plan")
 }
 
 /// Starts every target; one that fails to start is left out of the run.

@@ -59,7 +59,7 @@ async fn reads_under_logins(subject: &mut Subject, times: Times) -> Result<Figur
     let alone = read().await;
     let logins = measure::closed(&traffic, Workload::Login, LOGINS, times, None);
     let (beside, logins) = tokio::join!(read(), logins);
-    ensure!(alone.good_per_second > 0.0, "no read was answered");
+    ensure!(alone.good_per_second > 0.0, "no read succeeded");
     Ok(figures([
         ("reads per second alone", alone.good_per_second),
         ("reads per second beside logins", beside.good_per_second),
@@ -95,7 +95,10 @@ async fn sign_in_timing(subject: &mut Subject) -> Result<Figures> {
             traffic.login(email, &format!("wrong guess {pair}"), &mut message);
             let reply = connection.send(&message).await?;
             let status = reply.status;
-            ensure!(status == 401, "a wrong guess was answered {status}");
+            ensure!(
+                status == 401,
+                "unexpected status of a wrong guess: {status}"
+            );
             let times: &mut Vec<Duration> = if is_unknown { &mut unknown } else { &mut wrong };
             times.push(reply.took);
         }

@@ -125,7 +125,7 @@ impl Subject {
         let text = String::from_utf8_lossy(&text);
         ensure!(
             output.status.success(),
-            "it does not keep the contract: {}",
+            "the target violates the contract: {}",
             text.trim()
         );
         Ok(())
@@ -136,9 +136,13 @@ impl Subject {
         let is_own = matches!(self.server, Server::Own(..));
         match workload {
             Workload::Live => None,
-            _ if self.about.role == Role::Floor => Some("it answers one thing only"),
-            Workload::GetUncached if !is_own => Some("its cache cannot be emptied from here"),
-            Workload::GetLimited if !is_own => Some("its rate limit cannot be set from here"),
+            _ if self.about.role == Role::Floor => Some("the target serves a single response"),
+            Workload::GetUncached if !is_own => {
+                Some("the cache of a foreign target cannot be emptied")
+            }
+            Workload::GetLimited if !is_own => {
+                Some("the rate limit of a foreign target cannot be set")
+            }
             _ => None,
         }
     }
@@ -224,7 +228,7 @@ async fn create(
     let body = String::from_utf8_lossy(connection.body()).into_owned();
     ensure!(
         status == 201,
-        "creating {email} was answered {status}: {body}"
+        "creating {email} failed with status {status}: {body}"
     );
     let user = connection.json()?;
     let id = user.get("id").and_then(|id| id.as_str());

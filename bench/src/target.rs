@@ -47,7 +47,7 @@ impl Running {
             .command
             .iter()
             .map(|word| word.replace("{own}", &own));
-        let mut command = Command::new(words.next().context("no command")?);
+        let mut command = Command::new(words.next().context("the command is empty")?);
         command.args(words).current_dir(&planned.folder);
         command
             .envs(&planned.environment)
@@ -70,7 +70,7 @@ impl Running {
             }
         });
         let url = serving(&lines, begun + START_LIMIT)
-            .with_context(|| format!("it did not start: {}", planned.log.display()))?;
+            .with_context(|| format!("the target did not start, see {}", planned.log.display()))?;
         let mut running = Self {
             process,
             authority: authority(&url)?,
@@ -102,8 +102,12 @@ impl Running {
         loop {
             match connection.send(&message).await {
                 Ok(reply) if reply.status == 200 => return Ok(()),
-                _ if self.process.exit_status()?.is_some() => bail!("it ended at its start"),
-                Ok(reply) if Instant::now() > deadline => bail!("live answers {}", reply.status),
+                _ if self.process.exit_status()?.is_some() => {
+                    bail!("the target exited during startup")
+                }
+                Ok(reply) if Instant::now() > deadline => {
+                    bail!("the live check has the status {}", reply.status)
+                }
                 Err(error) if Instant::now() > deadline => return Err(error),
                 _ => tokio::time::sleep(POLL).await,
             }
@@ -132,7 +136,7 @@ fn own_folder(scratch: &Path) -> Result<PathBuf> {
             return Ok(folder);
         }
     }
-    bail!("no number is left in {}", scratch.display())
+    bail!("no free folder name in {}", scratch.display())
 }
 
 /// Returns the URL in the line `Serving URL`; lines before it are ignored.
@@ -141,7 +145,7 @@ fn serving(lines: &mpsc::Receiver<String>, deadline: Instant) -> Result<String> 
         let left = deadline.saturating_duration_since(Instant::now());
         let line = lines
             .recv_timeout(left)
-            .map_err(|_| anyhow!("it did not say where it listens"))?;
+            .map_err(|_| anyhow!("the target did not print its address"))?;
         if let Some(url) = line.trim().strip_prefix("Serving ") {
             return Ok(url.to_owned());
         }
@@ -204,15 +208,17 @@ impl Session {
             let body = String::from_utf8_lossy(connection.body()).into_owned();
             ensure!(
                 status == 200,
-                "the admin's login was answered {status}: {body}"
+                "the admin's login failed with status {status}: {body}"
             );
             let token = connection.json()?;
             let token = token.get("access_token").and_then(|token| token.as_str());
-            let token = token.context("the login has no access_token")?.to_owned();
+            let token = token
+                .context("the login response has no access_token")?
+                .to_owned();
             self.token = Some((token.clone(), Instant::now()));
             return Ok(token);
         }
-        bail!("the admin's login is still 503 after {ATTEMPTS} attempts")
+        bail!("the admin's login still gets 503 after {ATTEMPTS} attempts")
     }
 
     fn traffic_with(&self, authority: &Arc<str>, live: &str, token: String) -> Traffic {
@@ -233,9 +239,15 @@ pub async fn flush(data: &Data) -> Result<()> {
     stream.write_all(commands.as_bytes()).await?;
     let mut replies = Vec::new();
     while replies.iter().filter(|byte| **byte == b'\n').count() < 2 {
-        ensure!(stream.read_buf(&mut replies).await? > 0, "Redis hung up");
+        ensure!(
+            stream.read_buf(&mut replies).await? > 0,
+            "Redis closed the connection"
+        );
     }
     let replies = String::from_utf8_lossy(&replies);
-    ensure!(replies == "+OK\r\n+OK\r\n", "Redis answered {replies:?}");
+    ensure!(
+        replies == "+OK\r\n+OK\r\n",
+        "unexpected reply of Redis: {replies:?}"
+    );
     Ok(())
 }

@@ -78,10 +78,10 @@ impl<'a> Attack<'a> {
         self.over.store(true, Ordering::Relaxed);
         let served = self.bystander.await;
         let served = served.unwrap_or_else(|error| panic!("{error}\n{}", self.stack.log()));
-        assert!(served.requests > 0, "nobody else was served");
+        assert!(served.requests > 0, "no other client was served");
         let limit = self.before.descriptors + POOLED;
         let released = async || self.stack.usage().descriptors <= limit;
-        eventually(RELEASE, "the host to close what it opened", released).await;
+        eventually(RELEASE, "the host to close its descriptors", released).await;
         println!(
             "{}: {cost}; afterwards {} MiB more; {} requests of others, the slowest {} ms",
             self.name,

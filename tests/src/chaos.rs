@@ -68,7 +68,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     if plan.full_disks == 0 {
         report.skip(
             Kind::DiskFull,
-            "no stage with a disk of its own was asked for",
+            "no stage with a separate disk was requested",
         );
         return Ok(report);
     }

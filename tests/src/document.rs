@@ -94,7 +94,7 @@ impl Document {
         let status = reply.status.to_string();
         let answer = self.resolve(&responses[&status]);
         if !answer.is_object() {
-            return Err(format!("{operation} documents no {status}"));
+            return Err(format!("{operation} does not document the status {status}"));
         }
         self.describes_headers(answer, reply)
             .and_then(|()| self.describes_body(operation, answer, reply))
@@ -223,7 +223,10 @@ mod tests {
         let tag = ("etag", "\"v1\"");
         assert!(said(live, 200, &[json, tag], &health).contains("the header ETag"));
         assert!(said(live, 200, &[], &health).contains("application/json is documented"));
-        assert_eq!(said(live, 418, &[json], &health), "live documents no 418");
+        assert_eq!(
+            said(live, 418, &[json], &health),
+            "live does not document the status 418"
+        );
         let me = "/api/v1/users/me";
         assert_eq!(
             said(me, 304, &[tag], &Value::Null),

@@ -62,19 +62,19 @@ fn signatures(forge: &Forge, add: &mut impl FnMut(&str, String)) {
     let start_of_payload = header.len() + 1;
     let start_of_signature = good.len() - signature.len();
     for (name, at) in [
-        ("bent header", 5),
-        ("bent header at its end", header.len() - 1),
-        ("bent payload", start_of_payload + 9),
-        ("bent payload at its end", start_of_signature - 2),
-        ("bent signature", start_of_signature),
+        ("corrupted header", 5),
+        ("corrupted header at its end", header.len() - 1),
+        ("corrupted payload", start_of_payload + 9),
+        ("corrupted payload at its end", start_of_signature - 2),
+        ("corrupted signature", start_of_signature),
         (
-            "bent signature in its middle",
+            "corrupted signature in its middle",
             start_of_signature + signature.len() / 2,
         ),
     ] {
         add(name, bend(&good, at));
     }
-    add("signature with bits behind its end", trailing_bits(&good));
+    add("signature with trailing bits", trailing_bits(&good));
 }
 
 /// Sets an unused bit of the last character: a lax decoder returns the same bytes.
@@ -231,7 +231,7 @@ fn key_ids(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         ("unknown", json!("AAAAAAAAAAAAAAAA")),
         ("short", json!(&id[..15])),
         ("in other case", json!(swap_case(&id))),
-        ("with a blank", json!(format!("{id} "))),
+        ("with a space", json!(format!("{id} "))),
         ("a path", json!("../../../../dev/null")),
         ("SQL", json!(format!("{id}' OR '1'='1"))),
         ("a NUL", json!(format!("{id}\0"))),

@@ -52,7 +52,7 @@ pub fn times(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         forge.with_claim("iat", json!(now - 86_400)),
     );
     add(
-        "good for a year",
+        "valid for a year",
         forge.with_claim("exp", json!(now + 31_536_000)),
     );
 }
@@ -91,7 +91,7 @@ pub fn claims(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             ("without hyphens", id.replace('-', "")),
             ("in braces", format!("{{{id}}}")),
             ("as a URN", format!("urn:uuid:{id}")),
-            ("with a blank", format!("{id} ")),
+            ("with a space", format!("{id} ")),
         ] {
             add(
                 &format!("{name} {form}"),
@@ -139,16 +139,16 @@ pub fn json_tricks(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         ("empty", Vec::new()),
         ("null", b"null".to_vec()),
         ("an empty object", b"{}".to_vec()),
-        ("no JSON", b"sub=admin".to_vec()),
+        ("not JSON", b"sub=admin".to_vec()),
         ("cut", claims.as_bytes()[..claims.len() - 1].to_vec()),
         ("followed by more", format!("{claims}{claims}").into_bytes()),
-        ("behind a blank", format!(" {claims}").into_bytes()),
+        ("after a space", format!(" {claims}").into_bytes()),
         (
-            "behind a byte order mark",
+            "after a byte order mark",
             format!("\u{feff}{claims}").into_bytes(),
         ),
         (
-            "no UTF-8",
+            "not UTF-8",
             [b"{\"iss\":\"\xff\",", &claims.as_bytes()[1..]].concat(),
         ),
         (

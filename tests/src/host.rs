@@ -12,11 +12,11 @@ use devservices::HostProgram;
 const NOT_ON_SPIN: &[(&str, &str)] = &[
     (
         "faults::host::sigterm_lets_requests_in_flight_finish",
-        "Spin ends at SIGTERM without finishing requests; the edge drains a pod before it ends",
+        "Spin exits on SIGTERM without finishing requests; the edge drains a pod before it stops",
     ),
     (
         "attacks::exhaustion_connections::a_head_that_does_not_end_is_cut_off",
-        "Spin waits for a request's head for ever; the edge bounds that time",
+        "Spin has no timeout for a request's head; the edge has one",
     ),
 ];
 
@@ -38,7 +38,7 @@ pub fn program() -> Result<HostProgram> {
     match env::var("ROSTER_HOST").as_deref() {
         Ok("spin") => Ok(HostProgram::Spin("spin".into())),
         Ok("embedded") | Err(env::VarError::NotPresent) => Ok(HostProgram::Embedded(devhost()?)),
-        other => bail!("ROSTER_HOST is {other:?}: `embedded` or `spin` is meant"),
+        other => bail!("invalid ROSTER_HOST: {other:?}; expected `embedded` or `spin`"),
     }
 }
 
@@ -49,7 +49,7 @@ pub fn program() -> Result<HostProgram> {
 /// If no reason is listed here for the test.
 pub fn not_on_spin(test: &str) -> bool {
     let reason = NOT_ON_SPIN.iter().find(|(name, _)| *name == test);
-    let (name, reason) = reason.unwrap_or_else(|| panic!("{test} has no reason"));
+    let (name, reason) = reason.unwrap_or_else(|| panic!("no reason is listed for {test}"));
     if !matches!(program(), Ok(HostProgram::Spin(_))) {
         return false;
     }

@@ -130,7 +130,7 @@ impl Reply {
         };
         assert!(
             errors.iter().any(points),
-            "nothing points at {field}: {self}"
+            "no error points at {field}: {self}"
         );
         for error in errors {
             assert!(
@@ -186,7 +186,7 @@ impl Reply {
         ours["instance"] = Value::Null;
         let text = ours.to_string().to_ascii_lowercase();
         for word in INTERNALS {
-            assert!(!text.contains(word), "tells of {word}: {self}");
+            assert!(!text.contains(word), "exposes {word}: {self}");
         }
     }
 
@@ -220,7 +220,7 @@ impl Reply {
         document::check(self);
         assert!(
             self.header("server").is_none(),
-            "names its software: {self}"
+            "exposes its software: {self}"
         );
         if self.status >= 400 && self.path.starts_with("/api/v1/") && self.method != Method::HEAD {
             self.json();

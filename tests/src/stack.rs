@@ -259,7 +259,7 @@ impl Stack {
             .arg(key)
             .query_async(&mut redis)
             .await
-            .expect("an answer from Redis")
+            .expect("a response from Redis")
     }
 
     /// Deletes all data in Redis.
@@ -274,7 +274,7 @@ impl Stack {
     /// Returns the resources that the host's processes use now.
     pub fn usage(&self) -> Usage {
         let host = self.host.as_ref().expect("a running host");
-        Usage::of(&host.process.ids().expect("ids")).expect("what the host uses")
+        Usage::of(&host.process.ids().expect("ids")).expect("the usage of the host")
     }
 
     /// Sends SIGTERM to the host; the task ends with the host and returns its exit status.

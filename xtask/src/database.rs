@@ -26,7 +26,7 @@ pub fn url(given: Option<String>) -> Result<String> {
     }
     let running = Running::find(&state_dir());
     running.map(|running| running.database_url).context(
-        "there is no database: give --database-url, set DATABASE_URL or SPIN_VARIABLE_DB_HOST, \
+        "no database is configured: pass --database-url, set DATABASE_URL or SPIN_VARIABLE_DB_HOST, \
          or start `cargo xtask up`",
     )
 }

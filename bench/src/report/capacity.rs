@@ -48,9 +48,9 @@ fn heading(report: &Report, app: &Target) -> String {
         "# Capacity\n\
          Written by `cargo xtask bench --capacity` from `bench/report.json`; do not edit it. Measured on \
          {} of {}, commit {}: {}, {} cores, which the app shares with the load generator, Postgres and \
-         Redis. Figures for a core count only the CPU time of the app's own process, so they hold where \
-         the others run elsewhere; clusters have other CPUs, and `bench/README.md` says how to measure \
-         yours.\n",
+         Redis. Figures per core count only the CPU time of the app's own process, so they also hold if \
+         the others run on other machines. Other CPUs give other figures; `bench/README.md` describes \
+         how to measure them.\n",
         app.name,
         report.began.split('T').next().unwrap_or_default(),
         report.commit,
@@ -60,7 +60,7 @@ fn heading(report: &Report, app: &Target) -> String {
 }
 
 fn per_core(report: &Report, app: &Target) -> String {
-    let mut text = String::from("## What a core does\n");
+    let mut text = String::from("## Throughput per core\n");
     text += &header(&[
         "workload",
         "requests/s per core",
@@ -87,7 +87,7 @@ fn per_core(report: &Report, app: &Target) -> String {
         }
     }
     text + "\n`mix` is 90 % reads, 9 % writes, 1 % logins. With `hash_slots` 1 a process hashes one \
-        password after the other, whatever its cores.\n"
+        password at a time, regardless of its cores.\n"
 }
 
 fn connections(report: &Report, app: &Target) -> String {
@@ -154,8 +154,10 @@ mod tests {
             "| mix | 4,000 | 0.25 | 12.0 | 32 connections |",
             // Steady up to half of the peak, without an open loop of mix that shows more.
             "| CPU request, base | users, auth | 200m | up to 476m | 0.33 of the limit / 70 % |",
-            "| memory request | users, auth | 256 MiB | 160 MiB | PSS with 256 connections, to the next 32 |",
-            "| memory limit | users, auth | 512 MiB | 384 MiB | PSS with 1024 connections and a quarter, to the next 64 |",
+            "| memory request | users, auth | 256 MiB | 160 MiB | PSS with 256 connections, \
+             rounded up to a multiple of 32 |",
+            "| memory limit | users, auth | 512 MiB | 384 MiB | PSS with 1024 connections plus a quarter, \
+             rounded up to a multiple of 64 |",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
@@ -167,7 +169,10 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let Ok(kept) = fs::read_to_string(root.join("bench/report.json")) else {
             let page = root.join("docs/capacity.md");
-            assert!(!page.exists(), "docs/capacity.md comes from no report");
+            assert!(
+                !page.exists(),
+                "docs/capacity.md exists without bench/report.json"
+            );
             return;
         };
         let report: Report = serde_json::from_str(&kept).unwrap();

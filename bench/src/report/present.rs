@@ -66,8 +66,12 @@ impl Present {
 /// Reads the size that the first patch in an overlay's sizes sets.
 fn prod(file: &Path) -> Result<Size> {
     let sizes = documents(file)?;
-    let patch = at(sizes.first().context("it is empty")?, "/patches/0/patch")?;
-    let patch: Value = serde_yaml_ng::from_str(patch.as_str().context("no patch")?)?;
+    let patch = at(
+        sizes.first().context("the file has no document")?,
+        "/patches/0/patch",
+    )?;
+    let patch: Value =
+        serde_yaml_ng::from_str(patch.as_str().context("the patch is not a string")?)?;
     size(at(&patch, "/0/value")?)
 }
 
@@ -85,14 +89,14 @@ fn read(file: &Path) -> Result<String> {
 
 fn at<'a>(document: &'a Value, pointer: &str) -> Result<&'a Value> {
     let value = document.pointer(pointer);
-    value.with_context(|| format!("there is no {pointer}"))
+    value.with_context(|| format!("{pointer} does not exist"))
 }
 
 /// Returns the value that has `word` at `pointer`.
 fn find<'a>(values: &'a [Value], pointer: &str, word: &str) -> Result<&'a Value> {
     let mut values = values.iter();
     let found = values.find(|value| value.pointer(pointer).is_some_and(|found| found == word));
-    found.with_context(|| format!("nothing has {word} as {pointer}"))
+    found.with_context(|| format!("no value has {word} at {pointer}"))
 }
 
 fn size(resources: &Value) -> Result<Size> {
@@ -107,18 +111,18 @@ fn size(resources: &Value) -> Result<Size> {
 
 fn number(document: &Value, pointer: &str) -> Result<f64> {
     let number = at(document, pointer)?.as_f64();
-    number.with_context(|| format!("{pointer} is no number"))
+    number.with_context(|| format!("{pointer} is not a number"))
 }
 
 /// Reads cores of `200m` and `"1"`, MiB of `256Mi` and `1Gi`.
 fn quantity(value: &Value) -> Result<f64> {
     let text = value
         .as_str()
-        .with_context(|| format!("{value:?} is no quantity"))?;
+        .with_context(|| format!("{value:?} is not a quantity"))?;
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let number: f64 = digits
         .parse()
-        .with_context(|| format!("{text} is no quantity"))?;
+        .with_context(|| format!("{text} is not a quantity"))?;
     Ok(match text.strip_prefix(digits) {
         Some("m") => number / 1000.0,
         Some("Gi") => number * 1024.0,

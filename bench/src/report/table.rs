@@ -36,10 +36,10 @@ fn heading(report: &Report) -> String {
         .collect();
     format!(
         "# Measurements\n\
-         Written by `cargo xtask bench`; how to read it: [README](README.md).\n\n\
+         Written by `cargo xtask bench`; the [README](README.md) describes the tables.\n\n\
          {}, commit {}. {} cores ({}), {} MiB, {}. {}.\n\n\
-         {} rounds of {} s each after {} s that do not count, {:.0} minutes in all. Figures are medians, \
-         in brackets the ends. The load generator, Postgres and Redis share the machine with the app.\n",
+         {} rounds of {} s each after {} s of warm-up, {:.0} minutes in total. Figures are medians, with \
+         minimum and maximum in brackets. The load generator, Postgres and Redis share the machine with the app.\n",
         report.began,
         report.commit,
         machine.cores,
@@ -159,7 +159,7 @@ fn failures(report: &Report) -> String {
         }
     }
     match text.is_empty() {
-        true => "## Other statuses\nNone: every request was answered with a 2xx.\n".to_owned(),
+        true => "## Other statuses\nNone: every response has a 2xx status.\n".to_owned(),
         false => {
             let names = [
                 "target",

@@ -9,14 +9,14 @@ use uuid::Uuid;
 const AFTER_HELP: &str = "\
 Exit codes:
   0  success
-  1  the server refused, or something went wrong on this machine
-  2  wrong usage
-  3  not signed in, or wrong credentials
+  1  request rejected, or local failure
+  2  invalid arguments
+  3  not signed in, or invalid credentials
   4  not found
-  5  the server cannot be reached, or is not available now; try again later
+  5  server unreachable or temporarily unavailable; try again later
 
-Tokens are kept in roster/credentials.json in $XDG_CONFIG_HOME or ~/.config, for each URL;
-ROSTER_TOKEN, an access token, goes before them.";
+Tokens are stored per URL in roster/credentials.json in $XDG_CONFIG_HOME or ~/.config.
+ROSTER_TOKEN, an access token, takes precedence.";
 
 /// Users, sessions and the audit trail of a Roster server.
 #[derive(Parser)]
@@ -250,7 +250,7 @@ pub struct ListAudit {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    text.parse().map_err(|_| "user or admin".to_owned())
+    text.parse().map_err(|_| "must be user or admin".to_owned())
 }
 
 #[cfg(test)]

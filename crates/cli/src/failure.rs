@@ -115,10 +115,10 @@ fn call(error: &Error<Problem>) -> String {
             message
         }
         Error::UnexpectedResponse(answer) => {
-            format!("the server answered {}", answer.status())
+            format!("unexpected response: {}", answer.status())
         }
         Error::InvalidResponsePayload(_, error) => {
-            format!("the answer is not one of Roster: {error}")
+            format!("invalid response body: {error}")
         }
         other => other.to_string(),
     }

@@ -38,7 +38,7 @@ impl Output {
     /// Prints a hint to standard error if there is a next page; table format only.
     pub fn more(&self, next: Option<&str>) {
         if let (Format::Table, Some(next)) = (self.format, next) {
-            eprintln!("There is more: --all, or --cursor {next}");
+            eprintln!("More items follow: use --all, or --cursor {next}");
         }
     }
 }

@@ -12,7 +12,7 @@ pub fn line(what: &str) -> Result<String, Failure> {
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
     match line.trim_end_matches(['\r', '\n']) {
-        "" => Err(Failure::Local(format!("no {what}"))),
+        "" => Err(Failure::Local(format!("{what} must not be empty"))),
         line => Ok(line.to_owned()),
     }
 }

@@ -51,7 +51,7 @@ impl Session {
         }
         let tokens = Credentials::of_user()?.get(&self.url)?;
         let token = tokens
-            .ok_or(Failure::SignedOut("nobody is signed in here"))?
+            .ok_or(Failure::SignedOut("not signed in"))?
             .access_token;
         match call(Client::signed_in(&self.url, &token)?).await {
             Err(error) if is_unauthorized(&error) => {
@@ -65,7 +65,7 @@ impl Session {
     /// Returns a new access token in place of a rejected one. A refresh token works once, and a second
     /// use ends the session. Hence the lock, and the check for tokens that another run has stored.
     async fn refresh(&self, refused: &str) -> Result<String, Failure> {
-        const OVER: Failure = Failure::SignedOut("the session is over");
+        const OVER: Failure = Failure::SignedOut("the session has ended");
         let credentials = Credentials::of_user()?;
         let lock = credentials.lock()?;
         let tokens = credentials.get(&self.url)?.ok_or(OVER)?;

@@ -84,7 +84,7 @@ fn apply(policy: &Object, object: &mut Value) -> Result<(), String> {
                     add(object, operation)?;
                 }
             }
-            other => return Err(format!("the patch type {other} is not known")),
+            other => return Err(format!("unsupported patch type: {other}")),
         }
     }
     Ok(())
@@ -103,7 +103,7 @@ fn merge(object: &mut Value, configuration: &Value, field: &str) -> Result<(), S
         }
         Value::Array(items) => {
             let key = KEYS.iter().find(|(name, _)| *name == field);
-            let (_, key) = key.ok_or_else(|| format!("{field} is no list with keys"))?;
+            let (_, key) = key.ok_or_else(|| format!("{field} is not a list with keys"))?;
             if !object.is_array() {
                 *object = json!([]);
             }
@@ -127,12 +127,9 @@ fn merge(object: &mut Value, configuration: &Value, field: &str) -> Result<(), S
 fn add(object: &mut Value, operation: &Value) -> Result<(), String> {
     let path = text(&operation["path"]);
     if operation["op"] != "add" {
-        return Err(format!(
-            "the operation {} is not known here",
-            operation["op"]
-        ));
+        return Err(format!("unsupported operation: {}", operation["op"]));
     }
-    let missing = || format!("there is no parent of {path}");
+    let missing = || format!("{path} has no parent");
     let (parent, name) = path.rsplit_once('/').ok_or_else(missing)?;
     let parent = object
         .pointer_mut(parent)

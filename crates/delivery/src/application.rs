@@ -42,7 +42,7 @@ pub struct Route {
 
 impl Application {
     pub fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).context("spin.toml is not as expected")
+        toml::from_str(text).context("cannot parse spin.toml")
     }
 
     pub fn routes(&self) -> &[Route] {

@@ -63,7 +63,7 @@ impl Parser<'_> {
                     match self.characters.next() {
                         Some('"') => break,
                         None | Some('\\') => {
-                            return Err(format!("the string `{content}` has no end"));
+                            return Err(format!("unterminated string: `{content}`"));
                         }
                         Some(c) => content.push(c),
                     }
@@ -92,10 +92,7 @@ impl Parser<'_> {
     fn is_at(&self, token: &Token) -> Result<(), String> {
         match self.token == *token {
             true => Ok(()),
-            false => Err(format!(
-                "{token:?} was expected instead of {:?}",
-                self.token
-            )),
+            false => Err(format!("expected {token:?}, found {:?}", self.token)),
         }
     }
 
@@ -116,7 +113,7 @@ impl Parser<'_> {
     fn name(&mut self) -> Result<String, String> {
         match self.advance()? {
             Token::Name(name) => Ok(name),
-            other => Err(format!("a name was expected instead of {other:?}")),
+            other => Err(format!("expected a name, found {other:?}")),
         }
     }
 
@@ -165,7 +162,7 @@ impl Parser<'_> {
                 self.until(')', Self::comparison)?,
             )),
             Token::Name(name) => Ok(Expression::Name(name)),
-            other => Err(format!("{other:?} begins no expression")),
+            other => Err(format!("expected an expression, found {other:?}")),
         }
     }
 
@@ -227,7 +224,7 @@ impl Expression {
             Self::Literal(value) => Ok(value.clone()),
             Self::Name(name) => {
                 let value = scope.get(name).cloned();
-                value.ok_or_else(|| format!("there is no {name}"))
+                value.ok_or_else(|| format!("undefined name: {name}"))
             }
             Self::List(items) => items.iter().map(|item| item.value(scope)).collect(),
             Self::Map(members) => {
@@ -238,7 +235,7 @@ impl Expression {
                 Ok(map.into())
             }
             Self::Member(of, name) => match &of.value(scope)?[name] {
-                Value::Null => Err(format!("there is no member {name}")),
+                Value::Null => Err(format!("undefined member: {name}")),
                 value => Ok(value.clone()),
             },
             Self::Index(of, index, is_optional) => {
@@ -250,7 +247,7 @@ impl Expression {
                 match (found, is_optional) {
                     (Some(value), _) => Ok(value.clone()),
                     (None, true) => Ok(Value::Null),
-                    (None, false) => Err(format!("there is nothing at {index}")),
+                    (None, false) => Err(format!("no element at {index}")),
                 }
             }
             Self::Call(of, name, arguments) => call(of.as_deref(), name, arguments, scope),
@@ -289,7 +286,7 @@ fn call(
             }
             Ok(results.into())
         }
-        _ => Err(format!("{name} is not known here")),
+        _ => Err(format!("unsupported function: {name}")),
     }
 }
 
@@ -303,7 +300,9 @@ fn binary(operator: char, left: Value, right: Value) -> Result<Value, String> {
         ('<', Value::Number(left), Value::Number(right)) => {
             Ok(json!(left.as_i64() < right.as_i64()))
         }
-        (operator, left, right) => Err(format!("`{left} {operator} {right}` is not known here")),
+        (operator, left, right) => Err(format!(
+            "unsupported operation: `{left} {operator} {right}`"
+        )),
     }
 }
 

@@ -55,7 +55,7 @@ impl Optional {
         let mut value: Value = serde_yaml_ng::from_str(kustomization)?;
         let components = value["components"]
             .as_array_mut()
-            .context("it lists no components")?;
+            .context("the kustomization lists no components")?;
         if self == Self::Ingress {
             components.retain(|path| path != "../../components/envoy-gateway");
         }
@@ -67,7 +67,7 @@ impl Optional {
 /// Returns the path of the program that renders: a kubectl with kustomize 5.
 pub fn kubectl() -> Result<PathBuf> {
     let path = std::env::var_os("ROSTER_KUBECTL");
-    let path = path.context("ROSTER_KUBECTL has to be the path of a kubectl with kustomize 5")?;
+    let path = path.context("ROSTER_KUBECTL must be the path of a kubectl with kustomize 5")?;
     Ok(path.into())
 }
 

@@ -20,7 +20,8 @@ use anyhow::{Context, Result, ensure};
 
 /// Reads a file of the project.
 fn read(path: &str) -> Result<String> {
-    std::fs::read_to_string(delivery::root().join(path)).with_context(|| format!("read {path}"))
+    std::fs::read_to_string(delivery::root().join(path))
+        .with_context(|| format!("cannot read {path}"))
 }
 
 /// Fails with all problems, if there are any.
@@ -32,7 +33,10 @@ fn none(problems: &[String]) -> Result<()> {
 /// Returns the text with `from` replaced, for tests of the rules; it must occur exactly once.
 fn changed(text: &str, from: &str, to: &str) -> Result<String> {
     let places = text.matches(from).count();
-    ensure!(places == 1, "{places} places have {from:?}");
+    ensure!(
+        places == 1,
+        "expected {from:?} once, found it {places} times"
+    );
     Ok(text.replace(from, to))
 }
 
@@ -41,6 +45,6 @@ fn changed(text: &str, from: &str, to: &str) -> Result<String> {
 fn named(problems: &[String], what: &str) {
     assert!(
         problems.len() == 1 && problems.iter().all(|it| it.contains(what)),
-        "{what:?} should be all of {problems:#?}"
+        "expected only a problem with {what:?}, found {problems:#?}"
     );
 }

@@ -9,7 +9,7 @@
 )]
 #![allow(
     clippy::disallowed_methods,
-    reason = "a thread serves what smoke.sh asks"
+    reason = "a thread serves the requests of smoke.sh"
 )]
 
 mod scripts {

@@ -160,14 +160,16 @@ fn parse_ports(port: &str, scheme: &str) -> Result<Option<Range<u32>>> {
         return Ok(None);
     }
     let one = |text: &str| -> Result<u32> {
-        let number: u16 = text.parse().with_context(|| format!("port {text:?}"))?;
+        let number: u16 = text
+            .parse()
+            .with_context(|| format!("invalid port {text:?}"))?;
         Ok(number.into())
     };
     let range = if let Some((start, end)) = port.split_once("..") {
         one(start)?..one(end)?
     } else if port.is_empty() {
         let port = well_known_port(scheme)
-            .with_context(|| format!("no port, and {scheme:?} has no known one"))?;
+            .with_context(|| format!("no port, and scheme {scheme:?} has no default port"))?;
         u32::from(port)..u32::from(port) + 1
     } else {
         one(port)?..one(port)? + 1
@@ -215,7 +217,7 @@ mod tests {
         for address in allowed {
             assert!(
                 hosts.allows(address, "postgres"),
-                "{entry} refuses {address}"
+                "{entry} does not allow {address}"
             );
         }
         for address in refused {

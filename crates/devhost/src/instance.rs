@@ -117,7 +117,7 @@ impl WasiHttpHooks for OutboundHttp {
         Box::new(async move {
             if !allowed {
                 tracing::warn!(
-                    "a component may not reach {address}: it is not in allowed_outbound_hosts"
+                    "connection to {address} denied: not listed in allowed_outbound_hosts"
                 );
                 return Err(HttpError::HttpRequestDenied);
             }

@@ -141,7 +141,7 @@ impl Manifest {
             );
         }
         if let Some(kind) = manifest.trigger.keys().find(|kind| *kind != "http") {
-            bail!("trigger `{kind}` is not served by this host: it serves `http`");
+            bail!("trigger `{kind}` is not supported: this host supports `http`");
         }
         for trigger in manifest.triggers() {
             manifest.check_trigger(trigger)?;
@@ -161,7 +161,7 @@ impl Manifest {
             (Some(_), Some(_)) => bail!("route `{route}` has both component and static_response"),
             (Some(id), None) => ensure!(
                 self.components.contains_key(id),
-                "route `{route}` names component `{id}`, which is not declared"
+                "route `{route}` refers to component `{id}`, which is not declared"
             ),
             (None, Some(_)) => {}
         }

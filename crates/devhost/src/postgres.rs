@@ -2,7 +2,7 @@
 
 #![allow(
     clippy::result_large_err,
-    reason = "the interface says what an error carries"
+    reason = "the interface defines the contents of an error"
 )]
 
 mod client;

@@ -49,7 +49,7 @@ impl<D> Routes<D> {
             let based = slashed.strip_suffix('/').unwrap_or(&slashed).to_owned();
             if based.starts_with(WELL_KNOWN) {
                 tracing::error!(
-                    "route `{raw}` is never reached: the host answers under {WELL_KNOWN}"
+                    "route `{raw}` is unreachable: the host itself serves {WELL_KNOWN}"
                 );
             }
             let route = Route {
@@ -59,7 +59,10 @@ impl<D> Routes<D> {
             };
             match unique.iter_mut().find(|known| known.raw == route.raw) {
                 Some(known) => {
-                    tracing::error!("route `{}` is given twice: the last one counts", route.raw);
+                    tracing::error!(
+                        "route `{}` is declared twice: the last declaration applies",
+                        route.raw
+                    );
                     *known = route;
                 }
                 None => unique.push(route),

@@ -89,7 +89,7 @@ pub async fn serve(
         .await
         .is_err()
     {
-        tracing::warn!("requests were still under way after {DRAIN_TIMEOUT:?}");
+        tracing::warn!("requests were still in flight after {DRAIN_TIMEOUT:?}");
     }
 }
 

@@ -77,7 +77,7 @@ impl Variables {
                 .with_context(|| format!("unmatched '{{{{' in template {template:?}"))?;
             let name = name.trim();
             let value = self.0.get(name).with_context(|| {
-                format!("template {template:?} names the unknown variable `{name}`")
+                format!("template {template:?} refers to the unknown variable `{name}`")
             })?;
             filled.push_str(value);
             rest = after;

@@ -157,7 +157,10 @@ async fn a_panic_is_an_empty_500_and_the_next_request_gets_a_new_instance() {
         assert_eq!(response.text().await.unwrap(), "");
     }
     let after = host.ask("uses", "").await;
-    assert_eq!(after, "2", "an error ends no instance, a panic does");
+    assert_eq!(
+        after, "2",
+        "an error must not end an instance, a panic must"
+    );
 }
 
 #[tokio::test]
@@ -274,7 +277,11 @@ async fn a_header_that_is_not_text_is_an_empty_500() {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
     assert_eq!(body, "");
-    assert_eq!(host.ask("uses", "").await, "1", "no component was asked");
+    assert_eq!(
+        host.ask("uses", "").await,
+        "1",
+        "the request must not reach a component"
+    );
 }
 
 #[tokio::test]

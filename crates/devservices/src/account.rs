@@ -27,7 +27,7 @@ impl Account {
                 return Ok(Self { other: Some(user) });
             }
         }
-        bail!("servers cannot run as root, and there is no account `postgres` or `nobody`")
+        bail!("servers cannot run as root, and neither the account `postgres` nor `nobody` exists")
     }
 
     /// Makes `command` run as this account.
@@ -41,8 +41,13 @@ impl Account {
     /// Hands a file or a folder to this account.
     pub(crate) fn own(&self, path: &Path) -> Result<()> {
         if let Some(user) = &self.other {
-            chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-                .with_context(|| format!("cannot give {} to {}", path.display(), user.name))?;
+            chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).with_context(|| {
+                format!(
+                    "cannot change the owner of {} to {}",
+                    path.display(),
+                    user.name
+                )
+            })?;
         }
         Ok(())
     }
@@ -55,7 +60,7 @@ impl Account {
             .with_context(|| format!("cannot restrict {}", dir.display()))?;
         if !self.can_write(dir)? {
             bail!(
-                "{} cannot be reached by the account `{}`: a folder above it is closed to others",
+                "{} is not accessible to the account `{}`: a parent folder is closed to other users",
                 dir.display(),
                 self.other.as_ref().map_or("", |user| user.name.as_str())
             );

@@ -134,7 +134,10 @@ impl Postgres {
         let deadline = Instant::now() + START_LIMIT;
         while !self.is_ready(process.id()) {
             if let Some(status) = process.exit_status()? {
-                bail!("Postgres ended at start ({status}):\n{}", self.log_tail());
+                bail!(
+                    "Postgres exited during startup ({status}):\n{}",
+                    self.log_tail()
+                );
             }
             if Instant::now() >= deadline {
                 let seconds = START_LIMIT.as_secs();
@@ -285,7 +288,7 @@ impl Postgres {
             let deadline = Instant::now() + STOP_LIMIT;
             while LockFile::read(&data).is_some() {
                 if Instant::now() >= deadline {
-                    bail!("a Postgres that runs on {} does not stop", data.display());
+                    bail!("the Postgres that uses {} did not stop", data.display());
                 }
                 sleep(POLL);
             }
@@ -340,7 +343,7 @@ fn choose_binaries(data: &Path) -> Result<PostgresBinaries> {
         .find(|binaries| binaries.major.to_string() == version)
         .with_context(|| {
             let data = data.display();
-            format!("{data} was made by Postgres {version}, which is not installed")
+            format!("{data} was created by Postgres {version}, which is not installed")
         })
 }
 

@@ -207,7 +207,9 @@ impl Process {
         match killpg(group, Signal::SIGKILL) {
             // None is left or, on macOS, only processes that have ended but were not waited for.
             Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
-            Err(error) => Err(error).with_context(|| format!("cannot end the group {group}")),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot kill the process group {group}"))
+            }
         }
     }
 

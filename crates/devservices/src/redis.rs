@@ -114,17 +114,17 @@ impl Redis {
         let deadline = Instant::now() + START_LIMIT;
         while !self.answers() {
             if let Some(status) = process.exit_status()? {
-                bail!("Redis ended at start ({status}):\n{}", self.log());
+                bail!("Redis exited during startup ({status}):\n{}", self.log());
             }
             if Instant::now() >= deadline {
                 let seconds = START_LIMIT.as_secs();
-                bail!("Redis does not answer after {seconds} s:\n{}", self.log());
+                bail!("Redis does not respond after {seconds} s:\n{}", self.log());
             }
             sleep(POLL);
         }
         // Another server may hold the port and have replied in its place.
         if let Some(status) = process.wait(POLL)? {
-            bail!("Redis ended at start ({status}):\n{}", self.log());
+            bail!("Redis exited during startup ({status}):\n{}", self.log());
         }
         self.process = Some(process);
         Ok(())

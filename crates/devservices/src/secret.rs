@@ -24,7 +24,7 @@ pub fn random_password() -> Result<String> {
 
 fn random(bytes: usize) -> Result<Vec<u8>> {
     let mut buffer = vec![0; bytes];
-    getrandom::fill(&mut buffer).map_err(|error| anyhow!("no random bytes: {error}"))?;
+    getrandom::fill(&mut buffer).map_err(|error| anyhow!("cannot get random bytes: {error}"))?;
     Ok(buffer)
 }
 

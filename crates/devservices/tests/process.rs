@@ -45,7 +45,7 @@ fn a_child_that_is_left_behind_ends_with_its_parent() -> Result<()> {
 fn a_child_that_is_orphaned_ends_when_that_is_noticed() -> Result<()> {
     let (mut process, child) = parent("true")?;
     kill(Pid::from_raw(i32::try_from(process.id())?), Signal::SIGKILL)?;
-    process.wait(GRACE)?.context("the shell goes on")?;
+    process.wait(GRACE)?.context("the shell still runs")?;
     assert!(has_ended(child));
     process.stop()?;
     Ok(())

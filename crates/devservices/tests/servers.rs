@@ -145,7 +145,7 @@ fn root_keeps_data_elsewhere_when_its_folder_is_closed_to_others() -> Result<()>
             .err()
             .unwrap()
             .to_string()
-            .contains("cannot be reached")
+            .contains("is not accessible")
     );
     assert!(folder.starts_with("/var/tmp"), "{}", folder.display());
     assert_eq!(data_folder(&preferred)?, folder);

@@ -52,7 +52,7 @@ SELECT count(*) > 0 AS refused,
        coalesce(string_agg(format('migration %s (%s) %s', version, description, problem), E'\n'), '') AS problems
 FROM (
     SELECT version, ledger.description, CASE
-               WHEN NOT success THEN 'was begun and not ended'
+               WHEN NOT success THEN 'was started but not finished'
                WHEN body IS NULL THEN 'is applied, but its file is missing: the database is newer'
                WHEN checksum <> sha384(convert_to(body, 'UTF8')) THEN 'was changed after it was applied'
            END AS problem
@@ -66,7 +66,7 @@ FROM (
 WHERE problem IS NOT NULL \gset
 \if :refused
     \warn :problems
-    DO 'BEGIN RAISE EXCEPTION ''refused: nothing was changed''; END';
+    DO 'BEGIN RAISE EXCEPTION ''migrations rejected: nothing was changed''; END';
 \endif
 SQL
     for file in *.sql; do

@@ -22,4 +22,4 @@ while :; do
     fi
     total=$((total + deleted))
 done
-echo "$total rows are deleted"
+echo "$total rows deleted"

@@ -58,7 +58,7 @@ async fn main() -> Result<ExitCode> {
     println!("{}", report.markdown());
     let is_enough = report.kills >= arguments.kills && report.acknowledged >= arguments.writes;
     if !is_enough {
-        eprintln!("the time was over before the plan was");
+        eprintln!("the time limit expired before the plan was complete");
     }
     let is_good = report.is_clean() && is_enough && (!arguments.in_time || report.is_in_time());
     Ok(match is_good {

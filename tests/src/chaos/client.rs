@@ -210,7 +210,7 @@ impl Client {
             let Some(Response { status, body }) = self.wrong(host, request, &is_wrong).await else {
                 continue;
             };
-            let what = format!("{what}: host {host} answers {status} {body}");
+            let what = format!("{what}: host {host} responds with {status} {body}");
             let may_be_outdated = self.edge.meter.may_be_outdated(THAW_LIMIT);
             let begun = Instant::now();
             while self.wrong(host, request, &is_wrong).await.is_some() && begun.elapsed() < PATIENT

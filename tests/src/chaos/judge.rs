@@ -196,7 +196,7 @@ impl Judge<'_> {
         if let Some(current) = &user.password
             && status(current).is_some_and(|status| status != 200)
         {
-            let what = format!("{email}: password {current} is refused");
+            let what = format!("{email}: password {current} is rejected");
             self.note(Wrong::Lost, Deed::Password, what);
         }
         for (number, was_acknowledged) in &user.other_passwords {

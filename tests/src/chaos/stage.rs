@@ -81,7 +81,7 @@ impl Stage {
     pub fn impossible(&self) -> Vec<(Kind, &'static str)> {
         let mut impossible = Vec::new();
         if !self.stack.has_small_disk() {
-            let why = "the data is on a disk that others use; a second stage has a disk of its own";
+            let why = "the data is on a shared disk; a second stage has a separate disk";
             impossible.push((Kind::DiskFull, why));
         }
         if self.clocks.is_none() {

@@ -73,7 +73,7 @@ impl Client {
             || account.id.is_empty()
             || response.text("email") != account.email
         {
-            let what = format!("a create of {} gives {response:?}", account.email);
+            let what = format!("a create of {} gets {response:?}", account.email);
             self.edge.meter.violation(&what);
         }
     }
@@ -102,13 +102,13 @@ impl Client {
                 response.text("id").clone_into(&mut record.id);
                 self.conclude(&mut record, Outcome::Ok)?;
                 if state == State::Deleted {
-                    let what = format!("a replay of {email}, deleted, gives {}", response.status);
+                    let what = format!("a replay of {email}, deleted, gets {}", response.status);
                     self.edge.meter.violation(&what);
                 }
             }
             Verdict::Refused(response) => {
                 if response.status == 410 && state == State::Alive {
-                    let what = format!("a replay of {email}, never deleted, gives 410");
+                    let what = format!("a replay of {email}, never deleted, gets 410");
                     self.edge.meter.violation(&what);
                 }
                 self.conclude(&mut record, Outcome::Failed)?;

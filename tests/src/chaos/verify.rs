@@ -120,7 +120,7 @@ pub async fn try_tokens(stage: &Stage, remains: &[Remains]) -> usize {
             if shown.status != 401 {
                 let status = shown.status;
                 let what =
-                    format!("a revoked token is answered with {status} after {round} flushes");
+                    format!("a revoked token gets the status {status} after {round} flushes");
                 stage.edge.meter.violation(&what);
             }
         });
@@ -137,7 +137,7 @@ pub async fn try_tokens(stage: &Stage, remains: &[Remains]) -> usize {
             let shown = answer(&stage.edge, at, &request).await;
             if shown.status != 200 {
                 let (id, path, status) = (&session.id, &request.path, shown.status);
-                let what = format!("live session {id}: {path} is answered with {status}");
+                let what = format!("live session {id}: {path} gets the status {status}");
                 stage.edge.meter.violation(&what);
             }
         }

@@ -152,7 +152,7 @@ impl Report {
         writeln!(
             text,
             "# Soak\n\n{} requests in {minutes} minutes after the warm-up: {}/s, 80 % of a measured peak of \
-             {}/s. Latency from when a request was due: median {} ms, p99 {} ms, longest {} ms. \
+             {}/s. Latency since the due time of each request: median {} ms, p99 {} ms, longest {} ms. \
              {} logins found no hash slot.\n",
             self.requests,
             self.rate,

@@ -20,7 +20,7 @@ impl Stack {
     }
 
     pub fn resume_redis(&mut self) {
-        self.redis.resume().expect("Redis thaws");
+        self.redis.resume().expect("Redis resumes");
     }
 
     pub fn stop_postgres(&mut self) {
@@ -29,7 +29,7 @@ impl Stack {
 
     /// Ends Postgres abruptly, as in a power cut.
     pub fn crash_postgres(&mut self) {
-        block_in_place(|| self.postgres.crash()).expect("Postgres ends");
+        block_in_place(|| self.postgres.crash()).expect("Postgres crashes");
     }
 
     pub fn start_postgres(&mut self) {
@@ -41,7 +41,7 @@ impl Stack {
     }
 
     pub fn resume_postgres(&mut self) {
-        self.postgres.resume().expect("Postgres thaws");
+        self.postgres.resume().expect("Postgres resumes");
     }
 
     /// Restarts Postgres in an orderly way.

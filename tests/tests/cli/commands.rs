@@ -288,7 +288,7 @@ async fn a_token_that_is_refused_is_exchanged_once() {
     cli.overwrite("access_token", "rubbish");
     cli.overwrite("refresh_token", "rubbish");
     let said = cli.fails(&["whoami"], 3);
-    assert!(said.contains("the session is over"), "{said}");
+    assert!(said.contains("the session has ended"), "{said}");
     assert!(cli.tokens().is_null());
 }
 

@@ -91,5 +91,5 @@ async fn a_start_that_fails_says_why() {
         error.contains("breach_check_url") || error.contains("no url"),
         "{error}"
     );
-    assert!(error.contains("the host ended at start"), "{error}");
+    assert!(error.contains("the host exited during startup"), "{error}");
 }

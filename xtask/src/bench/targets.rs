@@ -179,7 +179,7 @@ fn axum() -> Result<Built> {
 fn peer(name: &str) -> Result<PathBuf> {
     let folder = root().join(PEERS).join(name);
     if !folder.is_dir() {
-        bail!("there is no {PEERS}/{name}");
+        bail!("{PEERS}/{name} does not exist");
     }
     Ok(folder)
 }

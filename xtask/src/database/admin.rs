@@ -73,7 +73,7 @@ impl Database {
         let url = database::url(self.url)?;
         let migrations = migrations::status(&url).await?;
         if migrations.iter().any(|entry| entry.state == State::Pending) {
-            bail!("the database lacks migrations: run `cargo xtask migrate` first");
+            bail!("the database has pending migrations: run `cargo xtask migrate` first");
         }
         Operator::connect(&url).await
     }
@@ -103,12 +103,12 @@ async fn create(arguments: Create) -> Result<()> {
     let operator = arguments.database.open().await?;
     let admin = operator.create_user(new).await.map_err(explain)?;
     println!(
-        "{} is an admin now, with the id {}.",
+        "Created admin {} with id {}.",
         admin.email.as_str(),
         admin.id
     );
     if generated {
-        println!("The password, which is not shown again:\n  {password}");
+        println!("Password, not shown again:\n  {password}");
     }
     Ok(())
 }
@@ -145,8 +145,8 @@ async fn reset_password(arguments: ResetPassword) -> Result<()> {
     );
     let expires = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     println!(
-        "The token for {}, which is not shown again and works once, until {}:\n  TOKEN={}\n\
-         Set the password; every session of the user ends then:\n  \
+        "Single-use token for {}, valid until {} and not shown again:\n  TOKEN={}\n\
+         Set the password, which ends every session of the user:\n  \
          curl -i {app}/api/v1/auth/reset -H 'Content-Type: application/json' \
          -d '{{\"token\":\"'\"$TOKEN\"'\",\"new_password\":\"<new password>\"}}'",
         user.email.as_str(),
@@ -154,7 +154,7 @@ async fn reset_password(arguments: ResetPassword) -> Result<()> {
         reset.token.reveal(),
     );
     if !user.is_active {
-        println!("The user is deactivated: nobody can log in as them until an admin changes that.");
+        println!("The user is deactivated and cannot log in until an admin activates the account.");
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ async fn status(url: &str) -> Result<()> {
     {
         0 => Ok(()),
         count => bail!(
-            "{count} of {} migrations are not applied as they are",
+            "{count} of {} migrations are pending or differ from the database",
             entries.len()
         ),
     }

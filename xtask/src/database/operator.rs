@@ -138,7 +138,7 @@ pub fn explain(error: Error) -> anyhow::Error {
             });
             anyhow!("{}", sentences.collect::<Vec<_>>().join("; "))
         }
-        Error::EmailTaken => anyhow!("a user with this email exists already"),
+        Error::EmailTaken => anyhow!("a user with this email already exists"),
         Error::NotFound => anyhow!("no user has this email"),
         other => anyhow!(other),
     }
@@ -150,7 +150,7 @@ struct NoRedis;
 #[async_trait]
 impl Redis for NoRedis {
     async fn execute(&self, _: &Command) -> Result<Vec<Reply>, RedisError> {
-        Err(RedisError::Connection("there is none".into()))
+        Err(RedisError::Connection("Redis is not used here".into()))
     }
 }
 

@@ -33,7 +33,10 @@ async fn sweep(database: &dyn Database, audit_retention_days: i32) -> Result<i64
         let params = vec![audit_retention_days.into(), BATCH.into()];
         let rows = database.write("SELECT sweep($1, $2) AS deleted", params);
         let rows = rows.await?;
-        let deleted: i64 = rows.first().context("no count")?.get("deleted")?;
+        let deleted: i64 = rows
+            .first()
+            .context("sweep returned no row")?
+            .get("deleted")?;
         if deleted == 0 {
             return Ok(total);
         }

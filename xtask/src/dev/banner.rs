@@ -8,10 +8,10 @@ pub fn text(url: &str, admin: &Admin) -> String {
     let email = quoted(&admin.email);
     let password = match &admin.password {
         Some(password) => format!(
-            "The first admin was made. The password is not shown again; keep it:\n  \
+            "Created the first admin. Store the password; it is not shown again:\n  \
              PASSWORD='{password}'"
         ),
-        None => "Set the password of an admin (`cargo xtask admin --help` if nobody knows it):\n  \
+        None => "Set the password of an admin (`cargo xtask admin reset-password` replaces a lost one):\n  \
              PASSWORD='<password>'"
             .to_owned(),
     };
@@ -26,7 +26,7 @@ pub fn text(url: &str, admin: &Admin) -> String {
          Then:\n  curl -i {api}/users/me {bearer}\n  \
          curl -i {api}/users {bearer} {json} \
          -d '{{\"email\":\"ada@example.com\",\"full_name\":\"Ada Lovelace\"}}'\n\n\
-         Ctrl-C stops. `cargo xtask up --watch` rebuilds and reloads what you change."
+         Press Ctrl-C to stop. `cargo xtask up --watch` rebuilds and reloads changed components."
     )
 }
 

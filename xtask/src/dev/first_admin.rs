@@ -73,8 +73,8 @@ impl FirstAdmin {
                 })
             }
             Err(Error::EmailTaken) => bail!(
-                "there is no admin yet, and {} is a user without that role: name another email in \
-                 BOOTSTRAP_ADMIN_EMAIL",
+                "cannot create the first admin: {} is a user without the admin role; set another \
+                 email in BOOTSTRAP_ADMIN_EMAIL",
                 self.email.as_str()
             ),
             Err(error) => Err(explain(error)),

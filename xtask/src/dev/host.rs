@@ -63,7 +63,7 @@ impl Program {
             Kind::Spin => {
                 let version = spin_version()?;
                 if !serves(&version) {
-                    bail!("Spin {version} is too old: {OLDEST_SPIN} or later is needed");
+                    bail!("Spin {version} is too old: {OLDEST_SPIN} or later is required");
                 }
                 if !version.pre.is_empty() {
                     eprintln!(
@@ -176,7 +176,7 @@ impl Host {
                 Err(error) => error.to_string(),
             };
             if let Some(status) = self.process.process.exit_status()? {
-                bail!("the host ended ({status}); its last words are above");
+                bail!("the host exited ({status}); see its output above");
             }
             if Instant::now() >= deadline {
                 bail!("{url} is not ready: {last}");
@@ -189,7 +189,7 @@ impl Host {
     pub async fn watch(&mut self) -> Result<()> {
         loop {
             if let Some(status) = self.process.process.exit_status()? {
-                bail!("the host ended ({status}); its last words are above");
+                bail!("the host exited ({status}); see its output above");
             }
             tokio::time::sleep(POLL).await;
         }

@@ -75,7 +75,7 @@ impl Servers {
     pub fn owner_url(&self, settings: &Settings) -> Result<String> {
         match &self.owner_url {
             Some(url) => Ok(url.clone()),
-            None => settings.database_url()?.context("there is no database"),
+            None => settings.database_url()?.context("db_host is not set"),
         }
     }
 

@@ -77,7 +77,7 @@ impl Settings {
             None => None,
         };
         let mut settings = Self::default();
-        settings.set("db_host", url.host_str().context("there is no host")?);
+        settings.set("db_host", url.host_str().context("the URL has no host")?);
         settings.set("db_port", &url.port().unwrap_or(5432).to_string());
         let database = decode(url.path().trim_start_matches('/'))?;
         let user = decode(url.username())?;
@@ -104,7 +104,7 @@ impl Settings {
             bail!("only database 0 is supported");
         }
         let mut settings = Self::default();
-        settings.set("redis_host", url.host_str().context("there is no host")?);
+        settings.set("redis_host", url.host_str().context("the URL has no host")?);
         settings.set("redis_port", &url.port().unwrap_or(6379).to_string());
         settings.set("redis_user", &decode(url.username())?);
         settings.set(
@@ -122,7 +122,7 @@ impl Settings {
         };
         let or = |name, default| self.get(name).unwrap_or(default);
         let mut url = Url::parse(&format!("postgres://{host}:{}", or("db_port", "5432")))
-            .context("db_host and db_port")?;
+            .context("invalid db_host or db_port")?;
         let password = self.get("db_password").unwrap_or_default();
         let named = url.set_username(or("db_user", "roster"));
         if named
@@ -152,7 +152,7 @@ impl Settings {
         };
         let port = self.get("redis_port").unwrap_or("6379");
         let mut url = Url::parse(&format!("{scheme}://{host}:{port}"))
-            .context("redis_host and redis_port")?;
+            .context("invalid redis_host or redis_port")?;
         let named = url.set_username(self.get("redis_user").unwrap_or_default());
         if named
             .and_then(|()| url.set_password(self.get("redis_password")))

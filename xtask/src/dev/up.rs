@@ -132,7 +132,9 @@ fn lock(state: &Path) -> Result<File> {
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("`cargo xtask up` already runs in this folder"),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another `cargo xtask up` is running in this folder")
+        }
         Err(TryLockError::Error(error)) => Err(error).context("cannot lock the data folder"),
     }
 }

@@ -37,7 +37,9 @@ pub async fn prepare(state: &Path) -> Result<PathBuf> {
 fn write_manifest(state: &Path) -> Result<PathBuf> {
     let text = fs::read_to_string(manifest()).context("cannot read spin.toml")?;
     let built = target_dir().join(WASM).join(PROFILE);
-    let built = built.to_str().context("the target folder is not UTF-8")?;
+    let built = built
+        .to_str()
+        .context("the path of the target folder is not UTF-8")?;
     let text = text.replace(&format!("target/{WASM}/release"), built);
     let path = state.join("watch.toml");
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -57,7 +59,7 @@ async fn rebuild(packages: &[&str]) -> Result<()> {
 /// Follows the files until the host ends. It never ends by itself, so this is always an error.
 pub async fn follow(host: &mut Host, state: &Path) -> Result<()> {
     let mut changes = Changes::watch(root())?;
-    step("watching the files of the components; Ctrl-C stops");
+    step("watching the files of the components; press Ctrl-C to stop");
     loop {
         let changed = tokio::select! {
             changed = changes.next() => changed?,
@@ -68,8 +70,8 @@ pub async fn follow(host: &mut Host, state: &Path) -> Result<()> {
         }
         match apply(&changed, host, state).await {
             Ok(true) => step("reloaded"),
-            Ok(false) => step("not reloaded; what was built before goes on serving"),
-            Err(error) => eprintln!("error: {error:#}\n==> what was built before goes on serving"),
+            Ok(false) => step("reload failed; the previous build is still served"),
+            Err(error) => eprintln!("error: {error:#}\n==> the previous build is still served"),
         }
     }
 }
@@ -141,7 +143,11 @@ impl Changes {
 
     /// Waits for a change and for the end of those that follow it closely.
     async fn next(&mut self) -> Result<Changed> {
-        let first = self.paths.recv().await.context("nothing is watched")?;
+        let first = self
+            .paths
+            .recv()
+            .await
+            .context("the file watcher has stopped")?;
         let begun = Instant::now();
         let mut paths = BTreeSet::from([first]);
         while begun.elapsed() < LONGEST {

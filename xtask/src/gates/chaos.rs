@@ -109,7 +109,7 @@ fn start(arguments: &Arguments, clocks: &Path) -> Result<Running> {
         None => command.env("ROSTER_DEVHOST", devhost_path()),
     };
     command.stdin(Stdio::null());
-    step("breaking things");
+    step("injecting faults");
     Running::start(&mut command)
 }
 

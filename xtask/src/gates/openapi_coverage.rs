@@ -34,12 +34,12 @@ pub fn check(folder: &Path) -> Result<()> {
     let unseen = unseen(&serde_json::from_slice(&document)?, &seen);
     if !unseen.is_empty() {
         bail!(
-            "the document promises answers that no test has seen:\n  {}",
+            "documented responses that no test has observed:\n  {}",
             unseen.join("\n  ")
         );
     }
     step(&format!(
-        "tests have seen every documented answer, {} kinds",
+        "tests have observed every documented response, {} kinds",
         seen.len()
     ));
     Ok(())

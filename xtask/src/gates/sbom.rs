@@ -15,7 +15,7 @@ pub struct Arguments {}
 /// Runs the command.
 pub fn run(_: &Arguments) -> Result<()> {
     let bill = output_of(&["--locked", "--package", "delivery", "--bin", "sbom"])
-        .context("the bill of materials cannot be made")?;
+        .context("cannot generate the bill of materials")?;
     let file = reports_dir()?.join("sbom.cdx.json");
     fs::write(&file, &bill).with_context(|| format!("cannot write {}", file.display()))?;
     step(&format!("wrote {}", file.display()));

@@ -43,7 +43,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     command.env("ROSTER_HOST", arguments.host.name());
     command.env("ROSTER_DEVHOST", devhost_path());
     command.stdin(Stdio::null());
-    step("soaking");
+    step("running the load");
     let status = tokio::select! {
         status = Running::start(&mut command)?.wait() => status?,
         _ = interrupt.recv() => bail!("interrupted"),

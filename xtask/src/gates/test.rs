@@ -77,7 +77,7 @@ async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Resu
     let delivery = cargo_tools::python("delivery-tools", "crates/delivery/requirements.txt")?;
     let servers = Servers::throwaway(&mut settings, dir).await?;
     let database = servers.owner_url(&settings)?;
-    let cache = settings.redis_url()?.context("there is no Redis")?;
+    let cache = settings.redis_url()?.context("redis_host is not set")?;
     migrate::apply(&database).await?;
     let admin = Administrator::new()?;
     prepare(&mut settings, &admin)?;
@@ -127,7 +127,7 @@ fn report_not_run(notes: &Path) -> Result<()> {
             .lines()
             .for_each(|line| step(&format!("not run on Spin: {line}"))),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).context("cannot read which tests have not run"),
+        Err(error) => return Err(error).context("cannot read the list of skipped tests"),
     }
     Ok(())
 }
@@ -135,7 +135,7 @@ fn report_not_run(notes: &Path) -> Result<()> {
 /// Provides the registry for the test of the artifact in a registry, which is skipped without it.
 fn provide_registry() -> Result<()> {
     if !matches!(Kind::detect(), Kind::Spin) {
-        bail!("there is no Spin 4.1 or later on the PATH, which pushes the artifact");
+        bail!("Spin 4.1 or later, which pushes the artifact, is not on the PATH");
     }
     install_missing(&[devservices::Program::Registry])
 }

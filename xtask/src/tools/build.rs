@@ -75,7 +75,7 @@ fn cargo_home() -> Result<PathBuf> {
     match env::var_os("CARGO_HOME") {
         Some(folder) => Ok(root().join(folder)),
         None => {
-            let home = env::home_dir().context("there is no home folder")?;
+            let home = env::home_dir().context("the home folder is unknown")?;
             Ok(home.join(".cargo"))
         }
     }
@@ -96,7 +96,7 @@ fn place(name: &str) -> Result<PathBuf> {
     let built = target_dir().join(&file);
     let expected = root().join("target").join(file);
     if built != expected {
-        let folder = expected.parent().context("a file has a folder")?;
+        let folder = expected.parent().context("the path has no parent folder")?;
         fs::create_dir_all(folder)?;
         // Renamed into place, so that a host that starts now reads either the old or the new file.
         let part = expected.with_extension(format!("{}.part", std::process::id()));

@@ -24,7 +24,7 @@ pub fn target_dir() -> PathBuf {
 /// Folder of the quality gates' reports; created if it is missing.
 pub fn reports_dir() -> Result<PathBuf> {
     let folder = target_dir().join("reports");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder)
 }
 

@@ -19,12 +19,12 @@ pub fn sizes(report: &Report, app: &Target, typical: &Series, present: &Present)
     let mut text = format!(
         "## Sizes in k8s/\n\
          Latency is steady up to {} of the peak ({STEADY} times the p99 at half of it). The autoscaler adds \
-         {} % a minute, so it has to begin at {} of the limit.\n\n",
+         {} % per minute, so it must start at {} of the limit.\n\n",
         number(steady),
         present.growth,
         number(busy),
     );
-    text += &header(&["what", "where", "now", "measured", "how"]);
+    text += &header(&["value", "where", "now", "measured", "basis"]);
     for (name, size) in [("base", present.base), ("prod", present.prod)] {
         let begins = present.utilization / 100.0 * size.cpu_request;
         let wanted = busy * size.cpu_limit / (present.utilization / 100.0);
@@ -55,7 +55,7 @@ pub fn sizes(report: &Report, app: &Target, typical: &Series, present: &Present)
             "maxReplicas".to_owned(),
             number(rate * size.cpu_limit * present.max_pods),
             String::new(),
-            "before Postgres or Redis are the limit".to_owned(),
+            "unless Postgres or Redis is the bottleneck".to_owned(),
         ]);
     }
     text += &memory(app, present);
@@ -92,14 +92,14 @@ fn memory(app: &Target, present: &Present) -> String {
             "users, auth".to_owned(),
             format!("{} MiB", present.base.memory_request),
             format!("{} MiB", up(*request, 32.0)),
-            format!("PSS with {some} connections, to the next 32"),
+            format!("PSS with {some} connections, rounded up to a multiple of 32"),
         ]);
         text += &row([
             "memory limit".to_owned(),
             "users, auth".to_owned(),
             format!("{} MiB", present.base.memory_limit),
             format!("{} MiB", up(most * 1.25, 64.0)),
-            format!("PSS with {all} connections and a quarter, to the next 64"),
+            format!("PSS with {all} connections plus a quarter, rounded up to a multiple of 64"),
         ]);
     }
     text

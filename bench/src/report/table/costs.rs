@@ -9,9 +9,9 @@ pub fn cpu(report: &Report) -> String {
     text += &header(&[
         "workload",
         "target",
-        "its cores",
-        "its ms per response",
-        "generator's ms per response",
+        "target cores",
+        "target ms per response",
+        "generator ms per response",
         "cores of the whole machine",
     ]);
     let usual = |series: &&Series| series.load == Load::Closed { connections: 32 };

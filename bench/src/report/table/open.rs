@@ -15,8 +15,8 @@ pub fn open_loops(report: &Report) -> String {
         return String::new();
     }
     let mut text = String::from(
-        "## Open loops: latency from when a request was due\n\
-         Of 2xx, and of requests that were never sent, with the time that they had waited.\n\n",
+        "## Open loops: latency since the due time of each request\n\
+         Includes 2xx responses, and unsent requests with the time that they had waited.\n\n",
     );
     text += &header(&[
         "workload",

@@ -44,7 +44,10 @@ struct Crate {
 fn main() -> Result<()> {
     let bom = bom(&tree()?, &checksums()?)?;
     let result = bom.validate_version(SpecVersion::V1_5);
-    ensure!(result.passed(), "the bill is not valid: {result:?}");
+    ensure!(
+        result.passed(),
+        "the bill of materials is invalid: {result:?}"
+    );
     bom.output_as_json_v1_5(&mut io::stdout().lock())?;
     println!();
     Ok(())

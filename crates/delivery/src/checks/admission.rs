@@ -35,11 +35,11 @@ fn replicas(app: &Object, found: &mut Findings) {
     match (spec["enableAutoscaling"] == true, replicas) {
         (true, 1..) => found.add(
             app,
-            "spec.replicas and spec.enableAutoscaling exclude each other",
+            "spec.replicas and spec.enableAutoscaling are mutually exclusive",
         ),
         (false, 0) => found.add(
             app,
-            "spec.replicas has to be 1 or more without spec.enableAutoscaling",
+            "spec.replicas must be 1 or more without spec.enableAutoscaling",
         ),
         _ => {}
     }
@@ -52,7 +52,8 @@ fn name(app: &Object, found: &mut Findings) {
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')
         && name.chars().all(is_label);
-    let problem = format!("its name has to be a Service's, of {LONGEST_NAME} characters at most");
+    let problem =
+        format!("its name must be a valid Service name of at most {LONGEST_NAME} characters");
     found.expect(fits, app, problem);
 }
 
@@ -62,7 +63,7 @@ fn runtime_config(environment: &Environment, app: &Object, found: &mut Findings)
     let Some(executor) = environment.executor(app) else {
         found.add(
             app,
-            format!("spec.executor: there is no SpinAppExecutor {name}"),
+            format!("spec.executor: SpinAppExecutor {name} does not exist"),
         );
         return;
     };
@@ -76,7 +77,7 @@ fn runtime_config(environment: &Environment, app: &Object, found: &mut Findings)
         return;
     }
     for (field, _) in members(config).filter(|(field, _)| *field != "loadFromSecret") {
-        let problem = format!("spec.runtimeConfig.{field} is ignored beside loadFromSecret");
+        let problem = format!("spec.runtimeConfig.{field} is ignored if loadFromSecret is set");
         found.add(app, problem);
     }
     let keys = environment.secrets().remove(secret).unwrap_or_default();
@@ -107,7 +108,7 @@ fn invocations(app: &Object, found: &mut Findings) {
     found.expect(
         fits,
         app,
-        "spec.invocationLimits.memory is more than the pod has, or no quantity",
+        "spec.invocationLimits.memory is not a quantity, or exceeds the memory of the pod",
     );
 }
 
@@ -117,7 +118,7 @@ fn components(environment: &Environment, app: &Object, found: &mut Findings) {
     for component in texts(&app.spec()["components"]) {
         let problem = format!("spec.components: spin.toml has no component {component}");
         found.expect(known.contains_key(component), app, problem);
-        let problem = format!("spec.components names {component} twice");
+        let problem = format!("spec.components lists {component} twice");
         found.expect(seen.insert(component), app, problem);
     }
     found.expect(
@@ -130,7 +131,7 @@ fn components(environment: &Environment, app: &Object, found: &mut Findings) {
 fn executor(executor: &Object, found: &mut Findings) {
     let config = &executor.spec()["deploymentConfig"];
     let runs = [&config["runtimeClassName"], &config["spinImage"]];
-    let problem = "spec.deploymentConfig has to have one of runtimeClassName and spinImage";
+    let problem = "spec.deploymentConfig must have one of runtimeClassName and spinImage";
     let given = runs.iter().filter(|field| field.is_string()).count();
     // An executor that creates no Deployment needs no configuration, but Roster's have to create one.
     found.expect(given == 1, executor, problem);
@@ -138,7 +139,7 @@ fn executor(executor: &Object, found: &mut Findings) {
     found.expect(
         creates,
         executor,
-        "spec.createDeployment has to be true: nothing else makes pods",
+        "spec.createDeployment must be true: nothing else creates pods",
     );
     found.expect(
         config["installDefaultCACerts"] != true,
@@ -147,7 +148,7 @@ fn executor(executor: &Object, found: &mut Findings) {
     );
     if let Some(image) = config["spinImage"].as_str() {
         let (major, minor) = FIRST_SPIN;
-        let problem = format!("{image} does not say that it has Spin {major}.{minor} or later");
+        let problem = format!("{image} is not tagged as Spin {major}.{minor} or later");
         found.expect(spin_version(image) >= Some(FIRST_SPIN), executor, problem);
     }
 }

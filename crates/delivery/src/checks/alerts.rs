@@ -30,7 +30,7 @@ fn alert(environment: &Environment, rules: &Object, rule: &Value, found: &mut Fi
     let name = text(&rule["alert"]);
     for metric in metrics(text(&rule["expr"])) {
         let is_own = OWN.iter().any(|start| metric.starts_with(start));
-        let problem = format!("{name} asks for {metric}, which the app does not export");
+        let problem = format!("{name} queries {metric}, which the app does not export");
         found.expect(
             !is_own || is_known(&project.metrics, &metric),
             rules,
@@ -43,6 +43,6 @@ fn alert(environment: &Environment, rules: &Object, rule: &Value, found: &mut Fi
             .runbook
             .lines()
             .any(|line| line == format!("## {name}"));
-    let problem = format!("{name} has no section in {RUNBOOK}, or does not name it");
+    let problem = format!("{name} has no section in {RUNBOOK}, or no link to it");
     found.expect(has_place, rules, problem);
 }

@@ -60,7 +60,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.expect(
         has_row,
         FILE,
-        format!("the table of connections has to have the row `{row}`"),
+        format!("the table of connections must have the row `{row}`"),
     );
     found.into_vec()
 }
@@ -70,7 +70,7 @@ fn cap(environment: &Environment, app: &Object) -> Result<u64, String> {
     let name = text(&app.spec()["runtimeConfig"]["loadFromSecret"]);
     let secret = environment
         .find("Secret", name)
-        .ok_or_else(|| format!("there is no Secret {name}"))?;
+        .ok_or_else(|| format!("Secret {name} does not exist"))?;
     let data = members(&secret.value()["data"]).find(|(key, _)| *key == "runtime-config.toml");
     let data = data.map(|(_, data)| text(data)).unwrap_or_default();
     // Long values are rendered as several lines.
@@ -82,7 +82,7 @@ fn cap(environment: &Environment, app: &Object) -> Result<u64, String> {
     let content = content.ok_or_else(|| format!("Secret {name} is not text"))?;
     let table: toml::Table = content
         .parse()
-        .map_err(|error| format!("Secret {name} is no TOML: {error}"))?;
+        .map_err(|error| format!("Secret {name} is not TOML: {error}"))?;
     let cap = table
         .get("outbound_pg")
         .and_then(|pg| pg.get("max_connections")?.as_integer());
@@ -121,7 +121,9 @@ fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, S
             setting(&scripts, "max_client_conn").ok_or("PgBouncer has no max_client_conn")?;
         // One replica alone has to accept all clients if the other fails.
         if clients < total {
-            return Err(format!("PgBouncer takes {clients} clients of {total}"));
+            return Err(format!(
+                "PgBouncer accepts {clients} clients, but the pods may open {total} connections"
+            ));
         }
         return Ok(format!("{replicas} x {size} of PgBouncer, and the Job"));
     }
@@ -136,7 +138,7 @@ fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, S
         .unwrap_or(100);
     if most <= total {
         return Err(format!(
-            "max_connections is {most}, and the pods may open {total}"
+            "max_connections is {most}, but the pods may open {total}"
         ));
     }
     Ok(format!("{total}; its `max_connections` is {most}"))

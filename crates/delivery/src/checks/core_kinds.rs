@@ -37,7 +37,7 @@ pub fn check<'a>(environments: impl Iterator<Item = &'a Environment>) -> Result<
     if verdicts.len() != known.len() {
         let problem = String::from_utf8_lossy(&output.stderr).into_owned();
         bail!(
-            "{} judged {} of {} objects: {problem}",
+            "{} validated {} of {} objects: {problem}",
             program.display(),
             verdicts.len(),
             known.len()
@@ -59,7 +59,7 @@ pub fn check<'a>(environments: impl Iterator<Item = &'a Environment>) -> Result<
 
 fn program() -> Result<PathBuf> {
     let folder = std::env::var_os("ROSTER_TOOLS");
-    let folder = folder.context("ROSTER_TOOLS has to be the folder of kubernetes-validate")?;
+    let folder = folder.context("ROSTER_TOOLS must be the folder of kubernetes-validate")?;
     Ok(PathBuf::from(folder).join("kubernetes-validate"))
 }
 
@@ -101,10 +101,10 @@ fn verdicts(printed: &str) -> Result<BTreeMap<usize, Option<String>>> {
             Some("WARN") => Some(rest.to_owned()),
             // Continuation of a message of several lines.
             _ if index.is_none() => continue,
-            _ => bail!("kubernetes-validate says: {line}"),
+            _ => bail!("unexpected output of kubernetes-validate: {line}"),
         };
         verdicts.insert(
-            index.with_context(|| format!("kubernetes-validate says: {line}"))?,
+            index.with_context(|| format!("unexpected output of kubernetes-validate: {line}"))?,
             problem,
         );
     }

@@ -22,7 +22,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     {
         for (file, content) in members(&map.value()["data"]) {
             let Ok(dashboard) = serde_json::from_str::<Value>(text(content)) else {
-                found.add(map, format!("{file} is no JSON"));
+                found.add(map, format!("{file} is not JSON"));
                 continue;
             };
             let mut expressions = Vec::new();
@@ -30,13 +30,13 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
             found.expect(
                 !expressions.is_empty(),
                 map,
-                format!("{file} asks for nothing"),
+                format!("{file} has no queries"),
             );
             let asked: BTreeSet<_> = expressions.into_iter().flat_map(metrics).collect();
             for metric in asked.into_iter().filter(|metric| !is_known(known, metric)) {
                 found.add(
                     map,
-                    format!("{file} asks for {metric}, which the app does not export"),
+                    format!("{file} queries {metric}, which the app does not export"),
                 );
             }
         }

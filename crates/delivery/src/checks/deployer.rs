@@ -40,7 +40,8 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         .filter(|role| role.kind() == "ClusterRole")
         .flat_map(|role| list(&role.value()["rules"]))
     {
-        let problem = "a rule of the ClusterRole names no objects, so it is for every environment";
+        let problem =
+            "a rule of the ClusterRole has no resourceNames, so it applies to every environment";
         found.expect(!list(&rule["resourceNames"]).is_empty(), &file, problem);
     }
     found.into_vec()

@@ -28,7 +28,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     }
     for ingress in environment.of("Ingress") {
         let entry = &ingress.value()["metadata"]["annotations"][ENTRY.0];
-        found.expect(*entry == ENTRY.1, ingress, "it answers over http:// too");
+        found.expect(*entry == ENTRY.1, ingress, "it also serves http://");
     }
     for policy in environment.of("BackendTrafficPolicy") {
         retries(policy, &mut found);
@@ -67,7 +67,7 @@ fn open_route(route: &Object, found: &mut Findings) {
         found.expect(
             are_pages,
             route,
-            "it answers more than pages over http://, where passwords would be sent in clear",
+            "it serves more than pages over http://, where passwords would be sent in clear text",
         );
     }
 }
@@ -84,7 +84,7 @@ fn limits(policy: &Object, found: &mut Findings) {
     for selector in rules.flat_map(|rule| list(&rule["clientSelectors"])) {
         let source = &selector["sourceCIDR"];
         let is_by_address = source["type"] == "Distinct" && text(&source["value"]).contains(':');
-        let problem = "it counts IPv6 by whole addresses, of which a client has 2^64";
+        let problem = "it limits each IPv6 address, of which a client has 2^64";
         found.expect(!is_by_address, policy, problem);
     }
 }

@@ -34,7 +34,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
             found.expect(
                 asks,
                 &pod.owner,
-                "no NetworkPolicy lets its pods out to DNS",
+                "no NetworkPolicy allows egress from its pods to DNS",
             );
         }
         // Variables that psql and PgBouncer's script read.
@@ -89,9 +89,7 @@ fn app(environment: &Environment, app: &Object, pod: &Pod, found: &mut Findings)
                 // The app itself, in the same pod.
                 Ok(url) if url == "http://self" => {}
                 Ok(url) => reaches(environment, pod, &url, found),
-                Err(name) => {
-                    found.add(app, format!("{template}: the value of {name} is not known"))
-                }
+                Err(name) => found.add(app, format!("{template}: the value of {name} is unknown")),
             }
         }
     }
@@ -138,7 +136,7 @@ fn reaches(environment: &Environment, pod: &Pod, url: &str, found: &mut Findings
         return;
     }
     let Some((host, Some(number))) = address(url) else {
-        found.add(&pod.owner, format!("{url} is no address with a port"));
+        found.add(&pod.owner, format!("{url} is not an address with a port"));
         return;
     };
     let services = environment.services();
@@ -148,7 +146,7 @@ fn reaches(environment: &Environment, pod: &Pod, url: &str, found: &mut Findings
     }
     let peer = match host.split('.').collect::<Vec<_>>().as_slice() {
         [name] => {
-            found.add(&pod.owner, format!("{url}: there is no Service {name}"));
+            found.add(&pod.owner, format!("{url}: Service {name} does not exist"));
             return;
         }
         [_, namespace] | [_, namespace, "svc", ..] => Peer::Elsewhere {
@@ -161,7 +159,7 @@ fn reaches(environment: &Environment, pod: &Pod, url: &str, found: &mut Findings
     found.expect(
         is_open,
         &pod.owner,
-        format!("no NetworkPolicy lets its pods out to {url}"),
+        format!("no NetworkPolicy allows egress from its pods to {url}"),
     );
 }
 
@@ -186,10 +184,13 @@ fn inside(environment: &Environment, pod: &Pod, to: (&str, &Object, u16), found:
         found.expect(
             is_open,
             &pod.owner,
-            format!("no NetworkPolicy lets its pods out to {url}"),
+            format!("no NetworkPolicy allows egress from its pods to {url}"),
         );
         let is_open = lets_in(environment, &other, &Peer::Pod(pod), port);
-        let problem = format!("no NetworkPolicy lets {} in, which needs {url}", pod.owner);
+        let problem = format!(
+            "no NetworkPolicy allows ingress from {}, which needs {url}",
+            pod.owner
+        );
         found.expect(is_open, &other.owner, problem);
     }
 }

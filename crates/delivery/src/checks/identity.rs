@@ -25,7 +25,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
 fn namespace(environment: &Environment, found: &mut Findings) {
     let mut namespaces = environment.of("Namespace");
     let (Some(namespace), None) = (namespaces.next(), namespaces.next()) else {
-        found.add("Namespace", "there has to be one");
+        found.add("Namespace", "exactly one is required");
         return;
     };
     let labels = namespace.labels();
@@ -56,7 +56,7 @@ fn token(environment: &Environment, pod: &Pod, found: &mut Findings) {
     let name = text(&pod.spec["serviceAccountName"]);
     let account = environment.find("ServiceAccount", name);
     if account.is_none() && !["", "default"].contains(&name) {
-        found.add(&pod.owner, format!("there is no ServiceAccount {name}"));
+        found.add(&pod.owner, format!("ServiceAccount {name} does not exist"));
     }
     let denies = |value: &Value| value["automountServiceAccountToken"] == false;
     let is_denied = denies(&pod.spec) || account.is_some_and(|account| denies(account.value()));
@@ -82,7 +82,7 @@ fn privileges(pod: &Pod, found: &mut Findings) {
             && context["readOnlyRootFilesystem"] == true
             && context["capabilities"]["drop"] == serde_json::json!(["ALL"]);
         let problem = format!(
-            "container {} keeps privileges or a writable root",
+            "container {} has privileges or a writable root file system",
             text(&container["name"])
         );
         found.expect(is_confined, &pod.owner, problem);

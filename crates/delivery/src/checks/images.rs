@@ -25,7 +25,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         found.expect(
             image == expected,
             app,
-            format!("its image is another than that of {other}"),
+            format!("its image differs from that of {other}"),
         );
     }
     found.into_vec()
@@ -40,11 +40,11 @@ fn pinned(image: &str, owner: &str, found: &mut Findings) {
     found.expect(
         is_digest,
         owner,
-        format!("the image {image} is not named by digest"),
+        format!("the image {image} is not pinned by digest"),
     );
     found.expect(
         !name.ends_with(":latest"),
         owner,
-        format!("the image {image} is named `latest`"),
+        format!("the image {image} has the tag `latest`"),
     );
 }

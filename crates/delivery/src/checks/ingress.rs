@@ -23,13 +23,13 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         found.expect(
             is_shut,
             &pod.owner,
-            "no NetworkPolicy denies its pods what is not allowed",
+            "no NetworkPolicy denies connections of its pods by default",
         );
     }
     let pods = environment.pods();
     let port = Port(PORT, "TCP");
     for pod in pods.iter().filter(|pod| pod.owner.starts_with("SpinApp ")) {
-        let problem = format!("no NetworkPolicy lets the gateway in on port {PORT}");
+        let problem = format!("no NetworkPolicy allows ingress from the gateway on port {PORT}");
         found.expect(
             is_open_to_a_namespace(environment, pod, port),
             &pod.owner,
@@ -46,7 +46,9 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
                 .iter()
                 .flat_map(|service| environment.behind(service));
             for pod in pods {
-                let problem = format!("no NetworkPolicy lets Prometheus in, which {scrape} needs");
+                let problem = format!(
+                    "no NetworkPolicy allows ingress from Prometheus, which {scrape} needs"
+                );
                 found.expect(
                     lets_in(environment, &pod, &prometheus, port),
                     &pod.owner,

@@ -35,7 +35,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     let [job] = jobs.as_slice() else {
         found.add(
             "Job migrate",
-            "there has to be one that is labelled `migrations`",
+            "exactly one Job must have the component label `migrations`",
         );
         return found.into_vec();
     };
@@ -43,7 +43,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     found.expect(
         job.name() == expected,
         job,
-        format!("its name has to be {expected}"),
+        format!("its name must be {expected}"),
     );
     let volumes = list(&job.spec()["template"]["spec"]["volumes"]).iter();
     let maps = volumes
@@ -53,7 +53,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         .map(|(file, _)| file.to_owned())
         .collect();
     for name in project.migrations.difference(&files) {
-        found.add(job, format!("its pod does not get {name}"));
+        found.add(job, format!("its pod does not mount {name}"));
     }
     found.into_vec()
 }

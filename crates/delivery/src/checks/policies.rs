@@ -57,7 +57,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         found.expect(
             keeps,
             deployment,
-            "a rollout may end pods before others are ready",
+            "a rollout may stop pods before others are ready",
         );
     }
     found.into_vec()
@@ -68,7 +68,9 @@ fn names(environment: &Environment, found: &mut Findings) {
     let namespace = environment.of("Namespace").map(Object::name).next();
     let ending = format!(".{}", namespace.unwrap_or_default());
     for object in environment.of(POLICY).chain(environment.of(BINDING)) {
-        let problem = format!("its name does not end with {ending}, as another environment's may");
+        let problem = format!(
+            "its name does not end with {ending}, so another environment may have the same name"
+        );
         found.expect(object.name().ends_with(&ending), object, problem);
     }
     for binding in environment.of(BINDING) {
@@ -77,10 +79,10 @@ fn names(environment: &Environment, found: &mut Findings) {
         found.expect(
             is_own,
             binding,
-            "it holds in other namespaces than the environment's",
+            "it applies to other namespaces than the environment's",
         );
         let name = text(&binding.spec()["policyName"]);
-        let problem = format!("spec.policyName: there is no {POLICY} {name}");
+        let problem = format!("spec.policyName: {POLICY} {name} does not exist");
         found.expect(environment.find(POLICY, name).is_some(), binding, problem);
     }
 }
@@ -92,9 +94,10 @@ fn pre_stop(pod: &Pod, found: &mut Findings) {
     for container in list(&pod.spec["containers"]) {
         let sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64();
         let sleep = sleep.unwrap_or_default();
-        let problem = format!("its pods end within {sleep} s, while they still get requests");
+        let problem = format!("its pods stop after {sleep} s, while they still receive requests");
         found.expect(sleep >= LEAST_PRE_STOP, &pod.owner, problem);
-        let problem = format!("its pods are ended {grace} s after they were told to");
+        let problem =
+            format!("its pods are killed after {grace} s, before the longest request ends");
         found.expect(grace >= sleep + LONGEST_REQUEST, &pod.owner, problem);
     }
 }
@@ -113,7 +116,7 @@ fn app_pod(pod: &Pod, found: &mut Findings) {
     found.expect(
         sysctls.contains(&port),
         &pod.owner,
-        "its pods may not listen on port 80",
+        "its pods cannot listen on port 80",
     );
     for container in pod.containers() {
         for name in ["HOME", "TMPDIR"] {
@@ -126,7 +129,7 @@ fn app_pod(pod: &Pod, found: &mut Findings) {
         let is_clean = PERSONAL
             .iter()
             .all(|part| filter.split(',').any(|own| own == *part));
-        let problem = format!("{TRACING} lets through spans with personal data");
+        let problem = format!("{TRACING} enables spans with personal data");
         found.expect(is_clean, &pod.owner, problem);
     }
 }

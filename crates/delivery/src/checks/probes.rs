@@ -41,7 +41,7 @@ fn app(environment: &Environment, app: &Object, found: &mut Findings) {
         found.expect(
             asked == path,
             app,
-            format!("spec.checks.{name} asks `{asked}` instead of {path}"),
+            format!("spec.checks.{name} requests `{asked}` instead of {path}"),
         );
     }
     let delay = checks["liveness"]["initialDelaySeconds"]
@@ -60,7 +60,7 @@ fn app(environment: &Environment, app: &Object, found: &mut Findings) {
     let answers =
         crate::object::texts(components).any(|component| component == READINESS_COMPONENT);
     let problem =
-        format!("spec.components lacks {READINESS_COMPONENT}, which answers the readiness probe");
+        format!("spec.components lacks {READINESS_COMPONENT}, which serves the readiness probe");
     found.expect(answers, app, problem);
     let routes = environment.project.application.routes().iter();
     let mut routes = routes.filter(|route| route.component.as_deref() == Some(READINESS_COMPONENT));
@@ -82,11 +82,12 @@ fn probes(pod: &Pod, found: &mut Findings) {
             found.expect(probe.is_object(), &pod.owner, format!("it has no {name}"));
             let handlers = ["tcpSocket", "httpGet"].map(|handler| &probe[handler]["port"]);
             for port in handlers.into_iter().filter(|port| !port.is_null()) {
-                let problem = format!("{name} asks port {port}, which its pods do not have");
+                let problem = format!("{name} uses port {port}, which its pods do not have");
                 found.expect(pod.port(port).is_some(), &pod.owner, problem);
             }
             let timeout = probe["timeoutSeconds"].as_u64().unwrap_or(1);
-            let problem = format!("{name} waits {timeout} s, less than {LEAST_TIMEOUT}");
+            let problem =
+                format!("{name} has a timeout of {timeout} s, less than {LEAST_TIMEOUT} s");
             found.expect(timeout >= LEAST_TIMEOUT, &pod.owner, problem);
         }
     }

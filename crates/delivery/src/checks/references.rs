@@ -47,7 +47,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     }
     for (name, _) in BY_HAND {
         let is_described = environment.project.description.contains(name);
-        let problem = format!("it does not say how to make the Secret {name}");
+        let problem = format!("it does not describe how to create the Secret {name}");
         found.expect(is_described, "k8s/README.md", problem);
     }
     example(environment, &secrets, &mut found);
@@ -108,7 +108,7 @@ fn missing(
     }
     let (name, key) = (text(&reference["name"]), text(&reference["key"]));
     let Some(keys) = known.get(name) else {
-        return Some(format!("there is no {kind} {name}"));
+        return Some(format!("{kind} {name} does not exist"));
     };
     let project = &environment.project;
     let is_possible = name == project.secret_name() && project.secret_keys().contains(key);

@@ -32,7 +32,11 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         limit_range(range, &mut found);
     }
     let mut quotas = environment.of("ResourceQuota").peekable();
-    found.expect(quotas.peek().is_some(), "ResourceQuota", "there is none");
+    found.expect(
+        quotas.peek().is_some(),
+        "ResourceQuota",
+        "it does not exist",
+    );
     for quota in quotas {
         self::quota(environment, quota, &pods, &mut found);
     }
@@ -98,7 +102,7 @@ fn quota(environment: &Environment, quota: &Object, pods: &[Pod], found: &mut Fi
     let others = json!({"containers": others.collect::<Vec<_>>()});
     for (name, allowed) in members(hard) {
         let Some(allowed) = thousandths(allowed) else {
-            found.add(quota, format!("spec.hard.{name} is no quantity"));
+            found.add(quota, format!("spec.hard.{name} is not a quantity"));
             continue;
         };
         let needed: u128 = pods
@@ -107,7 +111,7 @@ fn quota(environment: &Environment, quota: &Object, pods: &[Pod], found: &mut Fi
             .chain([u128::from(OTHERS) * share(&others, name)])
             .sum();
         let problem = format!(
-            "spec.hard.{name} is {}, and all pods during a rollout at their most need {}",
+            "spec.hard.{name} is {}, but a rollout at the maximum number of pods needs {}",
             shown(allowed),
             shown(needed)
         );

@@ -26,8 +26,9 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
                 values.insert(value.clone());
             }
             None => {
-                let problem =
-                    format!("its pods lack the annotation {ANNOTATION}, which rolls them");
+                let problem = format!(
+                    "its pods lack the annotation {ANNOTATION}, whose change restarts them"
+                );
                 found.add(&pod.owner, problem);
             }
         }

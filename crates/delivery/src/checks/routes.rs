@@ -54,7 +54,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     {
         for target in list(&policy.spec()["targetRefs"]) {
             let (kind, name) = (text(&target["kind"]), text(&target["name"]));
-            let problem = format!("spec.targetRefs: there is no {kind} {name}");
+            let problem = format!("spec.targetRefs: {kind} {name} does not exist");
             found.expect(environment.find(kind, name).is_some(), policy, problem);
         }
     }
@@ -75,7 +75,7 @@ fn parents(environment: &Environment, route: &Object, found: &mut Findings) {
             .into_iter()
             .flat_map(|gateway| list(&gateway.spec()["listeners"]));
         let problem = format!(
-            "spec.parentRefs: there is no listener {} of Gateway {name}",
+            "spec.parentRefs: Gateway {name} has no listener {}",
             text(section)
         );
         let exists = listeners
@@ -154,7 +154,7 @@ fn exists(
         .iter()
         .find(|candidate| candidate.name() == service)
     else {
-        found.add(from, format!("there will be no Service {service}"));
+        found.add(from, format!("Service {service} will not exist"));
         return;
     };
     let has = list(&backend.spec()["ports"])
@@ -189,7 +189,10 @@ fn triggers(environment: &Environment, routed: &[Routed], found: &mut Findings) 
             .iter()
             .filter(|known| Some(known.path.len()) == longest);
         let takers: Vec<_> = takers.map(|known| known.service.as_str()).collect();
-        let problem = format!("{} goes to {takers:?} instead of {component}", route.route);
+        let problem = format!(
+            "{} is routed to {takers:?} instead of {component}",
+            route.route
+        );
         found.expect(takers == [component], "the edge", problem);
     }
 }

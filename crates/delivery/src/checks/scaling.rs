@@ -17,7 +17,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         found.expect(
             exists,
             scaler,
-            format!("spec.scaleTargetRef: there will be no {kind} {name}"),
+            format!("spec.scaleTargetRef: {kind} {name} will not exist"),
         );
         let spec = scaler.spec();
         let bound =
@@ -30,11 +30,11 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         found.expect(
             ordered,
             scaler,
-            "it has to have a least and a most number of pods, in order",
+            "it must have a minimum and a maximum number of pods, in order",
         );
         let metrics = [&spec["metrics"], &spec["triggers"]];
         let metrics: Vec<_> = metrics.into_iter().flat_map(list).collect();
-        found.expect(!metrics.is_empty(), scaler, "it scales by nothing");
+        found.expect(!metrics.is_empty(), scaler, "it has no metrics");
         // A pod keeps the memory that it has used for connections, so the number of pods would only grow.
         let by_memory = metrics
             .iter()

@@ -105,7 +105,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
                     );
                 }
             }
-            Some(Err(problem)) => found.add(object, format!("its schema is none: {problem}")),
+            Some(Err(problem)) => found.add(object, format!("its schema is invalid: {problem}")),
             None => {}
         }
     }

@@ -23,11 +23,7 @@ fn mounts(pod: &Pod, container: &Value, found: &mut Findings) {
     for mount in list(&container["volumeMounts"]) {
         let name = text(&mount["name"]);
         let exists = pod.volumes.iter().any(|volume| volume == name);
-        found.expect(
-            exists,
-            &pod.owner,
-            format!("there is no volume {name} to mount"),
-        );
+        found.expect(exists, &pod.owner, format!("volume {name} does not exist"));
     }
 }
 

@@ -19,7 +19,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
             .flat_map(|field| members(&secret.value()[*field]))
             .map(|(key, _)| key)
             .collect();
-        let problem = "a Secret is rendered that is more than runtime configuration";
+        let problem = "it is rendered with more than runtime configuration";
         found.expect(keys == ["runtime-config.toml"], secret, problem);
     }
     for map in environment.of("ConfigMap") {
@@ -66,7 +66,7 @@ fn example(environment: &Environment, found: &mut Findings) {
         found.expect(
             !text.contains("secret.example"),
             path,
-            format!("it names {file}"),
+            format!("it refers to {file}"),
         );
     }
     for (key, value) in labels(&project.example["stringData"]) {
@@ -74,9 +74,9 @@ fn example(environment: &Environment, found: &mut Findings) {
         found.expect(
             is_placeholder,
             file,
-            format!("the value of {key} is no placeholder"),
+            format!("the value of {key} is not a placeholder"),
         );
     }
     let rendered = environment.find("Secret", project.secret_name());
-    found.expect(rendered.is_none(), file, "it is among what is rendered");
+    found.expect(rendered.is_none(), file, "it is rendered");
 }

@@ -90,14 +90,14 @@ fn workload(environment: &Environment, object: &Object, found: &mut Findings) {
         found.expect(
             is_own,
             object,
-            "topologySpreadConstraints matches other pods than its own",
+            "topologySpreadConstraints matches pods other than its own",
         );
     }
     let service = text(&spec["serviceName"]);
     if object.kind() == "StatefulSet" && environment.find("Service", service).is_none() {
         found.add(
             object,
-            format!("spec.serviceName: there is no Service {service}"),
+            format!("spec.serviceName: Service {service} does not exist"),
         );
     }
 }
@@ -110,7 +110,7 @@ fn service(environment: &Environment, service: &Object, found: &mut Findings) {
             Value::Null => &port["port"],
             target => target,
         };
-        let problem = format!("targetPort {target} is no port of the pods");
+        let problem = format!("targetPort {target} is not a port of the pods");
         found.expect(
             pods.iter().all(|pod| pod.port(target).is_some()),
             service,
@@ -145,7 +145,7 @@ fn scrape(environment: &Environment, scrape: &Object, found: &mut Findings) {
         // `ownNamespace` is the namespace of Prometheus.
         let is_own = own.is_some_and(|own| names == [own])
             && discovery["namespaces"]["ownNamespace"] != true;
-        let problem = format!("it looks for targets in {names:?} instead of its namespace");
+        let problem = format!("it discovers targets in {names:?} instead of its namespace");
         found.expect(is_own, scrape, problem);
     }
     for (label, services) in environment.scraped(scrape) {

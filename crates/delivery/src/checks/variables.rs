@@ -83,7 +83,7 @@ fn bindings(
         if has_default {
             found.add(
                 app,
-                format!("the variable {name} is not bound, though there is a value for it"),
+                format!("the variable {name} is not bound, although it has a value"),
             );
         }
     }

@@ -16,11 +16,11 @@ fn a_migration_that_the_job_does_not_get_is_named() {
     );
     broken.is_found(
         migrations::check,
-        "prod: Job migrate-0013: its name has to be migrate-0014",
+        "prod: Job migrate-0013: its name must be migrate-0014",
     );
     broken.is_found(
         migrations::check,
-        "prod: Job migrate-0013: its pod does not get 0014_teams.sql",
+        "prod: Job migrate-0013: its pod does not mount 0014_teams.sql",
     );
     Broken::prod()
         .project(|project| {
@@ -46,11 +46,11 @@ fn a_dashboard_of_no_metric_is_named() {
         json!({"panels": [{"targets": [{"expr": "rate(roster_login_total{a_b=\"c_d\"}[5m])"}]}]});
     of(panel.to_string()).is_found(
         dashboards::check,
-        "prod: ConfigMap roster-dashboard: roster.json asks for roster_login_total, which the app does not export",
+        "prod: ConfigMap roster-dashboard: roster.json queries roster_login_total, which the app does not export",
     );
     of("{".to_owned()).is_found(
         dashboards::check,
-        "prod: ConfigMap roster-dashboard: roster.json is no JSON",
+        "prod: ConfigMap roster-dashboard: roster.json is not JSON",
     );
 }
 
@@ -60,7 +60,7 @@ fn an_example_that_is_more_than_one_is_named() {
         .project(|project| project.example["stringData"]["cursor_key"] = "0123456789abcdef".into())
         .is_found(
             secrets::check,
-            "prod: k8s/base/secret.example.yaml: the value of cursor_key is no placeholder",
+            "prod: k8s/base/secret.example.yaml: the value of cursor_key is not a placeholder",
         );
     let path = "k8s/base/kustomization.yaml";
     Broken::prod()
@@ -73,7 +73,7 @@ fn an_example_that_is_more_than_one_is_named() {
         })
         .is_found(
             secrets::check,
-            &format!("prod: {path}: it names k8s/base/secret.example.yaml"),
+            &format!("prod: {path}: it refers to k8s/base/secret.example.yaml"),
         );
 }
 

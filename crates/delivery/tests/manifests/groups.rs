@@ -17,10 +17,14 @@ fn an_unbound_variable_is_named() {
         "prod: SpinApp users: the variable cursor_key is not bound, and spin.toml has no default for it",
     );
     // It has a default, which the environment's value has to replace.
-    Broken::prod().edit(APP, "/spec/variables", "log_level", |bound| bound["name"] = "log_levels".into()).is_found(
-        variables::check,
-        "prod: SpinApp users: the variable log_level is not bound, though there is a value for it",
-    );
+    Broken::prod()
+        .edit(APP, "/spec/variables", "log_level", |bound| {
+            bound["name"] = "log_levels".into()
+        })
+        .is_found(
+            variables::check,
+            "prod: SpinApp users: the variable log_level is not bound, although it has a value",
+        );
 }
 
 #[test]
@@ -129,7 +133,7 @@ fn a_configmap_or_secret_that_does_not_exist_is_named() {
         .project(|project| project.description = project.description.replace("roster-roots", "x"))
         .is_found(
             references::check,
-            "prod: k8s/README.md: it does not say how to make the Secret roster-roots",
+            "prod: k8s/README.md: it does not describe how to create the Secret roster-roots",
         );
 }
 
@@ -144,7 +148,7 @@ fn a_secret_that_comes_under_another_name_is_named() {
         )
         .is_found(
             references::check,
-            "prod: SpinApp users: SPIN_VARIABLE_DB_PASSWORD: there is no Secret roster-secrets",
+            "prod: SpinApp users: SPIN_VARIABLE_DB_PASSWORD: Secret roster-secrets does not exist",
         );
 }
 
@@ -154,7 +158,7 @@ fn an_autoscaler_of_nothing_or_beside_another_is_named() {
     let broken = Broken::prod().set("HorizontalPodAutoscaler", "users", target, "user");
     broken.is_found(
         scaling::check,
-        "prod: HorizontalPodAutoscaler users: spec.scaleTargetRef: there will be no Deployment user",
+        "prod: HorizontalPodAutoscaler users: spec.scaleTargetRef: Deployment user will not exist",
     );
     broken.is_found(
         scaling::check,
@@ -162,7 +166,7 @@ fn an_autoscaler_of_nothing_or_beside_another_is_named() {
     );
     Broken::with(Optional::Keda)
         .set("ScaledObject", "users", target, "user")
-        .is_found(scaling::check, "prod with keda: ScaledObject users: spec.scaleTargetRef: there will be no Deployment user");
+        .is_found(scaling::check, "prod with keda: ScaledObject users: spec.scaleTargetRef: Deployment user will not exist");
     Broken::prod()
         .copy("HorizontalPodAutoscaler", "users", "more-users")
         .is_found(
@@ -188,7 +192,7 @@ fn an_autoscaler_of_nothing_or_beside_another_is_named() {
         );
     Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/minReplicas", 11).is_found(
         scaling::check,
-        "prod: HorizontalPodAutoscaler users: it has to have a least and a most number of pods, in order",
+        "prod: HorizontalPodAutoscaler users: it must have a minimum and a maximum number of pods, in order",
     );
 }
 
@@ -198,7 +202,7 @@ fn a_probe_of_nothing_or_in_a_hurry_is_named() {
         (
             "/spec/checks/readiness/httpGet/path",
             json!("/ready"),
-            "spec.checks.readiness asks `/ready` instead of /api/v1/health/ready",
+            "spec.checks.readiness requests `/ready` instead of /api/v1/health/ready",
         ),
         (
             "/spec/checks/liveness/initialDelaySeconds",
@@ -213,12 +217,12 @@ fn a_probe_of_nothing_or_in_a_hurry_is_named() {
         (
             "/spec/checks/liveness/timeoutSeconds",
             json!(1),
-            "livenessProbe waits 1 s, less than 3",
+            "livenessProbe has a timeout of 1 s, less than 3 s",
         ),
         (
             "/spec/components",
             json!(["users"]),
-            "spec.components lacks health, which answers the readiness probe",
+            "spec.components lacks health, which serves the readiness probe",
         ),
     ];
     for (pointer, value, problem) in cases {
@@ -242,7 +246,7 @@ fn a_probe_of_nothing_or_in_a_hurry_is_named() {
 
 #[test]
 fn connections_that_the_description_does_not_have_are_named() {
-    let file = "prod: k8s/README.md: the table of connections has to have the row";
+    let file = "prod: k8s/README.md: the table of connections must have the row";
     Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/maxReplicas", 20).is_found(
         connections::check,
         &format!("{file} `| prod | 25 x 32 + 13 x 32 | 3 x 4 | 1228 | 2 x 30 of PgBouncer, and the Job |`"),
@@ -264,7 +268,7 @@ fn connections_that_the_description_does_not_have_are_named() {
         )
         .is_found(
             connections::check,
-            "dev: the database: max_connections is 200, and the pods may open 208",
+            "dev: the database: max_connections is 200, but the pods may open 208",
         );
     let small = Broken::prod().hashed("Secret", "runtime-config-small");
     Broken::prod()

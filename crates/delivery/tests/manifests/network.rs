@@ -51,7 +51,7 @@ fn a_selector_that_matches_nothing_is_named() {
         ),
         (
             Broken::prod().set("Service", "pgbouncer", "/spec/ports/0/targetPort", "sql"),
-            "prod: Service pgbouncer: targetPort \"sql\" is no port of the pods",
+            "prod: Service pgbouncer: targetPort \"sql\" is not a port of the pods",
         ),
         (
             Broken::prod().set(
@@ -64,7 +64,7 @@ fn a_selector_that_matches_nothing_is_named() {
         ),
         (
             Broken::dev().set("StatefulSet", "redis", "/spec/serviceName", "cache"),
-            "dev: StatefulSet redis: spec.serviceName: there is no Service cache",
+            "dev: StatefulSet redis: spec.serviceName: Service cache does not exist",
         ),
         (
             Broken::prod().set(
@@ -82,7 +82,7 @@ fn a_selector_that_matches_nothing_is_named() {
                 "/spec/kubernetesSDConfigs/0/namespaces",
                 json!({"ownNamespace": true}),
             ),
-            "prod: ScrapeConfig roster: it looks for targets in [] instead of its namespace",
+            "prod: ScrapeConfig roster: it discovers targets in [] instead of its namespace",
         ),
         (
             Broken::prod().set(
@@ -110,18 +110,21 @@ fn a_selector_that_matches_nothing_is_named() {
 #[test]
 fn a_connection_that_no_policy_lets_out_is_named() {
     let cases = [
-        ("to-dns", "no NetworkPolicy lets its pods out to DNS"),
+        (
+            "to-dns",
+            "no NetworkPolicy allows egress from its pods to DNS",
+        ),
         (
             "to-pgbouncer",
-            "no NetworkPolicy lets its pods out to postgres://pgbouncer:5432",
+            "no NetworkPolicy allows egress from its pods to postgres://pgbouncer:5432",
         ),
         (
             "to-redis",
-            "no NetworkPolicy lets its pods out to rediss://redis.prod.example.internal:6379",
+            "no NetworkPolicy allows egress from its pods to rediss://redis.prod.example.internal:6379",
         ),
         (
             "to-https",
-            "no NetworkPolicy lets its pods out to https://registry.example.com",
+            "no NetworkPolicy allows egress from its pods to https://registry.example.com",
         ),
     ];
     for (policy, problem) in cases {
@@ -130,21 +133,33 @@ fn a_connection_that_no_policy_lets_out_is_named() {
             .without("NetworkPolicy", policy)
             .is_found(egress::check, &line);
     }
-    Broken::with(Optional::Otlp).without("NetworkPolicy", "to-otlp").is_found(
-        egress::check,
-        "prod with otlp: SpinApp users: no NetworkPolicy lets its pods out to http://otel-collector.observability:4318",
-    );
+    Broken::with(Optional::Otlp)
+        .without("NetworkPolicy", "to-otlp")
+        .is_found(
+            egress::check,
+            "prod with otlp: SpinApp users: no NetworkPolicy allows egress from its pods to \
+         http://otel-collector.observability:4318",
+        );
     let broken = Broken::prod().without("NetworkPolicy", "to-postgres");
     for owner in ["Job migrate-0013", "Deployment pgbouncer"] {
         let url = "postgres://postgres.prod.example.internal:5432";
         broken.is_found(
             egress::check,
-            &format!("prod: {owner}: no NetworkPolicy lets its pods out to {url}"),
+            &format!("prod: {owner}: no NetworkPolicy allows egress from its pods to {url}"),
         );
     }
     Broken::prod()
-        .set("NetworkPolicy", "to-redis", "/spec/egress/0/ports/0/port", 6380)
-        .is_found(egress::check, "prod: SpinApp auth: no NetworkPolicy lets its pods out to redis://redis.prod.example.internal:6379");
+        .set(
+            "NetworkPolicy",
+            "to-redis",
+            "/spec/egress/0/ports/0/port",
+            6380,
+        )
+        .is_found(
+            egress::check,
+            "prod: SpinApp auth: no NetworkPolicy allows egress from its pods to \
+             redis://redis.prod.example.internal:6379",
+        );
 }
 
 #[test]
@@ -153,14 +168,14 @@ fn another_port_of_the_configuration_needs_another_policy() {
     let config = broken.hashed("ConfigMap", "roster-config");
     broken.set("ConfigMap", &config, "/data/redis_port", "6380").is_found(
         egress::check,
-        "prod: SpinApp users: no NetworkPolicy lets its pods out to redis://redis.prod.example.internal:6380",
+        "prod: SpinApp users: no NetworkPolicy allows egress from its pods to redis://redis.prod.example.internal:6380",
     );
     // The breach check is the third host of users and auth; without a port it is HTTPS.
     let broken = Broken::with(Optional::Shim);
     let config = broken.hashed("ConfigMap", "roster-config");
     broken.set("ConfigMap", &config, "/data/breach_check_url", "https://passwords.example.com").is_found(
         egress::check,
-        "prod with shim: SpinApp users: no NetworkPolicy lets its pods out to https://passwords.example.com",
+        "prod with shim: SpinApp users: no NetworkPolicy allows egress from its pods to https://passwords.example.com",
     );
 }
 
@@ -168,11 +183,12 @@ fn another_port_of_the_configuration_needs_another_policy() {
 fn a_store_that_lets_nobody_in_is_named() {
     Broken::dev().without("NetworkPolicy", "to-stores").is_found(
         egress::check,
-        "dev: StatefulSet redis: no NetworkPolicy lets SpinApp users in, which needs redis://redis:6379",
+        "dev: StatefulSet redis: no NetworkPolicy allows ingress from SpinApp users, which needs redis://redis:6379",
     );
     Broken::prod().without("NetworkPolicy", "from-app-to-pgbouncer").is_found(
         egress::check,
-        "prod: Deployment pgbouncer: no NetworkPolicy lets SpinApp users in, which needs postgres://pgbouncer:5432",
+        "prod: Deployment pgbouncer: no NetworkPolicy allows ingress from SpinApp users, which needs \
+         postgres://pgbouncer:5432",
     );
 }
 
@@ -187,17 +203,17 @@ fn what_is_not_denied_and_who_is_not_let_in_is_named() {
         )
         .is_found(
             ingress::check,
-            "prod: Job migrate-0013: no NetworkPolicy denies its pods what is not allowed",
+            "prod: Job migrate-0013: no NetworkPolicy denies connections of its pods by default",
         );
     Broken::prod()
         .without("NetworkPolicy", "from-gateway")
         .is_found(
             ingress::check,
-            "prod: SpinApp users: no NetworkPolicy lets the gateway in on port 80",
+            "prod: SpinApp users: no NetworkPolicy allows ingress from the gateway on port 80",
         );
     Broken::prod().without("NetworkPolicy", "from-prometheus").is_found(
         ingress::check,
-        "prod: SpinApp health: no NetworkPolicy lets Prometheus in, which ScrapeConfig roster needs",
+        "prod: SpinApp health: no NetworkPolicy allows ingress from Prometheus, which ScrapeConfig roster needs",
     );
     // No policy selects pods without the label.
     Broken::prod()
@@ -209,6 +225,6 @@ fn what_is_not_denied_and_who_is_not_let_in_is_named() {
         )
         .is_found(
             ingress::check,
-            "prod: SpinApp users: no NetworkPolicy lets the gateway in on port 80",
+            "prod: SpinApp users: no NetworkPolicy allows ingress from the gateway on port 80",
         );
 }

@@ -11,7 +11,7 @@ const CONTAINER: &str = "/spec/template/spec/containers/0";
 fn an_image_by_tag_is_named() {
     Broken::prod().set("SpinApp", "users", "/spec/image", "registry.example.com/roster/api:1.0").is_found(
         images::check,
-        "prod: SpinApp users: the image registry.example.com/roster/api:1.0 is not named by digest",
+        "prod: SpinApp users: the image registry.example.com/roster/api:1.0 is not pinned by digest",
     );
     Broken::prod()
         .set(
@@ -22,7 +22,7 @@ fn an_image_by_tag_is_named() {
         )
         .is_found(
             images::check,
-            "prod: Job migrate-0013: the image postgres:latest is named `latest`",
+            "prod: Job migrate-0013: the image postgres:latest has the tag `latest`",
         );
     Broken::prod()
         .set(
@@ -33,19 +33,19 @@ fn an_image_by_tag_is_named() {
         )
         .is_found(
             images::check,
-            "prod: Deployment pgbouncer: the image pgbouncer@sha256:00 is not named by digest",
+            "prod: Deployment pgbouncer: the image pgbouncer@sha256:00 is not pinned by digest",
         );
     let image = "/spec/deploymentConfig/spinImage";
     Broken::prod().set("SpinAppExecutor", "spintainer", image, "ghcr.io/spinframework/spin:v4.1.0").is_found(
         images::check,
-        "prod: SpinAppExecutor spintainer: the image ghcr.io/spinframework/spin:v4.1.0 is not named by digest",
+        "prod: SpinAppExecutor spintainer: the image ghcr.io/spinframework/spin:v4.1.0 is not pinned by digest",
     );
     let other = format!("registry.example.com/roster/api@sha256:{}", "1".repeat(64));
     Broken::prod()
         .set("SpinApp", "users", "/spec/image", other)
         .is_found(
             images::check,
-            "prod: SpinApp users: its image is another than that of SpinApp auth",
+            "prod: SpinApp users: its image differs from that of SpinApp auth",
         );
 }
 
@@ -90,11 +90,11 @@ fn pods_that_do_not_fit_into_the_quota_are_named() {
         .set("ResourceQuota", "roster", "/spec/hard/pods", "60")
         .is_found(
             resources::check,
-            "prod: ResourceQuota roster: spec.hard.pods is 60, and all pods during a rollout at their most need 61",
+            "prod: ResourceQuota roster: spec.hard.pods is 60, but a rollout at the maximum number of pods needs 61",
         );
     Broken::prod().set("ResourceQuota", "roster", "/spec/hard/limits.cpu", "64").is_found(
         resources::check,
-        "prod: ResourceQuota roster: spec.hard.limits.cpu is 64, and all pods during a rollout at their most need 99",
+        "prod: ResourceQuota roster: spec.hard.limits.cpu is 64, but a rollout at the maximum number of pods needs 99",
     );
 }
 
@@ -126,7 +126,7 @@ fn what_pods_may_is_named() {
         );
     Broken::prod().without("ServiceAccount", "users").is_found(
         identity::check,
-        "prod: SpinApp users: there is no ServiceAccount users",
+        "prod: SpinApp users: ServiceAccount users does not exist",
     );
     Broken::prod()
         .unset(
@@ -148,7 +148,7 @@ fn what_pods_may_is_named() {
         )
         .is_found(
             identity::check,
-            "prod: Job migrate-0013: container migrate keeps privileges or a writable root",
+            "prod: Job migrate-0013: container migrate has privileges or a writable root file system",
         );
     Broken::prod()
         .set("Job", "migrate-0013", "/metadata/namespace", "default")
@@ -166,11 +166,11 @@ fn a_secret_that_is_rendered_is_named() {
     }));
     broken.is_found(
         secrets::check,
-        "prod: Secret roster-secrets: a Secret is rendered that is more than runtime configuration",
+        "prod: Secret roster-secrets: it is rendered with more than runtime configuration",
     );
     broken.is_found(
         secrets::check,
-        "prod: k8s/base/secret.example.yaml: it is among what is rendered",
+        "prod: k8s/base/secret.example.yaml: it is rendered",
     );
     let config = Broken::prod().hashed("ConfigMap", "roster-config");
     for (key, value) in [
@@ -216,7 +216,7 @@ fn a_script_that_is_not_there_or_reads_another_variable_is_named() {
         (
             "volumeMounts/0/name",
             "migration",
-            "there is no volume migration to mount",
+            "volume migration does not exist",
         ),
         ("env/1/name", "PG_HOST", "migrate.sh does not read PG_HOST"),
     ];
@@ -241,6 +241,6 @@ fn a_probe_of_a_port_that_is_not_there_is_named() {
         .set("Deployment", "pgbouncer", &format!("{CONTAINER}/livenessProbe/tcpSocket/port"), "sql")
         .is_found(
             probes::check,
-            "prod: Deployment pgbouncer: livenessProbe asks port \"sql\", which its pods do not have",
+            "prod: Deployment pgbouncer: livenessProbe uses port \"sql\", which its pods do not have",
         );
 }

@@ -32,7 +32,7 @@ fn rewritten(pointer: &str, part: &str, other: &str) -> Broken {
 #[test]
 fn what_admission_leaves_out_is_named() {
     let root = "its pods may run as root or without a seccomp profile";
-    let keeps = "container users keeps privileges or a writable root";
+    let keeps = "container users has privileges or a writable root file system";
     let cases: [(&str, &str, &str, Check, &str); 12] = [
         (
             CONFIGURATION,
@@ -67,14 +67,14 @@ fn what_admission_leaves_out_is_named() {
             "seconds: 10",
             "seconds: 1",
             policies::check,
-            "its pods end within 1 s, while they still get requests",
+            "its pods stop after 1 s, while they still receive requests",
         ),
         (
             CONFIGURATION,
             "Seconds: 45",
             "Seconds: 20",
             policies::check,
-            "its pods are ended 20 s after they were told to",
+            "its pods are killed after 20 s, before the longest request ends",
         ),
         (
             CONFIGURATION,
@@ -88,14 +88,14 @@ fn what_admission_leaves_out_is_named() {
             "spin_factor_outbound_redis=off,",
             "",
             policies::check,
-            "SPIN_OTEL_TRACING_LEVEL lets through spans with personal data",
+            "SPIN_OTEL_TRACING_LEVEL enables spans with personal data",
         ),
         (
             PATCH,
             "ip_unprivileged_port_start",
             "ip_forward",
             policies::check,
-            "its pods may not listen on port 80",
+            "its pods cannot listen on port 80",
         ),
         (
             PATCH,
@@ -109,14 +109,14 @@ fn what_admission_leaves_out_is_named() {
             "op: \"add\"",
             "op: \"remove\"",
             policies::check,
-            "its pods are not admitted: MutatingAdmissionPolicy roster-app-pods.roster-prod: the operation \"remove\" is not known here",
+            "its pods are not admitted: MutatingAdmissionPolicy roster-app-pods.roster-prod: unsupported operation: \"remove\"",
         ),
         (
             PATCH,
             "variables.app",
             "variables.apps",
             policies::check,
-            "its pods are not admitted: MutatingAdmissionPolicy roster-app-pods.roster-prod: there is no member apps",
+            "its pods are not admitted: MutatingAdmissionPolicy roster-app-pods.roster-prod: undefined member: apps",
         ),
     ];
     for (pointer, part, other, check, problem) in cases {
@@ -143,7 +143,7 @@ fn policies_that_do_not_hold_or_hold_elsewhere_are_named() {
     broken.is_found(
         policies::check,
         &format!(
-            "prod: {} {}: it holds in other namespaces than the environment's",
+            "prod: {} {}: it applies to other namespaces than the environment's",
             BINDING.0, BINDING.1
         ),
     );
@@ -154,19 +154,23 @@ fn policies_that_do_not_hold_or_hold_elsewhere_are_named() {
         .is_found(
             policies::check,
             &format!(
-                "prod: {} {}: spec.policyName: there is no {} roster",
+                "prod: {} {}: spec.policyName: {} roster does not exist",
                 BINDING.0, BINDING.1, POLICY.0
             ),
         );
     Broken::prod().copy(POLICY.0, POLICY.1, "roster-app-pods").is_found(
         policies::check,
-        &format!("prod: {} roster-app-pods: its name does not end with .roster-prod, as another environment's may", POLICY.0),
+        &format!(
+            "prod: {} roster-app-pods: its name does not end with .roster-prod, so another environment may \
+             have the same name",
+            POLICY.0
+        ),
     );
     Broken::prod()
         .without(POLICY.0, "roster-app-deployments.roster-prod")
         .is_found(
             policies::check,
-            "prod: Deployment users: a rollout may end pods before others are ready",
+            "prod: Deployment users: a rollout may stop pods before others are ready",
         );
 }
 
@@ -177,7 +181,7 @@ fn pgbouncer_without_time_to_end_is_named() {
         .unset("Deployment", "pgbouncer", container, "lifecycle")
         .is_found(
             policies::check,
-            "prod: Deployment pgbouncer: its pods end within 0 s, while they still get requests",
+            "prod: Deployment pgbouncer: its pods stop after 0 s, while they still receive requests",
         );
 }
 
@@ -203,7 +207,7 @@ fn a_kind_that_the_deployer_may_not_apply_is_named() {
         .project(|project| project.deployers.get_mut("prod").unwrap().iter_mut().for_each(everywhere))
         .is_found(
             deployer::check,
-            "prod: k8s/deployer/prod: a rule of the ClusterRole names no objects, so it is for every environment",
+            "prod: k8s/deployer/prod: a rule of the ClusterRole has no resourceNames, so it applies to every environment",
         );
 }
 
@@ -213,7 +217,7 @@ fn pods_that_a_rotated_secret_does_not_roll_are_named() {
         .unset("Deployment", "pgbouncer", "/spec/template/metadata", "annotations")
         .is_found(
             rotation::check,
-            "prod: Deployment pgbouncer: its pods lack the annotation roster/secrets, which rolls them",
+            "prod: Deployment pgbouncer: its pods lack the annotation roster/secrets, whose change restarts them",
         );
     Broken::prod()
         .set(
@@ -235,7 +239,7 @@ fn an_alert_of_no_metric_or_without_a_runbook_is_named() {
         .set("PrometheusRule", "roster", &format!("{rule}/expr"), "roster_x_total > 0")
         .is_found(
             alerts::check,
-            "prod: PrometheusRule roster: RosterDown asks for roster_x_total, which the app does not export",
+            "prod: PrometheusRule roster: RosterDown queries roster_x_total, which the app does not export",
         );
     for broken in [
         Broken::prod().set(
@@ -249,14 +253,15 @@ fn an_alert_of_no_metric_or_without_a_runbook_is_named() {
     ] {
         broken.is_found(
             alerts::check,
-            "prod: PrometheusRule roster: RosterDown has no section in docs/runbook.md, or does not name it",
+            "prod: PrometheusRule roster: RosterDown has no section in docs/runbook.md, or no link to it",
         );
     }
 }
 
 #[test]
 fn an_edge_that_is_open_or_repeats_too_much_is_named() {
-    let answers = "it answers more than pages over http://, where passwords would be sent in clear";
+    let answers =
+        "it serves more than pages over http://, where passwords would be sent in clear text";
     Broken::dev()
         .set(
             "HTTPRoute",
@@ -289,7 +294,7 @@ fn an_edge_that_is_open_or_repeats_too_much_is_named() {
         .unset("Ingress", "users", "/metadata", "annotations")
         .is_found(
             edge::check,
-            "prod with ingress: Ingress users: it answers over http:// too",
+            "prod with ingress: Ingress users: it also serves http://",
         );
     let policy = |pointer: &str, value: Value| {
         Broken::prod().set("BackendTrafficPolicy", "roster", pointer, value)
@@ -300,6 +305,6 @@ fn an_edge_that_is_open_or_repeats_too_much_is_named() {
     );
     policy("/spec/rateLimit/local/rules/1/clientSelectors/0/sourceCIDR/type", json!("Distinct")).is_found(
         edge::check,
-        "prod: BackendTrafficPolicy roster: it counts IPv6 by whole addresses, of which a client has 2^64",
+        "prod: BackendTrafficPolicy roster: it limits each IPv6 address, of which a client has 2^64",
     );
 }

@@ -12,11 +12,11 @@ fn a_route_to_nothing_is_named() {
     let broken = Broken::prod().set("HTTPRoute", "users", &format!("{backend}/name"), "user");
     broken.is_found(
         routes::check,
-        "prod: HTTPRoute users: there will be no Service user",
+        "prod: HTTPRoute users: Service user will not exist",
     );
     broken.is_found(
         routes::check,
-        "prod: the edge: /api/v1/users/... goes to [\"user\"] instead of users",
+        "prod: the edge: /api/v1/users/... is routed to [\"user\"] instead of users",
     );
     Broken::prod()
         .set("HTTPRoute", "users", &format!("{backend}/port"), 8080)
@@ -33,7 +33,7 @@ fn a_route_to_nothing_is_named() {
         )
         .is_found(
             routes::check,
-            "prod: HTTPRoute users: spec.parentRefs: there is no listener tls of Gateway roster",
+            "prod: HTTPRoute users: spec.parentRefs: Gateway roster has no listener tls",
         );
     Broken::with(Optional::Ingress)
         .set(
@@ -44,7 +44,7 @@ fn a_route_to_nothing_is_named() {
         )
         .is_found(
             routes::check,
-            "prod with ingress: Ingress users: there will be no Service user",
+            "prod with ingress: Ingress users: Service user will not exist",
         );
     Broken::prod()
         .set(
@@ -55,7 +55,7 @@ fn a_route_to_nothing_is_named() {
         )
         .is_found(
             routes::check,
-            "prod: BackendTrafficPolicy roster: spec.targetRefs: there is no Gateway edge",
+            "prod: BackendTrafficPolicy roster: spec.targetRefs: Gateway edge does not exist",
         );
 }
 
@@ -105,6 +105,6 @@ fn a_path_that_the_edge_forgets_is_named() {
         )
         .is_found(
             routes::check,
-            "prod: the edge: /api/v1/audit goes to [] instead of users",
+            "prod: the edge: /api/v1/audit is routed to [] instead of users",
         );
 }

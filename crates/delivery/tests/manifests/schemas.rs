@@ -167,20 +167,20 @@ fn what_the_operator_refuses_is_named() {
     let cases = [
         (
             Broken::prod().set("SpinApp", "users", "/spec/replicas", 2),
-            "SpinApp users: spec.replicas and spec.enableAutoscaling exclude each other",
+            "SpinApp users: spec.replicas and spec.enableAutoscaling are mutually exclusive",
         ),
         (
             Broken::prod().set("SpinApp", "users", "/spec/enableAutoscaling", false),
-            "SpinApp users: spec.replicas has to be 1 or more without spec.enableAutoscaling",
+            "SpinApp users: spec.replicas must be 1 or more without spec.enableAutoscaling",
         ),
         (
             Broken::prod().set("SpinApp", "users", "/spec/executor", "shim"),
-            "SpinApp users: spec.executor: there is no SpinAppExecutor shim",
+            "SpinApp users: spec.executor: SpinAppExecutor shim does not exist",
         ),
         (
             Broken::prod().copy("SpinApp", "users", &"u".repeat(53)),
             &format!(
-                "SpinApp {}: its name has to be a Service's, of 52 characters at most",
+                "SpinApp {}: its name must be a valid Service name of at most 52 characters",
                 "u".repeat(53)
             ),
         ),
@@ -195,7 +195,7 @@ fn what_the_operator_refuses_is_named() {
                 "/spec/runtimeConfig/keyValueStores",
                 json!([]),
             ),
-            "SpinApp users: spec.runtimeConfig.keyValueStores is ignored beside loadFromSecret",
+            "SpinApp users: spec.runtimeConfig.keyValueStores is ignored if loadFromSecret is set",
         ),
         (
             Broken::prod().set(
@@ -208,7 +208,7 @@ fn what_the_operator_refuses_is_named() {
         ),
         (
             Broken::prod().set("SpinApp", "users", "/spec/invocationLimits/memory", "1Gi"),
-            "SpinApp users: spec.invocationLimits.memory is more than the pod has, or no quantity",
+            "SpinApp users: spec.invocationLimits.memory is not a quantity, or exceeds the memory of the pod",
         ),
         (
             Broken::prod().set("SpinApp", "users", "/spec/components/0", "user"),
@@ -221,7 +221,7 @@ fn what_the_operator_refuses_is_named() {
                 "/spec/deploymentConfig/runtimeClassName",
                 "x",
             ),
-            "SpinAppExecutor spintainer: spec.deploymentConfig has to have one of runtimeClassName and spinImage",
+            "SpinAppExecutor spintainer: spec.deploymentConfig must have one of runtimeClassName and spinImage",
         ),
         (
             Broken::prod().unset(
@@ -230,7 +230,7 @@ fn what_the_operator_refuses_is_named() {
                 "/spec/deploymentConfig",
                 "spinImage",
             ),
-            "SpinAppExecutor spintainer: spec.deploymentConfig has to have one of runtimeClassName and spinImage",
+            "SpinAppExecutor spintainer: spec.deploymentConfig must have one of runtimeClassName and spinImage",
         ),
         (
             Broken::prod().set(
@@ -257,7 +257,7 @@ fn what_the_operator_refuses_is_named() {
                 "/spec/deploymentConfig/spinImage",
                 "spin:v4.0.1",
             ),
-            "SpinAppExecutor spintainer: spin:v4.0.1 does not say that it has Spin 4.1 or later",
+            "SpinAppExecutor spintainer: spin:v4.0.1 is not tagged as Spin 4.1 or later",
         ),
     ];
     for (broken, line) in cases {

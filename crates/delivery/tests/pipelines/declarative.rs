@@ -145,7 +145,7 @@ fn variables(call: &Call, found: &mut Vec<String>) {
     for part in call.block.iter().flatten().filter(|it| !it.assigns) {
         let (line, name) = (part.line, &part.name);
         found.push(format!(
-            "line {line}: environment assigns, but here is {name}"
+            "line {line}: expected an assignment in environment, found {name}"
         ));
     }
 }

@@ -48,7 +48,9 @@ impl Call {
 pub fn parse(text: &str) -> Result<Vec<Call>> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_groovy::LANGUAGE.into())?;
-    let tree = parser.parse(text, None).context("the parser gave up")?;
+    let tree = parser
+        .parse(text, None)
+        .context("the parser returned no tree")?;
     if let Some(node) = first_error(tree.root_node()) {
         let what = line(text, node.start_byte());
         bail!("line {}: not Groovy: {what}", row(node));

@@ -37,13 +37,13 @@ fn secrets(text: &str) -> Result<Vec<String>> {
         // Groovy interpolates double-quoted strings: the value would be on the shell's command line.
         if said.contains('"') && call.text().is_none() {
             found.push(format!(
-                "line {line}: Groovy fills in the text that sh gets"
+                "line {line}: Groovy interpolates the argument of sh"
             ));
         }
         let leaks = |name: &&String| call.text().is_some_and(|it| shows(it, name));
         for name in variables.iter().filter(leaks) {
             found.push(format!(
-                "line {line}: sh prints {name}, or gives it to a program as an argument"
+                "line {line}: sh prints {name}, or passes it to a program as an argument"
             ));
         }
     }
@@ -87,7 +87,7 @@ fn written_out(text: &str) -> Vec<String> {
         let value = value.trim();
         let literal = value.starts_with(['\'', '"']) && value.len() > 3;
         if literal && names.iter().any(|it| name.ends_with(it)) {
-            found.push(format!("line {}: {name} is written out", number + 1));
+            found.push(format!("line {}: {name} has a literal value", number + 1));
         }
     }
     found
@@ -100,7 +100,7 @@ type Path<'a> = Vec<&'a Call>;
 fn guards(text: &str) -> Result<Vec<String>> {
     let calls = parse(text)?;
     let pipeline = calls.iter().find(|it| it.name == "pipeline");
-    let pipeline = pipeline.context("there is no pipeline")?;
+    let pipeline = pipeline.context("no pipeline")?;
     let mut found = Vec::new();
     let mut limits = pipeline.named("options").flat_map(|it| it.named("timeout"));
     if limits.next().is_none() {
@@ -142,7 +142,7 @@ fn identities(pipeline: &Call, found: &mut Vec<String>) {
             .any(|it| it.name == "sh" && it.text().is_some_and(compiles));
         if has_code && calls.iter().any(|it| it.name == "withCredentials") {
             let name = stage.arguments.as_str();
-            found.push(format!("stage{name} compiles where credentials are"));
+            found.push(format!("stage{name} compiles with access to credentials"));
         }
     }
 }
@@ -179,7 +179,7 @@ fn guarded(path: &Path, found: &mut Vec<String>) {
         branches.any(|it| it.text() == Some("main"))
     });
     if !only_main {
-        found.push(format!("{name} is for every branch"));
+        found.push(format!("{name} runs on every branch"));
     }
     // Anything but the literals dev and staging may be production, so a variable as well.
     let free = |it: &&Call| {
@@ -224,7 +224,7 @@ fn a_text_that_groovy_fills_in_is_named() -> Result<()> {
     let [from, to] = ["sh 'scripts/deploy.sh", "sh \"kubectl --token $KUBECONFIG"];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     let text = changed(&text, "\"$ENVIRONMENT\" \"$WHAT\"'", "\"")?;
-    named(&secrets(&text)?, "Groovy fills in");
+    named(&secrets(&text)?, "Groovy interpolates");
     Ok(())
 }
 
@@ -240,7 +240,7 @@ fn a_secret_on_a_command_line_is_named() -> Result<()> {
 fn a_secret_that_is_written_out_is_named() -> Result<()> {
     let [from, to] = ["NO_COLOR = '1'", "COSIGN_PASSWORD = 'hunter2'"];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
-    named(&secrets(&text)?, "cosign_password is written out");
+    named(&secrets(&text)?, "cosign_password has a literal value");
     Ok(())
 }
 
@@ -271,7 +271,7 @@ fn production_without_an_approval_is_named() -> Result<()> {
 fn publishing_a_branch_is_named() -> Result<()> {
     let only = "                    when {\n                        branch 'main'\n";
     let text = changed(&read("Jenkinsfile")?, only, "                    when {\n")?;
-    named(&guards(&text)?, "Components is for every branch");
+    named(&guards(&text)?, "Components runs on every branch");
     Ok(())
 }
 
@@ -312,7 +312,7 @@ fn waits(text: &str) -> Result<Vec<String>> {
         .collect();
     for script in all.iter().filter(|it| it.name == "sh") {
         if !script.text().is_some_and(|it| it.ends_with(" --rollback")) {
-            found.push(format!("line {}: this is no rollback", script.line));
+            found.push(format!("line {}: this is not a rollback", script.line));
         }
     }
     Ok(found)

@@ -15,7 +15,7 @@ use crate::{changed, commands, read, workflows};
 const TOOLS: &str = "ROSTER_TOOLS";
 
 fn tool(name: &str) -> Result<Command> {
-    let folder = provided(TOOLS).context("there are no tools")?;
+    let folder = provided(TOOLS).context("ROSTER_TOOLS is not set")?;
     let path = PathBuf::from(folder).join(name);
     ensure!(path.is_file(), "{TOOLS} has no {name}");
     Ok(Command::new(path))
@@ -25,7 +25,7 @@ fn tool(name: &str) -> Result<Command> {
 fn check(command: &mut Command) -> Result<()> {
     let output = command
         .output()
-        .with_context(|| format!("run {command:?}"))?;
+        .with_context(|| format!("cannot run {command:?}"))?;
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let all = said(&output.stdout) + &said(&output.stderr);
     ensure!(output.status.success(), "{}: {all}", output.status);

@@ -35,11 +35,11 @@ fn problems(path: &str, text: &str) -> Result<Vec<String>> {
     }
     if let Some(jobs) = yaml.get("jobs").and_then(Value::as_object) {
         if yaml.get("permissions") != Some(&json!({})) {
-            found.push("the workflow gives permissions to all of its jobs".to_owned());
+            found.push("the workflow grants permissions to all of its jobs".to_owned());
         }
         for (name, job) in jobs {
             if job.get("permissions").is_none() {
-                found.push(format!("{name} does not say its permissions"));
+                found.push(format!("{name} does not set its permissions"));
             }
             found.extend(identity_beside_code(name, job));
             // A called workflow sets the timeouts of its own jobs.
@@ -71,7 +71,7 @@ fn identity_beside_code(name: &str, job: &Value) -> Option<String> {
     let secret = text.contains("secrets.") || text.contains("github.token");
     let environment = job.get("environment").is_some();
     (compiles && (signs || secret || environment))
-        .then(|| format!("{name} compiles where secrets or an identity are"))
+        .then(|| format!("{name} compiles with access to secrets or an identity"))
 }
 
 /// Returns the actions that are neither of this commit nor pinned to a full one with its version.
@@ -109,7 +109,7 @@ fn steps(yaml: &Value) -> Vec<&Value> {
 fn step_problems(step: &Value) -> Option<String> {
     let run = step.get("run").and_then(Value::as_str).unwrap_or_default();
     if run.contains("${{") {
-        return Some(format!("a script is put together of expressions: {run}"));
+        return Some(format!("a script contains an expression: {run}"));
     }
     let used = step.get("uses").and_then(Value::as_str).unwrap_or_default();
     let keeps = step.pointer("/with/persist-credentials") != Some(&json!(false));
@@ -169,7 +169,7 @@ fn permissions_for_all_jobs_are_named() -> Result<()> {
 #[test]
 fn a_job_without_permissions_or_timeout_is_named() -> Result<()> {
     let own = "    permissions:\n      contents: read\n";
-    breaks(own, "", "rollback does not say its permissions")?;
+    breaks(own, "", "rollback does not set its permissions")?;
     breaks("    timeout-minutes: 75\n", "", "rollback has no timeout")
 }
 
@@ -186,7 +186,7 @@ fn an_expression_in_a_script_is_named() -> Result<()> {
         "publish \"${{ inputs.version }}${VERSION:-",
     ];
     let text = changed(&read(RELEASE)?, from, to)?;
-    named(&problems(RELEASE, &text)?, "put together of expressions");
+    named(&problems(RELEASE, &text)?, "contains an expression");
     Ok(())
 }
 
@@ -213,7 +213,7 @@ fn an_identity_beside_a_compiler_is_named() -> Result<()> {
         "          scripts/build.sh build 1.0.0\n          scripts/build.sh publish",
     ];
     let text = changed(&read(RELEASE)?, from, to)?;
-    named(&problems(RELEASE, &text)?, "publish compiles where");
+    named(&problems(RELEASE, &text)?, "publish compiles with access");
     Ok(())
 }
 

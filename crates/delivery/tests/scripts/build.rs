@@ -179,7 +179,7 @@ fn components_that_a_second_build_does_not_confirm_are_not_pushed() {
     let rebuilt = scene.project().join(REBUILT);
     let sums = fs::read_to_string(&rebuilt).unwrap();
     fs::remove_file(&rebuilt).unwrap();
-    publish("nothing confirms the build");
+    publish("no second build confirms the first");
     fs::hard_link(scene.project().join("target/reports/wasm.sha256"), &rebuilt).unwrap();
     publish("of the same build");
     fs::remove_file(&rebuilt).unwrap();
@@ -188,7 +188,7 @@ fn components_that_a_second_build_does_not_confirm_are_not_pushed() {
     fs::write(&rebuilt, sums).unwrap();
     let component = "target/wasm32-wasip2/release/users.wasm";
     fs::write(scene.project().join(component), "other").unwrap();
-    publish("the components are not those of wasm.sha256");
+    publish("the components do not match wasm.sha256");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn versions_that_are_none_run_nothing() {
     ];
     for version in versions {
         let output = scene.run("build.sh", &["build", version]).ended(2);
-        assert!(output.contains("VERSION is like 1.2.3"), "{output}");
+        assert!(output.contains("VERSION must be like 1.2.3"), "{output}");
     }
     scene.run("build.sh", &[]).ended(2);
     scene.run("build.sh", &["1.2.3"]).ended(2);
@@ -264,7 +264,7 @@ fn changes_that_are_not_committed_are_not_pushed() {
     let output = scene
         .run("build.sh", &["publish", "1.2.3", REBUILT])
         .ended(1);
-    assert!(output.contains("not committed: nothing was pushed"));
+    assert!(output.contains("uncommitted changes: nothing was pushed"));
     assert_eq!(scene.calls(), ["spin --version"]);
     scene.run("build.sh", &["build", "1.2.3"]).ended(0);
 }
@@ -310,7 +310,7 @@ fn what_is_not_verified_has_no_digest() {
     let untold = scene().with("PUSHED", "");
     built(&untold, "1.2.3");
     let ran = untold.run("build.sh", &["publish", "1.2.3", REBUILT]);
-    assert!(ran.ended(1).contains("the registry told no digest"));
+    assert!(ran.ended(1).contains("the registry returned no digest"));
     assert_eq!(ran.stdout, "");
     assert!(!untold.calls().iter().any(|call| call.starts_with("cosign")));
 

@@ -214,7 +214,7 @@ fn a_dry_run_shows_every_step_and_takes_none() {
             "component=api",
             "waits up to 10 minutes for pgbouncer auth health users",
             "https://api.example.com/api/v1/health/live",
-            "the release before is put back",
+            "the previous release is restored",
             "nothing was changed: this was --dry-run",
         ],
     );

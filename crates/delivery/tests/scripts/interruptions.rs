@@ -30,8 +30,8 @@ fn stopped(scene: &Scene, signal: &str, at: &str) -> Child {
 #[test]
 fn a_signal_stops_the_call_that_runs_and_the_message_says_how_to_go_on() {
     let phases = [
-        ("get job migrate-", "the SpinApps are as they were"),
-        ("/api/v1/health/live", "the SpinApps may be changed"),
+        ("get job migrate-", "the SpinApps are unchanged"),
+        ("/api/v1/health/live", "the SpinApps may have changed"),
     ];
     for (call, told) in phases {
         for signal in ["-TERM", "-INT"] {
@@ -79,7 +79,7 @@ fn a_second_deploy_refuses_while_the_first_renews_its_lease() {
         .run_beside("deploy.sh", &["dev", &digest('c')])
         .ended(1);
     assert!(
-        output.contains("deploys to dev; nothing was changed"),
+        output.contains("is deploying to dev; nothing was changed"),
         "{output}"
     );
     assert_eq!(second.runs(), "a");

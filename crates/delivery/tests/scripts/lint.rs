@@ -11,7 +11,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
         .filter(|path| path.to_str().unwrap().ends_with(ending))
         .collect();
     files.sort();
-    assert!(!files.is_empty(), "{folder} has none");
+    assert!(!files.is_empty(), "{folder} has no such files");
     files
 }
 

@@ -58,7 +58,7 @@ fn everything_that_is_missing_is_named_at_once() {
         "cosign",
         "curl",
         "COSIGN_KEY_PUB, or COSIGN_IDENTITY and COSIGN_ISSUER",
-        "a cluster that answers",
+        "a reachable cluster",
     ];
     for part in parts {
         assert!(output.contains(part), "{part}: {output}");

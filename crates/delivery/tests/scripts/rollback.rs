@@ -8,7 +8,7 @@ fn a_digest_that_is_not_signed_changes_nothing() {
         .released("a")
         .with("SIGNATURE_FAILS_FOR", &digest('b'));
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
-    assert!(output.contains("is not signed by who may; nothing was changed"));
+    assert!(output.contains("has no signature from a trusted signer; nothing was changed"));
     assert_eq!(scene.writes(), [""; 0]);
 }
 
@@ -18,7 +18,7 @@ fn a_failed_migration_leaves_the_apps_and_puts_the_configuration_back() {
     let before = scene.applied();
     let scene = scene.with("JOB_FAILS", "yes");
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
-    assert!(output.contains("the migrations have failed; the SpinApps are as they were"));
+    assert!(output.contains("the migrations have failed; the SpinApps are unchanged"));
     assert!(output.contains("psql: error"), "its log is shown: {output}");
     assert!(!scene.writes().iter().any(|call| call.ends_with("=api")));
     assert_eq!(scene.runs(), "a");
@@ -94,7 +94,7 @@ fn a_refusal_changes_nothing_and_is_reported_so() {
     for setting in ["ADMISSION_REFUSES", "APPLY_FAILS"] {
         let scene = Scene::new().released("a").with(setting, "=api");
         let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
-        assert!(output.contains("the SpinApps are as they were"), "{output}");
+        assert!(output.contains("the SpinApps are unchanged"), "{output}");
         assert_eq!(scene.runs(), "a");
     }
     let unseen = Scene::new().released("a").with("OPERATOR_SLEEPS", "yes");
@@ -139,7 +139,9 @@ fn a_repeated_deploy_that_fails_undoes_nothing_that_it_did_not_do() {
         .released("ab")
         .with("SMOKE_FAILS_FOR", &digest('b'));
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(4);
-    assert!(output.contains("scripts/deploy.sh dev --rollback goes back"));
+    assert!(
+        output.contains("run scripts/deploy.sh dev --rollback to return to the previous release")
+    );
     assert_eq!(scene.runs(), "b");
 }
 
@@ -179,7 +181,7 @@ fn rollback_verifies_and_reports_what_it_cannot_do() {
 
     let scene = Scene::new().released("ab").with("NO_RUNTIME_CONFIG", "yes");
     let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(1);
-    assert!(output.contains("a Secret that it names is gone; nothing was changed"));
+    assert!(output.contains("a Secret that it refers to does not exist; nothing was changed"));
     assert_eq!(scene.writes(), [""; 0]);
 }
 

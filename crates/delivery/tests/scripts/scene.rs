@@ -224,7 +224,7 @@ impl Scene {
     pub fn wait(&self, child: Child) -> Ran {
         let ran = ran(child);
         let left: Vec<_> = fs::read_dir(self.path("tmp")).unwrap().collect();
-        assert!(left.is_empty(), "{left:?} is left behind");
+        assert!(left.is_empty(), "files were left behind: {left:?}");
         ran
     }
 

@@ -33,7 +33,7 @@ pub fn guest() -> &'static Path {
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
             .unwrap();
-        assert!(status.success(), "the guest does not build");
+        assert!(status.success(), "cannot build the guest");
         target.join("wasm32-wasip2/release/strictness_guest.wasm")
     })
 }

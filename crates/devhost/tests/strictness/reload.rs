@@ -32,14 +32,14 @@ async fn a_new_manifest_and_a_new_component_take_over() {
     let mut host = Host::start_in(folder(), &body("before"), &[]);
     assert_eq!(host.ask("variable", "mine").await, "Ok(\"before\")");
     let used: u32 = host.ask("uses", "").await.parse().unwrap();
-    assert!(used > 1, "one instance answers, {used}");
+    assert!(used > 1, "expected one instance, used {used} times");
     fs::write(host.path("guest.wasm"), other_guest()).unwrap();
     host.write_manifest(&body("after"));
     assert_eq!(host.reload(), "Reloaded");
     assert_eq!(
         host.ask("uses", "").await,
         "1",
-        "an instance of before answers"
+        "the response came from a previous instance"
     );
     assert_eq!(host.ask("variable", "mine").await, "Ok(\"after\")");
 }

@@ -19,7 +19,7 @@ fn server() -> Result<(TempDir, Postgres)> {
 
 async fn refusal(url: &str, files: &Files) -> Result<String> {
     match run(url, migrator(files)?).await {
-        Ok(report) => panic!("not refused: {report:?}"),
+        Ok(report) => panic!("not rejected: {report:?}"),
         Err(error) => Ok(format!("{error:#}")),
     }
 }

@@ -32,26 +32,29 @@ impl Report {
         self.write_faults(text)?;
         writeln!(
             text,
-            "\nAfter the faults {} access tokens were tried again, before and after Redis was flushed.",
+            "\nAfter the faults, {} access tokens were tried again, before and after Redis was flushed.",
             self.tokens
         )?;
         let (count, longest) = self.outdated;
         writeln!(
             text,
-            "\nJust after a frozen Redis went on, {count} responses showed what had changed meanwhile as it \
-             was before, for {longest} ms at most."
+            "\nImmediately after a frozen Redis resumed, {count} responses were stale, for at most {longest} ms."
         )?;
         if let Some(longest) = self.stalls.iter().max() {
             writeln!(
                 text,
-                "\nThe run itself stood still {} times, for {longest} ms at most: times across that are left out.",
+                "\nThe run itself stalled {} times, for at most {longest} ms; measurements across a \
+                 stall are excluded.",
                 self.stalls.len()
             )?;
         }
         for (kind, why) in &self.skipped {
-            writeln!(text, "\nNot made: {} ({why}).", kind.name())?;
+            writeln!(text, "\nSkipped: {} ({why}).", kind.name())?;
         }
-        let title = format!("Responses that no fault excuses ({})", self.violation_count);
+        let title = format!(
+            "Responses that no fault explains ({})",
+            self.violation_count
+        );
         write_list(text, &title, &self.violations)?;
         write_list(text, "Lost, phantom, duplicate", &self.findings)?;
         let limit = RESPONSE_LIMIT.as_millis();

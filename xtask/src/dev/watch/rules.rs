@@ -18,7 +18,7 @@ impl Rules {
     pub fn read(path: &Path) -> Result<Self> {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+        Self::parse(&text).with_context(|| format!("cannot parse {}", path.display()))
     }
 
     fn parse(text: &str) -> Result<Self> {
@@ -26,7 +26,7 @@ impl Rules {
         let components = manifest
             .get("component")
             .and_then(toml::Value::as_table)
-            .context("there are no components")?;
+            .context("the manifest has no components")?;
         let mut globs = BTreeMap::new();
         let mut folders = BTreeSet::new();
         for (name, component) in components {

@@ -27,11 +27,7 @@ pub(super) fn check() -> Result<()> {
             linked.insert(target);
         }
     }
-    ensure!(
-        broken.is_empty(),
-        "links that lead nowhere:\n{}",
-        broken.join("\n")
-    );
+    ensure!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
     let is_lost = |document: &&String| {
         let path = Path::new(document.as_str());
         let is_listed = LISTED.iter().any(|folder| path.starts_with(folder));
@@ -40,7 +36,7 @@ pub(super) fn check() -> Result<()> {
     let lost: Vec<_> = documents.iter().filter(is_lost).cloned().collect();
     ensure!(
         lost.is_empty(),
-        "pages that no document links: {}",
+        "pages without a link from another document: {}",
         lost.join(", ")
     );
     println!("{} links in {} documents", linked.len(), documents.len());

@@ -9,7 +9,7 @@ use crate::tools::workspace::root;
 
 /// Words that begin a clause.
 const CLAUSES: [&str; 9] = [
-    "What", "Whatever", "Whether", "Who", "Whoever", "Account", "Where", "How", "Why",
+    "What", "Whatever", "Whether", "Who", "Whoever", "Whose", "Where", "How", "Why",
 ];
 
 /// Maximum per 1,000 comment lines.

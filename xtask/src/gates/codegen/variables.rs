@@ -124,10 +124,10 @@ fn values(setting: &Setting) -> String {
 fn replace(text: &str, begin: &str, end: &str, part: &str) -> Result<String> {
     let (head, rest) = text
         .split_once(begin)
-        .with_context(|| format!("there is no {begin:?}"))?;
+        .with_context(|| format!("missing {begin:?}"))?;
     let at = rest
         .find(end)
-        .with_context(|| format!("there is no {end:?} after {begin:?}"))?;
+        .with_context(|| format!("missing {end:?} after {begin:?}"))?;
     let tail = rest.get(at..).unwrap_or_default();
     Ok(format!("{head}{begin}{part}{tail}"))
 }

@@ -51,8 +51,8 @@ async fn handle(request: Request) -> anyhow::Result<String> {
             time::sleep(Duration::from_millis(argument.parse()?)).await;
             "slept".to_owned()
         }
-        "panic" => panic!("as asked: {argument}"),
-        "fail" => anyhow::bail!("as asked: {argument}"),
+        "panic" => panic!("requested panic: {argument}"),
+        "fail" => anyhow::bail!("requested error: {argument}"),
         "http" => outbound(argument).await,
         "postgres-open" => format!("{:?}", Postgres::open(argument).await.map(drop)),
         "postgres-query" => match open().await {
@@ -65,7 +65,7 @@ async fn handle(request: Request) -> anyhow::Result<String> {
         },
         "redis-open" => format!("{:?}", Redis::open(argument).await.map(drop)),
         "redis-execute" => execute(argument).await,
-        other => format!("no action {other:?}"),
+        other => format!("unknown action: {other:?}"),
     })
 }
 
