@@ -103,7 +103,7 @@ mod tests {
     use super::{Head, Request};
 
     #[test]
-    fn a_request_is_written_over_the_one_before() {
+    fn a_request_overwrites_the_previous_one_in_the_buffer() {
         let mut message = b"what was there".to_vec();
         let mut request = Request {
             method: "PATCH",
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_read_when_it_is_complete() {
+    fn a_head_is_parsed_once_it_is_complete() {
         let text = b"HTTP/1.1 503 Busy\r\nContent-Length: 7\r\nRetry-After: 1\r\nConnection: close\r\n\r\nnot yet";
         assert_eq!(Head::parse(&text[..20]).unwrap(), None);
         let head = Head::parse(text).unwrap().unwrap();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_a_length_is_refused() {
+    fn a_body_without_a_length_is_rejected() {
         assert!(Head::parse(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
         let head = Head::parse(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
         assert_eq!(head.unwrap().unwrap().body_len, 0);

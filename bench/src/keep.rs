@@ -89,7 +89,7 @@ mod tests {
     use crate::report::data::{Load, Measured, Report, Series};
 
     #[test]
-    fn a_kept_report_is_read_as_it_was() {
+    fn a_stored_report_is_read_back_unchanged() {
         let mut report = Report::default();
         for connections in [1, 32] {
             report.series.push(Series {

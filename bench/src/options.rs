@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_run_is_one_round_of_everything() {
+    fn a_quick_run_measures_every_workload_in_one_round() {
         let options = Cli::parse_from(["bench", "--quick"]).options();
         assert_eq!((options.rounds, options.starts), (1, 1));
         assert!(options.workloads.contains(&Workload::SignInTiming));

@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_has_been_counted_and_nothing_more() {
+    fn only_due_requests_are_counted() {
         let pace = Pace::new(300.0);
         for number in 0..1_000 {
             let due = pace.due(number);

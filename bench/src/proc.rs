@@ -95,7 +95,7 @@ mod tests {
     use super::{after_name, busy, number_after};
 
     #[test]
-    fn the_lines_of_proc_are_read() {
+    fn proc_files_are_parsed() {
         let words = after_name("7 (a (b) c) S 3 7 7 0 -1 4 1 2 3 4 50 60 0").unwrap();
         assert_eq!(words[0], "3");
         assert_eq!((&*words[10], &*words[11]), ("50", "60"));

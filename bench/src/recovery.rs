@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn recovery_is_where_a_calm_begins() {
+    fn recovery_is_the_start_of_a_lasting_calm() {
         assert_eq!(at(&[(1, true), (300, true), (600, true)]), Some(1));
         assert_eq!(
             at(&[(1, true), (300, false), (310, true), (900, true)]),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_is_not_below_a_hiccup() {
+    fn the_normal_latency_has_a_lower_bound() {
         assert_eq!(normal(2.0), Duration::from_millis(50));
         assert_eq!(normal(40.0), Duration::from_millis(120));
     }

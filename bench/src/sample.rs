@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_counted_by_what_they_are() {
+    fn samples_are_counted_by_outcome() {
         let counted = Counted::new(&[
             sample(Some(200), 1),
             sample(Some(201), 1),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_of_a_closed_loop_counts_for_the_requests_that_it_held_up() {
+    fn closed_loops_are_corrected_for_coordinated_omission() {
         let mut samples = vec![sample(Some(200), 1); 999];
         samples.push(sample(Some(200), 1_000));
         let raw = Counted::new(&samples).service;

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_is_the_median_and_the_ends() {
+    fn a_spread_has_median_minimum_and_maximum() {
         let odd = spread([3.0, 1.0, 7.0]);
         assert_eq!((odd.median, odd.min, odd.max), (3.0, 1.0, 7.0));
         assert_eq!(spread([4.0, 1.0]).median, 2.5);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_samples_do_not_differ_and_moved_ones_do() {
+    fn the_rank_sum_test_detects_shifted_samples() {
         let one = sample((0..500).map(|i| 1000 + i * 7 % 100));
         assert!((rank_sum_p(&one, &one) - 1.0).abs() < 1e-6);
         let moved = sample((0..500).map(|i| 1010 + i * 7 % 100));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tails_of_the_normal_distribution() {
+    fn erfc_matches_the_tails_of_the_normal_distribution() {
         for (z, p) in [
             (0.0, 1.0),
             (1.0, 0.317_311),

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_found_by_number_and_start_anew_after_the_last() {
+    fn user_numbers_wrap_around_after_the_last_user() {
         assert_eq!(seeded_id(255), "01900000-0000-7000-8000-0000000000ff");
         let seeded = Users::Seeded(10);
         assert_eq!(seeded.path(13), format!("/api/v1/users/{}", seeded_id(3)));

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_described_to_the_last_member_and_header() {
+    fn every_member_and_header_of_a_response_is_validated() {
         let json = ("content-type", "application/json");
         let health = json!({
             "status": "alive", "service": "roster", "environment": "test", "version": "1",

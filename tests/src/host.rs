@@ -15,7 +15,7 @@ const NOT_ON_SPIN: &[(&str, &str)] = &[
         "Spin exits on SIGTERM without finishing requests; the edge drains a pod before it stops",
     ),
     (
-        "attacks::exhaustion_connections::a_head_that_does_not_end_is_cut_off",
+        "attacks::exhaustion_connections::an_unfinished_head_is_cut_off",
         "Spin has no timeout for a request's head; the edge has one",
     ),
 ];

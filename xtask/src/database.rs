@@ -74,7 +74,7 @@ mod tests {
     use super::for_driver;
 
     #[test]
-    fn the_driver_gets_a_mode_that_it_knows() {
+    fn ssl_modes_are_converted_for_the_driver() {
         for (given, expected, tls) in [
             ("postgres://u:p%2F@h/d", "postgres://u:p%2F@h/d", true),
             (

@@ -165,7 +165,7 @@ mod tests {
 
     /// Run `cargo xtask bench --capacity` to update the page.
     #[test]
-    fn the_page_in_docs_is_what_the_kept_report_says() {
+    fn the_capacity_page_matches_the_stored_report() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let Ok(kept) = fs::read_to_string(root.join("bench/report.json")) else {
             let page = root.join("docs/capacity.md");

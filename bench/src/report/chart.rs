@@ -136,7 +136,7 @@ mod tests {
     use crate::report::fixture::report;
 
     #[test]
-    fn a_panel_is_drawn_where_there_is_a_line() {
+    fn a_panel_is_drawn_only_with_enough_points() {
         let drawing = svg(&report()).unwrap().unwrap();
         assert!(drawing.starts_with("<svg ") && drawing.contains("get: 2xx/s by connections"));
         assert!(!drawing.contains("live: 2xx/s by connections"));

@@ -226,13 +226,13 @@ mod tests {
     use crate::report::fixture::report;
 
     #[test]
-    fn a_bound_is_met_on_its_side() {
+    fn bounds_are_inclusive() {
         assert!(Bound::AtLeast(0.9).holds(0.9) && !Bound::AtLeast(0.9).holds(0.89));
         assert!(Bound::AtMost(2.0).holds(2.0) && !Bound::AtMost(2.0).holds(f64::INFINITY));
     }
 
     #[test]
-    fn goals_say_what_was_found_and_whether_it_is_enough() {
+    fn goals_list_the_measured_value_and_the_result() {
         let table = table(&report());
         for line in [
             "| app | live, 32 connections: share of the host's floor | 0.80 | at least 0.85 | **no** |",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_no_goal() {
+    fn goals_without_measurements_are_omitted() {
         assert_eq!(table(&Report::default()), "");
     }
 }

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manifests_of_this_project_are_understood() {
+    fn the_manifests_of_this_project_are_parsed() {
         let k8s = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s");
         let present = Present::read(&k8s).unwrap();
         for size in [present.base, present.prod] {

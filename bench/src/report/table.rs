@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_medians_with_their_ends_and_ratios_to_others() {
+    fn figures_are_medians_with_ranges_and_ratios() {
         let text = markdown(&report());
         has(
             &text,
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_loop_tells_refusals_and_what_was_never_sent() {
+    fn an_open_loop_counts_rejected_and_unsent_requests() {
         let text = markdown(&report());
         let line = "| get | app | 200 | 8,000 | 3,600 | 0.90 | 3.00 | 12.0 | 30 | 27 | 12.0 | 7 | 1 | 80.0 | not within 3 s |";
         has(&text, line);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_said() {
+    fn skipped_targets_are_listed_with_the_reason() {
         has(&markdown(&report()), "- app-on-spin: it is not installed");
     }
 }

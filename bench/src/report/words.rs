@@ -89,7 +89,7 @@ mod tests {
     use crate::report::data::{Measured, Spread};
 
     #[test]
-    fn numbers_have_the_digits_that_matter() {
+    fn numbers_are_rounded_by_magnitude() {
         let cases = [
             (0.114, "0.11"),
             (42.19, "42.2"),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_what_is_no_2xx() {
+    fn failures_list_every_status_but_2xx() {
         let mut measured = Measured::default();
         measured.statuses.extend([(200, 5), (201, 5), (503, 2)]);
         measured.lost = 1;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_have_a_rule_below_their_names() {
+    fn tables_have_a_rule_below_the_header() {
         assert_eq!(header(&["a", "b"]), "| a | b |\n|---|---|\n");
     }
 }

@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_sent_to_who_takes_it() {
+    fn gzip_is_chosen_if_the_client_accepts_it() {
         for yes in [
             "gzip",
             "GZIP",
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_else_gets_the_content_itself() {
+    fn identity_is_chosen_otherwise() {
         assert!(!accepts(&[]));
         for no in [
             "",

@@ -36,7 +36,7 @@ mod tests {
     use std::io::Read;
 
     #[test]
-    fn every_file_inflates_to_what_gzip_says() {
+    fn every_file_inflates_to_the_content_of_its_gzip_stream() {
         for file in ASSETS.iter().chain([&SWAGGER_UI, &REDOC, &OPENAPI]) {
             let mut content = Vec::new();
             let mut gzip = flate2::read::GzDecoder::new(file.gzip);
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_name_what_is_there_and_no_other_host() {
+    fn pages_link_only_existing_assets_and_no_other_host() {
         for page in [&SWAGGER_UI, &REDOC] {
             let html = String::from_utf8(page.inflate().unwrap()).unwrap();
             let links: Vec<_> = html.split("/api/docs/assets/").skip(1).collect();

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_are_not_valid_are_named_once() {
+    fn invalid_settings_are_listed_once() {
         let wrong = |setting: &str| Answer::Misconfigured(setting.into());
         let answers = vec![
             wrong("jwt_secret"),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn components_that_are_not_in_the_host_are_left_out() {
+    fn components_missing_from_the_host_are_omitted() {
         let found = all(vec![started("users"), Answer::None]).unwrap();
         let names: Vec<_> = found.iter().map(|one| one.component.as_str()).collect();
         assert_eq!(names, ["users"]);

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_an_address_is_one_network() {
+    fn all_notations_of_an_address_map_to_one_network() {
         for text in [
             "192.0.2.7",
             " 192.0.2.7\t",
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_no_address_is_one_client() {
+    fn invalid_addresses_map_to_the_unknown_network() {
         for text in [
             "",
             "unknown",
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_names_a_network_under_its_key() {
+    fn a_fingerprint_depends_on_network_and_key() {
         let key = |root: u8| RootKey::new(&[root; 32]).fingerprint_key(Purpose::Address);
         let named =
             |root, text: &str| ClientAddress::new(&key(root), Network::parse(text.as_bytes()));

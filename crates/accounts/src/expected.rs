@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_lists_decide() {
+    fn a_version_must_satisfy_both_lists() {
         let any = Expected::from(None);
         assert!(any.allows(1) && !any.is_conditional());
         let one = Expected::from(Some(vec![1]));

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn each_purpose_and_each_root_has_keys_of_its_own() {
+    fn keys_differ_per_purpose_and_root() {
         let address = root().fingerprint_key(Purpose::Address);
         let email = root().fingerprint_key(Purpose::LoginEmail);
         let other = RootKey::new(&[8; 32]).fingerprint_key(Purpose::Address);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_value_opens_only_whole_and_in_its_own_context() {
+    fn a_sealed_value_opens_only_unmodified_in_its_context() {
         let key = root().seal_key(Purpose::Cursor);
         let sealed = key.seal(b"ada@example.com", b"one").unwrap();
         assert_eq!(
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_do_not_show_themselves() {
+    fn debug_output_hides_keys() {
         assert_eq!(format!("{:?}", root()), "RootKey(..)");
         let key = root().seal_key(Purpose::Cursor);
         assert_eq!(format!("{key:?}"), "SealKey(..)");

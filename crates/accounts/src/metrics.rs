@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_is_listed_at_its_place_under_a_name_of_its_own() {
+    fn events_are_listed_in_order_with_unique_names() {
         let mut names = HashSet::new();
         let mut families: Vec<&str> = Vec::new();
         for (place, event) in Event::ALL.into_iter().enumerate() {

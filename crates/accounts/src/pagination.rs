@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_page_knows_where_the_next_begins() {
+    fn a_full_page_has_the_position_of_the_next() {
         let id = Uuid::nil();
         let at = |key: &i32| Position {
             key: key.to_string(),

@@ -201,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn the_most_common_are_refused_in_any_case() {
+    fn common_passwords_are_rejected_in_any_case() {
         for common in ["password1", "QWERTYUIOP", "iloveyou"] {
             assert!(Password::parse(common.into()).is_err(), "{common}");
         }
     }
 
     #[test]
-    fn hashes_are_salted_argon2id_with_our_cost() {
+    fn hashes_are_salted_argon2id_at_the_configured_cost() {
         let password = Password::parse("correct horse".into()).unwrap();
         let (one, two) = (password.hash().unwrap(), password.hash().unwrap());
         let cost = "$argon2id$v=19$m=19456,t=2,p=1$";
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guess_is_right_or_wrong_to_the_last_byte() {
+    fn verification_compares_every_byte() {
         let hash = Password::parse("a".repeat(73)).unwrap().hash().unwrap();
         let guess = |text: String| Guess::parse(text).unwrap();
         let verify = |text, hash| guess(text).verify(hash).unwrap();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_cost_is_verified_and_outdated() {
+    fn a_hash_with_an_older_cost_verifies_as_outdated() {
         let params = Params::new(12_288, 3, 1, None).unwrap();
         let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let hash = PasswordHash(old.hash_password(b"correct horse").unwrap().to_string());
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn keyboards_that_compose_letters_differently_type_one_password() {
+    fn passwords_are_normalized_to_nfc() {
         let (composed, decomposed) = ("pass\u{e9} compos\u{e9}", "passe\u{301} compose\u{301}");
         let hash = |text: &str| Password::parse(text.into()).unwrap().hash().unwrap();
         let verify = |text: &str, hash: &_| Guess::parse(text.into()).unwrap().verify(Some(hash));

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_256_random_bits_in_one_form() {
+    fn tokens_are_256_random_bits_in_canonical_form() {
         let (one, two) = (
             OpaqueToken::generate().unwrap(),
             OpaqueToken::generate().unwrap(),

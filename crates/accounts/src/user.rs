@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_wrong_is_reported_at_once() {
+    fn all_invalid_fields_are_reported_at_once() {
         let error = NewUser::parse("x", " ", Some("short".into()), Some("root"), None).unwrap_err();
         let Error::Invalid(errors) = error else {
             panic!("{error:?}")
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_have_one_form() {
+    fn ids_are_accepted_only_in_canonical_form() {
         let id = UserId::generate();
         assert_eq!(UserId::parse(&id.to_string()), Some(id));
         assert_eq!(UserId::parse(&id.0.simple().to_string()), None);

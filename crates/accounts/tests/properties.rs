@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn an_email_is_ascii_lower_case_and_parses_as_itself(text in email_text()) {
+    fn a_parsed_email_is_lower_case_ascii_and_idempotent(text in email_text()) {
         if let Ok(email) = Email::parse(&text) {
             let kept = email.as_str();
             prop_assert_eq!(kept, text.to_ascii_lowercase());
@@ -103,14 +103,14 @@ proptest! {
     }
 
     #[test]
-    fn valid_addresses_are_taken_in_any_case(text in valid_email()) {
+    fn valid_addresses_are_accepted_in_any_case(text in valid_email()) {
         let email = Email::parse(&text);
         prop_assert!(email.is_ok(), "{:?}", email);
         prop_assert_eq!(email, Email::parse(&text.to_ascii_uppercase()));
     }
 
     #[test]
-    fn a_full_name_is_trimmed_bounded_and_parses_as_itself(text in prop_oneof![any::<String>(), "\\s{0,3}\\PC{0,205}\\s{0,3}"]) {
+    fn a_parsed_full_name_is_trimmed_bounded_and_idempotent(text in prop_oneof![any::<String>(), "\\s{0,3}\\PC{0,205}\\s{0,3}"]) {
         let trimmed: String = text.trim().nfc().collect();
         let is_short = text.chars().count() <= 200 && trimmed.chars().count() <= 200;
         let fits = !trimmed.is_empty() && is_short && !text.chars().any(char::is_control);
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn a_list_is_within_its_bounds(parameters in wild_parameters()) {
+    fn a_parsed_list_query_is_within_bounds(parameters in wild_parameters()) {
         if let Ok(query) = ListQuery::parse(&parameters) {
             prop_assert!((1..=100).contains(&query.limit));
             prop_assert!(query.after.is_none());
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn a_limit_is_a_number_or_refused(digits in "[0-9]{1,25}") {
+    fn a_limit_is_a_positive_number_or_rejected(digits in "[0-9]{1,25}") {
         let parameters = ListParameters { limit: Some(digits.clone()), ..ListParameters::default() };
         let limit = ListQuery::parse(&parameters).ok().map(|query| query.limit);
         let number: u128 = digits.parse().unwrap();
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn a_sort_is_one_of_eight(text in prop_oneof!["-?[a-z_]{0,12}", any::<String>()]) {
+    fn only_eight_sorts_are_accepted(text in prop_oneof!["-?[a-z_]{0,12}", any::<String>()]) {
         let known = ["created_at", "updated_at", "email", "full_name"];
         let name = text.strip_prefix('-').unwrap_or(&text);
         let sort = Sort::parse(&text);
@@ -160,7 +160,7 @@ proptest! {
 
     /// Cursors are bound to the context, so different lists must not share one.
     #[test]
-    fn the_context_is_the_list_without_its_page(
+    fn the_context_depends_on_the_list_not_the_page(
         one in sound_parameters(),
         change in sound_parameters(),
         what in 0..8_u8,
@@ -189,7 +189,7 @@ proptest! {
 
 /// The document's pattern is written beside the parser, not derived from it.
 #[test]
-fn the_document_refuses_the_names_that_the_parser_refuses() {
+fn the_schema_and_the_parser_accept_the_same_names() {
     let schema = serde_json::to_value(FullName::schema()).unwrap();
     let document = jsonschema::validator_for(&schema).unwrap();
     let planes = ['\0'..='\u{1FFFF}', '\u{E0000}'..='\u{E0FFF}'];

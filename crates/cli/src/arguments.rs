@@ -260,12 +260,12 @@ mod tests {
     use super::Arguments;
 
     #[test]
-    fn the_definitions_hold_together() {
+    fn the_argument_definitions_are_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn a_change_changes_something() {
+    fn an_update_requires_a_changed_field() {
         let id = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13";
         let parse = |options: &[&str]| {
             let command = ["roster", "users", "update", id];

@@ -114,7 +114,7 @@ mod tests {
     use super::{Credentials, Tokens};
 
     #[test]
-    fn tokens_are_kept_for_each_url_and_for_nobody_else() {
+    fn tokens_are_stored_per_url_in_a_private_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("roster/credentials.json");
         let credentials = Credentials { path: path.clone() };

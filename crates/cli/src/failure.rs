@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn exit_codes_are_those_of_the_help() {
+    fn exit_codes_match_the_help() {
         for (status, code) in [(409, 1), (500, 1), (401, 3), (404, 4), (429, 5), (503, 5)] {
             assert_eq!(refused(status).code(), code, "{status}");
         }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_told_with_its_request_and_its_fields() {
+    fn a_message_has_the_request_id_and_the_invalid_fields() {
         assert_eq!(
             refused(422).message(),
             "No. (some_code, request r1)\n  #/email: is taken"

@@ -105,7 +105,7 @@ mod tests {
     use crate::ClientInfo;
 
     #[test]
-    fn a_base_is_an_http_url() {
+    fn only_http_base_urls_are_accepted() {
         assert_eq!(
             Client::new("http://127.0.0.1:1/").unwrap().baseurl(),
             "http://127.0.0.1:1"
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_fits_a_header_and_is_not_shown() {
+    fn a_token_must_fit_a_header_and_is_hidden() {
         let base = "http://127.0.0.1:1";
         assert!(matches!(
             Client::signed_in(base, "a\nb"),

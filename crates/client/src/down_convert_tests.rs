@@ -10,7 +10,7 @@ fn schema(schema: Value) -> Value {
 }
 
 #[test]
-fn the_version_is_3_0_and_the_license_has_no_identifier() {
+fn sets_version_3_0_and_removes_the_license_identifier() {
     let document = json!({
         "openapi": "3.1.0",
         "info": { "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" } },
@@ -20,7 +20,7 @@ fn the_version_is_3_0_and_the_license_has_no_identifier() {
 }
 
 #[test]
-fn null_is_a_property_of_a_type() {
+fn null_types_become_nullable() {
     assert_eq!(
         schema(json!({ "type": ["string", "null"], "format": "uuid" })),
         json!({ "type": "string", "format": "uuid", "nullable": true })
@@ -35,7 +35,7 @@ fn null_is_a_property_of_a_type() {
 }
 
 #[test]
-fn rules_about_values_are_left_to_the_server() {
+fn value_constraints_are_removed() {
     let bounded = json!({
         "type": "string", "format": "email", "maxLength": 254, "minLength": 1, "pattern": "@",
         "example": "ada@example.com", "description": "kept",
@@ -52,7 +52,7 @@ fn rules_about_values_are_left_to_the_server() {
 }
 
 #[test]
-fn a_property_may_be_called_like_a_word_of_openapi() {
+fn properties_named_like_keywords_are_kept() {
     let object = json!({ "type": "object", "properties": {
         "example": { "type": "string" },
         "pattern": { "type": ["string", "null"] },
@@ -65,7 +65,7 @@ fn a_property_may_be_called_like_a_word_of_openapi() {
 }
 
 #[test]
-fn choices_with_a_sign_are_text() {
+fn enums_with_signed_values_become_strings() {
     let sort = json!({ "type": "string", "enum": ["email", "-email"], "default": "email" });
     assert_eq!(
         schema(sort),
@@ -74,7 +74,7 @@ fn choices_with_a_sign_are_text() {
 }
 
 #[test]
-fn every_problem_is_json_of_one_type() {
+fn every_problem_becomes_json_of_one_schema() {
     let problem = json!({ "$ref": "#/components/schemas/Problem" });
     let narrowed = json!({ "allOf": [problem, { "type": "object" }] });
     let response = json!({ "content": { "application/problem+json": { "schema": narrowed } } });
@@ -83,7 +83,7 @@ fn every_problem_is_json_of_one_type() {
 }
 
 #[test]
-fn a_body_with_several_types_is_sent_as_json() {
+fn a_body_with_several_media_types_becomes_json() {
     let body = json!({ "content": {
         "application/json": { "schema": {} },
         "application/merge-patch+json": { "schema": {} },
@@ -95,7 +95,7 @@ fn a_body_with_several_types_is_sent_as_json() {
 }
 
 #[test]
-fn texts_stand_where_they_are_used_and_choices_are_shared() {
+fn strings_are_inlined_and_enums_stay_shared() {
     let document = json!({
         "components": { "schemas": {
             "Email": { "type": "string", "format": "email" },
@@ -117,7 +117,7 @@ fn texts_stand_where_they_are_used_and_choices_are_shared() {
 }
 
 #[test]
-fn nothing_of_3_1_is_left_of_the_api_itself() {
+fn the_converted_document_has_no_3_1_constructs() {
     let document = include_str!("../../../openapi/v1.json");
     let converted = down_convert(serde_json::from_str(document).unwrap());
     let text = converted["paths"].to_string() + &converted["components"].to_string();

@@ -68,7 +68,7 @@ mod tests {
     use crate::{ResponseValue, codes};
 
     #[test]
-    fn an_error_says_what_the_problem_says() {
+    fn an_error_exposes_the_fields_of_the_problem() {
         let problem = Problem {
             code: codes::BUSY.into(),
             detail: "Try again.".into(),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_problem_has_none() {
+    fn a_response_without_a_problem_has_no_code() {
         let answer = http::Response::builder().status(304).body("").unwrap();
         let error = Error::<Problem>::UnexpectedResponse(answer.into());
         assert!(error.is_not_modified());

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_name_and_take_variables() {
+    fn templates_list_and_expand_variables() {
         let template = "postgres://{{ host }}:{{port}}/x";
         assert_eq!(names(template).collect::<Vec<_>>(), ["host", "port"]);
         let known = |name: &str| (name == "host").then(|| "db".to_owned());

@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expressions_have_values() {
+    fn expressions_are_evaluated() {
         let scope = Scope::from([
             ("a".to_owned(), json!({"b": [1, 2, 3], "c": {"x-y": "z"}})),
             ("n".to_owned(), json!(2)),

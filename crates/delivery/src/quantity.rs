@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_read_and_shown() {
+    fn quantities_are_parsed_and_formatted() {
         for (written, read, again) in [
             (json!("200m"), 200, "200m"),
             (json!("1"), 1000, "1"),

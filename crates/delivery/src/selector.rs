@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_of_a_selector_has_to_hold() {
+    fn a_selector_requires_every_condition() {
         let of = labels(&json!({"app": "users", "tier": "api"}));
         let cases = [
             (json!({}), true),

@@ -77,7 +77,7 @@ fn is_empty(found: impl IntoIterator<Item = Finding>) {
 }
 
 #[test]
-fn every_environment_has_its_groups() {
+fn every_environment_has_the_expected_spin_apps() {
     for environment in overlays() {
         let apps: Vec<_> = environment.apps().map(|app| app.name()).collect();
         let expected = match environment.name.as_str() {
@@ -89,7 +89,7 @@ fn every_environment_has_its_groups() {
 }
 
 #[test]
-fn core_kinds_have_the_fields_of_kubernetes() {
+fn core_kinds_match_the_schemas_of_kubernetes() {
     let others = Optional::ALL.into_iter().flat_map(overlays_with);
     is_empty(core_kinds::check(overlays().chain(others)).unwrap());
 }
@@ -105,7 +105,7 @@ fn fits_in(component: Optional) {
 }
 
 #[test]
-fn keda_takes_the_place_of_the_autoscalers() {
+fn keda_replaces_the_autoscalers() {
     fits_in(Optional::Keda);
     for environment in overlays_with(Optional::Keda) {
         assert_eq!(environment.of("HorizontalPodAutoscaler").count(), 0);
@@ -141,7 +141,7 @@ fn keda_takes_the_place_of_the_autoscalers() {
 }
 
 #[test]
-fn ingress_takes_the_place_of_the_gateway() {
+fn ingress_replaces_the_gateway() {
     fits_in(Optional::Ingress);
     for environment in overlays_with(Optional::Ingress) {
         assert_eq!(
@@ -159,7 +159,7 @@ fn ingress_takes_the_place_of_the_gateway() {
 }
 
 #[test]
-fn the_shim_takes_the_place_of_spin_in_a_container() {
+fn the_shim_replaces_the_spintainer_executor() {
     fits_in(Optional::Shim);
     for environment in overlays_with(Optional::Shim) {
         let executors: Vec<_> = environment
@@ -171,7 +171,7 @@ fn the_shim_takes_the_place_of_spin_in_a_container() {
 }
 
 #[test]
-fn the_other_components_fit_in() {
+fn the_other_components_pass_every_check() {
     fits_in(Optional::Kyverno);
     fits_in(Optional::Otlp);
     fits_in(Optional::PrivateCa);
@@ -179,7 +179,7 @@ fn the_other_components_fit_in() {
 }
 
 #[test]
-fn a_private_bundle_of_certificates_reaches_every_client_of_tls() {
+fn every_tls_client_mounts_the_private_ca_certificates() {
     for environment in overlays_with(Optional::PrivateCa) {
         for pod in environment.pods() {
             let is_store = pod.owner.starts_with("StatefulSet ");
@@ -194,7 +194,7 @@ fn a_private_bundle_of_certificates_reaches_every_client_of_tls() {
 }
 
 #[test]
-fn credentials_are_where_spin_looks_for_them() {
+fn registry_credentials_are_mounted_for_spin() {
     for environment in overlays_with(Optional::RegistryLogin) {
         for pod in environment.pods() {
             if !pod.owner.starts_with("SpinApp ") {
@@ -219,7 +219,7 @@ fn credentials_are_where_spin_looks_for_them() {
 
 /// Checks the rules with promtool, and runs them against synthetic series.
 #[test]
-fn alerts_fire_when_they_should() {
+fn alerts_fire_as_specified() {
     let folder = tempfile::tempdir().unwrap();
     let rules = rendered("prod", None)
         .find("PrometheusRule", "roster")
@@ -257,7 +257,7 @@ macro_rules! checks {
         })*
 
         #[test]
-        fn no_check_is_left_out() {
+        fn every_check_is_tested() {
             let mut tested = vec![$(stringify!($check)),*];
             tested.sort_unstable();
             assert_eq!(tested, checks::ALL.map(|(name, _)| name));
@@ -266,27 +266,27 @@ macro_rules! checks {
 }
 
 checks! {
-    custom_kinds_have_the_fields_of_their_schemas: schemas,
+    custom_kinds_match_their_schemas: schemas,
     the_spin_operator_admits_apps_and_executors: admission,
-    selectors_meet_what_will_exist: selectors,
-    every_group_has_one_autoscaler_or_a_fixed_number: scaling,
-    admission_gives_pods_what_a_spin_app_cannot: policies,
-    a_rotated_secret_rolls_every_pod_that_reads_it: rotation,
+    every_selector_has_a_match: selectors,
+    every_group_has_one_autoscaler_or_fixed_replicas: scaling,
+    admission_adds_pod_fields_that_spin_apps_lack: policies,
+    a_rotated_secret_restarts_every_pod_that_reads_it: rotation,
     the_deployer_may_apply_every_kind: deployer,
-    alerts_ask_for_exported_metrics_and_have_a_place_in_the_runbook: alerts,
-    the_edge_keeps_passwords_off_http: edge,
+    alerts_query_exported_metrics_and_have_runbook_sections: alerts,
+    the_edge_accepts_no_passwords_over_http: edge,
     the_edge_routes_the_paths_of_the_app: routes,
     every_variable_is_bound: variables,
-    configuration_and_secrets_have_the_keys_that_pods_read: references,
-    network_policies_let_out_what_pods_need: egress,
-    network_policies_let_in_who_has_to: ingress,
+    every_referenced_key_exists: references,
+    network_policies_allow_required_egress: egress,
+    network_policies_allow_required_ingress: ingress,
     scripts_are_mounted_and_read_their_variables: scripts,
-    images_are_named_by_digest: images,
+    images_are_pinned_by_digest: images,
     no_secret_is_rendered: secrets,
     requests_and_limits_fit_into_the_quota: resources,
-    pods_have_no_token_and_few_privileges: identity,
-    probes_ask_what_exists: probes,
-    connections_are_capped_as_described: connections,
+    pods_have_no_token_and_minimal_privileges: identity,
+    probes_target_existing_endpoints: probes,
+    connections_are_limited_as_documented: connections,
     the_migration_job_has_every_migration: migrations,
-    dashboards_ask_for_exported_metrics: dashboards,
+    dashboards_query_exported_metrics: dashboards,
 }

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn places_may_be_wild() {
+    fn wildcards_match_scheme_host_and_port() {
         check("*://*:*", &["postgres://a:1", "b"], &[]);
         check(
             "https://*.example.com",
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_is_refused() {
+    fn invalid_entries_are_rejected() {
         for entry in [
             "",
             "*",

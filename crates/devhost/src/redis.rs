@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_is_refused() {
+    fn a_map_is_rejected() {
         assert!(flatten(Value::Map(Vec::new()), &mut Vec::new()).is_err());
     }
 }

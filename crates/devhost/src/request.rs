@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_come_after_those_of_the_client() {
+    fn spin_headers_follow_the_client_headers() {
         let routes = Routes::new([("/users/:user_id/...".to_owned(), ())]).unwrap();
         let mut request = request("/users/7/x?y=1", Some("h"));
         request

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wild_end_matches_its_prefix_too() {
+    fn a_trailing_wildcard_also_matches_its_prefix() {
         let routes = routes(&["/users/..."]);
         check(&routes, "/users", Some("/users/..."));
         check(&routes, "/users/", Some("/users/..."));

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_very_long_line_is_not_held_back() {
+    fn a_very_long_line_is_written_before_its_end() {
         let mut pending = Pending(Vec::new());
         let mut out = Vec::new();
         pending.push(&vec![b'x'; LONGEST_LINE], &mut out);

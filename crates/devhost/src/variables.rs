@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn given_values_come_before_the_environment_and_defaults() {
+    fn arguments_take_precedence_over_environment_and_defaults() {
         let manifest =
             manifest("a = { default = '1' }\nb = { default = '1' }\nc = { default = '1' }");
         let environment = |key: &str| Ok((key != "SPIN_VARIABLE_C").then(|| "2".to_owned()));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_missing_variable_is_named() {
+    fn all_missing_variables_are_listed() {
         let manifest = manifest("a = { required = true }\nb_c = { required = true }");
         let error = Variables::resolve_with(&manifest, &[], |_| Ok(None)).unwrap_err();
         let text = error.to_string();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_with_an_unknown_variable_or_an_open_place_is_refused() {
+    fn invalid_templates_are_rejected() {
         let variables = values(&[("host", "h"), ("port", "1")]);
         assert_eq!(
             variables.fill("pg://{{ host }}:{{port}}/").unwrap(),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn names_follow_the_rule() {
+    fn invalid_names_are_rejected() {
         for good in ["a", "a1", "a_1", "db_host"] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }

@@ -36,7 +36,7 @@ async fn a_component_sees_only_its_own_variables() {
 }
 
 #[tokio::test]
-async fn dotenv_beside_the_manifest_is_read_and_arguments_come_first() {
+async fn dotenv_is_read_and_arguments_take_precedence() {
     let variables = "[component.guest.variables]\na = \"{{ a }}\"\nb = \"{{ b }}\"\n[variables]\na = { required = true }\nb = { default = \"1\" }\n";
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(
@@ -50,7 +50,7 @@ async fn dotenv_beside_the_manifest_is_read_and_arguments_come_first() {
 }
 
 #[test]
-fn a_required_variable_without_a_value_stops_the_start() {
+fn a_required_variable_without_a_value_fails_startup() {
     let error = refusal(
         &manifest("[variables]\nneeded_here = { required = true }\n"),
         &[],
@@ -62,7 +62,7 @@ fn a_required_variable_without_a_value_stops_the_start() {
 }
 
 #[test]
-fn a_template_with_an_unknown_variable_stops_the_start() {
+fn a_template_with_an_unknown_variable_fails_startup() {
     let error = refusal(
         &manifest("[component.guest.variables]\na = \"{{ nowhere }}\"\n"),
         &[],
@@ -77,7 +77,7 @@ fn a_template_with_an_unknown_variable_stops_the_start() {
 }
 
 #[test]
-fn an_import_that_the_host_lacks_stops_the_start() {
+fn an_unsupported_import_fails_startup() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("lacking.wasm");
     let text =
@@ -92,7 +92,7 @@ fn an_import_that_the_host_lacks_stops_the_start() {
 }
 
 #[test]
-fn a_missing_file_names_the_build_command() {
+fn a_missing_component_file_is_reported_with_the_build_command() {
     let component = "[trigger]\n[component.unbuilt]\nsource = \"unbuilt.wasm\"\n[component.unbuilt.build]\ncommand = \"make it\"\n";
     let error = refusal(component, &[]);
     assert!(
@@ -102,7 +102,7 @@ fn a_missing_file_names_the_build_command() {
 }
 
 #[tokio::test]
-async fn an_undeclared_host_is_refused() {
+async fn an_undeclared_host_is_rejected() {
     let hosts = "allowed_outbound_hosts = [\"postgres://127.0.0.1:1\", \"redis://127.0.0.1:1\"]\n";
     let host = Host::start(&manifest(hosts), &[]);
     let refused = host
@@ -146,7 +146,7 @@ async fn an_undeclared_host_is_refused() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_empty_500_and_the_next_request_gets_a_new_instance() {
+async fn a_panic_returns_an_empty_500_and_replaces_the_instance() {
     let host = Host::start(&manifest(""), &[]);
     assert_eq!(host.ask("uses", "").await, "1");
     assert_eq!(host.ask("uses", "").await, "2");
@@ -227,7 +227,7 @@ async fn routes_go_to_the_most_specific_trigger() {
 }
 
 #[tokio::test]
-async fn the_host_answers_its_own_paths() {
+async fn the_host_serves_its_own_paths() {
     let host = Host::start(&manifest(""), &[]);
     let get = async |path: &str| {
         let response = host.request(path, "", "").send().await.unwrap();
@@ -266,7 +266,7 @@ async fn a_request_without_an_unambiguous_authority_gets_no_response() {
 
 /// Spin passes headers to a component as text and responds itself if one is not text.
 #[tokio::test]
-async fn a_header_that_is_not_text_is_an_empty_500() {
+async fn a_header_that_is_not_utf_8_gets_an_empty_500() {
     let host = Host::start(&manifest(""), &[]);
     let mut stream = TcpStream::connect(host.url.strip_prefix("http://").unwrap()).unwrap();
     stream
@@ -285,7 +285,7 @@ async fn a_header_that_is_not_text_is_an_empty_500() {
 }
 
 #[tokio::test]
-async fn requests_under_way_are_finished_before_the_host_ends() {
+async fn requests_in_flight_finish_before_shutdown() {
     let mut host = Host::start(&manifest(""), &[]);
     let slow = tokio::spawn(host.request("/", "sleep", "700").send());
     let (line, host) = tokio::task::spawn_blocking(move || (host.next_line(), host))

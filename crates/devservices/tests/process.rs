@@ -34,7 +34,7 @@ fn has_ended(id: Pid) -> bool {
 }
 
 #[test]
-fn a_child_that_is_left_behind_ends_with_its_parent() -> Result<()> {
+fn stopping_the_parent_ends_its_child() -> Result<()> {
     let (mut process, child) = parent("true")?;
     process.stop()?;
     assert!(has_ended(child));
@@ -42,7 +42,7 @@ fn a_child_that_is_left_behind_ends_with_its_parent() -> Result<()> {
 }
 
 #[test]
-fn a_child_that_is_orphaned_ends_when_that_is_noticed() -> Result<()> {
+fn waiting_for_a_killed_parent_ends_its_child() -> Result<()> {
     let (mut process, child) = parent("true")?;
     kill(Pid::from_raw(i32::try_from(process.id())?), Signal::SIGKILL)?;
     process.wait(GRACE)?.context("the shell still runs")?;
@@ -52,7 +52,7 @@ fn a_child_that_is_orphaned_ends_when_that_is_noticed() -> Result<()> {
 }
 
 #[test]
-fn killing_ends_parent_and_child_without_asking() -> Result<()> {
+fn killing_ends_parent_and_child() -> Result<()> {
     let (mut process, child) = parent("trap '' TERM")?;
     process.kill()?;
     assert!(has_ended(child));

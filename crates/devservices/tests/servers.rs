@@ -67,7 +67,7 @@ async fn postgres_keeps_its_data_through_stop_restart_crash_and_kill() -> Result
 }
 
 #[tokio::test]
-async fn a_paused_postgres_answers_after_it_is_resumed() -> Result<()> {
+async fn a_paused_postgres_replies_after_resume() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let mut server = Postgres::start(dir.path(), PostgresOptions { durable: false })?;
     let mut connection = PgConnection::connect(&server.url("postgres")).await?;
@@ -82,7 +82,7 @@ async fn a_paused_postgres_answers_after_it_is_resumed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_that_was_left_on_the_data_makes_room() -> Result<()> {
+async fn a_new_server_replaces_a_leftover_one_on_the_data() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let options = PostgresOptions { durable: false };
     let mut first = Postgres::start(dir.path(), options)?;
@@ -92,7 +92,7 @@ async fn a_server_that_was_left_on_the_data_makes_room() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_app_has_a_role_of_its_own() -> Result<()> {
+async fn the_app_has_its_own_role() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let server = Postgres::start(dir.path(), PostgresOptions { durable: false })?;
     let admin = server.url("postgres");
@@ -127,7 +127,7 @@ fn ask(stream: &mut TcpStream, command: &str) -> std::io::Result<String> {
 }
 
 #[test]
-fn root_keeps_data_elsewhere_when_its_folder_is_closed_to_others() -> Result<()> {
+fn root_moves_data_out_of_a_private_folder() -> Result<()> {
     let home = tempfile::tempdir()?;
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700))?;
     let preferred = home.path().join("data");

@@ -65,7 +65,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn differences_are_named_by_their_place() {
+    fn differences_are_reported_by_pointer() {
         let old = json!({
             "paths": { "/users": { "get": { "parameters": [{ "name": "a" }, { "name": "b" }] } } },
             "version": 1,

@@ -9,7 +9,7 @@ const COMMITTED: &str = include_str!("../../../openapi/v1.json");
 const RELEASED: &str = include_str!("../../../openapi/released.json");
 
 #[test]
-fn the_committed_document_is_what_the_code_says() {
+fn the_committed_document_matches_the_code() {
     let text = openapi::text().unwrap();
     let (committed, current): (Value, Value) = (
         serde_json::from_str(COMMITTED).unwrap(),
@@ -24,7 +24,7 @@ fn the_committed_document_is_what_the_code_says() {
 }
 
 #[test]
-fn nothing_breaks_the_clients_of_the_last_release() {
+fn the_document_is_compatible_with_the_last_release() {
     let released = serde_json::from_str(RELEASED).unwrap();
     let changes = breaking::changes(&released, &openapi::json().unwrap());
     assert!(

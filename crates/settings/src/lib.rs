@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_every_setting_is_read() {
+    fn names_are_unique_and_every_setting_has_a_component() {
         let mut names = BTreeSet::new();
         for setting in all() {
             assert!(names.insert(setting.name), "{} is not unique", setting.name);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_values() {
+    fn defaults_are_valid() {
         for setting in all() {
             let default = setting.default.unwrap_or_default();
             let is_value = match setting.values {

@@ -52,13 +52,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_first_of_the_two_counts() {
+    async fn the_first_future_to_complete_wins() {
         assert_eq!(before(pending(), ready(1)).await, Some(1));
         assert_eq!(before(ready(()), pending::<()>()).await, None);
     }
 
     #[tokio::test]
-    async fn what_is_ready_after_a_turn_comes_before_the_timer() {
+    async fn a_call_ready_after_yielding_precedes_the_timer() {
         let mut turns = 0;
         let call = poll_fn(|context| {
             turns += 1;
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_takes_a_round_trip_is_not_at_once() {
+    async fn a_round_trip_is_not_immediate() {
         assert_eq!(answered_at_once(ready(1)).await, (1, true));
         let round_trip = async {
             tokio::task::yield_now().await;

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn driver_texts_tell_lost_connections_from_refused_commands() {
+    fn driver_texts_are_classified() {
         for lost in ["broken pipe", "Connection reset by peer (os error 104)"] {
             let error = RedisError::from_driver_text(lost.to_owned());
             assert!(matches!(error, RedisError::Connection(_)), "{lost}");

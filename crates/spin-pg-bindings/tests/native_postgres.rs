@@ -23,7 +23,7 @@ async fn one(sql: &str, params: Vec<Param>) -> Result<Row, Error> {
 }
 
 #[tokio::test]
-async fn parameters_come_back_as_they_went() {
+async fn parameters_are_returned_unchanged() {
     let time = OffsetDateTime::from_unix_timestamp_nanos(1_700_000_000_123_456_000).unwrap();
     let id = Uuid::now_v7();
     for (param, sql_type, expected) in [
@@ -111,7 +111,7 @@ async fn other_types_are_unsupported() {
 }
 
 #[tokio::test]
-async fn parameters_have_to_fit() {
+async fn mismatched_parameters_are_errors() {
     for params in [vec![Param::from(1_i32)], vec![Param::from("1")], Vec::new()] {
         let error = one("SELECT $1::bigint AS v", params).await.unwrap_err();
         assert!(matches!(error, Error::Parameter(_)), "{error}");
@@ -119,7 +119,7 @@ async fn parameters_have_to_fit() {
 }
 
 #[tokio::test]
-async fn a_refused_statement_names_sqlstate_and_constraint() {
+async fn a_rejected_statement_has_sqlstate_and_constraint() {
     let database = connect().await;
     database
         .batch("CREATE TEMP TABLE t (n bigint CONSTRAINT t_n_key UNIQUE)")
@@ -163,7 +163,7 @@ impl FromRow for Number {
 }
 
 #[tokio::test]
-async fn rows_become_values() {
+async fn rows_are_converted_to_values() {
     let database = connect().await;
     let database: &dyn Database = &database;
     let sql = "SELECT n FROM generate_series(1::bigint, $1) AS n";

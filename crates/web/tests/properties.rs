@@ -62,7 +62,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_cursor_opens_in_its_own_list_alone(position: Position, context: String, other: String) {
+    fn a_cursor_opens_only_in_its_list(position: Position, context: String, other: String) {
         let cursor = key(7).seal(&position, &context).unwrap();
         prop_assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
         prop_assert_eq!(key(7).open::<Position>(&cursor, &context), Some(position));
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bent_cursor_does_not_open(position: Position, at: prop::sample::Index, with in any::<char>()) {
+    fn a_modified_cursor_does_not_open(position: Position, at: prop::sample::Index, with in any::<char>()) {
         let cursor = key(7).seal(&position, "list").unwrap();
         let at = at.index(cursor.len());
         let bent = format!("{}{with}{}", &cursor[..at], &cursor[at + 1..]);
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_a_cursor(text in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,200}"]) {
+    fn arbitrary_text_is_not_a_cursor(text in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,200}"]) {
         prop_assert!(key(7).open::<serde_json::Value>(&text, "").is_none());
     }
 
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bent_token_does_not_verify(user in uuid(), at: prop::sample::Index, with in any::<char>()) {
+    fn a_modified_token_does_not_verify(user in uuid(), at: prop::sample::Index, with in any::<char>()) {
         let (signer, verifier) = token_keys("roster", "roster-api");
         let token = signer.sign(UserId(user), SessionId(user)).unwrap();
         let at = at.index(token.len());
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_a_token(text in prop_oneof![
+    fn arbitrary_text_is_not_a_token(text in prop_oneof![
         any::<String>(),
         "[A-Za-z0-9_-]{0,80}(\\.[A-Za-z0-9_-]{0,80}){0,4}",
     ]) {
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn a_tag_matches_its_version_alone(version: i64, other: i64) {
+    fn a_tag_matches_only_its_version(version: i64, other: i64) {
         let value = HeaderValue::from(ETag(version));
         prop_assert_eq!(read("if-match", &value), Ok(IfMatch::Versions(vec![version])));
         let none_match: IfNoneMatch = read("if-none-match", &value).unwrap();
@@ -136,7 +136,7 @@ proptest! {
 
     /// Tags are opaque: one that parses to the same number is another tag.
     #[test]
-    fn a_list_of_tags_has_the_versions_that_we_wrote(
+    fn a_list_of_tags_matches_exactly_its_versions(
         tags in vec((any::<bool>(), prop_oneof!["v[0-9]{1,3}", "v[+-]?[0-9 ]{1,3}", "[!#-~]{0,8}"]), 1..6),
         blanks in "[ \t]{0,2}",
     ) {

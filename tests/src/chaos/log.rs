@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read() {
+    fn written_records_are_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = Log::create(&folder.path().join("1.jsonl")).unwrap();
         let mut record = Record {

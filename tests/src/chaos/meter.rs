@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_belongs_to_the_fault_that_it_meets() {
+    fn a_request_is_attributed_to_an_overlapping_fault() {
         let meter = Meter::default();
         let before = meter.now();
         let begin = meter.begin(Kind::RedisKilled);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_response_is_told_unless_this_process_stood_still() {
+    fn a_late_response_is_reported_unless_this_process_stalled() {
         let meter = Meter::default();
         let begin = Moment {
             fault: None,
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_killed_breaks_requests_of_before() {
+    fn a_killed_host_may_drop_earlier_requests() {
         let meter = Meter::default();
         let begin = meter.begin(Kind::RedisKilled);
         meter.begin(Kind::HostKilled);

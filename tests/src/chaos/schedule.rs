@@ -190,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_repeats_and_another_differs() {
+    fn schedules_are_determined_by_the_seed() {
         assert_eq!(faults(7, &[]), faults(7, &[]));
         assert_ne!(faults(7, &[]), faults(8, &[]));
     }
 
     #[test]
-    fn every_kind_comes_and_most_are_kills() {
+    fn every_fault_occurs_and_most_are_kills() {
         let faults = faults(1, &[]);
         for (kind, _) in Kind::ALL {
             assert!(faults.iter().any(|fault| fault.kind == kind), "{kind:?}");
@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn an_excluded_kind_does_not_come() {
+    fn an_excluded_fault_does_not_occur() {
         let excluded = [Kind::DiskFull, Kind::ClockMoved];
         let faults = faults(3, &excluded);
         assert!(faults.iter().all(|fault| !excluded.contains(&fault.kind)));
     }
 
     #[test]
-    fn nothing_is_left_when_all_are_excluded() {
+    fn the_schedule_is_empty_if_all_faults_are_excluded() {
         let all = Kind::ALL.map(|(kind, _)| kind);
         assert!(faults(1, &all).is_empty());
     }

@@ -200,19 +200,19 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_good() {
+    fn stable_usage_passes() {
         let report = report(|at| 50_000 + at % 7, |at| 100 + at % 5);
         assert_eq!(report.complaints(), [""; 0]);
     }
 
     #[test]
-    fn memory_and_descriptors_that_grow_are_found() {
+    fn growing_memory_and_descriptors_are_reported() {
         assert_eq!(report(|at| 50_000 + 50 * at, |_| 100).complaints().len(), 1);
         assert_eq!(report(|_| 50_000, |at| 100 + at).complaints().len(), 1);
     }
 
     #[test]
-    fn a_failure_is_found() {
+    fn a_failure_is_reported() {
         let failed = Counted {
             failures: BTreeMap::from([(503, 1)]),
             ..Counted::default()

@@ -94,14 +94,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found_behind_their_names() {
+    fn numbers_are_parsed_after_their_names() {
         let rollup = "Rss:  20 kB\nPss:        54321 kB\nPss_Dirty: 1 kB\n";
         assert_eq!(number_after(rollup, "Pss:").unwrap(), 54_321);
         assert!(number_after(rollup, "Swap:").is_err());
     }
 
     #[test]
-    fn a_process_has_memory_and_descriptors() {
+    fn memory_and_descriptors_of_a_process_are_sampled() {
         let own = std::process::id();
         assert!(tree(own).contains(&own));
         assert!(proportional_set_size(own).unwrap() > 0);

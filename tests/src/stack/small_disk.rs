@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_full_and_empty_again() {
+    fn the_disk_is_filled_and_freed() {
         let folder = tempfile::tempdir().unwrap();
         // Only root may mount.
         let Ok(disk) = SmallDisk::mount(&folder.path().join("disk"), 1) else {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use web::auth::endpoints::{Access, Endpoint};
 
 #[tokio::test]
-async fn no_method_is_answered_that_the_table_does_not_name() {
+async fn unlisted_methods_get_405() {
     let admin = Client::from_env().await;
     let mut methods: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for endpoint in Endpoint::ALL {
@@ -34,7 +34,7 @@ async fn no_method_is_answered_that_the_table_does_not_name() {
 }
 
 #[tokio::test]
-async fn headers_that_claim_another_method_path_or_caller_are_ignored() {
+async fn override_headers_are_ignored() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let own = user_path(&ada.id);
@@ -107,7 +107,7 @@ fn forbidden_fields() -> Vec<(&'static str, Value)> {
 }
 
 #[tokio::test]
-async fn nobody_assigns_themselves_more_than_a_name() {
+async fn users_can_assign_only_their_name() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let before = ada.client.get(ME).await.expect(200).json();
@@ -140,7 +140,7 @@ async fn nobody_assigns_themselves_more_than_a_name() {
 }
 
 #[tokio::test]
-async fn not_even_an_administrator_assigns_what_no_request_has() {
+async fn administrators_cannot_assign_read_only_fields() {
     let admin = Client::from_env().await;
     let user = admin.created(&new_user()).await;
     for (field, value) in forbidden_fields() {
@@ -164,7 +164,7 @@ async fn not_even_an_administrator_assigns_what_no_request_has() {
 }
 
 #[tokio::test]
-async fn somebody_elses_user_looks_like_nobody() {
+async fn the_user_of_someone_else_looks_nonexistent() {
     let admin = Client::from_env().await;
     let (ada, bob) = (Person::create(&admin).await, Person::create(&admin).await);
     let nobody = uuid::Uuid::now_v7().to_string();
@@ -202,7 +202,7 @@ async fn somebody_elses_user_looks_like_nobody() {
 }
 
 #[tokio::test]
-async fn another_spelling_of_a_path_opens_nothing() {
+async fn alternative_path_spellings_are_rejected() {
     let nobody = Client::anonymous();
     let user = uuid::Uuid::now_v7().to_string();
     for &endpoint in Endpoint::ALL

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_sixty_parallel_guesses_no_more_than_the_limit_are_looked_at() {
+async fn parallel_failed_logins_are_verified_up_to_the_limit() {
     let stack = stack(&[]).await;
     let nobody = stack.anonymous();
     let ada = Person::create(&stack.client).await;
@@ -51,7 +51,7 @@ async fn of_sixty_parallel_guesses_no_more_than_the_limit_are_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn during_a_delay_the_right_password_is_refused_like_any_other() {
+async fn the_right_password_is_rejected_during_a_delay() {
     let stack = stack(&[]).await;
     let nobody = stack.anonymous();
     let (ada, bob) = (
@@ -86,7 +86,7 @@ async fn during_a_delay_the_right_password_is_refused_like_any_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delay_ends_and_grows_with_each_wrong_guess() {
+async fn a_delay_expires_and_grows_with_each_failed_login() {
     let stack = stack(&[]).await;
     let nobody = stack.anonymous();
     let (ada, bob) = (
@@ -121,7 +121,7 @@ async fn a_delay_ends_and_grows_with_each_wrong_guess() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guesses_of_who_is_signed_in_are_limited_alike() {
+async fn password_confirmations_are_limited_as_well() {
     // These requests have no forwarded address, so all come from one address.
     let others = [
         ("login_attempts_per_ip", "1000"),
@@ -183,7 +183,7 @@ async fn guesses_of_who_is_signed_in_are_limited_alike() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_forgets_or_goes_away_resets_no_count() {
+async fn a_redis_flush_or_outage_resets_no_count() {
     let mut stack = stack(&[]).await;
     let nobody = stack.anonymous();
     let ada = Person::create(&stack.client).await;
@@ -203,7 +203,7 @@ async fn a_redis_that_forgets_or_goes_away_resets_no_count() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn strangers_cannot_keep_the_owner_out() {
+async fn failed_logins_elsewhere_do_not_block_a_known_network() {
     let stack = stack(&[]).await;
     let nobody = stack.anonymous();
     let ada = Person::create(&stack.client).await;

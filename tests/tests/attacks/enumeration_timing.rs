@@ -30,7 +30,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unknown_disabled_and_without_password_take_as_long_as_wrong() {
+async fn rejected_logins_take_equally_long() {
     let stack = Stack::start().await;
     let nobody = stack.anonymous();
     let known = Person::create(&stack.client).await;

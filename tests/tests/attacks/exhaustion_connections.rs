@@ -67,7 +67,7 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_idle_connections() {
+async fn survives_two_thousand_idle_connections() {
     let stack = stack().await;
     let attack = Attack::begin(&stack, "2,000 idle connections").await;
     let mut streams = connections(&stack, 2_000).await;
@@ -90,7 +90,7 @@ async fn two_thousand_idle_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_request_heads() {
+async fn survives_slow_request_heads() {
     let stack = stack().await;
     let attack = Attack::begin(&stack, "500 slow heads").await;
     let mut streams = connections(&stack, 500).await;
@@ -108,8 +108,8 @@ async fn slow_request_heads() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_that_does_not_end_is_cut_off() {
-    if not_on_spin("attacks::exhaustion_connections::a_head_that_does_not_end_is_cut_off") {
+async fn an_unfinished_head_is_cut_off() {
+    if not_on_spin("attacks::exhaustion_connections::an_unfinished_head_is_cut_off") {
         return;
     }
     let stack = stack().await;
@@ -133,7 +133,7 @@ async fn a_head_that_does_not_end_is_cut_off() {
 /// each instance that has served other requests meanwhile keeps a connection. The edge, which buffers
 /// bodies, handles larger numbers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_request_bodies() {
+async fn survives_slow_request_bodies() {
     let stack = stack().await;
     let attack = Attack::begin(&stack, "200 slow bodies").await;
     let mut streams = connections(&stack, 200).await;
@@ -161,7 +161,7 @@ async fn large_asset(stack: &Stack) -> String {
 
 /// Without `Accept-Encoding` the component decompresses the file for each request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn responses_that_are_read_slowly() {
+async fn survives_slowly_read_responses() {
     let stack = stack().await;
     let path = large_asset(&stack).await;
     let attack = Attack::begin(&stack, "100 responses that are not read").await;
@@ -198,7 +198,7 @@ async fn responses_that_are_read_slowly() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_without_waiting_for_responses() {
+async fn survives_pipelined_requests() {
     const REQUESTS: usize = 2_000;
     let stack = stack().await;
     let attack = Attack::begin(&stack, "21 pipelines of 2,000 requests").await;

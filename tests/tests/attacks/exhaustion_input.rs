@@ -64,7 +64,7 @@ async fn bounded(attack: Attack<'_>, requests: usize, memory_kib: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_and_large_headers() {
+async fn survives_many_and_large_headers() {
     let stack = Stack::start().await;
     let attack = Attack::begin(&stack, "header floods").await;
     let many = |count: usize| {
@@ -95,7 +95,7 @@ async fn many_and_large_headers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn long_urls() {
+async fn survives_long_urls() {
     let stack = Stack::start().await;
     let attack = Attack::begin(&stack, "long URLs").await;
     let mut targets = Vec::new();
@@ -135,7 +135,7 @@ fn packed<W: Write>(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn packed_bodies_are_refused_unopened() {
+async fn compressed_bodies_are_rejected_without_decompression() {
     let stack = Stack::start().await;
     let attack = Attack::begin(&stack, "decompression bombs").await;
     let bombs = [
@@ -157,7 +157,7 @@ async fn packed_bodies_are_refused_unopened() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deep_and_wide_json() {
+async fn survives_deep_and_wide_json() {
     let stack = Stack::start().await;
     let attack = Attack::begin(&stack, "deep and wide JSON").await;
     let (arrays, objects) = ("[".repeat(10_000), "{\"a\":".repeat(10_000));
@@ -209,7 +209,7 @@ fn expensive(characters: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn texts_that_are_expensive_to_compare() {
+async fn survives_texts_that_are_expensive_to_compare() {
     let stack = Stack::start().await;
     // Users that the searches can match.
     for letter in ["a", "e\u{301}", "\\"] {

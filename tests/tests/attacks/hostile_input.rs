@@ -37,7 +37,7 @@ fn hostile() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn broken_json_is_400_with_a_pointer() {
+async fn malformed_json_gets_400_with_a_pointer() {
     let client = Client::from_env().await;
     let deep = format!("{{\"email\":{}", "[".repeat(10_000));
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -90,7 +90,7 @@ async fn broken_json_is_400_with_a_pointer() {
 }
 
 #[tokio::test]
-async fn json_of_another_shape_is_422() {
+async fn json_of_another_shape_gets_422() {
     let client = Client::from_env().await;
     let email = format!("{}@example.com", unique());
     let positional = json!([email, "Positional", null, null, null]).to_string();
@@ -121,7 +121,7 @@ async fn json_of_another_shape_is_422() {
 }
 
 #[tokio::test]
-async fn duplicate_keys_are_refused() {
+async fn duplicate_keys_are_rejected() {
     let client = Client::from_env().await;
     let (one, two) = (unique(), unique());
     let body =
@@ -135,7 +135,7 @@ async fn duplicate_keys_are_refused() {
 }
 
 #[tokio::test]
-async fn hostile_values_in_every_field_never_fail_the_server() {
+async fn hostile_field_values_never_cause_a_server_error() {
     let client = Client::from_env().await;
     for text in hostile() {
         for field in ["email", "full_name", "role", "is_active", "password"] {
@@ -155,7 +155,7 @@ async fn hostile_values_in_every_field_never_fail_the_server() {
 }
 
 #[tokio::test]
-async fn hostile_values_in_every_parameter_never_fail_the_server() {
+async fn hostile_parameter_values_never_cause_a_server_error() {
     let client = Client::from_env().await;
     for text in hostile() {
         for name in [
@@ -179,7 +179,7 @@ async fn hostile_values_in_every_parameter_never_fail_the_server() {
 }
 
 #[tokio::test]
-async fn broken_percent_encoding_never_fails_the_server() {
+async fn invalid_percent_encoding_never_causes_a_server_error() {
     let client = Client::from_env().await;
     for query in [
         "q=%", "q=%zz", "q=%ff%fe", "q=%00", "%00=1", "&&&", "=", "q", "q=%c0%af", "?", ";",
@@ -206,7 +206,7 @@ async fn broken_percent_encoding_never_fails_the_server() {
 }
 
 #[tokio::test]
-async fn hostile_headers_never_fail_the_server() {
+async fn hostile_headers_never_cause_a_server_error() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let path = user_path(id(&user));
@@ -261,7 +261,7 @@ async fn hostile_headers_never_fail_the_server() {
 /// A Spin host itself responds with 500 if a header is not UTF-8, before any component runs. The response
 /// must reveal nothing, and the next request must succeed.
 #[tokio::test]
-async fn bytes_that_are_not_text_in_headers_do_no_harm() {
+async fn headers_with_invalid_utf_8_reveal_nothing() {
     let client = Client::from_env().await;
     for name in [
         "X-Request-ID",

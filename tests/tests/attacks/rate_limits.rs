@@ -63,7 +63,7 @@ async fn use_up(client: &Client, path: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_user_has_a_limit_and_hears_of_it_in_every_answer() {
+async fn each_user_has_a_limit_stated_in_every_response() {
     let stack = stack().await;
     let (ada, bob) = (
         Person::create(&stack.client).await,
@@ -95,7 +95,7 @@ async fn each_user_has_a_limit_and_hears_of_it_in_every_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_of_an_ended_session_uses_up_nothing_of_its_user() {
+async fn tokens_of_ended_sessions_do_not_count_towards_the_limit() {
     let stack = stack().await;
     let ada = Person::create(&stack.client).await;
     let other_session = ada.sign_in().await;
@@ -126,7 +126,7 @@ async fn a_token_of_an_ended_session_uses_up_nothing_of_its_user() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_not_signed_in_is_limited_by_address() {
+async fn anonymous_requests_are_limited_by_address() {
     let stack = stack().await;
     let nobody = stack.anonymous();
     let ada = Person::create(&stack.client).await;
@@ -151,7 +151,7 @@ async fn who_is_not_signed_in_is_limited_by_address() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_a_proxy_each_client_has_a_limit() {
+async fn each_client_behind_a_proxy_has_a_limit() {
     let proxied = [("trusted_proxy_hops", "1"), ("rate_limit_requests", "3")];
     let stack = Stack::start_with(&[DEFAULT_LIMITS, &proxied].concat()).await;
     let nobody = stack.anonymous();
@@ -193,7 +193,7 @@ async fn probes_are_never_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_limit_comes_back_by_and_by() {
+async fn the_limit_refills_gradually() {
     let limits = [
         ("rate_limit_requests", "4"),
         ("rate_limit_window_seconds", "4"),
@@ -213,7 +213,7 @@ async fn the_limit_comes_back_by_and_by() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_redis_the_limit_is_open_and_the_log_says_so() {
+async fn the_limit_is_off_and_logged_without_redis() {
     let mut stack = stack().await;
     let ada = Person::create(&stack.client).await;
     use_up(&ada.client, ME).await;
@@ -242,7 +242,7 @@ async fn without_redis_the_limit_is_open_and_the_log_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn zero_switches_the_limit_off() {
+async fn zero_disables_the_limit() {
     let stack = Stack::start().await;
     for _ in 0..15 {
         for reply in join_all((0..10).map(|_| stack.client.get(ME))).await {

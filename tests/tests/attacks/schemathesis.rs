@@ -53,11 +53,11 @@ async fn check(caller: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_to_an_admin_are_as_documented() {
+async fn responses_to_an_admin_match_the_document() {
     check("admin").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_to_a_user_are_as_documented() {
+async fn responses_to_a_user_match_the_document() {
     check("user").await;
 }

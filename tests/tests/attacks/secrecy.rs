@@ -116,7 +116,7 @@ fn signature(client: &Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn neither_log_nor_redis_nor_any_answer_tells_a_secret() {
+async fn log_redis_and_responses_contain_no_secret() {
     let stack = Stack::start_with(&[("log_level", "debug")]).await;
     let (replies, secrets) = journey(&stack).await;
     let log = stack.log();
@@ -144,7 +144,7 @@ async fn neither_log_nor_redis_nor_any_answer_tells_a_secret() {
 
 /// Hosts write the arguments of Redis commands into traces.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_command_to_redis_names_a_person_or_an_address() {
+async fn redis_commands_contain_no_personal_data() {
     const ADDRESS: &str = "198.51.100.77";
     let stack = Stack::start_with(&[
         ("trusted_proxy_hops", "1"),

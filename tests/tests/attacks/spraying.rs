@@ -33,7 +33,7 @@ async fn one_address_cannot_spray_many_accounts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_what_the_trusted_proxy_added_is_the_address() {
+async fn only_the_trusted_proxy_determines_the_address() {
     let limits = [
         ("login_attempts_per_ip", "4"),
         ("login_attempts_per_account", "1000"),

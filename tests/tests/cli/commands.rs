@@ -125,7 +125,7 @@ fn without_times(user: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn signing_in_is_kept_and_forgotten() {
+async fn login_stores_tokens_and_logout_deletes_them() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let cli = Cli::signed_in(&ada).await;
@@ -155,7 +155,7 @@ async fn signing_in_is_kept_and_forgotten() {
 }
 
 #[tokio::test]
-async fn a_password_can_come_from_a_pipe_and_a_wrong_one_is_refused() {
+async fn login_reads_the_password_from_a_pipe() {
     use std::io::Write;
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
@@ -181,7 +181,7 @@ async fn a_password_can_come_from_a_pipe_and_a_wrong_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_users_life_on_the_command_line() {
+async fn users_are_created_updated_and_deleted() {
     let admin = Client::from_env().await;
     let cli = Cli::signed_in(&Person::create_admin(&admin).await).await;
     let name = unique();
@@ -226,7 +226,7 @@ async fn a_users_life_on_the_command_line() {
 }
 
 #[tokio::test]
-async fn a_list_is_a_page_or_all_of_them() {
+async fn lists_return_one_page_or_all_pages() {
     let admin = Client::from_env().await;
     let cli = Cli::signed_in(&Person::create_admin(&admin).await).await;
     let prefix = unique();
@@ -266,7 +266,7 @@ async fn a_list_is_a_page_or_all_of_them() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_exchanged_once() {
+async fn a_rejected_token_is_refreshed_once() {
     let admin = Client::from_env().await;
     let cli = Cli::signed_in(&Person::create(&admin).await).await;
     let before = cli.tokens();
@@ -293,7 +293,7 @@ async fn a_token_that_is_refused_is_exchanged_once() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_environment_goes_before_the_file() {
+async fn a_token_in_the_environment_takes_precedence_over_the_file() {
     let admin = Client::from_env().await;
     let (ada, bob) = (Person::create(&admin).await, Person::create(&admin).await);
     let cli = Cli::signed_in(&ada).await;
@@ -310,7 +310,7 @@ async fn a_token_in_the_environment_goes_before_the_file() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_unavailable() {
+fn an_unreachable_server_is_unavailable() {
     let cli = Cli::new("http://127.0.0.1:1");
     let said = cli.fails(&["health"], 5);
     assert!(said.contains("cannot be reached"), "{said}");
@@ -320,7 +320,7 @@ fn a_server_that_is_not_there_is_unavailable() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_is_not_found_and_others_are_forbidden() {
+async fn unknown_users_and_forbidden_operations_have_exit_codes() {
     let admin = Client::from_env().await;
     let cli = Cli::signed_in(&Person::create(&admin).await).await;
     let unknown = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13";
@@ -330,7 +330,7 @@ async fn an_unknown_user_is_not_found_and_others_are_forbidden() {
 }
 
 #[tokio::test]
-async fn health_is_shown_and_a_closed_pipe_is_no_failure() {
+async fn health_is_printed_and_a_closed_pipe_is_ignored() {
     let cli = Cli::new(Client::anonymous().base());
     let health = cli.json(&["health"]);
     assert_eq!(health["status"], "healthy", "{health}");

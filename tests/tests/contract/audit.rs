@@ -38,7 +38,7 @@ async fn traced(client: &Client, request: RequestBuilder) -> (Reply, String) {
 }
 
 #[tokio::test]
-async fn each_event_is_one_row_with_who_did_it_to_whom() {
+async fn each_event_has_one_row_with_actor_and_target() {
     let admin = Client::from_env().await;
     let me = admin.get(ME).await.expect(200).json()["id"].clone();
     let nobody = admin.without_token();
@@ -141,7 +141,7 @@ async fn each_event_is_one_row_with_who_did_it_to_whom() {
 }
 
 #[tokio::test]
-async fn one_request_that_changes_much_is_a_row_for_each_change() {
+async fn a_request_with_several_changes_has_several_rows() {
     let admin = Client::from_env().await;
     let user = admin.created(&new_user()).await;
     let id = user["id"].as_str().unwrap();
@@ -171,7 +171,7 @@ async fn one_request_that_changes_much_is_a_row_for_each_change() {
 }
 
 #[tokio::test]
-async fn a_guess_at_an_unknown_email_is_about_nobody() {
+async fn a_failed_login_with_an_unknown_email_has_no_target() {
     let admin = Client::from_env().await;
     let nobody = admin.without_token();
     let email = format!("{}@example.com", unique());
@@ -192,7 +192,7 @@ async fn a_guess_at_an_unknown_email_is_about_nobody() {
 }
 
 #[tokio::test]
-async fn rows_hold_ids_and_times_and_nothing_else() {
+async fn rows_contain_only_ids_and_times() {
     let admin = Client::from_env().await;
     let ada =
         Person::create_with(&admin, json!({ "full_name": format!("Ada {}", unique()) })).await;
@@ -327,7 +327,7 @@ async fn the_list_has_the_rules_of_the_list_of_users() {
 }
 
 #[tokio::test]
-async fn nobody_writes_the_trail_over_http() {
+async fn the_trail_is_read_only_over_http() {
     let admin = Client::from_env().await;
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
         let reply = admin.send(admin.request(method.clone(), AUDIT)).await;

@@ -5,7 +5,7 @@ use blackbox::{Client, new_user, raw};
 use reqwest::Method;
 
 #[tokio::test]
-async fn bodies_may_have_64_kib_and_no_more() {
+async fn bodies_over_64_kib_get_413() {
     let client = Client::from_env().await;
     let padded = |length: usize| {
         let mut body = new_user().to_string();
@@ -27,7 +27,7 @@ async fn bodies_may_have_64_kib_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_large_declared_length_is_refused() {
+async fn a_large_declared_length_gets_413() {
     let client = Client::from_env().await;
     let extra = "Content-Type: application/json\r\nContent-Length: 1000000\r\n";
     let body = vec![b' '; 1_000_000];
@@ -37,7 +37,7 @@ async fn a_large_declared_length_is_refused() {
 }
 
 #[tokio::test]
-async fn chunked_bodies_are_read_and_bounded_alike() {
+async fn chunked_bodies_have_the_same_limit() {
     let client = Client::from_env().await;
     let send = async |payload: &[u8]| {
         let mut body = Vec::new();
@@ -64,7 +64,7 @@ async fn chunked_bodies_are_read_and_bounded_alike() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_by_its_type_is_415() {
+async fn a_media_type_other_than_json_gets_415() {
     let client = Client::from_env().await;
     let body = new_user().to_string();
     for bad in [
@@ -98,7 +98,7 @@ async fn a_body_that_is_not_json_by_its_type_is_415() {
 }
 
 #[tokio::test]
-async fn a_body_with_a_content_encoding_is_415_and_says_so() {
+async fn a_content_encoding_gets_415_with_accept_encoding() {
     let client = Client::from_env().await;
     for coding in ["gzip", "br", "identity, gzip", "GZIP"] {
         let request = client
@@ -125,7 +125,7 @@ async fn a_body_with_a_content_encoding_is_415_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_408_and_the_next_request_is_served() {
+async fn a_missing_body_gets_408() {
     let client = Client::anonymous();
     let begun = "{\"email\": ";
     for sent in ["", begun] {

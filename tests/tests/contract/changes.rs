@@ -12,7 +12,7 @@ fn updated_at(user: &Value) -> OffsetDateTime {
 }
 
 #[tokio::test]
-async fn patch_changes_what_it_names_and_raises_the_version() {
+async fn patch_changes_only_given_fields_and_increments_the_version() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let email = format!("{}@example.org", unique());
@@ -40,7 +40,7 @@ async fn patch_changes_what_it_names_and_raises_the_version() {
 }
 
 #[tokio::test]
-async fn patch_takes_merge_patch_and_json_and_refuses_others() {
+async fn patch_accepts_only_merge_patch_and_json() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let send = |content_type: &'static str| {
@@ -76,7 +76,7 @@ async fn patch_takes_merge_patch_and_json_and_refuses_others() {
 }
 
 #[tokio::test]
-async fn an_empty_patch_answers_the_current_state() {
+async fn an_empty_patch_returns_the_current_state() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let reply = client.patch(id(&user), &json!({})).await.expect(200);
@@ -93,7 +93,7 @@ async fn an_empty_patch_answers_the_current_state() {
 }
 
 #[tokio::test]
-async fn a_patch_that_changes_nothing_keeps_version_and_etag() {
+async fn a_patch_without_changes_keeps_version_and_etag() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let same = json!({
@@ -118,7 +118,7 @@ async fn a_patch_that_changes_nothing_keeps_version_and_etag() {
 }
 
 #[tokio::test]
-async fn patch_refuses_null_and_bad_values_and_changes_nothing() {
+async fn patch_rejects_null_and_invalid_values() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     for field in ["email", "full_name", "role", "is_active"] {
@@ -141,7 +141,7 @@ async fn patch_refuses_null_and_bad_values_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn if_match_decides_a_patch() {
+async fn patch_with_a_stale_if_match_gets_412() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let name = |name: &str| json!({ "full_name": name });
@@ -171,7 +171,7 @@ async fn if_match_decides_a_patch() {
 }
 
 #[tokio::test]
-async fn if_match_on_nobody_is_404_or_412_and_creates_nothing() {
+async fn if_match_on_an_unknown_user_creates_nothing() {
     let client = Client::from_env().await;
     let nobody = uuid::Uuid::now_v7().to_string();
     for tag in ["*", "\"v1\""] {
@@ -184,7 +184,7 @@ async fn if_match_on_nobody_is_404_or_412_and_creates_nothing() {
 }
 
 #[tokio::test]
-async fn malformed_conditions_are_refused_and_change_nothing() {
+async fn malformed_conditions_are_rejected() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     for bad in ["v1", "\"v1", "1", "\"v1\" \"v2\""] {
@@ -197,7 +197,7 @@ async fn malformed_conditions_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn delete_answers_204_and_then_404() {
+async fn delete_returns_204_and_then_404() {
     let client = Client::from_env().await;
     let body = new_user();
     let user = client.created(&body).await;
@@ -231,7 +231,7 @@ async fn delete_honours_if_match() {
 }
 
 #[tokio::test]
-async fn if_none_match_decides_a_change_and_if_match_a_read() {
+async fn if_none_match_applies_to_changes_and_if_match_to_reads() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let path = user_path(id(&user));

@@ -11,7 +11,7 @@ const ALL: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn each_answers_200_and_is_never_stored() {
+async fn each_endpoint_returns_200_with_no_store() {
     let client = Client::from_env().await;
     for path in ALL {
         let reply = client.get(path).await.expect(200);
@@ -26,7 +26,7 @@ async fn each_answers_200_and_is_never_stored() {
 }
 
 #[tokio::test]
-async fn health_has_its_fields_and_the_checks() {
+async fn health_has_the_documented_fields_and_checks() {
     let reply = Client::from_env().await.get(ALL[0]).await.expect(200);
     let body = reply.json();
     for field in ["status", "service", "environment", "version", "timestamp"] {
@@ -52,7 +52,7 @@ async fn health_has_its_fields_and_the_checks() {
 }
 
 #[tokio::test]
-async fn ready_names_its_checks() {
+async fn readiness_lists_its_checks() {
     let reply = Client::from_env().await.get(ALL[2]).await.expect(200);
     let checks = reply.json()["checks"].to_string();
     assert!(
@@ -62,7 +62,7 @@ async fn ready_names_its_checks() {
 }
 
 #[tokio::test]
-async fn health_tells_no_addresses_and_no_credentials() {
+async fn health_contains_no_addresses_and_no_credentials() {
     let client = Client::from_env().await;
     for path in ALL {
         let text = String::from_utf8(client.get(path).await.expect(200).body).unwrap();
@@ -73,7 +73,7 @@ async fn health_tells_no_addresses_and_no_credentials() {
 }
 
 #[tokio::test]
-async fn every_request_is_answered_anew() {
+async fn every_response_is_fresh() {
     let client = Client::from_env().await;
     let first = client.get(ALL[0]).await.json();
     let again = client.get(ALL[0]).await.json();

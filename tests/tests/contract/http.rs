@@ -12,7 +12,7 @@ const HEALTH: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn every_answer_states_its_length_on_the_wire() {
+async fn every_response_has_a_content_length() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let path = user_path(id(&user));
@@ -65,7 +65,7 @@ async fn every_answer_states_its_length_on_the_wire() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_405_with_allow() {
+async fn a_wrong_method_gets_405_with_allow() {
     let client = Client::from_env().await;
     let item = user_path(&uuid::Uuid::now_v7().to_string());
     let routes = [
@@ -100,7 +100,7 @@ async fn a_wrong_method_is_405_with_allow() {
 }
 
 #[tokio::test]
-async fn a_router_miss_is_a_404_problem() {
+async fn an_unknown_path_gets_a_404_problem() {
     let client = Client::from_env().await;
     for path in [
         "/api/v1/users/x/y",
@@ -126,7 +126,7 @@ async fn a_router_miss_is_a_404_problem() {
 }
 
 #[tokio::test]
-async fn any_other_path_is_a_json_404() {
+async fn a_path_outside_of_the_api_gets_a_404_problem() {
     let client = Client::from_env().await;
     for path in ["/", "/index.html", "/apiary", "//", "/.env"] {
         let reply = client.get(path).await.expect(404);
@@ -191,7 +191,7 @@ async fn method_overrides_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_sane_request_id_is_echoed_and_others_are_replaced() {
+async fn a_valid_request_id_is_echoed_and_others_are_replaced() {
     let client = Client::from_env().await;
     for path in [USERS, "/api/v1/users/nobody", HEALTH[1]] {
         for sane in [
@@ -237,7 +237,7 @@ async fn a_sane_request_id_is_echoed_and_others_are_replaced() {
 }
 
 #[tokio::test]
-async fn answers_carry_the_security_headers() {
+async fn responses_have_the_security_headers() {
     let client = Client::from_env().await;
     for path in [USERS, "/api/v1/users/nobody", HEALTH[0]] {
         let reply = client.get(path).await;
@@ -255,7 +255,7 @@ async fn answers_carry_the_security_headers() {
 }
 
 #[tokio::test]
-async fn origins_that_are_not_configured_get_no_permission() {
+async fn unconfigured_origins_get_no_cors_headers() {
     let client = Client::from_env().await;
     for origin in [
         "https://evil.example",

@@ -33,7 +33,7 @@ async fn count(client: &Client, email: &Value) -> usize {
 }
 
 #[tokio::test]
-async fn the_same_key_and_body_replays_the_answer() {
+async fn the_same_key_and_body_replay_the_response() {
     let client = Client::from_env().await;
     let (key, body) = (unique(), new_user());
     let first = create(&client, &key, &body).await.expect(201);
@@ -48,7 +48,7 @@ async fn the_same_key_and_body_replays_the_answer() {
 }
 
 #[tokio::test]
-async fn a_replay_is_the_stored_answer_even_after_a_change() {
+async fn a_replay_returns_the_stored_response_after_a_change() {
     let client = Client::from_env().await;
     let (key, body) = (unique(), new_user());
     let first = create(&client, &key, &body).await.expect(201);
@@ -67,7 +67,7 @@ async fn a_replay_is_the_stored_answer_even_after_a_change() {
 }
 
 #[tokio::test]
-async fn the_order_of_members_and_spaces_do_not_matter() {
+async fn member_order_and_whitespace_are_ignored() {
     let client = Client::from_env().await;
     let (key, body) = (unique(), new_user());
     let first = create(&client, &key, &body).await.expect(201);
@@ -83,7 +83,7 @@ async fn the_order_of_members_and_spaces_do_not_matter() {
 }
 
 #[tokio::test]
-async fn the_same_key_with_another_body_is_422() {
+async fn the_same_key_with_another_body_gets_422() {
     let client = Client::from_env().await;
     let (key, body) = (unique(), new_user());
     create(&client, &key, &body).await.expect(201);
@@ -98,7 +98,7 @@ async fn the_same_key_with_another_body_is_422() {
 }
 
 #[tokio::test]
-async fn another_key_is_another_request() {
+async fn requests_with_different_keys_are_independent() {
     let client = Client::from_env().await;
     let body = new_user();
     create(&client, &unique(), &body).await.expect(201);
@@ -109,7 +109,7 @@ async fn another_key_is_another_request() {
 }
 
 #[tokio::test]
-async fn a_refused_request_does_not_use_up_its_key() {
+async fn a_rejected_request_does_not_use_its_key() {
     let client = Client::from_env().await;
     let (key, body) = (unique(), new_user());
     let mut bad = body.clone();
@@ -127,7 +127,7 @@ async fn a_refused_request_does_not_use_up_its_key() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_at_once_with_one_key_make_one_user() {
+async fn concurrent_requests_with_one_key_create_one_user() {
     let client = Client::from_env().await;
     // Fewer with a password: hashing is CPU work that stalls other requests of the same instance.
     for (requests, with_password) in [(20, false), (4, true)] {
@@ -160,7 +160,7 @@ async fn many_at_once_with_one_key_make_one_user() {
 }
 
 #[tokio::test]
-async fn a_password_is_no_part_of_what_is_compared() {
+async fn the_password_is_excluded_from_the_comparison() {
     let client = Client::from_env().await;
     let (key, mut body) = (unique(), new_user());
     body["password"] = json!("first password");
@@ -186,7 +186,7 @@ async fn a_password_is_no_part_of_what_is_compared() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_no_key_is_refused() {
+async fn an_invalid_key_is_rejected() {
     let client = Client::from_env().await;
     let body = new_user();
     for bad in ["", " ", &"k".repeat(256), &"k".repeat(8_000), "caf\u{e9}"] {
@@ -225,7 +225,7 @@ async fn a_key_that_is_no_key_is_refused() {
 }
 
 #[tokio::test]
-async fn hostile_keys_are_taken_as_they_are() {
+async fn hostile_keys_are_used_literally() {
     let client = Client::from_env().await;
     for mark in [
         "'; DROP TABLE users; --",

@@ -34,7 +34,7 @@ fn built(path: &Path) -> Result<BTreeSet<String>> {
 }
 
 #[test]
-fn components_are_as_their_worlds_say() -> Result<()> {
+fn components_match_their_worlds() -> Result<()> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(root().join("wit"))?;
     let mut differences = Vec::new();
@@ -57,7 +57,7 @@ fn components_are_as_their_worlds_say() -> Result<()> {
 }
 
 #[test]
-fn components_stay_small() -> Result<()> {
+fn components_are_below_the_size_limit() -> Result<()> {
     for (name, path) in components()? {
         let metadata = fs::metadata(&path).with_context(|| format!("read {}", path.display()))?;
         let bytes = metadata.len();

@@ -19,7 +19,7 @@ async fn items_are_whole_users() {
 }
 
 #[tokio::test]
-async fn filters_select_and_combine() {
+async fn filters_can_be_combined() {
     let client = Client::from_env().await;
     let (prefix, users) = crowd(&client, 12).await;
     let email = users[5]["email"].as_str().unwrap();
@@ -58,7 +58,7 @@ async fn filters_select_and_combine() {
 }
 
 #[tokio::test]
-async fn q_is_a_prefix_of_email_or_name_without_regard_to_case() {
+async fn q_matches_prefixes_of_email_or_name_ignoring_case() {
     let client = Client::from_env().await;
     let (by_email, by_name) = (unique(), unique());
     let one =
@@ -101,7 +101,7 @@ async fn q_finds_names_in_every_script() {
 }
 
 #[tokio::test]
-async fn q_finds_names_in_every_case_and_form() {
+async fn q_matches_names_in_every_case_and_normal_form() {
     let client = Client::from_env().await;
     let tag = unique();
     for (name, qs) in [
@@ -129,7 +129,7 @@ async fn q_finds_names_in_every_case_and_form() {
 }
 
 #[tokio::test]
-async fn names_are_sorted_as_people_sort() {
+async fn names_are_sorted_by_collation() {
     let client = Client::from_env().await;
     let tag = unique();
     for name in [
@@ -193,7 +193,7 @@ async fn like_metacharacters_in_q_are_literal() {
 }
 
 #[tokio::test]
-async fn created_after_and_before_cut_the_list() {
+async fn created_after_and_created_before_bound_the_list() {
     let client = Client::from_env().await;
     let prefix = unique();
     let mut users = Vec::new();
@@ -224,7 +224,7 @@ async fn created_after_and_before_cut_the_list() {
 }
 
 #[tokio::test]
-async fn a_bad_or_unknown_or_repeated_parameter_is_422() {
+async fn invalid_unknown_and_repeated_parameters_get_422() {
     let client = Client::from_env().await;
     for (name, value) in [
         ("sort", "password_hash"),

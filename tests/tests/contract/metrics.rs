@@ -211,7 +211,7 @@ async fn send(client: &Client, count: usize, method: &Method, path: &str) -> Vec
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn totals_rise_by_exactly_what_was_sent() {
+async fn totals_rise_by_the_number_of_requests() {
     let stack = Stack::start().await;
     let client = &stack.client;
     // Needs many instances: one serves 128 requests.
@@ -227,7 +227,7 @@ async fn totals_rise_by_exactly_what_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn made_up_paths_and_methods_make_no_series() {
+async fn unknown_paths_and_methods_add_no_series() {
     let stack = Stack::start().await;
     let client = &stack.client;
     let flood = async |round: usize| {
@@ -268,7 +268,7 @@ async fn made_up_paths_and_methods_make_no_series() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_redis_there_are_no_totals_and_what_was_counted_before_it_froze_is_kept() {
+async fn totals_are_missing_without_redis_but_survive_a_freeze() {
     let mut stack = Stack::start().await;
     let client = stack.client.clone();
     let mut lives = send(&client, 20, &Method::GET, LIVE).await;

@@ -23,7 +23,7 @@ async fn patch(client: &Client, body: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn me_is_the_caller_under_another_name() {
+async fn me_is_an_alias_of_the_callers_user() {
     let ada = ada().await;
     let me = ada.client.get(ME).await.expect(200);
     let named = ada.client.user(&ada.id).await.expect(200);
@@ -51,7 +51,7 @@ async fn me_is_the_caller_under_another_name() {
 }
 
 #[tokio::test]
-async fn everybody_changes_their_own_name() {
+async fn users_change_their_own_name() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let first = patch(&ada.client, &json!({ "full_name": " One " }))
@@ -85,7 +85,7 @@ async fn everybody_changes_their_own_name() {
 }
 
 #[tokio::test]
-async fn conditions_hold_for_me_too() {
+async fn conditional_requests_apply_to_me() {
     let ada = ada().await;
     let change = async |tag: &str| {
         let request = ada
@@ -119,7 +119,7 @@ async fn conditions_hold_for_me_too() {
 }
 
 #[tokio::test]
-async fn a_new_email_takes_the_current_password() {
+async fn a_new_email_requires_the_current_password() {
     let ada = ada().await;
     let email = format!("{}@example.org", unique());
     let bare = patch(&ada.client, &json!({ "email": email })).await;
@@ -143,7 +143,7 @@ async fn a_new_email_takes_the_current_password() {
 }
 
 #[tokio::test]
-async fn an_email_that_is_taken_or_none_is_refused() {
+async fn a_taken_or_invalid_email_is_rejected() {
     let ada = ada().await;
     let other = new_user();
     Client::from_env().await.created(&other).await;
@@ -167,7 +167,7 @@ async fn an_email_that_is_taken_or_none_is_refused() {
 }
 
 #[tokio::test]
-async fn everybody_deletes_their_account_with_the_password() {
+async fn users_delete_their_account_with_the_password() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let second = ada.sign_in().await;
@@ -208,7 +208,7 @@ async fn everybody_deletes_their_account_with_the_password() {
 }
 
 #[tokio::test]
-async fn the_password_is_changed_with_the_old_one() {
+async fn a_password_change_requires_the_old_password() {
     let ada = ada().await;
     let change = async |body: &Value| send(&ada.client, Method::PUT, PASSWORD_PATH, body).await;
     for wrong in ["not the password", ""] {
@@ -241,7 +241,7 @@ async fn the_password_is_changed_with_the_old_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_changes_with_one_old_password_one_happens() {
+async fn one_of_two_concurrent_password_changes_succeeds() {
     let ada = ada().await;
     let passwords = [format!("one {}", unique()), format!("two {}", unique())];
     let changes = passwords.iter().map(async |new| {

@@ -29,7 +29,7 @@ fn sort_key(value: &Value) -> (i128, String) {
 }
 
 #[tokio::test]
-async fn limit_is_20_by_default_and_at_most_100() {
+async fn the_limit_defaults_to_20_and_is_at_most_100() {
     let client = Client::from_env().await;
     let (prefix, users) = crowd(&client, 105).await;
     for (limit, count) in [
@@ -50,7 +50,7 @@ async fn limit_is_20_by_default_and_at_most_100() {
 }
 
 #[tokio::test]
-async fn a_limit_that_is_no_positive_number_is_422() {
+async fn an_invalid_limit_gets_422() {
     let client = Client::from_env().await;
     for bad in [
         "0",
@@ -72,7 +72,7 @@ async fn a_limit_that_is_no_positive_number_is_422() {
 }
 
 #[tokio::test]
-async fn a_walk_in_every_sort_has_no_gap_and_no_repeat() {
+async fn pages_have_no_gap_and_no_duplicate_in_any_sort() {
     let client = Client::from_env().await;
     let (prefix, mut users) = crowd(&client, 45).await;
     for user in users.iter_mut().step_by(4) {
@@ -104,7 +104,7 @@ async fn a_walk_in_every_sort_has_no_gap_and_no_repeat() {
 }
 
 #[tokio::test]
-async fn a_user_created_during_a_walk_disturbs_nobody() {
+async fn a_user_created_while_paging_does_not_shift_pages() {
     let client = Client::from_env().await;
     let (prefix, users) = crowd(&client, 10).await;
     let query = [
@@ -135,7 +135,7 @@ async fn a_user_created_during_a_walk_disturbs_nobody() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_was_bent_or_made_up_is_422() {
+async fn a_modified_or_forged_cursor_gets_422() {
     let client = Client::from_env().await;
     let (prefix, _) = crowd(&client, 3).await;
     let page = client.list(&[("q", &prefix), ("limit", "1")]).await.json();
@@ -168,7 +168,7 @@ async fn a_cursor_that_was_bent_or_made_up_is_422() {
 }
 
 #[tokio::test]
-async fn a_cursor_belongs_to_its_sort_and_its_filters() {
+async fn a_cursor_is_bound_to_its_sort_and_filters() {
     let client = Client::from_env().await;
     let (prefix, _) = crowd(&client, 5).await;
     let page = client
@@ -201,7 +201,7 @@ async fn a_cursor_belongs_to_its_sort_and_its_filters() {
 }
 
 #[tokio::test]
-async fn the_next_link_leads_where_next_leads() {
+async fn the_next_link_matches_the_next_cursor() {
     let client = Client::from_env().await;
     let (prefix, _) = crowd(&client, 5).await;
     let query = [
@@ -243,7 +243,7 @@ async fn the_next_link_leads_where_next_leads() {
 }
 
 #[tokio::test]
-async fn total_comes_only_when_asked_for() {
+async fn total_is_returned_only_on_request() {
     let client = Client::from_env().await;
     let (prefix, _) = crowd(&client, 5).await;
     let q = ("q", prefix.as_str());

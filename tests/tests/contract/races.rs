@@ -14,7 +14,7 @@ fn split(replies: &[Reply], won: u16) -> (Vec<&Reply>, Vec<&Reply>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_creates_of_one_email_make_one_user() {
+async fn concurrent_creates_with_one_email_create_one_user() {
     let client = Client::from_env().await;
     let name = unique();
     let bodies: Vec<Value> = (0..50)
@@ -38,7 +38,7 @@ async fn fifty_creates_of_one_email_make_one_user() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_patches_with_one_if_match_make_one_change() {
+async fn concurrent_patches_with_one_if_match_make_one_change() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let patches: Vec<Value> = (0..50)
@@ -58,7 +58,7 @@ async fn fifty_patches_with_one_if_match_make_one_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_unconditional_patches_all_count() {
+async fn concurrent_unconditional_patches_all_apply() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let patches: Vec<Value> = (0..50)
@@ -77,7 +77,7 @@ async fn fifty_unconditional_patches_all_count() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_users_cannot_take_one_email_by_patch() {
+async fn concurrent_patches_cannot_share_one_email() {
     let client = Client::from_env().await;
     let email = json!({ "email": format!("{}@example.com", unique()) });
     let users = join_all((0..10).map(async |_| client.created(&new_user()).await)).await;
@@ -90,7 +90,7 @@ async fn two_users_cannot_take_one_email_by_patch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_of_twenty_deletes_wins() {
+async fn one_of_twenty_concurrent_deletes_succeeds() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let replies = join_all((0..20).map(|_| client.delete(id(&user)))).await;
@@ -103,7 +103,7 @@ async fn one_of_twenty_deletes_wins() {
 
 /// Readers keep filling the cache while the user is deleted: an entry must not outlive the delete.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_reads_a_user_after_its_delete_was_answered() {
+async fn a_deleted_user_is_never_read_after_the_response() {
     let client = Client::from_env().await;
     for _ in 0..10 {
         let user = client.created(&new_user()).await;
@@ -135,7 +135,7 @@ async fn nobody_reads_a_user_after_its_delete_was_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_writer_reads_its_own_write_at_16_at_once() {
+async fn sixteen_concurrent_writers_read_their_own_writes() {
     let client = Client::from_env().await;
     let writers = (0..16).map(async |writer| {
         let user = client.created(&new_user()).await;
@@ -158,7 +158,7 @@ async fn a_writer_reads_its_own_write_at_16_at_once() {
 
 /// A reader that began before the write may cache its result only if nothing newer is cached.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_of_one_user_never_go_back_in_time() {
+async fn readers_never_see_an_older_version() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let over = Arc::new(AtomicBool::new(false));
@@ -184,7 +184,7 @@ async fn readers_of_one_user_never_go_back_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_never_bleed_into_each_other() {
+async fn concurrent_responses_are_never_mixed_up() {
     let client = Client::from_env().await;
     let lanes = (0..16).map(async |lane| {
         let user = client.created(&new_user()).await;

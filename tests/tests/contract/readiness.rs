@@ -56,7 +56,7 @@ fn assert_busy(reply: &Reply) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refused_connection_is_unready_at_once() {
+async fn a_refused_connection_is_unready_immediately() {
     let mut stack = Stack::start().await;
     mark(&stack).await;
     stack.stop_postgres();
@@ -67,7 +67,7 @@ async fn a_refused_connection_is_unready_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_postgres_is_unready_when_it_has_not_answered_for_15_seconds() {
+async fn a_frozen_postgres_is_unready_after_15_seconds() {
     let mut stack = Stack::start().await;
     let lasts = mark(&stack).await;
     assert!((1..=15).contains(&lasts), "{lasts}");
@@ -84,7 +84,7 @@ async fn a_frozen_postgres_is_unready_when_it_has_not_answered_for_15_seconds() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_that_use_up_their_connections_leave_readiness_its_own() {
+async fn readiness_has_its_own_connection() {
     let stack = Stack::start().await;
     mark(&stack).await;
     let mut database = stack.database().await;
@@ -113,7 +113,7 @@ async fn requests_that_use_up_their_connections_leave_readiness_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_postgres_without_room_for_more_connections_is_busy() {
+async fn a_postgres_at_its_connection_limit_is_busy() {
     let stack = Stack::start().await;
     mark(&stack).await;
     let database = stack.database().await;
@@ -133,7 +133,7 @@ async fn a_postgres_without_room_for_more_connections_is_busy() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schema_that_is_behind_or_missing_is_unready() {
+async fn an_outdated_or_missing_schema_is_unready() {
     let stack = Stack::start().await;
     mark(&stack).await;
     let database = stack.database().await;
@@ -184,7 +184,7 @@ const INVALID: &[(&str, &str)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_setting_of_any_component_that_is_not_valid_is_named_and_its_value_is_not() {
+async fn an_invalid_setting_is_named_without_its_value() {
     let mut stack = Stack::start().await;
     ready(&stack.client).await.expect(200);
     for (name, value) in INVALID {
@@ -209,7 +209,7 @@ async fn a_setting_of_any_component_that_is_not_valid_is_named_and_its_value_is_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_settings_that_are_not_valid_are_all_named() {
+async fn all_invalid_settings_are_named() {
     let mut stack = Stack::start().await;
     let wrong = [("docs_enabled", "perhaps"), ("require_if_match", "perhaps")];
     stack.restart_host(&wrong).expect("a host");
@@ -228,7 +228,7 @@ fn starts(stack: &Stack) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_component_logs_its_start_once_with_its_switches() {
+async fn each_component_logs_its_startup_once() {
     let settings = [
         ("environment_name", "proving-ground"),
         ("service_name", "people"),

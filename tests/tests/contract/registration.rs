@@ -43,7 +43,7 @@ fn credentials(email: &str, password: &str) -> String {
 }
 
 #[tokio::test]
-async fn whoever_registers_is_a_user_who_can_sign_in() {
+async fn a_registered_user_can_sign_in() {
     let nobody = Client::anonymous();
     let body = registration();
     let reply = nobody.post(REGISTER, &body).await.expect(201);
@@ -72,7 +72,7 @@ async fn whoever_registers_is_a_user_who_can_sign_in() {
 }
 
 #[tokio::test]
-async fn nobody_registers_as_more_than_a_plain_user() {
+async fn registration_rejects_privileged_fields() {
     let (admin, nobody) = (Client::from_env().await, Client::anonymous());
     for (field, value) in [
         ("role", json!("admin")),
@@ -94,7 +94,7 @@ async fn nobody_registers_as_more_than_a_plain_user() {
 }
 
 #[tokio::test]
-async fn registering_needs_every_field_and_a_free_email() {
+async fn registration_requires_every_field_and_an_unused_email() {
     let nobody = Client::anonymous();
     for field in ["email", "full_name", "password"] {
         let mut body = registration();
@@ -114,7 +114,7 @@ async fn registering_needs_every_field_and_a_free_email() {
 }
 
 #[tokio::test]
-async fn a_registration_is_repeated_safely_under_its_key() {
+async fn a_registration_is_idempotent_with_a_key() {
     let nobody = Client::anonymous();
     let (key, body) = (unique(), registration());
     let first = register_with_key(&nobody, &key, &body).await.expect(201);
@@ -134,7 +134,7 @@ async fn a_registration_is_repeated_safely_under_its_key() {
 }
 
 #[tokio::test]
-async fn the_form_signs_in_like_login() {
+async fn the_token_form_signs_in_like_login() {
     let ada = Person::create(&Client::from_env().await).await;
     let nobody = Client::anonymous();
     let whole = credentials(&ada.email, PASSWORD);
@@ -154,7 +154,7 @@ async fn the_form_signs_in_like_login() {
 }
 
 #[tokio::test]
-async fn the_form_refuses_what_login_refuses() {
+async fn the_token_form_rejects_the_same_credentials_as_login() {
     let ada = Person::create(&Client::from_env().await).await;
     let nobody = Client::anonymous();
     let same = async |email: &str, password: &str| {
@@ -172,7 +172,7 @@ async fn the_form_refuses_what_login_refuses() {
 }
 
 #[tokio::test]
-async fn the_form_takes_one_grant_and_only_from_a_form_body() {
+async fn the_token_form_accepts_only_form_encoded_password_grants() {
     let ada = Person::create(&Client::from_env().await).await;
     let nobody = Client::anonymous();
     let whole = credentials(&ada.email, PASSWORD);
@@ -217,7 +217,7 @@ async fn the_form_takes_one_grant_and_only_from_a_form_body() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_are_off_unless_switched_on() {
+async fn registration_and_token_form_are_off_by_default() {
     let stack = Stack::start_with(DEFAULT_LIMITS).await;
     let nobody = stack.anonymous();
     let body = registration();

@@ -10,7 +10,7 @@ use serde_json::json;
 const LANES: usize = 16;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_callers_at_once_each_stay_who_they_are() {
+async fn sixteen_concurrent_callers_keep_their_identity() {
     let admin = Client::from_env().await;
     let mut people = Vec::new();
     for lane in 0..LANES {
@@ -80,7 +80,7 @@ async fn sixteen_callers_at_once_each_stay_who_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_and_without_a_token_side_by_side() {
+async fn concurrent_callers_with_and_without_tokens_are_not_mixed_up() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let nobody = Client::anonymous();
@@ -99,7 +99,7 @@ async fn with_and_without_a_token_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_audit_trail_names_who_did_what_at_sixteen_at_once() {
+async fn the_audit_trail_has_the_actor_of_each_concurrent_request() {
     let admin = Client::from_env().await;
     let mut people = Vec::new();
     for _ in 0..4 {

@@ -11,7 +11,7 @@ fn client_of(untyped: &Untyped) -> Client {
 }
 
 #[tokio::test]
-async fn a_users_life() {
+async fn the_client_creates_updates_and_deletes_users() {
     let admin = client_of(&Untyped::from_env().await);
     let name = unique();
     let email = format!("{name}@example.com");
@@ -74,7 +74,7 @@ async fn a_users_life() {
 }
 
 #[tokio::test]
-async fn lists_are_streams_over_all_pages() {
+async fn lists_stream_all_pages() {
     let untyped = Untyped::from_env().await;
     let admin = client_of(&untyped);
     let prefix = unique();
@@ -111,7 +111,7 @@ async fn lists_are_streams_over_all_pages() {
 }
 
 #[tokio::test]
-async fn signing_in_refreshing_and_out() {
+async fn the_client_signs_in_refreshes_and_signs_out() {
     let ada = Person::create(&Untyped::from_env().await).await;
     let base = ada.client.base();
     let nobody = Client::new(base).unwrap();
@@ -152,7 +152,7 @@ async fn signing_in_refreshing_and_out() {
 }
 
 #[tokio::test]
-async fn other_media_types_than_json() {
+async fn the_client_supports_media_types_other_than_json() {
     let ada = Person::create(&Untyped::from_env().await).await;
     let nobody = Client::new(ada.client.base()).unwrap();
     let text = nobody.metrics().send().await.unwrap().into_inner_stream();

@@ -43,7 +43,7 @@ fn assert_user_shape(user: &Value) {
 }
 
 #[tokio::test]
-async fn create_answers_201_with_location_etag_and_the_eight_fields() {
+async fn create_returns_201_with_location_etag_and_the_user() {
     let client = Client::from_env().await;
     let body = new_user();
     let reply = client.create(&body).await.expect(201);
@@ -71,7 +71,7 @@ async fn create_answers_201_with_location_etag_and_the_eight_fields() {
 }
 
 #[tokio::test]
-async fn create_takes_role_and_is_active() {
+async fn create_accepts_role_and_is_active() {
     let mut body = new_user();
     body["role"] = json!("admin");
     body["is_active"] = json!(false);
@@ -103,7 +103,7 @@ async fn a_password_is_accepted_and_never_returned() {
 }
 
 #[tokio::test]
-async fn create_refuses_each_bad_value_and_points_at_it() {
+async fn create_rejects_invalid_values_with_a_pointer() {
     let client = Client::from_env().await;
     let long = "a".repeat(250);
     let cases = [
@@ -174,7 +174,7 @@ async fn required_fields_are_named_when_missing() {
 }
 
 #[tokio::test]
-async fn unknown_fields_are_refused_with_a_pointer() {
+async fn unknown_fields_are_rejected_with_a_pointer() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     for field in [
@@ -211,7 +211,7 @@ async fn emails_are_stored_in_lower_case_and_names_are_trimmed() {
 }
 
 #[tokio::test]
-async fn an_email_is_unique_without_regard_to_case() {
+async fn an_email_is_unique_ignoring_case() {
     let client = Client::from_env().await;
     let body = new_user();
     let email = body["email"].as_str().unwrap();
@@ -232,7 +232,7 @@ async fn an_email_is_unique_without_regard_to_case() {
 }
 
 #[tokio::test]
-async fn get_answers_what_create_answered() {
+async fn get_returns_the_created_user() {
     let client = Client::from_env().await;
     let created = client.create(&new_user()).await.expect(201);
     let user = created.json();
@@ -249,7 +249,7 @@ async fn get_answers_what_create_answered() {
 }
 
 #[tokio::test]
-async fn if_none_match_answers_304_when_a_tag_fits() {
+async fn a_matching_if_none_match_gets_304() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
     let path = user_path(id(&user));
@@ -293,7 +293,7 @@ async fn if_none_match_answers_304_when_a_tag_fits() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_or_nobodys_id_is_404() {
+async fn an_invalid_or_unknown_id_gets_404() {
     let client = Client::from_env().await;
     let nobody = uuid::Uuid::new_v4().to_string();
     let simple = uuid::Uuid::new_v4().simple().to_string();
@@ -316,7 +316,7 @@ async fn what_is_no_id_or_nobodys_id_is_404() {
 }
 
 #[tokio::test]
-async fn private_answers_are_not_for_shared_caches() {
+async fn responses_about_users_are_not_stored_by_shared_caches() {
     let client = Client::from_env().await;
     let created = client.create(&new_user()).await.expect(201);
     let user = created.json();

@@ -135,7 +135,7 @@ async fn swagger_ui_signs_in_and_calls_the_api() {
 }
 
 #[tokio::test]
-async fn redoc_shows_the_operations_and_searches_them() {
+async fn redoc_lists_and_searches_the_operations() {
     let browser = open("/api/redoc").await;
     browser
         .see("//*[contains(@data-section-id, '/operation/')]")

@@ -46,7 +46,7 @@ async fn the_document_describes_this_app() {
 }
 
 #[tokio::test]
-async fn everything_comes_zipped_to_who_takes_that_and_plain_to_others() {
+async fn files_are_compressed_if_the_client_accepts_gzip() {
     let client = Client::anonymous();
     let mut paths = assets(&client).await;
     paths.extend([DOCS, REDOC, OPENAPI].map(str::to_owned));
@@ -92,7 +92,7 @@ async fn a_304_has_no_body_on_the_wire_and_keeps_the_policy() {
 }
 
 #[tokio::test]
-async fn assets_are_kept_for_good_and_the_rest_is_asked_for_again() {
+async fn assets_are_immutable_and_pages_are_revalidated() {
     let client = Client::anonymous();
     for path in assets(&client).await {
         let reply = zipped(&client, &path).await;
@@ -110,7 +110,7 @@ async fn assets_are_kept_for_good_and_the_rest_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn pages_run_scripts_of_this_app_only() {
+async fn the_content_policy_allows_only_own_scripts() {
     let client = Client::anonymous();
     for path in [DOCS, REDOC] {
         let reply = client.get(path).await.expect(200);
@@ -127,7 +127,7 @@ async fn pages_run_scripts_of_this_app_only() {
 }
 
 #[tokio::test]
-async fn other_paths_of_the_group_are_404() {
+async fn other_paths_of_the_group_get_404() {
     let client = Client::anonymous();
     for path in [
         "/api/docs/",
@@ -140,7 +140,7 @@ async fn other_paths_of_the_group_are_404() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn switched_off_nothing_is_there() {
+async fn every_path_gets_404_if_docs_are_disabled() {
     let mut stack = Stack::start().await;
     let nobody = stack.anonymous();
     let mut paths = assets(&nobody).await;

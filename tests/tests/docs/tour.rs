@@ -18,7 +18,7 @@ fn promised(tour: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_tour_gets_the_statuses_that_it_states() {
+fn the_tour_gets_the_stated_statuses() {
     let env = devservices::provided_or_exit;
     let name = format!("{}@example.com", blackbox::unique());
     let tour = tour();

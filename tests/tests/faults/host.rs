@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn users_are_rows_and_passwords_are_argon2id() {
+async fn passwords_are_stored_as_argon2id_hashes() {
     let stack = Stack::start().await;
     let mut body = new_user();
     body["password"] = json!("correct horse battery");
@@ -145,7 +145,7 @@ async fn each_request_is_one_json_line_without_personal_data() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_is_logged_with_its_cause_and_told_without() {
+async fn the_cause_of_an_outage_is_logged_but_not_returned() {
     let mut stack = Stack::start().await;
     stack.stop_postgres();
     let request_id = unique();
@@ -235,7 +235,7 @@ async fn sigterm_lets_requests_in_flight_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_weak_or_wrong_variable_is_named_and_serves_nobody() {
+async fn an_invalid_variable_is_logged_and_stops_the_service() {
     let weak = "a".repeat(64);
     let mut stack = Stack::start().await;
     for (name, value) in [
@@ -277,7 +277,7 @@ async fn a_weak_or_wrong_variable_is_named_and_serves_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn require_if_match_refuses_blind_changes() {
+async fn require_if_match_rejects_unconditional_changes() {
     let stack = Stack::start_with(&[("require_if_match", "true")]).await;
     let client = &stack.client;
     let user = client.created(&new_user()).await;
@@ -302,7 +302,7 @@ async fn require_if_match_refuses_blind_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn configured_origins_and_no_others_are_allowed() {
+async fn only_configured_origins_are_allowed() {
     let origins = "https://app.example.com,http://localhost:5173";
     let stack = Stack::start_with(&[("cors_allowed_origins", origins)]).await;
     let client = &stack.client;

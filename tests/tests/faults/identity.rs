@@ -74,14 +74,14 @@ async fn changes_hold(stack: &mut Stack, out: impl Fn(&mut Stack), back: impl Fn
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_made_while_redis_was_stopped_hold() {
+async fn changes_during_a_redis_outage_persist() {
     let mut stack = Stack::start().await;
     changes_hold(&mut stack, Stack::stop_redis, Stack::start_redis).await;
 }
 
 /// A frozen Redis keeps its old state: the app must update it before it responds, or soon after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_changed_while_redis_was_frozen_holds_soon_after_it_thaws() {
+async fn changes_during_a_redis_freeze_apply_soon_after_it_thaws() {
     let mut stack = Stack::start().await;
     let admin = stack.client.clone();
     let (off, demoted) = (
@@ -121,7 +121,7 @@ async fn what_was_changed_while_redis_was_frozen_holds_soon_after_it_thaws() {
 
 /// The killed host has already sent the changes to the frozen Redis.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_host_changed_while_redis_was_frozen_holds_after_it_was_killed() {
+async fn changes_during_a_redis_freeze_survive_a_host_kill() {
     let mut stack = Stack::start().await;
     let (mut killed, other) = stack.second_host(&[]).expect("a second host");
     let ada = Person::create(&stack.client).await;
@@ -143,7 +143,7 @@ async fn what_a_host_changed_while_redis_was_frozen_holds_after_it_was_killed() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_redis_people_sign_in_refresh_and_change_their_password() {
+async fn login_refresh_and_password_change_work_without_redis() {
     let mut stack = Stack::start().await;
     stack.stop_redis();
     let ada = Person::create(&stack.client).await;
@@ -189,7 +189,7 @@ async fn without_redis_people_sign_in_refresh_and_change_their_password() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_postgres_nobody_signs_in_and_nobody_is_told_a_lie() {
+async fn login_refresh_and_logout_get_503_without_postgres() {
     let mut stack = Stack::start().await;
     let ada = Person::create(&stack.client).await;
     ada.client.get(ME).await.expect(200);

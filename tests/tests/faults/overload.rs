@@ -63,7 +63,7 @@ async fn reads_over_many_connections_all_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn statements_that_were_abandoned_leave_connections_to_the_next_requests() {
+async fn abandoned_statements_release_their_connections() {
     let mut stack = Stack::start().await;
     stack.pause_postgres();
     let refused = get(&stack.client, USERS, CONNECTIONS, 1).await;

@@ -81,7 +81,7 @@ async fn recovers(client: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_postgres_users_are_503_and_live_is_200() {
+async fn users_get_503_and_liveness_200_without_postgres() {
     let mut stack = Stack::start().await;
     stack.client.created(&new_user()).await;
     stack.stop_postgres();
@@ -93,7 +93,7 @@ async fn without_postgres_users_are_503_and_live_is_200() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_postgres_frozen_users_are_503_within_2_seconds() {
+async fn users_get_503_within_2_seconds_if_postgres_freezes() {
     let mut stack = Stack::start().await;
     stack.client.created(&new_user()).await;
     stack.pause_postgres();
@@ -128,7 +128,7 @@ async fn load(client: Client, over: Arc<AtomicBool>) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_under_load_gives_503_and_loses_no_acknowledged_user() {
+async fn a_restart_under_load_loses_no_acknowledged_user() {
     let mut stack = Stack::start_durable().await;
     let over = Arc::new(AtomicBool::new(false));
     let clients = (0..8).map(|_| {
@@ -157,7 +157,7 @@ async fn a_restart_under_load_gives_503_and_loses_no_acknowledged_user() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ended_connections_are_opened_again() {
+async fn terminated_connections_are_reopened() {
     let stack = Stack::start().await;
     let database = stack.database().await;
     for _ in 0..3 {
@@ -194,7 +194,7 @@ async fn a_statement_waits(database: &tokio_postgres::Client) {
 /// Three changes wait and one other request is in flight: as many as an instance has connections, so that
 /// each statement has its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_locked_row_is_503_in_time_and_disturbs_nobody_else() {
+async fn a_locked_row_gets_503_without_affecting_other_rows() {
     let stack = Stack::start().await;
     let client = &stack.client;
     let user = client.created(&new_user()).await;
@@ -247,7 +247,7 @@ async fn a_locked_row_is_503_in_time_and_disturbs_nobody_else() {
 /// More statements wait for the lock than an instance has connections, so other requests may have to wait
 /// behind them. They get a response in time too, and none waits for the lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_many_wait_for_holds_nobody_longer() {
+async fn many_waiters_on_a_row_do_not_block_other_requests() {
     let stack = Stack::start().await;
     let client = &stack.client;
     let user = client.created(&new_user()).await;

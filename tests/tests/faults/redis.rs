@@ -55,7 +55,7 @@ async fn becomes_cached(stack: &Stack, user: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_read_user_is_cached_for_at_most_30_seconds_and_without_secrets() {
+async fn users_are_cached_for_30_seconds_without_secrets() {
     let stack = Stack::start().await;
     let mut body = new_user();
     body["password"] = json!("correct horse battery");
@@ -76,7 +76,7 @@ async fn a_read_user_is_cached_for_at_most_30_seconds_and_without_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_redis_every_call_is_right_and_redis_is_used_again_when_it_is_back() {
+async fn every_call_works_without_redis_and_caching_resumes() {
     let mut stack = Stack::start().await;
     let user = stack.client.created(&new_user()).await;
     becomes_cached(&stack, &user).await;
@@ -106,7 +106,7 @@ async fn without_redis_every_call_is_right_and_redis_is_used_again_when_it_is_ba
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_made_while_redis_was_stopped_are_seen_when_it_is_back() {
+async fn changes_during_a_redis_outage_are_visible_after_recovery() {
     let mut stack = Stack::start().await;
     let client = stack.client.clone();
     let (changed, gone) = (
@@ -127,7 +127,7 @@ async fn changes_made_while_redis_was_stopped_are_seen_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_made_while_redis_was_frozen_are_seen_when_it_thaws() {
+async fn changes_during_a_redis_freeze_are_visible_after_it_thaws() {
     let mut stack = Stack::start().await;
     let client = stack.client.clone();
     let (changed, gone) = (
@@ -170,7 +170,7 @@ async fn changes_made_while_redis_was_frozen_are_seen_when_it_thaws() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_redis_frozen_reads_answer_within_a_second() {
+async fn reads_respond_within_a_second_if_redis_freezes() {
     let mut stack = Stack::start().await;
     let users = join_all((0..8).map(async |_| stack.client.created(&new_user()).await)).await;
     for user in &users {
@@ -200,7 +200,7 @@ async fn with_redis_frozen_reads_answer_within_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flushed_redis_costs_nothing_but_speed() {
+async fn a_redis_flush_affects_no_response() {
     let stack = Stack::start().await;
     let user = stack.client.created(&new_user()).await;
     let mut redis = stack.redis_connection().await;
@@ -226,7 +226,7 @@ async fn a_flushed_redis_costs_nothing_but_speed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_entry_that_makes_no_sense_is_not_believed() {
+async fn invalid_cache_entries_are_ignored() {
     let stack = Stack::start().await;
     let user = stack.client.created(&new_user()).await;
     let other = stack.client.created(&new_user()).await;

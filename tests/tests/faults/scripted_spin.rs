@@ -43,7 +43,7 @@ async fn assert_nobody_serves(client: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn its_line_names_the_address_and_its_components_log_to_the_stack() {
+async fn the_host_prints_its_address_and_collects_component_logs() {
     let (program, _folder) = scripted();
     let mut stack = Stack::start_on(program, &[]).await.expect("a stack");
     stack.client.created(&new_user()).await;
@@ -56,7 +56,7 @@ async fn its_line_names_the_address_and_its_components_log_to_the_stack() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hosts_side_by_side_share_no_folder_and_each_ends_with_its_group() {
+async fn concurrent_hosts_share_no_folder_and_stop_with_their_group() {
     let (program, _folder) = scripted();
     let stack = Stack::start_on(program, &[]).await.expect("a stack");
     let ends: [fn(&mut Process); 3] = [
@@ -83,7 +83,7 @@ async fn hosts_side_by_side_share_no_folder_and_each_ends_with_its_group() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_that_fails_says_why() {
+async fn a_failed_start_reports_the_reason() {
     let (program, _folder) = scripted();
     let invalid = Stack::start_on(program, &[("breach_check_url", "no url")]).await;
     let error = format!("{:#}", invalid.err().expect("no stack"));

@@ -26,7 +26,7 @@ async fn me(nobody: &Client, authorization: &str) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_forged_token_is_let_in_and_all_are_told_the_same() {
+async fn forged_tokens_are_rejected_with_the_same_response() {
     let stack = Stack::start().await;
     let nobody = stack.anonymous();
     let (ada, bob) = (
@@ -63,7 +63,7 @@ async fn no_forged_token_is_let_in_and_all_are_told_the_same() {
 }
 
 #[tokio::test]
-async fn a_token_is_taken_from_one_authorization_header_only() {
+async fn a_token_is_accepted_only_from_one_authorization_header() {
     let ada = Person::create(&Client::from_env().await).await;
     let nobody = Client::anonymous();
     let token = ada.client.token();
@@ -100,7 +100,7 @@ async fn a_token_is_taken_from_one_authorization_header_only() {
 }
 
 #[tokio::test]
-async fn whoever_lost_access_is_told_the_same_as_a_forger() {
+async fn revoked_and_forged_tokens_get_the_same_response() {
     let admin = Client::from_env().await;
     let nobody = Client::anonymous();
     let told = me(&nobody, "Bearer made.up.token").await;
@@ -134,7 +134,7 @@ async fn a_shared_secret_has_no_public_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_secret_is_replaced_without_signing_anybody_out() {
+async fn rotating_the_secret_keeps_sessions_valid() {
     const NEXT: &str = "0f9d8c7b6a5e4d3c2b1a09f8e7d6c5b4";
     let mut stack = Stack::start().await;
     let ada = Person::create(&stack.client).await;
@@ -167,7 +167,7 @@ async fn a_secret_is_replaced_without_signing_anybody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_issuer_or_audience_is_another_app() {
+async fn tokens_of_another_issuer_or_audience_are_rejected() {
     let mut stack = Stack::start().await;
     let admin = stack.client.clone();
     for (name, value, claim) in [
@@ -188,7 +188,7 @@ async fn another_issuer_or_audience_is_another_app() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_configuration_decides_how_long_a_token_lives() {
+async fn the_configuration_determines_the_token_lifetime() {
     let mut stack = Stack::start_with(&[("access_token_minutes", "60")]).await;
     let long = stack.client.clone();
     for (minutes, seconds) in [("60", 3_600), ("1", 60)] {

@@ -24,7 +24,7 @@ async fn send(client: &Client, id: &str, way: &(Method, &str, Value)) -> Reply {
 }
 
 #[tokio::test]
-async fn ones_own_account_is_changed_as_ones_own() {
+async fn admins_change_their_own_account_only_through_me() {
     let admin = Client::from_env().await;
     let eve = Person::create_admin(&admin).await;
     let before = eve.client.get(ME).await.expect(200).json();
@@ -51,7 +51,7 @@ async fn ones_own_account_is_changed_as_ones_own() {
 }
 
 #[tokio::test]
-async fn another_admin_takes_the_callers_password() {
+async fn changing_another_admin_requires_the_callers_password() {
     let admin = Client::from_env().await;
     let eve = Person::create_admin(&admin).await;
     let ada = Person::create_admin(&admin).await;
@@ -84,7 +84,7 @@ async fn another_admin_takes_the_callers_password() {
 }
 
 #[tokio::test]
-async fn users_without_privileges_need_no_password() {
+async fn changing_an_ordinary_user_requires_no_password() {
     let admin = Client::from_env().await;
     for (way, status) in ways().into_iter().zip([201, 200, 200, 204]) {
         let user = admin.created(&new_user()).await;
@@ -98,7 +98,7 @@ async fn users_without_privileges_need_no_password() {
 }
 
 #[tokio::test]
-async fn bodies_of_another_kind_are_refused() {
+async fn invalid_delete_bodies_are_rejected() {
     let admin = Client::from_env().await;
     let user = admin.created(&new_user()).await;
     let path = user_path(user["id"].as_str().unwrap());

@@ -252,7 +252,7 @@ impl Cast {
 }
 
 #[tokio::test]
-async fn every_endpoint_answers_every_caller_as_the_table_says() {
+async fn every_endpoint_enforces_the_access_table() {
     let cast = Cast::assemble().await;
     for &endpoint in Endpoint::ALL {
         for (caller, (status, code)) in CALLERS.into_iter().zip(expected(endpoint)) {
@@ -276,7 +276,7 @@ async fn every_endpoint_answers_every_caller_as_the_table_says() {
 }
 
 #[tokio::test]
-async fn head_is_allowed_to_whom_get_is() {
+async fn head_has_the_access_rules_of_get() {
     let cast = Cast::assemble().await;
     for &endpoint in Endpoint::ALL.iter().filter(|e| e.method() == "GET") {
         for (caller, (status, _)) in CALLERS.into_iter().zip(expected(endpoint)) {

@@ -19,7 +19,7 @@ async fn is_unknown(nobody: &Client, password: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_admin_is_made_once_and_only_by_its_password() {
+async fn the_first_admin_is_created_once_with_its_password() {
     let mut stack = Stack::start_signed_out(&[]).await.expect("a stack");
     let nobody = stack.client.clone();
     is_unknown(&nobody, "not the password").await;
@@ -55,7 +55,7 @@ async fn the_first_admin_is_made_once_and_only_by_its_password() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_admin_is_not_revived() {
+async fn a_deleted_first_admin_is_not_recreated() {
     let mut stack = Stack::start().await;
     let first = stack.client.get(ME).await.expect(200).json();
     let id = first["id"].as_str().unwrap();
@@ -88,7 +88,7 @@ async fn the_first_admin_is_not_revived() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_first_admin_there_is_nobody() {
+async fn no_user_exists_without_a_first_admin() {
     let none = [
         ("bootstrap_admin_email", ""),
         ("bootstrap_admin_password", ""),
@@ -156,7 +156,7 @@ const WRONG: [(&str, &str); 33] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_weak_secret_or_a_wrong_limit_stops_the_app_and_is_named() {
+async fn an_invalid_secret_or_limit_prevents_startup_and_is_named() {
     let mut stack = Stack::start().await;
     for (name, value) in WRONG {
         let usual = stack.variable(name);

@@ -138,7 +138,7 @@ fn warnings(stack: &Stack) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_breached_password_is_refused_and_five_characters_leave_the_app() {
+async fn a_breached_password_is_rejected_and_only_its_prefix_sent() {
     let api = RangeApi::start().await;
     let stack = Stack::start_with(&[("breach_check_url", &api.url)]).await;
 
@@ -169,7 +169,7 @@ async fn a_breached_password_is_refused_and_five_characters_leave_the_app() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_fails_keeps_nobody_from_a_password() {
+async fn a_failing_breach_service_blocks_no_password() {
     let api = RangeApi::start().await;
     let stack = Stack::start_with(&[("breach_check_url", &api.url)]).await;
     for (behaviour, reason) in [
@@ -208,7 +208,7 @@ async fn a_server_that_fails_keeps_nobody_from_a_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_passed_is_answered_again_as_it_was() {
+async fn an_accepted_request_is_replayed_after_the_service_recovers() {
     let api = RangeApi::start().await;
     let stack = Stack::start_with(&[("breach_check_url", &api.url)]).await;
     let body = with_password(BREACHED);
@@ -228,7 +228,7 @@ async fn a_request_that_passed_is_answered_again_as_it_was() {
 
 /// Without a server no request is sent: the host logs a line about each request that it denies.
 #[tokio::test(flavor = "multi_thread")]
-async fn off_by_default() {
+async fn the_check_is_off_by_default() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../spin.toml");
     let manifest: toml::Table = std::fs::read_to_string(manifest).unwrap().parse().unwrap();
     let default = manifest["variables"]["breach_check_url"]["default"].as_str();
@@ -241,7 +241,7 @@ async fn off_by_default() {
 
 /// Hosts accept a wildcard, so the app must reject it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_url_that_opens_more_than_one_server_is_refused() {
+async fn a_wildcard_url_is_rejected() {
     let wide = [("breach_check_url", "https://*.example.com")];
     let stack = Stack::start_signed_out(&wide).await.unwrap();
     create(&stack, UNKNOWN).await.expect(500);

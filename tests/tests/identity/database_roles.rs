@@ -15,7 +15,7 @@ async fn denied(client: &Client, sql: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_app_changes_neither_the_trail_nor_the_schema() {
+async fn the_app_role_cannot_change_audit_trail_or_schema() {
     let stack = Stack::start().await;
     Person::create(&stack.client).await;
     let superuser = stack.database().await;
@@ -54,7 +54,7 @@ async fn the_app_changes_neither_the_trail_nor_the_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_probe_reads_the_ledger_only() {
+async fn the_probe_role_reads_only_the_migration_ledger() {
     let mut stack = Stack::start().await;
     let password = stack.database_password().to_owned();
     let role =

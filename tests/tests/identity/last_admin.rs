@@ -35,7 +35,7 @@ fn ways() -> [Value; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_active_admin_stays_in_every_way() {
+async fn the_last_active_admin_cannot_be_removed() {
     let stack = Stack::start().await;
     let admin = &stack.client;
     let id = own_id(admin).await;
@@ -87,7 +87,7 @@ async fn the_last_active_admin_stays_in_every_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_admins_who_end_each_other_one_remains() {
+async fn concurrent_mutual_removals_leave_one_admin() {
     let stack = Stack::start().await;
     let first = Person::create_admin(&stack.client).await;
     let second = Person::create_admin(&stack.client).await;
@@ -120,7 +120,7 @@ async fn of_two_admins_who_end_each_other_one_remains() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_admins_who_leave_at_once_one_remains() {
+async fn concurrent_self_deletions_leave_one_admin() {
     let stack = Stack::start().await;
     let mut people = Vec::new();
     for _ in 0..6 {

@@ -28,7 +28,7 @@ async fn reset(token: &str, password: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_token_is_shown_once_and_good_for_an_hour() {
+async fn a_token_is_returned_once_and_valid_for_an_hour() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let reply = create_token(&admin, &ada.id).await.expect(201);
@@ -48,7 +48,7 @@ async fn a_token_is_shown_once_and_good_for_an_hour() {
 }
 
 #[tokio::test]
-async fn its_holder_sets_a_password_once_and_every_session_ends() {
+async fn a_reset_sets_the_password_once_and_ends_every_session() {
     let admin = Client::from_env().await;
     let nobody = Client::anonymous();
     let ada = Person::create(&admin).await;
@@ -76,7 +76,7 @@ async fn its_holder_sets_a_password_once_and_every_session_ends() {
 }
 
 #[tokio::test]
-async fn who_was_created_without_a_password_begins_so() {
+async fn a_user_without_a_password_sets_one_by_reset() {
     let admin = Client::from_env().await;
     let nobody = Client::anonymous();
     let body = new_user();
@@ -96,7 +96,7 @@ async fn who_was_created_without_a_password_begins_so() {
 }
 
 #[tokio::test]
-async fn unknown_used_expired_and_replaced_tokens_are_refused_alike() {
+async fn invalid_tokens_get_the_same_response() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let ask = async |token: &str| {
@@ -135,7 +135,7 @@ async fn unknown_used_expired_and_replaced_tokens_are_refused_alike() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_use_a_token_at_once_one_sets_the_password() {
+async fn one_of_many_concurrent_resets_succeeds() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let token = token_for(&admin, &ada.id).await;
@@ -158,7 +158,7 @@ async fn of_many_who_use_a_token_at_once_one_sets_the_password() {
 }
 
 #[tokio::test]
-async fn a_new_password_voids_the_token_that_waits() {
+async fn a_password_change_invalidates_the_reset_token() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let token = token_for(&admin, &ada.id).await;
@@ -172,7 +172,7 @@ async fn a_new_password_voids_the_token_that_waits() {
 }
 
 #[tokio::test]
-async fn a_reset_does_not_wake_a_deactivated_user() {
+async fn a_reset_does_not_reactivate_a_user() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let token = token_for(&admin, &ada.id).await;
@@ -193,7 +193,7 @@ async fn a_reset_does_not_wake_a_deactivated_user() {
 }
 
 #[tokio::test]
-async fn only_administrators_make_tokens_and_only_for_somebody() {
+async fn only_administrators_create_tokens_for_existing_users() {
     let admin = Client::from_env().await;
     let (ada, bob) = (Person::create(&admin).await, Person::create(&admin).await);
     for id in [&ada.id, &bob.id, &uuid::Uuid::now_v7().to_string()] {
@@ -207,7 +207,7 @@ async fn only_administrators_make_tokens_and_only_for_somebody() {
 }
 
 #[tokio::test]
-async fn what_is_no_reset_request_is_refused() {
+async fn malformed_reset_requests_are_rejected() {
     let nobody = Client::anonymous();
     let token = "A".repeat(43);
     for body in [

@@ -12,7 +12,7 @@ use serde_json::json;
 const COST: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 #[tokio::test]
-async fn nothing_is_cut_off_or_trimmed() {
+async fn passwords_are_not_truncated_or_trimmed() {
     let admin = Client::from_env().await;
     let nobody = Client::anonymous();
     let long = "a".repeat(72);
@@ -43,7 +43,7 @@ async fn nothing_is_cut_off_or_trimmed() {
 }
 
 #[tokio::test]
-async fn letters_are_one_password_however_a_keyboard_composes_them() {
+async fn passwords_are_compared_in_nfc() {
     let admin = Client::from_env().await;
     let nobody = Client::anonymous();
     let (composed, decomposed) = ("caf\u{e9} au lait", "cafe\u{301} au lait");
@@ -58,7 +58,7 @@ async fn letters_are_one_password_however_a_keyboard_composes_them() {
 }
 
 #[tokio::test]
-async fn common_short_and_overlong_passwords_are_refused_wherever_one_is_set() {
+async fn every_endpoint_rejects_common_short_and_long_passwords() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let reset = format!("/api/v1/users/{}/reset-token", ada.id);
@@ -104,7 +104,7 @@ async fn common_short_and_overlong_passwords_are_refused_wherever_one_is_set() {
 }
 
 #[tokio::test]
-async fn hashes_are_argon2id_at_the_stated_cost_under_salts_of_their_own() {
+async fn hashes_are_argon2id_at_the_documented_cost_with_unique_salts() {
     let admin = Client::from_env().await;
     let database = shared_database().await;
     let mut hashes = Vec::new();
@@ -134,7 +134,7 @@ async fn hashes_are_argon2id_at_the_stated_cost_under_salts_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_hash_of_another_cost_is_replaced_at_the_next_sign_in() {
+async fn a_hash_with_another_cost_is_replaced_at_login() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let database = shared_database().await;

@@ -23,7 +23,7 @@ async fn ada() -> (Client, Person) {
 }
 
 #[tokio::test]
-async fn a_refresh_gives_a_new_pair_in_the_same_session() {
+async fn a_refresh_returns_a_new_pair_in_the_same_session() {
     let (_, ada) = ada().await;
     let nobody = Client::anonymous();
     let reply = nobody.refresh(&ada.refresh_token).await.expect(200);
@@ -89,7 +89,7 @@ async fn a_replay_ends_the_session_and_is_audited() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_refreshes_at_once_give_one_successor() {
+async fn twenty_concurrent_refreshes_return_one_successor() {
     let (_, ada) = ada().await;
     let nobody = Client::anonymous();
     for round in 0..3 {
@@ -114,7 +114,7 @@ async fn twenty_refreshes_at_once_give_one_successor() {
 }
 
 #[tokio::test]
-async fn a_token_whose_successor_was_used_ends_the_session() {
+async fn reuse_after_use_of_the_successor_ends_the_session() {
     let (_, ada) = ada().await;
     let nobody = Client::anonymous();
     let mut last = refreshed(&nobody, &ada.refresh_token).await;
@@ -127,7 +127,7 @@ async fn a_token_whose_successor_was_used_ends_the_session() {
 }
 
 #[tokio::test]
-async fn one_kind_of_token_is_never_taken_for_the_other() {
+async fn access_and_refresh_tokens_are_not_interchangeable() {
     let (_, ada) = ada().await;
     let nobody = Client::anonymous();
     let wrong = nobody.with_token(&ada.refresh_token).get(ME).await;
@@ -140,7 +140,7 @@ async fn one_kind_of_token_is_never_taken_for_the_other() {
 }
 
 #[tokio::test]
-async fn what_was_never_issued_is_refused_alike() {
+async fn unknown_tokens_get_the_same_response() {
     let (_, ada) = ada().await;
     let nobody = Client::anonymous();
     let ask = async |token: &str| {
@@ -183,7 +183,7 @@ async fn what_was_never_issued_is_refused_alike() {
 }
 
 #[tokio::test]
-async fn idle_and_absolute_expiry_end_a_session() {
+async fn sessions_end_at_idle_and_absolute_expiry() {
     let (_, ada) = ada().await;
     let nobody = Client::anonymous();
     let database = shared_database().await;
@@ -213,7 +213,7 @@ async fn idle_and_absolute_expiry_end_a_session() {
 }
 
 #[tokio::test]
-async fn a_session_is_good_for_7_idle_days_and_30_in_all() {
+async fn a_session_expires_after_7_idle_days_or_30_days() {
     let (_, ada) = ada().await;
     let nobody = Client::anonymous();
     let database = shared_database().await;
@@ -244,7 +244,7 @@ async fn a_session_is_good_for_7_idle_days_and_30_in_all() {
 }
 
 #[tokio::test]
-async fn the_refresh_token_of_somebody_who_is_gone_is_refused() {
+async fn refresh_tokens_of_inactive_or_deleted_users_are_rejected() {
     let admin = Client::from_env().await;
     let nobody = Client::anonymous();
     let (off, gone) = (Person::create(&admin).await, Person::create(&admin).await);

@@ -48,7 +48,7 @@ fn first_session(person: &Person) -> Session {
 }
 
 #[tokio::test]
-async fn everybody_sees_their_own_sessions_and_which_one_asks() {
+async fn users_list_their_sessions_with_the_current_one_marked() {
     let admin = Client::from_env().await;
     let (ada, bob) = (Person::create(&admin).await, Person::create(&admin).await);
     let second = ada.sign_in().await;
@@ -87,7 +87,7 @@ async fn everybody_sees_their_own_sessions_and_which_one_asks() {
 }
 
 #[tokio::test]
-async fn one_session_is_ended_by_its_user_only() {
+async fn only_its_user_can_end_a_session() {
     let admin = Client::from_env().await;
     let (ada, bob) = (Person::create(&admin).await, Person::create(&admin).await);
     let second = ada.sign_in().await;
@@ -110,7 +110,7 @@ async fn one_session_is_ended_by_its_user_only() {
 }
 
 #[tokio::test]
-async fn logout_ends_this_session_and_logout_all_the_others_too() {
+async fn logout_ends_one_session_and_logout_all_ends_all() {
     let ada = Person::create(&Client::from_env().await).await;
     let (second, third) = (ada.sign_in().await, ada.sign_in().await);
     let post =
@@ -154,7 +154,7 @@ async fn an_administrator_ends_all_sessions_of_a_user() {
 }
 
 #[tokio::test]
-async fn a_new_password_ends_the_other_sessions_and_keeps_this_one() {
+async fn a_password_change_ends_only_other_sessions() {
     let ada = Person::create(&Client::from_env().await).await;
     let second = ada.sign_in().await;
     change_password(&second.client, PASSWORD, NEW_PASSWORD)
@@ -177,7 +177,7 @@ async fn a_new_password_ends_the_other_sessions_and_keeps_this_one() {
 }
 
 #[tokio::test]
-async fn demotion_acts_on_the_next_request_and_ends_nothing() {
+async fn a_demotion_applies_to_the_next_request() {
     let admin = Client::from_env().await;
     let ada = Person::create_admin(&admin).await;
     for _ in 0..2 {
@@ -244,7 +244,7 @@ async fn endings_last(admin: &Client, between: impl AsyncFn()) {
 }
 
 #[tokio::test]
-async fn sessions_come_in_pages_newest_first() {
+async fn sessions_are_paginated_newest_first() {
     let ada = Person::create(&Client::from_env().await).await;
     for _ in 0..4 {
         ada.sign_in().await;
@@ -328,7 +328,7 @@ async fn late_end(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ends_a_session_after_its_503_ends_it_at_the_next_request() {
+async fn a_revocation_committed_after_its_503_applies_immediately() {
     let stack = Stack::start().await;
     let post = |path: &'static str| move |ada: &Person| ada.client.request(Method::POST, path);
     late_end(&stack, "sessions", post("/api/v1/auth/logout")).await;
@@ -354,13 +354,13 @@ async fn what_ends_a_session_after_its_503_ends_it_at_the_next_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flushing_redis_revives_nothing() {
+async fn revoked_sessions_stay_revoked_after_a_redis_flush() {
     let stack = Stack::start().await;
     endings_last(&stack.client, async || stack.flush_redis().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_redis_endings_act_at_once_too() {
+async fn revocations_apply_immediately_without_redis() {
     let mut stack = Stack::start().await;
     stack.stop_redis();
     endings_last(&stack.client, async || ()).await;
@@ -369,7 +369,7 @@ async fn without_redis_endings_act_at_once_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_both_stores_nobody_is_let_in() {
+async fn requests_get_503_without_both_stores() {
     let mut stack = Stack::start().await;
     let ada = Person::create(&stack.client).await;
     ada.client.get(ME).await.expect(200);

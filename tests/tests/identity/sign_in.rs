@@ -29,7 +29,7 @@ fn names(value: &Value) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn signing_in_gives_both_tokens_and_is_never_stored() {
+async fn login_returns_both_tokens_with_no_store() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
     let nobody = Client::anonymous();
@@ -59,7 +59,7 @@ async fn signing_in_gives_both_tokens_and_is_never_stored() {
 }
 
 #[tokio::test]
-async fn the_access_token_says_who_for_whom_and_until_when() {
+async fn the_access_token_has_subject_audience_and_expiry() {
     let ada = Person::create(&Client::from_env().await).await;
     let head = header(ada.client.token());
     assert_eq!(
@@ -89,7 +89,7 @@ async fn the_access_token_says_who_for_whom_and_until_when() {
 }
 
 #[tokio::test]
-async fn each_sign_in_is_a_session_of_its_own() {
+async fn each_login_creates_a_session() {
     let ada = Person::create(&Client::from_env().await).await;
     let (one, two) = (ada.sign_in().await, ada.sign_in().await);
     assert_ne!(one.id(), two.id());
@@ -100,7 +100,7 @@ async fn each_sign_in_is_a_session_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_email_is_taken_in_any_case() {
+async fn the_email_is_accepted_in_any_case() {
     let ada = Person::create(&Client::from_env().await).await;
     let nobody = Client::anonymous();
     nobody
@@ -110,7 +110,7 @@ async fn the_email_is_taken_in_any_case() {
 }
 
 #[tokio::test]
-async fn wrong_unknown_disabled_and_without_password_are_told_alike() {
+async fn all_rejected_logins_get_the_same_response() {
     let admin = Client::from_env().await;
     let (ada, disabled) = (Person::create(&admin).await, Person::create(&admin).await);
     let off = json!({ "is_active": false });
@@ -144,7 +144,7 @@ async fn wrong_unknown_disabled_and_without_password_are_told_alike() {
 }
 
 #[tokio::test]
-async fn what_is_no_login_request_is_refused() {
+async fn malformed_login_requests_are_rejected() {
     let nobody = Client::anonymous();
     let email = format!("{}@example.com", unique());
     for body in [
@@ -178,7 +178,7 @@ async fn what_is_no_login_request_is_refused() {
 }
 
 #[tokio::test]
-async fn hostile_credentials_never_fail_the_server() {
+async fn hostile_credentials_never_cause_a_server_error() {
     let nobody = Client::anonymous();
     for text in [
         "' OR 1=1 --",
@@ -198,7 +198,7 @@ async fn hostile_credentials_never_fail_the_server() {
 }
 
 #[tokio::test]
-async fn a_body_of_a_megabyte_is_refused_fast() {
+async fn a_body_of_a_megabyte_is_rejected_quickly() {
     let nobody = Client::anonymous();
     let email = format!("{}@example.com", unique());
     for length in [1_000_000, 100_000] {
@@ -222,7 +222,7 @@ async fn a_body_of_a_megabyte_is_refused_fast() {
 }
 
 #[tokio::test]
-async fn a_token_of_any_kind_beside_the_credentials_does_not_matter() {
+async fn an_authorization_header_does_not_affect_login() {
     let ada = Person::create(&Client::from_env().await).await;
     for token in [ada.client.token(), "nonsense", ""] {
         let client = Client::anonymous().with_token(token);

@@ -64,7 +64,7 @@ fn verifies(key: &Value, token: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_is_verified_by_the_key_that_is_published() {
+async fn the_published_key_verifies_a_token() {
     let keys = Keys::new();
     let stack = start(&keys).await;
     let ada = Person::create(&stack.client).await;
@@ -91,7 +91,7 @@ async fn a_token_is_verified_by_the_key_that_is_published() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_public_signs_nothing() {
+async fn the_public_key_cannot_sign_tokens() {
     let keys = Keys::new();
     let stack = start(&keys).await;
     let (ada, nobody) = (Person::create(&stack.client).await, stack.anonymous());
@@ -127,7 +127,7 @@ async fn what_is_public_signs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_forged_token_is_let_in() {
+async fn forged_tokens_are_rejected() {
     let keys = Keys::new();
     let stack = start(&keys).await;
     let (ada, nobody) = (Person::create(&stack.client).await, stack.anonymous());
@@ -146,7 +146,7 @@ async fn no_forged_token_is_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_are_replaced_without_signing_anybody_out() {
+async fn rotating_the_keys_keeps_sessions_valid() {
     let (old, new) = (Keys::new(), Keys::new());
     let mut stack = start(&old).await;
     let ada = Person::create(&stack.client).await;
@@ -192,7 +192,7 @@ async fn keys_are_replaced_without_signing_anybody_out() {
 type Phase<'a> = [(&'a str, &'a str); 4];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rolling_update_of_every_phase_of_a_rotation_refuses_nobody() {
+async fn rolling_updates_during_key_rotation_reject_no_token() {
     let (old, new) = (Keys::new(), Keys::new());
     let phase = |signs: &'static str| -> Phase<'_> {
         let (keys, next, previous) = match signs {
@@ -236,7 +236,7 @@ async fn a_rolling_update_of_every_phase_of_a_rotation_refuses_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_algorithm_is_the_configurations_word_alone() {
+async fn only_the_configuration_determines_the_algorithm() {
     let mut stack = Stack::start().await;
     let shared = stack.client.clone();
     let keys = Keys::new();
@@ -256,7 +256,7 @@ async fn the_algorithm_is_the_configurations_word_alone() {
 }
 
 #[test]
-fn only_auth_is_given_the_key_that_signs() {
+fn only_auth_receives_the_private_key() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../spin.toml");
     let manifest: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
     let components = manifest["component"].as_table().unwrap();

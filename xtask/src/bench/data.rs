@@ -114,7 +114,7 @@ mod tests {
     use super::account;
 
     #[test]
-    fn accounts_are_named_as_the_statement_names_them() {
+    fn account_names_match_the_seed_statement() {
         assert_eq!(account(7), "account-7@example.com");
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unacceptable_password_is_refused_by_its_name() {
+    fn an_invalid_password_is_rejected_with_its_variable() {
         for (password, problem) in [
             ("short", "8 characters"),
             ("password1", "most common"),

@@ -226,7 +226,7 @@ mod tests {
     use super::{OLDEST_SPIN, parse_spin_version, serves};
 
     #[test]
-    fn knows_which_spin_is_new_enough() {
+    fn spin_versions_are_compared_with_the_minimum() {
         for (text, chosen, accepted) in [
             ("spin 4.1.0 (a1b2c3d 2026-08-01)\n", true, true),
             ("spin 4.12.3", true, true),

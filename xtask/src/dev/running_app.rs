@@ -52,7 +52,7 @@ mod tests {
     use super::Running;
 
     #[test]
-    fn it_is_known_while_it_runs() {
+    fn the_app_is_announced_while_it_runs() {
         let state = tempfile::tempdir().unwrap();
         assert_eq!(Running::find(state.path()), None);
         let running = Running {

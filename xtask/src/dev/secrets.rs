@@ -58,7 +58,7 @@ mod tests {
     use crate::dev::settings::Settings;
 
     #[test]
-    fn they_are_made_once_and_only_where_nothing_names_them() {
+    fn only_missing_secrets_are_generated_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secrets.env");
         let mut eddsa = Settings::default();

@@ -89,7 +89,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn successes_are_needed_of_each_operation_and_problems_of_any() {
+    fn successes_are_required_per_operation_and_problems_once() {
         let refusal = |code: &str| json!({ "content": { "application/problem+json": { "examples": { code: {} } } } });
         let document = json!({
             "paths": { "/users": {

@@ -78,7 +78,7 @@ fn counted(counted: bool) -> Vec<Row> {
 const LOGIN: &str = r#"{"email":"nobody@example.com","password":"correct horse"}"#;
 
 #[test]
-fn an_unknown_account_is_401_after_its_failure_was_audited() {
+fn an_unknown_account_gets_401_and_is_audited() {
     let request = post("login", "application/json", LOGIN);
     let (parts, body) = send(vec![counted(true), vec![]], true, request);
     assert_eq!(
@@ -89,7 +89,7 @@ fn an_unknown_account_is_401_after_its_failure_was_audited() {
 }
 
 #[test]
-fn a_throttled_guess_is_429_and_says_how_long() {
+fn a_throttled_login_gets_429_with_retry_after() {
     let request = post("login", "application/json", LOGIN);
     let (parts, body) = send(vec![counted(false)], true, request);
     assert_eq!(
@@ -100,7 +100,7 @@ fn a_throttled_guess_is_429_and_says_how_long() {
 }
 
 #[test]
-fn what_is_switched_off_is_not_there() {
+fn disabled_endpoints_get_404() {
     for (path, content_type) in [
         ("register", "application/json"),
         ("token", "application/x-www-form-urlencoded"),
@@ -114,7 +114,7 @@ fn what_is_switched_off_is_not_there() {
 }
 
 #[test]
-fn the_form_takes_the_password_grant_only() {
+fn the_form_accepts_only_the_password_grant() {
     let form = "application/x-www-form-urlencoded";
     let body = "grant_type=client_credentials&username=a@b.example&password=x";
     let (parts, document) = send(vec![], true, post("token", form, body));
@@ -129,7 +129,7 @@ fn the_form_takes_the_password_grant_only() {
 }
 
 #[test]
-fn what_is_no_refresh_token_asks_nobody() {
+fn a_malformed_refresh_token_reaches_no_store() {
     let request = post("refresh", "application/json", r#"{"refresh_token":"abc"}"#);
     let (parts, body) = send(vec![], true, request);
     assert_eq!(
@@ -139,7 +139,7 @@ fn what_is_no_refresh_token_asks_nobody() {
 }
 
 #[test]
-fn without_a_token_nothing_else_is_reached() {
+fn logout_without_a_token_gets_401() {
     for path in ["logout", "logout-all"] {
         let (parts, body) = send(vec![], true, post(path, "application/json", ""));
         assert_eq!(

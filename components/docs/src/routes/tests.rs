@@ -57,7 +57,7 @@ fn paths() -> Vec<String> {
 }
 
 #[test]
-fn both_forms_are_the_same_content_under_tags_of_their_own() {
+fn both_encodings_have_equal_content_and_different_etags() {
     for path in PATHS {
         let plain = get(path, &[]);
         let zipped = get(path, &[("accept-encoding", "br, gzip")]);
@@ -76,7 +76,7 @@ fn both_forms_are_the_same_content_under_tags_of_their_own() {
 }
 
 #[test]
-fn who_has_a_page_already_gets_304_with_its_policy() {
+fn a_matching_if_none_match_gets_304_with_the_policy() {
     for path in PATHS {
         let fresh = get(path, &[]);
         let again = get(path, &[("if-none-match", fresh.header("etag"))]);
@@ -94,7 +94,7 @@ fn who_has_a_page_already_gets_304_with_its_policy() {
 }
 
 #[test]
-fn assets_are_kept_for_good() {
+fn assets_are_cached_as_immutable() {
     for asset in ASSETS {
         let path = path_of(asset);
         let reply = get(&path, &[("accept-encoding", "gzip")]);
@@ -111,7 +111,7 @@ fn assets_are_kept_for_good() {
 }
 
 #[test]
-fn pages_run_scripts_of_this_app_only() {
+fn the_content_policy_allows_only_own_scripts() {
     for path in ["/api/docs", "/api/redoc"] {
         let reply = get(path, &[]);
         let policy = reply.header("content-security-policy");
@@ -144,7 +144,7 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn switched_off_every_path_is_an_unknown_one() {
+fn every_path_is_unknown_if_docs_are_disabled() {
     for path in paths() {
         for method in ["GET", "POST"] {
             let reply = send(false, method, &path, &[("x-request-id", "r1")]);

@@ -100,7 +100,7 @@ fn get_beside(
 }
 
 #[test]
-fn ready_follows_postgres_and_its_schema_and_only_reports_redis() {
+fn readiness_depends_on_postgres_but_not_on_redis() {
     let (status, body) = get(READY, Ok(SCHEMA_VERSION), Cache::Empty);
     assert_eq!((status, &body["status"]), (200, &"ready".into()));
     let (status, body) = get(READY, Ok(SCHEMA_VERSION), Cache::Down);
@@ -113,7 +113,7 @@ fn ready_follows_postgres_and_its_schema_and_only_reports_redis() {
 }
 
 #[test]
-fn a_late_answer_is_an_outage_only_when_there_was_none_lately() {
+fn a_timeout_is_an_outage_only_without_a_recent_reply() {
     let late = || Err(Error::Timeout(Duration::from_secs(1)));
     let full = || {
         Err(Error::Connection(
@@ -135,7 +135,7 @@ fn a_late_answer_is_an_outage_only_when_there_was_none_lately() {
 }
 
 #[test]
-fn a_setting_that_is_not_valid_is_named() {
+fn readiness_names_an_invalid_setting() {
     let wrong = || Answer::Misconfigured("cursor_key".into());
     let (status, body) = get_beside(wrong(), READY, Ok(SCHEMA_VERSION), Cache::Marked);
     assert_eq!((status, &body["code"]), (503, &"unavailable".into()));
@@ -148,7 +148,7 @@ fn a_setting_that_is_not_valid_is_named() {
 }
 
 #[test]
-fn health_reports_and_live_asks_nobody() {
+fn health_reports_failures_and_liveness_checks_nothing() {
     let (status, body) = get(
         "/api/v1/health",
         Err(Error::Connection("refused".into())),

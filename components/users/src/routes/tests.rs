@@ -78,7 +78,7 @@ fn one() -> String {
 }
 
 #[test]
-fn a_user_is_answered_with_its_validators() {
+fn a_user_is_returned_with_its_validators() {
     let (parts, body) = send(vec![Ok(vec![user_row(None)])], Request::get(one()), "");
     assert_eq!(parts.status, 200);
     assert_eq!(parts.headers["etag"], "\"v3\"");
@@ -92,7 +92,7 @@ fn a_user_is_answered_with_its_validators() {
 }
 
 #[test]
-fn what_the_database_says_becomes_a_status() {
+fn database_errors_are_mapped_to_statuses() {
     let taken = Error::Database(DatabaseError {
         sqlstate: "23505".into(),
         constraint: Some("users_email_key".into()),
@@ -117,7 +117,7 @@ fn what_the_database_says_becomes_a_status() {
 }
 
 #[test]
-fn a_change_without_its_base_is_refused_before_anything_happens() {
+fn an_unconditional_change_is_rejected_before_any_statement() {
     let patch = || Request::patch(one()).header("content-type", "application/merge-patch+json");
     assert_eq!(send(vec![], patch(), r#"{"full_name":"B"}"#).0.status, 428);
     assert_eq!(send(vec![], Request::delete(one()), "").0.status, 428);

@@ -57,7 +57,7 @@ fn put(user: UserId, stamp: i64, doubt: i64, generation: &Generation) -> Command
 }
 
 #[tokio::test]
-async fn a_state_of_before_a_flush_is_not_written_after_it() {
+async fn a_flush_discards_states_of_earlier_generations() {
     let Some(mut redis) = Real::connect().await else {
         return;
     };
@@ -72,7 +72,7 @@ async fn a_state_of_before_a_flush_is_not_written_after_it() {
 }
 
 #[tokio::test]
-async fn a_late_writer_of_before_a_flush_leaves_a_later_state() {
+async fn a_stale_writer_keeps_a_newer_state_after_a_flush() {
     let Some(mut redis) = Real::connect().await else {
         return;
     };
@@ -84,7 +84,7 @@ async fn a_late_writer_of_before_a_flush_leaves_a_later_state() {
 }
 
 #[tokio::test]
-async fn a_session_of_before_a_flush_is_not_revived() {
+async fn a_flush_does_not_revive_a_session() {
     let Some(mut redis) = Real::connect().await else {
         return;
     };

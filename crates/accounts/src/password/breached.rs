@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_password_is_refused() {
+    fn a_breached_password_is_rejected() {
         for range in [
             format!("{OTHER}:3\r\n{SUFFIX}:2\r\n{OTHER}:0"),
             format!("{SUFFIX}:18446744073709551615\n"),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_password_and_padding_pass() {
+    fn unknown_passwords_and_padding_entries_are_accepted() {
         for range in [
             String::new(),
             format!("{OTHER}:3\r\n"),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_up_passes_and_is_told() {
+    fn a_failed_lookup_accepts_the_password_and_is_reported() {
         let down = "connection refused";
         assert_eq!(check(Err(down)), (Ok(()), vec![down.to_owned()]));
         for range in [
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn off_asks_nobody() {
+    fn the_disabled_check_sends_no_request() {
         let password = Password::parse(PASSWORD.into()).unwrap();
         let checked = block_on(BreachedPasswords::off().refuse_breached(&password));
         assert_eq!(checked, Ok(()));

@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_list_is_found_and_nothing_else() {
+    fn only_listed_passwords_are_common() {
         let list = include_str!("../../data/common_passwords.txt");
         assert_eq!(list.lines().count(), 3_000);
         assert!(list.lines().all(is_common));

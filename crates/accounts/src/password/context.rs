@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_know_of_a_user_is_refused_in_any_case() {
+    fn parts_of_name_and_email_are_rejected_in_any_case() {
         let refused = |password| is_refused("a.byron@mail.engine.co.uk", "Ada Lovelace", password);
         for password in [
             "Lovelace1815",

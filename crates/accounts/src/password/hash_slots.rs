@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_whose_reply_was_late_is_given_back() {
+    fn a_lease_is_released_after_a_timed_out_reply() {
         let seen = commands(1);
         let names: Vec<_> = seen.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["EVALSHA", "ZREM", "ZREM"]);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_given_back_once_when_redis_responds() {
+    fn a_lease_is_released_once_if_redis_replies() {
         let names: Vec<_> = commands(0).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["EVALSHA", "ZREM"]);
     }

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_that_others_know_are_refused() {
+    fn guessable_bootstrap_passwords_are_rejected() {
         let email = Email::parse("first.administrator@corp.example").unwrap();
         for text in [
             "short",

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_addresses_are_rejected() {
         let long = format!("{}@{}.example", "a".repeat(64), "b".repeat(190));
         for bad in [
             "",

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_a_visible_character() {
+    fn a_name_without_visible_characters_is_rejected() {
         for invisible in [
             "\u{FEFF}",
             "\u{200B}",

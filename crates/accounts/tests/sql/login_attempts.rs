@@ -30,7 +30,7 @@ async fn pass(world: &World, seconds: u32) {
 }
 
 #[tokio::test]
-async fn guesses_at_once_are_evaluated_up_to_the_limit() {
+async fn concurrent_attempts_are_verified_up_to_the_limit() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     for (address, email) in [
@@ -85,7 +85,7 @@ async fn delays_grow_within_a_window_of_15_minutes() {
 }
 
 #[tokio::test]
-async fn guesses_of_earlier_windows_do_not_count() {
+async fn failures_of_earlier_windows_do_not_count() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     for _ in 0..4 {
@@ -106,7 +106,7 @@ async fn guesses_of_earlier_windows_do_not_count() {
 }
 
 #[tokio::test]
-async fn a_right_login_renews_nothing() {
+async fn a_successful_login_does_not_extend_the_window() {
     let world = World::new().await;
     world.user("own@b.example", "user").await;
     for n in 0..9 {
@@ -123,7 +123,7 @@ async fn a_right_login_renews_nothing() {
 }
 
 #[tokio::test]
-async fn an_address_waits_a_minute_at_most() {
+async fn the_delay_per_address_is_at_most_a_minute() {
     let world = World::new().await;
     for n in 0..10 {
         let _ = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
@@ -155,7 +155,7 @@ async fn lock_out(world: &World, email: &str) {
 }
 
 #[tokio::test]
-async fn strangers_cannot_keep_the_owner_out() {
+async fn failed_logins_elsewhere_do_not_block_a_known_network() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let from = async |address| world.sign_in_from(address, "ada@b.example", PASSWORD).await;
@@ -178,7 +178,7 @@ async fn strangers_cannot_keep_the_owner_out() {
 }
 
 #[tokio::test]
-async fn a_known_network_has_a_limit_of_its_own() {
+async fn a_known_network_has_its_own_limit() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     let at = async |address, password| world.sign_in_from(address, "ada@b.example", password).await;
@@ -192,7 +192,7 @@ async fn a_known_network_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn confirmations_are_counted_by_themselves() {
+async fn password_confirmations_are_counted_separately() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let home = client("192.0.2.1");
@@ -218,7 +218,7 @@ async fn confirmations_are_counted_by_themselves() {
 }
 
 #[tokio::test]
-async fn refused_guesses_count_nowhere_and_are_audited_once_a_minute() {
+async fn throttled_attempts_are_uncounted_and_audited_once_per_minute() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     // All at once: the first ones find no rows to lock.
@@ -268,7 +268,7 @@ async fn an_address_is_limited_over_all_accounts() {
 }
 
 #[tokio::test]
-async fn signing_in_does_not_clear_the_address() {
+async fn a_successful_login_does_not_reset_the_address() {
     let world = World::new().await;
     world.user("own@b.example", "user").await;
     for n in 0..9 {
@@ -281,7 +281,7 @@ async fn signing_in_does_not_clear_the_address() {
 }
 
 #[tokio::test]
-async fn a_slot_of_a_dead_holder_ends_by_itself() {
+async fn the_hash_slot_of_a_crashed_holder_expires() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     let taken = "INSERT INTO hash_leases VALUES ('test', 1, gen_random_uuid(), now() + interval '1 hour'), \

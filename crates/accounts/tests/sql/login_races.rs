@@ -33,7 +33,7 @@ async fn after_waiting_for(change: &str) -> (Error, Vec<i32>) {
 }
 
 #[tokio::test]
-async fn a_delay_that_was_set_meanwhile_holds_and_counts_nothing() {
+async fn a_concurrent_delay_rejects_the_attempt_without_counting_it() {
     let (refused, failures) =
         after_waiting_for("failures = 3, refused_until = now() + interval '30 s'").await;
     assert!(
@@ -44,13 +44,13 @@ async fn a_delay_that_was_set_meanwhile_holds_and_counts_nothing() {
 }
 
 #[tokio::test]
-async fn failures_that_were_counted_meanwhile_count() {
+async fn concurrent_failures_are_counted() {
     let (refused, failures) = after_waiting_for("failures = failures + 4").await;
     assert_eq!((refused, failures), (Error::WrongPassword, vec![7, 7]));
 }
 
 #[tokio::test]
-async fn a_right_login_meanwhile_begins_the_count_anew() {
+async fn a_concurrent_successful_login_resets_the_count() {
     let (refused, failures) = after_waiting_for("failures = 0").await;
     assert_eq!((refused, failures), (Error::WrongPassword, vec![1, 1]));
 }

@@ -19,7 +19,7 @@ fn here() -> ClientAddress {
 }
 
 #[tokio::test]
-async fn a_change_needs_the_old_password_and_ends_the_other_sessions() {
+async fn a_change_requires_the_old_password_and_ends_other_sessions() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let kept = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_hash_of_an_older_cost_is_replaced_at_login() {
 }
 
 #[tokio::test]
-async fn the_last_active_admin_remains() {
+async fn the_last_active_admin_cannot_be_removed() {
     let world = World::new().await;
     let root = world.user("root@b.example", "admin").await;
     let patch = |role, active| UserPatch::parse(None, None, role, active).unwrap();
@@ -125,7 +125,7 @@ async fn the_last_active_admin_remains() {
 }
 
 #[tokio::test]
-async fn two_admins_who_demote_each_other_leave_one() {
+async fn concurrent_mutual_demotions_leave_one_admin() {
     let world = World::new().await;
     for round in 0..20 {
         let one = world.user(&format!("a{round}@b.example"), "admin").await;
@@ -151,7 +151,7 @@ async fn two_admins_who_demote_each_other_leave_one() {
 }
 
 #[tokio::test]
-async fn of_two_reset_tokens_the_older_one_is_void() {
+async fn a_new_reset_token_invalidates_the_previous_one() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let made = (0..2).map(|_| world.passwords.create_reset_token(ada.id, None, actor()));
@@ -167,7 +167,7 @@ async fn of_two_reset_tokens_the_older_one_is_void() {
 }
 
 #[tokio::test]
-async fn a_new_email_voids_the_reset_token() {
+async fn a_new_email_invalidates_the_reset_token() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let create = || world.passwords.create_reset_token(ada.id, None, actor());
@@ -187,7 +187,7 @@ async fn a_new_email_voids_the_reset_token() {
 }
 
 #[tokio::test]
-async fn what_was_confirmed_with_a_password_of_before_does_not_happen() {
+async fn a_confirmation_is_invalid_after_a_password_change() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let confirmed = world
@@ -215,7 +215,7 @@ async fn what_was_confirmed_with_a_password_of_before_does_not_happen() {
 }
 
 #[tokio::test]
-async fn the_own_name_is_no_password() {
+async fn a_password_with_the_own_name_is_rejected() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let token = world.passwords.create_reset_token(ada.id, None, actor());
@@ -228,7 +228,7 @@ async fn the_own_name_is_no_password() {
 }
 
 #[tokio::test]
-async fn another_admin_is_taken_over_with_the_actors_password_only() {
+async fn changing_another_admin_requires_the_actors_password() {
     let world = World::new().await;
     let eve = world.user("eve@b.example", "admin").await;
     let ada = world.user("ada@b.example", "admin").await;

@@ -31,7 +31,7 @@ const TABLES: [&str; 7] = [
 ];
 
 #[tokio::test]
-async fn what_is_over_is_deleted_and_nothing_else() {
+async fn only_expired_rows_are_deleted() {
     let world = World::new().await;
     for n in 0..5 {
         let email = format!("u{n}@b.example");

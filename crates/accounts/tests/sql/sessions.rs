@@ -8,7 +8,7 @@ use accounts::{Actor, Error, SessionPolicy, UserPatch};
 use crate::world::{PASSWORD, World, actor};
 
 #[tokio::test]
-async fn whoever_knows_the_password_gets_a_session() {
+async fn the_right_password_creates_a_session() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     let signed_in = world.sign_in("ADA@b.example", PASSWORD).await.unwrap();
@@ -30,7 +30,7 @@ async fn whoever_knows_the_password_gets_a_session() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_spent_once_and_a_replay_ends_its_session() {
+async fn a_replayed_refresh_token_ends_its_session() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_refresh_token_is_spent_once_and_a_replay_ends_its_session() {
 }
 
 #[tokio::test]
-async fn twenty_refreshes_at_once_give_one_successor() {
+async fn twenty_concurrent_refreshes_return_one_successor() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
@@ -89,7 +89,7 @@ async fn without_grace_one_of_twenty_refreshes_succeeds() {
 }
 
 #[tokio::test]
-async fn a_token_is_a_replay_once_its_successor_was_used() {
+async fn reuse_after_use_of_the_successor_is_a_replay() {
     let world = World::new().await;
     world.user("ada@b.example", "user").await;
     let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_token_is_a_replay_once_its_successor_was_used() {
 }
 
 #[tokio::test]
-async fn unknown_refresh_tokens_are_audited_once_a_minute() {
+async fn unknown_refresh_tokens_are_audited_once_per_minute() {
     let world = World::new().await;
     for _ in 0..5 {
         let unknown = OpaqueToken::generate().unwrap();
@@ -119,7 +119,7 @@ async fn unknown_refresh_tokens_are_audited_once_a_minute() {
 }
 
 #[tokio::test]
-async fn one_session_too_many_ends_the_oldest() {
+async fn exceeding_the_session_limit_ends_the_oldest() {
     let policy = SessionPolicy {
         max_sessions: 2,
         ..SessionPolicy::default()
@@ -144,7 +144,7 @@ async fn one_session_too_many_ends_the_oldest() {
 }
 
 #[tokio::test]
-async fn sessions_expire_and_a_deactivated_user_has_none() {
+async fn expired_sessions_and_deactivated_users_are_rejected() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let one = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
@@ -168,7 +168,7 @@ async fn sessions_expire_and_a_deactivated_user_has_none() {
 }
 
 #[tokio::test]
-async fn one_session_or_all_of_them_end() {
+async fn sessions_are_ended_individually_or_all_at_once() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let bob = world.user("bob@b.example", "user").await;
@@ -195,7 +195,7 @@ async fn one_session_or_all_of_them_end() {
 }
 
 #[tokio::test]
-async fn the_first_admin_is_made_once() {
+async fn the_first_admin_is_created_once() {
     let world = World::with(Some(("root@b.example", PASSWORD))).await;
     let wrong = world.sign_in("root@b.example", "not it at all").await;
     assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
@@ -219,7 +219,7 @@ async fn the_first_admin_is_made_once() {
 }
 
 #[tokio::test]
-async fn the_first_admins_password_is_guessed_no_faster_than_another() {
+async fn attempts_on_the_first_admin_are_limited() {
     let world = World::with(Some(("root@b.example", PASSWORD))).await;
     for _ in 0..3 {
         let wrong = world.sign_in("root@b.example", "not it at all").await;

@@ -84,7 +84,7 @@ async fn an_email_belongs_to_one_user() {
 }
 
 #[tokio::test]
-async fn a_change_needs_the_version_that_it_expects() {
+async fn a_change_requires_the_expected_version() {
     let users = users().await;
     let one = users
         .create_user(new("a@b.example"), None, actor())
@@ -118,7 +118,7 @@ async fn a_change_needs_the_version_that_it_expects() {
 }
 
 #[tokio::test]
-async fn an_empty_patch_answers_the_current_state() {
+async fn an_empty_patch_returns_the_current_state() {
     let users = users().await;
     let user = users
         .create_user(new("a@b.example"), None, actor())
@@ -140,7 +140,7 @@ async fn an_empty_patch_answers_the_current_state() {
 }
 
 #[tokio::test]
-async fn a_patch_that_changes_nothing_leaves_version_and_trail_alone() {
+async fn a_patch_without_changes_keeps_version_and_audit_trail() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let same = UserPatch::parse(
@@ -163,7 +163,7 @@ async fn a_patch_that_changes_nothing_leaves_version_and_trail_alone() {
 }
 
 #[tokio::test]
-async fn the_trail_of_a_change_that_waited_names_only_what_it_did() {
+async fn a_delayed_change_audits_only_its_own_effects() {
     for (expected, outcome) in [
         (None, Ok(3)),
         (Some(vec![1]), Err(Error::Stale)),
@@ -201,7 +201,7 @@ async fn the_trail_of_a_change_that_waited_names_only_what_it_did() {
 }
 
 #[tokio::test]
-async fn a_change_that_waited_for_the_same_change_does_nothing() {
+async fn a_delayed_identical_change_has_no_effect() {
     let world = World::new().await;
     let ada = world.user("ada@b.example", "user").await;
     let other = world.connect().await;
@@ -222,7 +222,7 @@ async fn a_change_that_waited_for_the_same_change_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_who_was_deleted_while_a_change_waited_is_not_found() {
+async fn a_delayed_change_of_a_deleted_user_is_not_found() {
     for delete in [false, true] {
         let world = World::new().await;
         let ada = world.user("ada@b.example", "user").await;
@@ -300,7 +300,7 @@ async fn an_idempotency_key_creates_one_user_and_replays_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_another_request_claims_meanwhile_creates_nobody() {
+async fn a_concurrently_claimed_key_creates_no_user() {
     let world = World::new().await;
     let other = world.connect().await;
     other
@@ -325,7 +325,7 @@ async fn a_key_that_another_request_claims_meanwhile_creates_nobody() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_deleted_user_is_kept_with_the_key() {
+async fn an_idempotency_key_keeps_no_data_of_a_deleted_user() {
     let world = World::new().await;
     let users = &world.users;
     let create = async || {

@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn macros_and_what_they_need_are_left_out() {
+    fn proc_macros_and_their_dependencies_are_omitted() {
         let text = "0|users v1.0.0 (/x)|Apache-2.0\n1|serde v1.0.2|MIT\n\
                     2|serde_derive v1.0.2 (proc-macro)|MIT\n3|syn v2.0.0|MIT\n1|http v1.5.0|MIT\n";
         let crates = parse(text).unwrap();

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_are_told_from_functions_and_labels() {
+    fn metrics_are_distinguished_from_functions_and_labels() {
         let expression = "histogram_quantile(0.9, sum by (le) (rate(a_bucket{my_label=\"x_y\"}[$__rate_interval]))) / b_total";
         assert_eq!(metrics(expression), ["a_bucket", "b_total"]);
     }

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resources_are_plurals_of_kinds() {
+    fn kinds_are_pluralized_to_resources() {
         for (kind, resource) in [
             ("NetworkPolicy", "networkpolicies"),
             ("Gateway", "gateways"),

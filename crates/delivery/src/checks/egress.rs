@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_have_a_host_and_a_port() {
+    fn addresses_are_split_into_host_and_port() {
         assert_eq!(address("postgres://db:5432"), Some(("db", Some(5432))));
         assert_eq!(
             address("https://a.example.com/x"),

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_schema_is_one_and_says_which_members_its_objects_have() {
+    fn every_schema_is_valid_and_closed() {
         for (_, kind, text) in SCHEMAS {
             assert!(
                 validator(text).is_ok(),

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::broken::Broken;
 
 #[test]
-fn a_migration_that_the_job_does_not_get_is_named() {
+fn reports_unlisted_and_missing_migrations() {
     let broken = Broken::prod().project(|project| {
         project.migrations.insert("0014_teams.sql".to_owned());
     });
@@ -33,7 +33,7 @@ fn a_migration_that_the_job_does_not_get_is_named() {
 }
 
 #[test]
-fn a_dashboard_of_no_metric_is_named() {
+fn reports_an_unknown_metric_in_a_dashboard() {
     let of = |content: String| {
         Broken::prod().set(
             "ConfigMap",
@@ -55,7 +55,7 @@ fn a_dashboard_of_no_metric_is_named() {
 }
 
 #[test]
-fn an_example_that_is_more_than_one_is_named() {
+fn reports_a_real_value_in_the_example_secret() {
     Broken::prod()
         .project(|project| project.example["stringData"]["cursor_key"] = "0123456789abcdef".into())
         .is_found(
@@ -78,7 +78,7 @@ fn an_example_that_is_more_than_one_is_named() {
 }
 
 #[test]
-fn a_key_of_the_example_that_is_none_is_named() {
+fn reports_unused_and_missing_keys_of_the_example_secret() {
     let file = "prod: k8s/base/secret.example.yaml";
     Broken::prod()
         .project(|project| project.example["stringData"]["api_key"] = "replace-me".into())
@@ -96,7 +96,7 @@ fn a_key_of_the_example_that_is_none_is_named() {
 }
 
 #[test]
-fn a_secret_that_nobody_is_told_to_make_is_named() {
+fn reports_an_undocumented_secret() {
     Broken::prod()
         .project(|project| {
             project.description = project.description.replace("cursor_key", "cursor")

@@ -11,7 +11,7 @@ use crate::broken::Broken;
 const APP: (&str, &str) = ("SpinApp", "users");
 
 #[test]
-fn an_unbound_variable_is_named() {
+fn reports_an_unbound_variable() {
     Broken::prod().edit(APP, "/spec/variables", "cursor_key", |bound| bound["name"] = "cursor_keys".into()).is_found(
         variables::check,
         "prod: SpinApp users: the variable cursor_key is not bound, and spin.toml has no default for it",
@@ -28,7 +28,7 @@ fn an_unbound_variable_is_named() {
 }
 
 #[test]
-fn a_variable_that_is_none_or_that_nothing_reads_is_named() {
+fn reports_unknown_unused_and_duplicate_variables() {
     let add = |name: &str| {
         let bound =
             json!({"name": name, "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}});
@@ -49,7 +49,7 @@ fn a_variable_that_is_none_or_that_nothing_reads_is_named() {
 }
 
 #[test]
-fn a_literal_for_a_variable_that_is_read_is_named() {
+fn reports_a_literal_for_a_used_variable() {
     let literal = json!({"name": "cursor_key", "value": "unused"});
     Broken::prod().edit(APP, "/spec/variables", "cursor_key", |bound| *bound = literal).is_found(
         variables::check,
@@ -58,7 +58,7 @@ fn a_literal_for_a_variable_that_is_read_is_named() {
 }
 
 #[test]
-fn a_key_that_nothing_reads_is_named() {
+fn reports_an_unused_configmap_key() {
     let broken = Broken::prod();
     let name = broken.hashed("ConfigMap", "roster-config");
     broken
@@ -70,7 +70,7 @@ fn a_key_that_nothing_reads_is_named() {
 }
 
 #[test]
-fn a_key_that_does_not_exist_is_named() {
+fn reports_a_missing_key() {
     let broken = Broken::prod();
     let name = broken.hashed("ConfigMap", "roster-config");
     broken
@@ -108,7 +108,7 @@ fn a_key_that_does_not_exist_is_named() {
 }
 
 #[test]
-fn a_configmap_or_secret_that_does_not_exist_is_named() {
+fn reports_a_missing_configmap_or_secret() {
     let broken = Broken::prod();
     let migrations = broken.hashed("ConfigMap", "migrations");
     broken.without("ConfigMap", &migrations).is_found(
@@ -138,7 +138,7 @@ fn a_configmap_or_secret_that_does_not_exist_is_named() {
 }
 
 #[test]
-fn a_secret_that_comes_under_another_name_is_named() {
+fn reports_a_secret_with_another_target_name() {
     Broken::prod()
         .set(
             "ExternalSecret",
@@ -153,7 +153,7 @@ fn a_secret_that_comes_under_another_name_is_named() {
 }
 
 #[test]
-fn an_autoscaler_of_nothing_or_beside_another_is_named() {
+fn reports_invalid_autoscalers() {
     let target = "/spec/scaleTargetRef/name";
     let broken = Broken::prod().set("HorizontalPodAutoscaler", "users", target, "user");
     broken.is_found(
@@ -197,7 +197,7 @@ fn an_autoscaler_of_nothing_or_beside_another_is_named() {
 }
 
 #[test]
-fn a_probe_of_nothing_or_in_a_hurry_is_named() {
+fn reports_invalid_probes_of_a_group() {
     let cases = [
         (
             "/spec/checks/readiness/httpGet/path",
@@ -245,7 +245,7 @@ fn a_probe_of_nothing_or_in_a_hurry_is_named() {
 }
 
 #[test]
-fn connections_that_the_description_does_not_have_are_named() {
+fn reports_undocumented_connection_counts() {
     let file = "prod: k8s/README.md: the table of connections must have the row";
     Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/maxReplicas", 20).is_found(
         connections::check,
@@ -285,7 +285,7 @@ fn connections_that_the_description_does_not_have_are_named() {
 }
 
 #[test]
-fn the_pooler_gives_up_before_the_app_does() {
+fn the_pooler_times_out_before_the_app() {
     let wait = connections::pooler_wait(Broken::prod().environment()).map(Duration::from_secs);
     // A statement that waits longer would run after its caller has given up.
     assert!(

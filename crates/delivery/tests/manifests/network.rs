@@ -9,7 +9,7 @@ use crate::broken::Broken;
 const APP_NAME: &str = "/matchLabels/core.spinkube.dev~1app-name";
 
 #[test]
-fn a_selector_that_matches_nothing_is_named() {
+fn reports_a_selector_without_matches() {
     let budget = format!("/spec/selector{APP_NAME}");
     let broken = Broken::prod().set("PodDisruptionBudget", "users", &budget, "user");
     broken.is_found(
@@ -108,7 +108,7 @@ fn a_selector_that_matches_nothing_is_named() {
 }
 
 #[test]
-fn a_connection_that_no_policy_lets_out_is_named() {
+fn reports_a_connection_without_an_egress_policy() {
     let cases = [
         (
             "to-dns",
@@ -163,7 +163,7 @@ fn a_connection_that_no_policy_lets_out_is_named() {
 }
 
 #[test]
-fn another_port_of_the_configuration_needs_another_policy() {
+fn reports_a_changed_port_without_an_egress_policy() {
     let broken = Broken::prod();
     let config = broken.hashed("ConfigMap", "roster-config");
     broken.set("ConfigMap", &config, "/data/redis_port", "6380").is_found(
@@ -180,7 +180,7 @@ fn another_port_of_the_configuration_needs_another_policy() {
 }
 
 #[test]
-fn a_store_that_lets_nobody_in_is_named() {
+fn reports_a_store_without_an_ingress_policy() {
     Broken::dev().without("NetworkPolicy", "to-stores").is_found(
         egress::check,
         "dev: StatefulSet redis: no NetworkPolicy allows ingress from SpinApp users, which needs redis://redis:6379",
@@ -193,7 +193,7 @@ fn a_store_that_lets_nobody_in_is_named() {
 }
 
 #[test]
-fn what_is_not_denied_and_who_is_not_let_in_is_named() {
+fn reports_missing_default_deny_and_gateway_policies() {
     Broken::prod()
         .set(
             "NetworkPolicy",

@@ -8,7 +8,7 @@ use crate::broken::Broken;
 const CONTAINER: &str = "/spec/template/spec/containers/0";
 
 #[test]
-fn an_image_by_tag_is_named() {
+fn reports_an_image_without_a_digest() {
     Broken::prod().set("SpinApp", "users", "/spec/image", "registry.example.com/roster/api:1.0").is_found(
         images::check,
         "prod: SpinApp users: the image registry.example.com/roster/api:1.0 is not pinned by digest",
@@ -50,7 +50,7 @@ fn an_image_by_tag_is_named() {
 }
 
 #[test]
-fn missing_requests_and_limits_are_named() {
+fn reports_missing_requests_and_limits() {
     Broken::prod()
         .unset("SpinApp", "users", "/spec/resources/limits", "memory")
         .is_found(
@@ -84,7 +84,7 @@ fn missing_requests_and_limits_are_named() {
 }
 
 #[test]
-fn pods_that_do_not_fit_into_the_quota_are_named() {
+fn reports_pods_over_the_quota() {
     // 23 of two groups, 5 of health, three of PgBouncer, the Job, the CronJob, five of others.
     Broken::prod()
         .set("ResourceQuota", "roster", "/spec/hard/pods", "60")
@@ -99,7 +99,7 @@ fn pods_that_do_not_fit_into_the_quota_are_named() {
 }
 
 #[test]
-fn what_pods_may_is_named() {
+fn reports_privileged_pods() {
     let label = "/metadata/labels/pod-security.kubernetes.io~1enforce";
     Broken::prod()
         .set("Namespace", "roster-prod", label, "baseline")
@@ -159,7 +159,7 @@ fn what_pods_may_is_named() {
 }
 
 #[test]
-fn a_secret_that_is_rendered_is_named() {
+fn reports_a_rendered_secret() {
     let metadata = json!({"name": "roster-secrets", "namespace": "roster-prod"});
     let broken = Broken::prod().add(json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"db_password": "aHVudGVyMg=="},
@@ -201,7 +201,7 @@ fn a_secret_that_is_rendered_is_named() {
 }
 
 #[test]
-fn a_script_that_is_not_there_or_reads_another_variable_is_named() {
+fn reports_missing_scripts_and_variables() {
     let cases = [
         (
             "command/1",
@@ -236,7 +236,7 @@ fn a_script_that_is_not_there_or_reads_another_variable_is_named() {
 }
 
 #[test]
-fn a_probe_of_a_port_that_is_not_there_is_named() {
+fn reports_a_probe_of_an_unknown_port() {
     Broken::prod()
         .set("Deployment", "pgbouncer", &format!("{CONTAINER}/livenessProbe/tcpSocket/port"), "sql")
         .is_found(

@@ -30,7 +30,7 @@ fn rewritten(pointer: &str, part: &str, other: &str) -> Broken {
 }
 
 #[test]
-fn what_admission_leaves_out_is_named() {
+fn reports_missing_parts_of_the_admission_policies() {
     let root = "its pods may run as root or without a seccomp profile";
     let keeps = "container users has privileges or a writable root file system";
     let cases: [(&str, &str, &str, Check, &str); 12] = [
@@ -126,7 +126,7 @@ fn what_admission_leaves_out_is_named() {
 }
 
 #[test]
-fn a_field_that_a_pod_does_not_have_is_named() {
+fn reports_an_unknown_pod_field() {
     let broken = rewritten(CONFIGURATION, "runAsUser:", "runAs:");
     found(
         core_kinds::check([broken.environment()].into_iter()).unwrap(),
@@ -135,7 +135,7 @@ fn a_field_that_a_pod_does_not_have_is_named() {
 }
 
 #[test]
-fn policies_that_do_not_hold_or_hold_elsewhere_are_named() {
+fn reports_ineffective_admission_policies() {
     let other = "/spec/matchResources/namespaceSelector/matchLabels/kubernetes.io~1metadata.name";
     let broken = Broken::prod().set(BINDING.0, BINDING.1, other, "roster-dev");
     let root = "prod: SpinApp users: its pods may run as root or without a seccomp profile";
@@ -175,7 +175,7 @@ fn policies_that_do_not_hold_or_hold_elsewhere_are_named() {
 }
 
 #[test]
-fn pgbouncer_without_time_to_end_is_named() {
+fn reports_pgbouncer_without_a_termination_delay() {
     let container = "/spec/template/spec/containers/0";
     Broken::prod()
         .unset("Deployment", "pgbouncer", container, "lifecycle")
@@ -186,7 +186,7 @@ fn pgbouncer_without_time_to_end_is_named() {
 }
 
 #[test]
-fn a_kind_that_the_deployer_may_not_apply_is_named() {
+fn reports_wrong_permissions_of_the_deployer() {
     let kind = json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "x"}});
     Broken::prod().add(kind).is_found(
         deployer::check,
@@ -212,7 +212,7 @@ fn a_kind_that_the_deployer_may_not_apply_is_named() {
 }
 
 #[test]
-fn pods_that_a_rotated_secret_does_not_roll_are_named() {
+fn reports_pods_without_the_rotation_annotation() {
     Broken::prod()
         .unset("Deployment", "pgbouncer", "/spec/template/metadata", "annotations")
         .is_found(
@@ -233,7 +233,7 @@ fn pods_that_a_rotated_secret_does_not_roll_are_named() {
 }
 
 #[test]
-fn an_alert_of_no_metric_or_without_a_runbook_is_named() {
+fn reports_alerts_without_a_metric_or_runbook() {
     let rule = "/spec/groups/0/rules/0";
     Broken::prod()
         .set("PrometheusRule", "roster", &format!("{rule}/expr"), "roster_x_total > 0")
@@ -259,7 +259,7 @@ fn an_alert_of_no_metric_or_without_a_runbook_is_named() {
 }
 
 #[test]
-fn an_edge_that_is_open_or_repeats_too_much_is_named() {
+fn reports_an_insecure_edge() {
     let answers =
         "it serves more than pages over http://, where passwords would be sent in clear text";
     Broken::dev()

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::broken::Broken;
 
 #[test]
-fn a_route_to_nothing_is_named() {
+fn reports_a_route_to_an_unknown_service() {
     let backend = "/spec/rules/0/backendRefs/0";
     let broken = Broken::prod().set("HTTPRoute", "users", &format!("{backend}/name"), "user");
     broken.is_found(
@@ -60,7 +60,7 @@ fn a_route_to_nothing_is_named() {
 }
 
 #[test]
-fn a_route_to_what_is_inside_is_named() {
+fn reports_a_route_to_an_internal_path() {
     let path = "/spec/rules/0/matches/0/path";
     let to = |kind: &str, value: &str| {
         Broken::prod().set(
@@ -95,7 +95,7 @@ fn a_route_to_what_is_inside_is_named() {
 }
 
 #[test]
-fn a_path_that_the_edge_forgets_is_named() {
+fn reports_an_unrouted_path() {
     Broken::prod()
         .set(
             "HTTPRoute",

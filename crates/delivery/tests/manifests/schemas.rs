@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::broken::{Broken, found};
 
 #[test]
-fn a_misspelt_field_of_a_core_kind_is_named() {
+fn reports_a_misspelt_field_of_a_core_kind() {
     let broken = Broken::prod()
         .set("PodDisruptionBudget", "users", "/spec/maxUnavailabel", 1)
         .set("HorizontalPodAutoscaler", "auth", "/spec/behavior/scaleUp/policy", "Max")
@@ -30,7 +30,7 @@ fn a_misspelt_field_of_a_core_kind_is_named() {
 }
 
 #[test]
-fn a_misspelt_field_of_a_custom_kind_is_named() {
+fn reports_a_misspelt_field_of_a_custom_kind() {
     let cases = [
         (
             Optional::Keda,
@@ -147,7 +147,7 @@ fn a_misspelt_field_of_a_custom_kind_is_named() {
 }
 
 #[test]
-fn a_value_of_another_kind_is_named() {
+fn reports_wrong_types_and_missing_fields() {
     Broken::prod()
         .set("SpinApp", "users", "/spec/enableAutoscaling", "yes")
         .is_found(
@@ -163,7 +163,7 @@ fn a_value_of_another_kind_is_named() {
 }
 
 #[test]
-fn what_the_operator_refuses_is_named() {
+fn reports_objects_rejected_by_the_operator() {
     let cases = [
         (
             Broken::prod().set("SpinApp", "users", "/spec/replicas", 2),

@@ -68,26 +68,26 @@ pub fn scripts(jenkinsfile: &str) -> Result<Vec<String>> {
 }
 
 #[test]
-fn jenkins_calls_all() -> Result<()> {
+fn jenkins_runs_every_command() -> Result<()> {
     let scripts = scripts(&read("Jenkinsfile")?)?;
     none(&missing("Jenkinsfile", &scripts, COMMANDS))?;
     none(&missing("Jenkinsfile", &scripts, SCRIPTS))
 }
 
 #[test]
-fn actions_call_all() -> Result<()> {
+fn actions_run_every_command() -> Result<()> {
     let scripts = workflows::scripts()?;
     none(&missing(".github", &scripts, COMMANDS))?;
     none(&missing(".github", &scripts, SCRIPTS))
 }
 
 #[test]
-fn ci_run_calls_all_that_need_no_cluster() -> Result<()> {
+fn ci_run_runs_every_check_command() -> Result<()> {
     none(&missing(".ci/run", &[read(".ci/run")?], COMMANDS))
 }
 
 #[test]
-fn the_scripts_are_told_what_they_ask_for() -> Result<()> {
+fn the_pipelines_set_every_variable_of_the_scripts() -> Result<()> {
     let mut scripts = String::new();
     for entry in fs::read_dir(delivery::root().join("scripts"))? {
         scripts += &fs::read_to_string(entry?.path())?;
@@ -101,7 +101,7 @@ fn the_scripts_are_told_what_they_ask_for() -> Result<()> {
 }
 
 #[test]
-fn a_variable_by_another_name_is_named() -> Result<()> {
+fn reports_a_renamed_variable() -> Result<()> {
     let [from, to] = ["REGISTRY = ", "REGISTRY_NAME = "];
     let text =
         changed(&read("Jenkinsfile")?, from, to)?.replace("${REGISTRY%%", "${REGISTRY_NAME%%");
@@ -112,7 +112,7 @@ fn a_variable_by_another_name_is_named() -> Result<()> {
 }
 
 #[test]
-fn what_is_not_called_is_named() -> Result<()> {
+fn reports_a_missing_command() -> Result<()> {
     let [from, to] = ["sh 'cargo xtask coverage'", "echo 'cargo xtask coverage'"];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     let found = missing("Jenkinsfile", &scripts(&text)?, COMMANDS);

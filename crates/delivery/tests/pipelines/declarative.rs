@@ -183,7 +183,7 @@ fn stages_of(call: &Call, parallel: bool, found: &mut Vec<String>) {
 }
 
 #[test]
-fn the_jenkinsfile_has_the_form_of_a_declarative_pipeline() -> Result<()> {
+fn the_jenkinsfile_is_a_valid_declarative_pipeline() -> Result<()> {
     none(&problems(&read("Jenkinsfile")?)?)
 }
 
@@ -195,12 +195,12 @@ fn breaks(from: &str, to: &str, what: &str) -> Result<()> {
 }
 
 #[test]
-fn a_misspelt_section_is_named() -> Result<()> {
+fn reports_a_misspelt_section() -> Result<()> {
     breaks("    triggers {", "    trigger {", "pipeline has no trigger")
 }
 
 #[test]
-fn a_misspelt_condition_is_named() -> Result<()> {
+fn reports_a_misspelt_condition() -> Result<()> {
     breaks(
         "            post {\n                always {\n                    archiveArtifacts(\n",
         "            post {\n                finally {\n                    archiveArtifacts(\n",
@@ -209,12 +209,12 @@ fn a_misspelt_condition_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_pipeline_without_agent_is_named() -> Result<()> {
+fn reports_a_pipeline_without_an_agent() -> Result<()> {
     breaks("    agent none\n", "", "pipeline lacks agent")
 }
 
 #[test]
-fn an_unknown_option_is_named() -> Result<()> {
+fn reports_an_unknown_option() -> Result<()> {
     breaks(
         "        timestamps()",
         "        ansiColor('xterm')",
@@ -223,7 +223,7 @@ fn an_unknown_option_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_step_outside_of_steps_is_named() -> Result<()> {
+fn reports_a_step_outside_of_steps() -> Result<()> {
     let steps = "steps {\n                        sh 'cargo xtask check'\n                    }";
     let text = changed(&read("Jenkinsfile")?, steps, "sh 'cargo xtask check'")?;
     let found = problems(&text)?.join("\n");
@@ -236,7 +236,7 @@ fn a_step_outside_of_steps_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_stage_without_a_step_is_named() -> Result<()> {
+fn reports_a_stage_without_a_step() -> Result<()> {
     let step = "\n                        sh 'cargo xtask reproducible'";
     breaks(step, "", "stage('Reproducible') has no step")
 }

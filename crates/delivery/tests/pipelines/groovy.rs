@@ -126,13 +126,13 @@ fn call(node: Node, text: &str, [name, arguments, body]: [&str; 3]) -> Call {
 }
 
 #[test]
-fn what_is_not_groovy_is_named() {
+fn reports_invalid_groovy() {
     let problem = parse("pipeline {\n    agent none\n    stages {\n}\n").err();
     assert!(problem.is_some_and(|it| it.to_string().contains("not Groovy")));
 }
 
 #[test]
-fn calls_have_their_parts() {
+fn calls_are_parsed_with_name_line_and_arguments() {
     let found = parse("stage('A') {\n    steps { sh 'ls' }\n    X = 'y'\n}\n").unwrap();
     let stage = &found[0];
     assert_eq!((stage.name.as_str(), stage.text()), ("stage", Some("A")));

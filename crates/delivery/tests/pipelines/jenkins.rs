@@ -195,17 +195,17 @@ fn guarded(path: &Path, found: &mut Vec<String>) {
 }
 
 #[test]
-fn secrets_stay_secret() -> Result<()> {
+fn the_jenkinsfile_exposes_no_secret() -> Result<()> {
     none(&secrets(&read("Jenkinsfile")?)?)
 }
 
 #[test]
-fn deployments_are_guarded() -> Result<()> {
+fn the_jenkinsfile_guards_deployments() -> Result<()> {
     none(&guards(&read("Jenkinsfile")?)?)
 }
 
 #[test]
-fn the_artifact_has_one_name() -> Result<()> {
+fn jenkins_and_the_overlays_use_one_image_name() -> Result<()> {
     let calls = parse(&read("Jenkinsfile")?)?;
     let mut all = calls.iter().flat_map(Call::everywhere);
     let registry = all.find(|it| it.assigns && it.name == "REGISTRY");
@@ -220,7 +220,7 @@ fn the_artifact_has_one_name() -> Result<()> {
 }
 
 #[test]
-fn a_text_that_groovy_fills_in_is_named() -> Result<()> {
+fn reports_groovy_interpolation_in_a_shell_command() -> Result<()> {
     let [from, to] = ["sh 'scripts/deploy.sh", "sh \"kubectl --token $KUBECONFIG"];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     let text = changed(&text, "\"$ENVIRONMENT\" \"$WHAT\"'", "\"")?;
@@ -229,7 +229,7 @@ fn a_text_that_groovy_fills_in_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_secret_on_a_command_line_is_named() -> Result<()> {
+fn reports_a_secret_on_a_command_line() -> Result<()> {
     let [from, to] = ["--password-stdin", "--password \"$REGISTRY_PASSWORD\""];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     named(&secrets(&text)?, "sh prints REGISTRY_PASSWORD");
@@ -237,7 +237,7 @@ fn a_secret_on_a_command_line_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_secret_that_is_written_out_is_named() -> Result<()> {
+fn reports_a_hardcoded_secret() -> Result<()> {
     let [from, to] = ["NO_COLOR = '1'", "COSIGN_PASSWORD = 'hunter2'"];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     named(&secrets(&text)?, "cosign_password has a literal value");
@@ -245,7 +245,7 @@ fn a_secret_that_is_written_out_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_credential_without_an_id_is_named() -> Result<()> {
+fn reports_a_credential_without_an_id() -> Result<()> {
     let [from, to] = [
         "string(credentialsId: 'roster-cosign-password'",
         "string(id: 'roster-cosign-password'",
@@ -256,7 +256,7 @@ fn a_credential_without_an_id_is_named() -> Result<()> {
 }
 
 #[test]
-fn production_without_an_approval_is_named() -> Result<()> {
+fn reports_production_without_approval() -> Result<()> {
     let input =
         "                        ok 'Deploy'\n                        submitter 'roster-release'\n";
     let text = changed(&read("Jenkinsfile")?, input, "")?;
@@ -268,7 +268,7 @@ fn production_without_an_approval_is_named() -> Result<()> {
 }
 
 #[test]
-fn publishing_a_branch_is_named() -> Result<()> {
+fn reports_publishing_from_a_branch() -> Result<()> {
     let only = "                    when {\n                        branch 'main'\n";
     let text = changed(&read("Jenkinsfile")?, only, "                    when {\n")?;
     named(&guards(&text)?, "Components runs on every branch");
@@ -276,14 +276,14 @@ fn publishing_a_branch_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_deployment_without_a_lock_is_named() -> Result<()> {
+fn reports_a_deployment_without_a_lock() -> Result<()> {
     let text = changed(&read("Jenkinsfile")?, "    lock(", "    echo(")?;
     named(&guards(&text)?, "without a lock");
     Ok(())
 }
 
 #[test]
-fn a_lock_without_a_milestone_is_named() -> Result<()> {
+fn reports_a_lock_without_a_milestone() -> Result<()> {
     let within = "        milestone(ordinal: order + 1, label: environment)\n";
     let text = changed(&read("Jenkinsfile")?, within, "")?;
     named(&guards(&text)?, "may overtake a newer one");
@@ -291,7 +291,7 @@ fn a_lock_without_a_milestone_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_credential_beside_a_compiler_is_named() -> Result<()> {
+fn reports_compilation_in_a_stage_with_credentials() -> Result<()> {
     let [from, to] = [
         "                unstash 'second'\n",
         "                sh 'scripts/build.sh build 1.0.0'\n",
@@ -319,7 +319,7 @@ fn waits(text: &str) -> Result<Vec<String>> {
 }
 
 #[test]
-fn a_rollback_waits_for_no_build_and_no_approval() -> Result<()> {
+fn a_rollback_requires_neither_build_nor_approval() -> Result<()> {
     let text = read("Jenkinsfile.rollback")?;
     none(&secrets(&text)?)?;
     none(&crate::declarative::problems(&text)?)?;

@@ -70,7 +70,7 @@ fn paths(part: &str) -> Result<Vec<PathBuf>> {
 }
 
 #[test]
-fn the_forms_are_githubs() -> Result<()> {
+fn workflows_and_dependabot_match_githubs_schemas() -> Result<()> {
     if provided(TOOLS).is_none() {
         return Ok(());
     }
@@ -83,7 +83,7 @@ fn the_forms_are_githubs() -> Result<()> {
 }
 
 #[test]
-fn zizmor_finds_nothing() -> Result<()> {
+fn zizmor_reports_nothing() -> Result<()> {
     if provided(TOOLS).is_none() {
         return Ok(());
     }
@@ -91,7 +91,7 @@ fn zizmor_finds_nothing() -> Result<()> {
 }
 
 #[test]
-fn shellcheck_finds_nothing() -> Result<()> {
+fn shellcheck_reports_nothing() -> Result<()> {
     if provided(TOOLS).is_none() {
         return Ok(());
     }
@@ -106,7 +106,7 @@ fn shellcheck_finds_nothing() -> Result<()> {
 }
 
 #[test]
-fn an_unquoted_variable_is_named() {
+fn shellcheck_reports_an_unquoted_variable() {
     said(shell("bash", &["rm $HOME".to_owned()]), "SC2086");
 }
 
@@ -128,7 +128,7 @@ fn said(result: Result<()>, what: &str) {
 }
 
 #[test]
-fn a_misspelt_key_is_named() -> Result<()> {
+fn the_workflow_schema_rejects_a_misspelt_key() -> Result<()> {
     if provided(TOOLS).is_none() {
         return Ok(());
     }
@@ -138,7 +138,7 @@ fn a_misspelt_key_is_named() -> Result<()> {
 }
 
 #[test]
-fn an_injection_is_named() -> Result<()> {
+fn zizmor_reports_a_template_injection() -> Result<()> {
     if provided(TOOLS).is_none() {
         return Ok(());
     }

@@ -150,7 +150,7 @@ fn breaks(from: &str, to: &str, what: &str) -> Result<()> {
 }
 
 #[test]
-fn an_action_by_its_tag_is_named() -> Result<()> {
+fn reports_an_action_pinned_by_tag() -> Result<()> {
     let pin = "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1";
     breaks(pin, "v7", "actions/checkout@v7 is not pinned")?;
     let alone = "3d3c42e5aac5ba805825da76410c181273ba90b1";
@@ -158,7 +158,7 @@ fn an_action_by_its_tag_is_named() -> Result<()> {
 }
 
 #[test]
-fn permissions_for_all_jobs_are_named() -> Result<()> {
+fn reports_permissions_for_all_jobs() -> Result<()> {
     breaks(
         "permissions: {}",
         "permissions: read-all",
@@ -167,20 +167,20 @@ fn permissions_for_all_jobs_are_named() -> Result<()> {
 }
 
 #[test]
-fn a_job_without_permissions_or_timeout_is_named() -> Result<()> {
+fn reports_a_job_without_permissions_or_timeout() -> Result<()> {
     let own = "    permissions:\n      contents: read\n";
     breaks(own, "", "rollback does not set its permissions")?;
     breaks("    timeout-minutes: 75\n", "", "rollback has no timeout")
 }
 
 #[test]
-fn kept_credentials_are_named() -> Result<()> {
+fn reports_persisted_credentials() -> Result<()> {
     let without = "        with:\n          persist-credentials: false\n";
     breaks(without, "", "keeps its credentials")
 }
 
 #[test]
-fn an_expression_in_a_script_is_named() -> Result<()> {
+fn reports_an_expression_in_a_script() -> Result<()> {
     let [from, to] = [
         "publish \"${VERSION:-",
         "publish \"${{ inputs.version }}${VERSION:-",
@@ -191,7 +191,7 @@ fn an_expression_in_a_script_is_named() -> Result<()> {
 }
 
 #[test]
-fn only_the_digest_moves_from_job_to_job() -> Result<()> {
+fn jobs_receive_only_the_digest() -> Result<()> {
     let yaml: Value = serde_yaml_ng::from_str(&read(RELEASE)?)?;
     let digest = json!("${{ needs.publish.outputs.digest }}");
     for job in ["dev", "staging", "prod"] {
@@ -207,7 +207,7 @@ fn only_the_digest_moves_from_job_to_job() -> Result<()> {
 }
 
 #[test]
-fn an_identity_beside_a_compiler_is_named() -> Result<()> {
+fn reports_compilation_in_a_job_with_an_identity() -> Result<()> {
     let [from, to] = [
         "          scripts/build.sh publish",
         "          scripts/build.sh build 1.0.0\n          scripts/build.sh publish",
@@ -218,7 +218,7 @@ fn an_identity_beside_a_compiler_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_rollback_waits_for_no_run_and_no_approval() -> Result<()> {
+fn a_rollback_requires_neither_run_nor_approval() -> Result<()> {
     let release: Value = serde_yaml_ng::from_str(&read(RELEASE)?)?;
     let rollback: Value = serde_yaml_ng::from_str(&read(".github/workflows/rollback.yml")?)?;
     let group = rollback.pointer("/jobs/rollback/concurrency/group");

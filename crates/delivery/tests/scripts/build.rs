@@ -64,7 +64,7 @@ fn json(text: &str) -> Value {
 }
 
 #[test]
-fn a_build_says_what_it_has_built() {
+fn a_build_writes_checksums_and_provenance() {
     let scene = scene();
     let ran = scene.run("build.sh", &["build", "1.2.3"]);
     ran.ended(0);
@@ -119,7 +119,7 @@ fn a_push_signs_the_digest_and_never_the_tag() {
 }
 
 #[test]
-fn the_artifact_says_where_it_comes_from() {
+fn the_artifact_has_source_annotations_and_provenance() {
     let scene = scene();
     built(&scene, "1.2.3");
     scene
@@ -164,7 +164,7 @@ fn the_artifact_says_where_it_comes_from() {
 }
 
 #[test]
-fn components_that_a_second_build_does_not_confirm_are_not_pushed() {
+fn unreproduced_components_are_not_pushed() {
     let scene = scene();
     let publish = |told: &str| {
         let output = scene
@@ -202,7 +202,7 @@ fn the_log_has_size_and_commit() {
 }
 
 #[test]
-fn the_same_commit_gives_the_same_reports() {
+fn builds_of_one_commit_have_equal_reports() {
     let scene = scene();
     built(&scene, "1.2.3");
     scene
@@ -217,7 +217,7 @@ fn the_same_commit_gives_the_same_reports() {
 }
 
 #[test]
-fn remotes_of_every_form_become_a_url() {
+fn git_remotes_are_converted_to_urls() {
     let scene = scene();
     for remote in [
         "git@git.example.com:team/roster.git",
@@ -237,7 +237,7 @@ fn remotes_of_every_form_become_a_url() {
 }
 
 #[test]
-fn versions_that_are_none_run_nothing() {
+fn invalid_versions_run_nothing() {
     let scene = scene();
     let versions = [
         "latest", "v1.2.3", "1.2", "1.2.3+4", "01.2.3", "1.2.3-", "1.2.3 ", "",
@@ -257,7 +257,7 @@ fn versions_that_are_none_run_nothing() {
 }
 
 #[test]
-fn changes_that_are_not_committed_are_not_pushed() {
+fn uncommitted_changes_are_not_pushed() {
     let scene = scene();
     built(&scene, "1.2.3");
     fs::write(scene.project().join("new.rs"), "//! New.\n").unwrap();
@@ -270,7 +270,7 @@ fn changes_that_are_not_committed_are_not_pushed() {
 }
 
 #[test]
-fn everything_that_a_push_misses_is_named_at_once() {
+fn a_push_lists_all_missing_requirements() {
     let scene = scene()
         .with("SPIN_VERSION", "4.0.2")
         .with("REGISTRY", "https://registry.example.com/roster/api:1.0.0")
@@ -295,7 +295,7 @@ fn everything_that_a_push_misses_is_named_at_once() {
 }
 
 #[test]
-fn a_key_itself_is_refused_and_not_repeated() {
+fn an_inline_key_is_rejected_and_not_printed() {
     let key = format!("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n{SECRET}");
     let scene = scene().with("COSIGN_KEY", &key);
     let output = scene
@@ -306,7 +306,7 @@ fn a_key_itself_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn what_is_not_verified_has_no_digest() {
+fn an_unverified_artifact_has_no_digest() {
     let untold = scene().with("PUSHED", "");
     built(&untold, "1.2.3");
     let ran = untold.run("build.sh", &["publish", "1.2.3", REBUILT]);
@@ -323,7 +323,7 @@ fn what_is_not_verified_has_no_digest() {
 }
 
 #[test]
-fn a_dry_run_shows_every_step_and_takes_none() {
+fn a_dry_run_prints_every_step_and_runs_none() {
     let scene = scene();
     let ran = scene.run("build.sh", &["publish", "1.2.3", REBUILT, "--dry-run"]);
     let output = ran.ended(0);

@@ -19,7 +19,7 @@ fn spin_apps(yaml: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_deploy_goes_from_the_signature_to_the_questions_in_order() {
+fn a_deploy_runs_from_verification_to_smoke_test_in_order() {
     let scene = Scene::new();
     let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
     assert!(output.contains(&format!("dev runs {}", digest('a'))));
@@ -63,7 +63,7 @@ fn a_deploy_goes_from_the_signature_to_the_questions_in_order() {
 }
 
 #[test]
-fn an_executor_that_changes_reaches_the_pods_with_the_apps() {
+fn a_changed_executor_is_rolled_out_with_the_apps() {
     let scene = Scene::new().released("a");
     let before = scene.executors();
     scene.set_spin_image(&digest('f'));
@@ -96,7 +96,7 @@ fn every_spin_app_gets_the_digest_and_a_version() {
 }
 
 #[test]
-fn the_same_call_again_applies_and_records_the_same() {
+fn a_repeated_deploy_is_idempotent() {
     let scene = Scene::new().released("ab");
     scene.run("deploy.sh", &["dev", &digest('b')]).ended(0);
     let applied = scene.applied();
@@ -105,7 +105,7 @@ fn the_same_call_again_applies_and_records_the_same() {
 }
 
 #[test]
-fn the_last_three_releases_are_kept_without_secrets() {
+fn the_last_three_releases_are_recorded_without_secrets() {
     let scene = Scene::new().released("abcd");
     assert_eq!(scene.recorded(), "bcd");
     let name = scene.path("configmaps/release-000004");
@@ -128,7 +128,7 @@ fn an_older_release_does_not_overtake_a_newer_one() {
 }
 
 #[test]
-fn long_migrations_have_a_call_of_their_own() {
+fn migrate_only_runs_only_the_migrations() {
     let scene = Scene::new().released("a");
     scene
         .run("deploy.sh", &["dev", &digest('b'), "--migrate-only"])
@@ -143,7 +143,7 @@ fn long_migrations_have_a_call_of_their_own() {
 }
 
 #[test]
-fn prod_waits_for_its_secret_store_and_has_no_docs() {
+fn prod_waits_for_external_secrets_and_has_no_docs() {
     let scene = Scene::new();
     scene.run("deploy.sh", &["prod", &digest('a')]).ended(0);
     assert_order(
@@ -163,7 +163,7 @@ fn prod_waits_for_its_secret_store_and_has_no_docs() {
 }
 
 #[test]
-fn without_a_key_the_whole_identity_has_to_match() {
+fn keyless_verification_matches_the_whole_identity() {
     let scene = Scene::new()
         .with("COSIGN_KEY_PUB", "")
         .with("COSIGN_IDENTITY", "https://github.com/example/roster/.*")
@@ -182,7 +182,7 @@ fn without_a_key_the_whole_identity_has_to_match() {
 }
 
 #[test]
-fn the_context_and_the_address_may_be_named() {
+fn the_context_and_the_address_are_configurable() {
     let scene = Scene::new()
         .with("KUBE_CONTEXT", "blue")
         .with("BASE_URL", "https://10.0.0.1:8443");
@@ -195,7 +195,7 @@ fn the_context_and_the_address_may_be_named() {
 }
 
 #[test]
-fn a_dry_run_shows_every_step_and_takes_none() {
+fn a_dry_run_prints_every_step_and_runs_none() {
     let scene = Scene::new();
     let ran = scene.run("deploy.sh", &["prod", &digest('a'), "--dry-run"]);
     ran.ended(0);

@@ -28,7 +28,7 @@ fn stopped(scene: &Scene, signal: &str, at: &str) -> Child {
 }
 
 #[test]
-fn a_signal_stops_the_call_that_runs_and_the_message_says_how_to_go_on() {
+fn a_signal_stops_the_deploy_and_prints_how_to_resume() {
     let phases = [
         ("get job migrate-", "the SpinApps are unchanged"),
         ("/api/v1/health/live", "the SpinApps may have changed"),
@@ -53,7 +53,7 @@ fn a_signal_stops_the_call_that_runs_and_the_message_says_how_to_go_on() {
 }
 
 #[test]
-fn a_bad_digest_that_was_interrupted_is_not_what_the_next_goes_back_to() {
+fn a_rollback_skips_an_interrupted_release() {
     let scene = Scene::new().released("a").with("HANGS_AT", "/health/live");
     let child = stopped(&scene, "-TERM", "/health/live");
     scene.wait(child).ended(130);
@@ -66,7 +66,7 @@ fn a_bad_digest_that_was_interrupted_is_not_what_the_next_goes_back_to() {
 }
 
 #[test]
-fn a_second_deploy_refuses_while_the_first_renews_its_lease() {
+fn a_second_deploy_fails_during_a_valid_lease() {
     let scene = Scene::new()
         .released("a")
         .with("HANGS_AT", "get job migrate-");
@@ -92,7 +92,7 @@ fn a_second_deploy_refuses_while_the_first_renews_its_lease() {
 }
 
 #[test]
-fn a_lease_that_nobody_renews_expires() {
+fn an_unrenewed_lease_expires() {
     let scene = Scene::new().released("a");
     fs::write(scene.path("lease"), "41 killed\n").unwrap();
     scene.run("deploy.sh", &["dev", &digest('b')]).ended(0);
@@ -101,7 +101,7 @@ fn a_lease_that_nobody_renews_expires() {
 }
 
 #[test]
-fn a_deploy_that_loses_its_lease_stops() {
+fn a_deploy_stops_when_its_lease_is_lost() {
     let scene = Scene::new()
         .released("a")
         .with("HANGS_AT", "get job migrate-")
@@ -115,7 +115,7 @@ fn a_deploy_that_loses_its_lease_stops() {
 }
 
 #[test]
-fn a_deploy_and_its_rollback_end_within_the_limit_of_the_pipelines() {
+fn deploy_and_rollback_finish_within_the_pipeline_timeout() {
     let scene = Scene::new().released("a");
     fs::write(scene.path("lease"), "41 killed\n").unwrap();
     let scene = scene.with("OPERATOR_SLEEPS", "yes");

@@ -32,14 +32,14 @@ fn check(options: &[&str], files: &[PathBuf]) {
 
 /// Enables all rules but two, which forbid functions in conditions (SC2310) and substitutions (SC2312).
 #[test]
-fn the_scripts_are_clean_by_every_rule() {
+fn the_scripts_pass_every_shellcheck_rule() {
     let mut all = files("scripts", ".sh");
     all.extend(files("crates/delivery/tests/scripts/programs", ""));
     check(&["--enable=all", "--exclude=SC2310,SC2312"], &all);
 }
 
 #[test]
-fn the_other_scripts_are_clean() {
+fn the_other_scripts_pass_shellcheck() {
     let mut all = files(".ci", "run");
     for folder in ["k8s/base/migrate", "k8s/base/sweep", "k8s/overlays/dev"] {
         all.extend(files(folder, ".sh"));

@@ -3,7 +3,7 @@
 use super::scene::{Scene, assert_order, digest};
 
 #[test]
-fn calls_that_are_wrong_run_nothing() {
+fn invalid_arguments_run_nothing() {
     let scene = Scene::new();
     let (good, zeros) = (digest('a'), digest('0'));
     let calls: [&[&str]; 14] = [
@@ -30,7 +30,7 @@ fn calls_that_are_wrong_run_nothing() {
 }
 
 #[test]
-fn an_address_that_cannot_be_asked_changes_nothing() {
+fn an_invalid_base_url_changes_nothing() {
     for address in [
         "api.example.com",
         "https://me:word@host",
@@ -44,7 +44,7 @@ fn an_address_that_cannot_be_asked_changes_nothing() {
 }
 
 #[test]
-fn everything_that_is_missing_is_named_at_once() {
+fn all_missing_requirements_are_listed() {
     let scene = Scene::new()
         .with("COSIGN_KEY_PUB", "")
         .with("KUSTOMIZE", "v4.5.7")
@@ -69,7 +69,7 @@ fn everything_that_is_missing_is_named_at_once() {
 }
 
 #[test]
-fn a_plan_needs_kubectl_only() {
+fn a_dry_run_requires_only_kubectl() {
     let scene = Scene::new()
         .with("COSIGN_KEY_PUB", "")
         .with("UNREACHABLE", "yes")
@@ -88,7 +88,7 @@ fn a_plan_needs_kubectl_only() {
 }
 
 #[test]
-fn a_placeholder_for_an_image_is_refused_and_found() {
+fn a_placeholder_digest_is_rejected() {
     let scene = Scene::new();
     scene.set_spin_image(&digest('0'));
     let told = "the digest of ghcr.io/spinframework/spin:v4.1.0 is a placeholder: set it in k8s/base/executor.yaml";
@@ -103,7 +103,7 @@ fn a_placeholder_for_an_image_is_refused_and_found() {
 }
 
 #[test]
-fn missing_secrets_and_stores_stop_before_the_migrations() {
+fn missing_secrets_and_stores_prevent_the_migrations() {
     for environment in ["dev", "prod"] {
         for (setting, told) in [
             ("NO_SECRET", "roster-secrets"),
@@ -125,7 +125,7 @@ fn missing_secrets_and_stores_stop_before_the_migrations() {
 }
 
 #[test]
-fn an_operator_that_is_not_installed_is_named_before_anything_changes() {
+fn a_missing_operator_is_reported_before_any_change() {
     let scene = Scene::new().with("NOT_SERVED", "SpinApp");
     let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(1);
     assert!(
@@ -137,7 +137,7 @@ fn an_operator_that_is_not_installed_is_named_before_anything_changes() {
 }
 
 #[test]
-fn an_address_that_does_not_resolve_undoes_no_release() {
+fn an_unresolvable_address_changes_nothing() {
     let scene = Scene::new().released("a").with("NO_ADDRESS", "yes");
     let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
     assert!(output.contains("does not resolve"), "{output}");

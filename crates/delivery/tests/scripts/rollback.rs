@@ -3,7 +3,7 @@
 use super::scene::{Scene, assert_order, digest};
 
 #[test]
-fn a_digest_that_is_not_signed_changes_nothing() {
+fn an_unsigned_digest_changes_nothing() {
     let scene = Scene::new()
         .released("a")
         .with("SIGNATURE_FAILS_FOR", &digest('b'));
@@ -13,7 +13,7 @@ fn a_digest_that_is_not_signed_changes_nothing() {
 }
 
 #[test]
-fn a_failed_migration_leaves_the_apps_and_puts_the_configuration_back() {
+fn a_failed_migration_restores_only_the_configuration() {
     let scene = Scene::new().released("a");
     let before = scene.applied();
     let scene = scene.with("JOB_FAILS", "yes");
@@ -43,7 +43,7 @@ fn assert_restored(release: &str, restored: &str) {
 }
 
 #[test]
-fn a_rollout_that_fails_is_put_back() {
+fn a_failed_rollout_is_rolled_back() {
     let scene = Scene::new()
         .released("ca")
         .with("ROLLOUT_FAILS_FOR", &digest('b'));
@@ -64,7 +64,7 @@ fn a_rollout_that_fails_is_put_back() {
 }
 
 #[test]
-fn configuration_and_spins_image_are_put_back_too() {
+fn a_rollback_restores_configuration_and_executor_image() {
     let scene = Scene::new().released("a");
     let before = scene.applied();
     let executors = scene.executors();
@@ -80,7 +80,7 @@ fn configuration_and_spins_image_are_put_back_too() {
 }
 
 #[test]
-fn wrong_responses_are_put_back_too() {
+fn a_failed_smoke_test_is_rolled_back() {
     let scene = Scene::new()
         .released("a")
         .with("SMOKE_FAILS_FOR", &digest('b'));
@@ -90,7 +90,7 @@ fn wrong_responses_are_put_back_too() {
 }
 
 #[test]
-fn a_refusal_changes_nothing_and_is_reported_so() {
+fn a_rejected_apply_changes_nothing_and_is_reported() {
     for setting in ["ADMISSION_REFUSES", "APPLY_FAILS"] {
         let scene = Scene::new().released("a").with(setting, "=api");
         let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
@@ -106,7 +106,7 @@ fn a_refusal_changes_nothing_and_is_reported_so() {
 }
 
 #[test]
-fn a_server_that_is_away_for_a_moment_fails_no_deploy() {
+fn a_short_api_server_outage_is_retried() {
     for call in [
         " apply ",
         " get spinapps",
@@ -127,14 +127,14 @@ fn a_server_that_is_away_for_a_moment_fails_no_deploy() {
 }
 
 #[test]
-fn a_first_deploy_has_nothing_to_go_back_to() {
+fn a_failed_first_deploy_cannot_be_rolled_back() {
     let scene = Scene::new().with("ROLLOUT_FAILS_FOR", &digest('a'));
     let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(4);
     assert!(output.contains("there is nothing to roll back to"));
 }
 
 #[test]
-fn a_repeated_deploy_that_fails_undoes_nothing_that_it_did_not_do() {
+fn a_failed_repeated_deploy_rolls_back_nothing() {
     let scene = Scene::new()
         .released("ab")
         .with("SMOKE_FAILS_FOR", &digest('b'));
@@ -146,7 +146,7 @@ fn a_repeated_deploy_that_fails_undoes_nothing_that_it_did_not_do() {
 }
 
 #[test]
-fn rollback_goes_to_the_release_before_once_and_looks_each_time() {
+fn rollback_restores_the_previous_release_once_and_verifies_it() {
     let scene = Scene::new().released("cab");
     let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
     assert!(output.contains(&format!("dev runs {}", digest('a'))));
@@ -167,7 +167,7 @@ fn rollback_goes_to_the_release_before_once_and_looks_each_time() {
 }
 
 #[test]
-fn rollback_verifies_and_reports_what_it_cannot_do() {
+fn rollback_verifies_the_signature_and_reports_failures() {
     let scene = Scene::new()
         .released("ab")
         .with("SIGNATURE_FAILS_FOR", &digest('a'));
@@ -186,7 +186,7 @@ fn rollback_verifies_and_reports_what_it_cannot_do() {
 }
 
 #[test]
-fn a_dry_rollback_reads_and_changes_nothing() {
+fn a_dry_run_of_a_rollback_changes_nothing() {
     let scene = Scene::new().released("ab");
     let output = scene
         .run("deploy.sh", &["dev", "--rollback", "--dry-run"])

@@ -32,7 +32,7 @@ fn assert_silent(scene: &Scene, output: &str) {
 }
 
 #[test]
-fn no_path_through_a_deploy_shows_a_secret() {
+fn no_deploy_outcome_prints_a_secret() {
     let cases = [
         ("NOTHING_FAILS", String::new()),
         ("JOB_FAILS", "yes".to_owned()),
@@ -52,7 +52,7 @@ fn no_path_through_a_deploy_shows_a_secret() {
 }
 
 #[test]
-fn the_scripted_cluster_would_tell() {
+fn failure_logs_of_the_cluster_are_redacted() {
     let scene = Scene::new();
     let text = std::fs::read_to_string(scene.path("programs/kubectl")).unwrap();
     assert!(text.contains("SECRET_VALUE"));

@@ -43,7 +43,7 @@ fn scene() -> Scene {
 }
 
 #[test]
-fn an_api_that_answers_as_it_should_passes() {
+fn a_correct_api_passes() {
     let (url, asked) = serve(&[
         ("/api/v1/health/live", JSON),
         ("/api/v1/health/ready", JSON),
@@ -64,7 +64,7 @@ fn an_api_that_answers_as_it_should_passes() {
 }
 
 #[test]
-fn what_is_wrong_is_named_after_a_bounded_number_of_attempts() {
+fn failures_are_reported_after_a_bounded_number_of_attempts() {
     let (url, asked) = serve(&[
         ("/api/v1/health/live", JSON),
         ("/api/v1/health/ready", JSON),
@@ -85,7 +85,7 @@ fn what_is_wrong_is_named_after_a_bounded_number_of_attempts() {
 }
 
 #[test]
-fn an_address_where_nobody_is_fails() {
+fn an_unreachable_address_fails() {
     let output = scene().run("smoke.sh", &["http://127.0.0.1:1"]).ended(1);
     assert!(
         output.contains("/api/v1/health/live: expected 200, got: curl: (7)"),

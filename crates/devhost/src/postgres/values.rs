@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_without_a_line_keep_their_name() {
+    fn unsupported_types_keep_their_name() {
         for unsupported in [
             Type::JSON,
             Type::INET,
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_not_what_they_say_are_refused() {
+    fn malformed_parameter_values_are_rejected() {
         for bad in [
             ParameterValue::Uuid("x".into()),
             ParameterValue::Jsonb(b"{".to_vec()),

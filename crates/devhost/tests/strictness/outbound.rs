@@ -41,7 +41,7 @@ fn start(entry: &str, variable: &str) -> Host {
 }
 
 #[tokio::test]
-async fn a_declared_host_is_reached_and_no_other() {
+async fn only_declared_hosts_are_reachable() {
     let (port, heads) = server("404 Not Found");
     let (other, unasked) = server("200 OK");
     let host = start(&format!("http://127.0.0.1:{port}"), "");
@@ -68,7 +68,7 @@ async fn a_declared_host_is_reached_and_no_other() {
 }
 
 #[tokio::test]
-async fn the_application_reaches_itself_where_that_is_declared() {
+async fn the_application_reaches_itself_if_declared() {
     for entry in ["http://self", "http://self.alt"] {
         let host = start(entry, "");
         assert_eq!(host.ask("http", "http://self.alt/a").await, "Ok(200)");
@@ -77,7 +77,7 @@ async fn the_application_reaches_itself_where_that_is_declared() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_the_components_to_follow() {
+async fn redirects_are_returned_to_the_component() {
     let (other, unasked) = server("200 OK");
     let redirect: &str = format!("302 Found\r\nlocation: http://127.0.0.1:{other}").leak();
     let (port, _heads) = server(redirect);
@@ -88,7 +88,7 @@ async fn a_redirect_is_the_components_to_follow() {
 }
 
 #[tokio::test]
-async fn a_template_opens_what_its_variable_names() {
+async fn a_template_allows_the_host_of_its_variable() {
     let (port, _heads) = server("200 OK");
     let url = format!("http://127.0.0.1:{port}");
     let open = start("{{ server }}", &url);
@@ -106,7 +106,7 @@ async fn a_template_opens_what_its_variable_names() {
 }
 
 #[test]
-fn an_entry_that_is_empty_or_has_a_path_stops_the_start() {
+fn an_empty_entry_or_a_path_fails_startup() {
     let literal = refusal(&manifest("allowed_outbound_hosts = [\"\"]\n"), &[]);
     assert!(literal.contains("does not contain a scheme"), "{literal}");
     let with_path = manifest("allowed_outbound_hosts = [\"http://127.0.0.1/path\"]\n");
@@ -115,7 +115,7 @@ fn an_entry_that_is_empty_or_has_a_path_stops_the_start() {
 }
 
 #[tokio::test]
-async fn nobody_there_and_no_tls_are_told_apart() {
+async fn refused_connections_and_tls_errors_are_distinguished() {
     let (port, _heads) = server("200 OK");
     let host = start("*://127.0.0.1:*", "");
     let tls = host.ask("http", &format!("https://127.0.0.1:{port}")).await;

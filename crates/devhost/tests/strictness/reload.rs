@@ -28,7 +28,7 @@ fn other_guest() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_new_manifest_and_a_new_component_take_over() {
+async fn a_reload_applies_the_new_manifest_and_component() {
     let mut host = Host::start_in(folder(), &body("before"), &[]);
     assert_eq!(host.ask("variable", "mine").await, "Ok(\"before\")");
     let used: u32 = host.ask("uses", "").await.parse().unwrap();
@@ -45,7 +45,7 @@ async fn a_new_manifest_and_a_new_component_take_over() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_loaded_leaves_the_application_as_it_was() {
+async fn a_failed_reload_keeps_the_previous_application() {
     let mut host = Host::start_in(folder(), &body("before"), &[]);
     fs::write(host.path("guest.wasm"), b"no component").unwrap();
     assert_eq!(host.reload(), "Not reloaded");
@@ -60,7 +60,7 @@ async fn what_cannot_be_loaded_leaves_the_application_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_under_way_is_answered_by_the_application_of_before() {
+async fn a_request_in_flight_is_served_by_the_previous_application() {
     let mut host = Host::start_in(folder(), &body("before"), &[]);
     let request = host.request("/", "sleep", "1000");
     let sleeping = tokio::spawn(async move { request.send().await.unwrap().text().await });

@@ -86,7 +86,7 @@ fn start(variable: &str, value: &str, allowed: &str) -> Host {
 }
 
 #[tokio::test]
-async fn postgres_gives_what_it_gives_on_spin() {
+async fn postgres_behaves_as_on_spin() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = Postgres::start(dir.path(), PostgresOptions { durable: false }).unwrap();
     let allowed = format!("postgres://{}:{}", server.host(), server.port());
@@ -158,7 +158,7 @@ async fn postgres_gives_what_it_gives_on_spin() {
 }
 
 #[tokio::test]
-async fn redis_gives_what_it_gives_on_spin() {
+async fn redis_behaves_as_on_spin() {
     let dir = tempfile::tempdir().unwrap();
     let password = Some("secret".to_owned());
     let server = Redis::start(dir.path(), RedisOptions { password }).unwrap();

@@ -25,7 +25,7 @@ async fn refusal(url: &str, files: &Files) -> Result<String> {
 }
 
 #[test]
-fn names_are_numbers_and_descriptions() {
+fn file_names_are_parsed_into_version_and_description() {
     let (version, description) = parse_name("0012_role_timeouts.sql").unwrap();
     assert_eq!((version, description.as_str()), (12, "role timeouts"));
     for name in ["users.sql", "x_users.sql", "0001_users.txt"] {
@@ -34,7 +34,7 @@ fn names_are_numbers_and_descriptions() {
 }
 
 #[tokio::test]
-async fn two_runners_at_once_apply_everything_once() -> Result<()> {
+async fn concurrent_runners_apply_each_migration_once() -> Result<()> {
     let (_dir, server) = server()?;
     let url = server.url("postgres");
     let runs: Vec<_> = (0..4)
@@ -57,7 +57,7 @@ async fn two_runners_at_once_apply_everything_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_ledger_that_differs_from_the_files_is_refused() -> Result<()> {
+async fn a_ledger_that_differs_from_the_files_is_rejected() -> Result<()> {
     let (_dir, server) = server()?;
     let url = server.url("postgres");
     assert_eq!(run(&url, migrator(&[ONE])?).await?.applied, [1]);
@@ -85,7 +85,7 @@ async fn a_ledger_that_differs_from_the_files_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_migration_that_fails_leaves_no_trace_of_itself() -> Result<()> {
+async fn a_failed_migration_is_rolled_back() -> Result<()> {
     let (_dir, server) = server()?;
     let url = server.url("postgres");
     let broken = ("0002_two.sql", "CREATE TABLE two (id int); SELECT 1 / 0");
@@ -99,7 +99,7 @@ async fn a_migration_that_fails_leaves_no_trace_of_itself() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_runner_waits_as_long_as_a_statement_takes() -> Result<()> {
+async fn the_runner_sets_statement_and_lock_timeouts() -> Result<()> {
     let (_dir, server) = server()?;
     let url = server.url("postgres");
     migrate(&url).await?;

@@ -65,7 +65,7 @@ const BODY: &str = "/paths/~1users/post/requestBody/content/application~1json/sc
 const USER: &str = "/components/schemas/User";
 
 #[test]
-fn what_is_taken_away_is_named() {
+fn reports_removals() {
     for (pointer, said) in [
         ("/paths/~1users", "GET /users: removed"),
         (LIST, "GET /users: removed"),
@@ -99,7 +99,7 @@ fn what_is_taken_away_is_named() {
 }
 
 #[test]
-fn what_becomes_stricter_for_clients_is_named() {
+fn reports_stricter_requests() {
     let at = |rest: &str| format!("{BODY}/{rest}");
     for (pointer, value, said) in [
         (
@@ -136,7 +136,7 @@ fn what_becomes_stricter_for_clients_is_named() {
 }
 
 #[test]
-fn what_answers_promise_less_is_named() {
+fn reports_weaker_responses() {
     let at = |rest: &str| format!("{USER}/{rest}");
     let name = "GET /users: response 200, application/json";
     assert_eq!(
@@ -158,7 +158,7 @@ fn what_answers_promise_less_is_named() {
 }
 
 #[test]
-fn what_is_added_or_loosened_breaks_nobody() {
+fn additions_and_relaxations_are_compatible() {
     for (pointer, value) in [
         ("/paths/~1teams", json!({ "get": { "responses": {} } })),
         (&format!("{LIST}/responses/410"), json!({})),

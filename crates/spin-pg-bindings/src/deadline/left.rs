@@ -66,24 +66,24 @@ mod tests {
     }
 
     #[test]
-    fn a_store_has_its_time_on_an_idle_host() {
+    fn a_store_gets_the_full_deadline_on_an_idle_host() {
         assert_eq!(passes_after(0, false), 100);
         assert_eq!(passes_after(1, false), 103);
     }
 
     #[test]
-    fn the_wait_for_the_cpu_is_not_the_stores() {
+    fn waiting_for_the_cpu_extends_the_deadline() {
         assert_eq!(passes_after(50, false), 1_000);
         assert_eq!(passes_after(10_000, false), 10_050);
     }
 
     #[test]
-    fn a_store_that_replies_to_others_is_not_frozen() {
+    fn replies_to_other_calls_extend_the_deadline() {
         assert_eq!(passes_after(0, true), 1_000);
     }
 
     #[test]
-    fn late_clocks_do_not_hide_a_frozen_store_from_punctual_ones() {
+    fn late_timers_do_not_hide_a_frozen_store() {
         let mut left = Left::of(DEADLINE);
         for late in [30, 0, 40, 2, 0] {
             let slice = left.slice();

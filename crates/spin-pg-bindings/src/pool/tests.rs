@@ -32,7 +32,7 @@ fn number(in_use: &PooledConnection<'_, u32>) -> u32 {
 }
 
 #[tokio::test]
-async fn a_call_has_the_idle_connection_that_was_used_last() {
+async fn a_call_gets_the_most_recently_used_idle_connection() {
     let pool = idle(4, 3).await;
     let last = take(&pool, 9).await;
     let before = take(&pool, 9).await;
@@ -43,7 +43,7 @@ async fn a_call_has_the_idle_connection_that_was_used_last() {
 }
 
 #[tokio::test]
-async fn beyond_the_most_the_least_busy_connection_is_shared() {
+async fn a_full_pool_shares_the_least_busy_connection() {
     let pool = Pool::new(2, None);
     let first = take(&pool, 1).await;
     let second = take(&pool, 2).await;
@@ -57,7 +57,7 @@ async fn beyond_the_most_the_least_busy_connection_is_shared() {
 }
 
 #[tokio::test]
-async fn a_connection_that_answers_nothing_is_shared_last() {
+async fn a_stalled_connection_is_shared_last() {
     let pool = Pool::new(2, None);
     let _stalled = take(&pool, 1).await;
     let _busy = [take(&pool, 2).await, take(&pool, 9).await];
@@ -73,7 +73,7 @@ async fn a_connection_that_answers_nothing_is_shared_last() {
 }
 
 #[tokio::test]
-async fn calls_look_again_while_as_many_are_opened_as_are_held() {
+async fn calls_retry_while_the_pool_is_opening_connections() {
     let pool = Pool::new(1, None);
     let Taken::Opening(first) = pool.take() else {
         panic!("expected to open a connection");
@@ -91,7 +91,7 @@ async fn calls_look_again_while_as_many_are_opened_as_are_held() {
 }
 
 #[tokio::test]
-async fn a_call_opens_itself_what_another_could_not() {
+async fn a_call_opens_a_connection_after_an_abandoned_attempt() {
     let pool = Pool::<u32>::new(1, None);
     let first = RefCell::new(Some(pool.take()));
     let pause = || {
@@ -104,7 +104,7 @@ async fn a_call_opens_itself_what_another_could_not() {
 }
 
 #[tokio::test]
-async fn one_that_is_being_opened_takes_room() {
+async fn an_opening_connection_counts_towards_the_limit() {
     let pool = idle(2, 1).await;
     let _busy = take(&pool, 9).await;
     let opening = pool.take();
@@ -115,7 +115,7 @@ async fn one_that_is_being_opened_takes_room() {
 }
 
 #[tokio::test]
-async fn one_lost_connection_ends_all_that_were_opened_before() {
+async fn a_lost_connection_invalidates_all_earlier_ones() {
     let pool = idle(4, 3).await;
     let (first, second) = (take(&pool, 9).await, take(&pool, 9).await);
     let Taken::Connection(third) = pool.take() else {
@@ -137,7 +137,7 @@ async fn one_lost_connection_ends_all_that_were_opened_before() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_withdrawn_goes_alone() {
+async fn a_discarded_connection_does_not_affect_the_others() {
     let pool = idle(2, 2).await;
     let slow = take(&pool, 9).await;
     let shared = [
@@ -155,7 +155,7 @@ async fn a_connection_that_is_withdrawn_goes_alone() {
 }
 
 #[tokio::test]
-async fn an_abandoned_call_gives_its_connection_back() {
+async fn an_abandoned_call_releases_its_connection() {
     let pool = idle(1, 1).await;
     let call = async {
         let _in_use = take(&pool, 9).await;
@@ -176,7 +176,7 @@ async fn an_abandoned_call_gives_its_connection_back() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_is_done_without_where_there_is_one_to_share() {
+async fn a_failed_open_falls_back_to_a_shared_connection() {
     let pool = Pool::new(4, None);
     let refused = || ready(Err::<u32, _>("refused"));
     let found = pool
@@ -210,7 +210,7 @@ async fn what_cannot_be_opened_is_done_without_where_there_is_one_to_share() {
 const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn what_is_unused_is_given_back() {
+async fn unused_connections_are_released() {
     let lease = |unused| Lease {
         unused,
         whole: LONG,
@@ -232,7 +232,7 @@ async fn what_is_unused_is_given_back() {
 }
 
 #[tokio::test]
-async fn what_was_held_for_long_is_given_back_between_two_calls() {
+async fn old_connections_are_released_between_calls() {
     let lease = Lease {
         unused: LONG,
         whole: Duration::ZERO,
@@ -252,7 +252,7 @@ async fn what_was_held_for_long_is_given_back_between_two_calls() {
 }
 
 #[tokio::test]
-async fn without_a_lease_it_is_held_until_it_is_lost() {
+async fn a_connection_without_a_lease_is_not_released() {
     let pool = idle(1, 1).await;
     assert_eq!(pool.needs_watching(), None);
     assert!(!pool.release());

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "native")]
-    fn the_driver_reads_back_what_was_written() {
+    fn the_driver_parses_the_connection_string() {
         for password in [
             "",
             "plain",

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn unavailable_is_what_may_pass() {
+    fn transient_errors_are_unavailable() {
         for sqlstate in [
             "08006", "25006", "40001", "40P01", "53300", "55P03", "57014", "57P01",
         ] {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn overload_is_not_absence() {
+    fn overload_is_distinguished_from_an_outage() {
         for text in [
             "db error: FATAL: sorry, too many clients already",
             "db error: FATAL: too many connections for database \"roster\"",
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn only_errors_of_the_connection_end_it() {
+    fn only_connection_errors_end_the_connection() {
         assert!(database("57P01", "FATAL").ends_connection());
         assert!(database("57P01", "SCHWERWIEGEND").ends_connection());
         assert!(database("XX000", "PANIC").ends_connection());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn driver_texts_tell_lost_connections_from_wrong_parameters() {
+    fn driver_texts_are_classified() {
         let of = |text: &str| Error::from_driver_text(text.to_owned());
         for text in [
             "Error { kind: Closed, cause: None }",

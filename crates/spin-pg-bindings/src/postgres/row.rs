@@ -127,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_column_is_its_own_error() {
+    fn a_missing_column_is_a_distinct_error() {
         let error = row(Value::Null).get::<i64>("other").unwrap_err();
         assert!(matches!(error, Error::MissingColumn { column } if column == "other"));
     }
 
     #[test]
-    fn a_wrong_type_names_column_expected_and_found() {
+    fn a_type_mismatch_names_column_and_types() {
         for (value, found) in [
             (Value::Int32(1), "integer"),
             (Value::Null, "NULL"),

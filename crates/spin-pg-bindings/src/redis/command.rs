@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redis_that_lacks_the_script_gets_its_text() {
+    fn an_unknown_script_is_sent_as_text() {
         let command = Command::script(&SCRIPT, ["a"], []).with_text().unwrap();
         let args = vec![Arg::from(SCRIPT.text), Arg::Int(1), Arg::from("a")];
         assert_eq!((command.name, command.args), ("EVAL", args));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_insistent_needs_no_second_attempt() {
+    fn insistent_scripts_are_sent_as_text() {
         let command = Command::script(&SCRIPT, ["a"], []).insistent();
         assert_eq!((command.name, command.is_insistent()), ("EVAL", true));
         let command = Command::new("SET", ["a", "b"]).insistent();

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_timeout_is_no_outage_and_three_are() {
+    fn three_timeouts_are_an_outage() {
         let (mut silence, now) = (Silence::new(), Instant::now());
         silence.timed_out(now);
         silence.timed_out(now);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_ends_the_count() {
+    fn a_reply_resets_the_count() {
         let (mut silence, now) = (Silence::new(), Instant::now());
         silence.timed_out(now);
         silence.timed_out(now);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_kept_until_it_was_silent_for_long() {
+    fn a_connection_is_dead_after_a_long_silence() {
         let (mut silence, now) = (Silence::new(), Instant::now());
         assert!(!silence.is_dead(now));
         silence.timed_out(now);

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_must_be_open_is_open() {
+    fn only_listed_endpoints_are_public() {
         let open: Vec<_> = Endpoint::ALL
             .iter()
             .filter(|e| e.access() == Access::Anyone)

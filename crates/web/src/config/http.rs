@@ -64,7 +64,7 @@ mod tests {
     use crate::config::one;
 
     #[test]
-    fn origins_are_exact() {
+    fn only_exact_origins_are_accepted() {
         let good = one(
             "cors_allowed_origins",
             "https://a.example, http://localhost:5173",
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_short_words() {
+    fn long_or_non_ascii_names_are_rejected() {
         let log = |name, value: &str| HttpConfig::read(&one(name, value)).map(|config| config.log);
         let unset = log("log_level", "info").unwrap();
         assert_eq!(

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn guessable_secrets_are_refused() {
+    fn guessable_secrets_are_rejected() {
         for weak in [
             "",
             "short",
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn random_secrets_are_taken() {
+    fn random_secrets_are_accepted() {
         for strong in [
             "5a3f0c9be1d24786a0f3c8e75b1d9264",
             "8c0b5f1e7a2d49c6b3e8f0a17d5c92e4418f6b0d3a7ce5921b84f7d06a3c9e5b",

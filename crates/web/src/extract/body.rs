@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn syntax_is_400_and_shape_is_422_with_a_pointer() {
+    fn malformed_json_gets_400_and_invalid_shapes_422() {
         for broken in [
             "",
             "{",
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_64_kib() {
+    fn a_body_over_64_kib_gets_413() {
         let body = |size: usize| format!("{{\"name\":\"{}\"}}", "x".repeat(size - 11));
         assert_eq!(body(MAX_BODY_BYTES).len(), MAX_BODY_BYTES);
         assert_eq!(post(Some(JSON), body(MAX_BODY_BYTES)).0, 200);

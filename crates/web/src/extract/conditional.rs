@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn if_match_takes_lists_and_compares_strongly() {
+    fn if_match_accepts_lists_and_compares_strongly() {
         assert_eq!(if_match("\"v3\""), Ok(IfMatch::Versions(vec![3])));
         assert_eq!(
             if_match("\"v3\" , \"v4\""),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoding_makes_another_tag() {
+    fn each_encoding_has_its_own_tag() {
         let (hash, encoding) = ("1a2b", Some("gzip"));
         let plain = ContentTag {
             hash,

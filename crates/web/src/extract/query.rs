@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_repeated_parameters_are_refused_by_name() {
+    fn unknown_and_repeated_parameters_are_rejected_by_name() {
         assert!(refusal("limits=1").contains("#/limits"));
         assert!(refusal("limit=1&limit=2").contains("duplicate field `limit`"));
     }

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_counted_by_method_route_and_status() {
+    fn responses_are_counted_by_method_route_and_status() {
         let mut counts = Counts::default();
         add(&mut counts, "GET", Some(USER), 200, 1_000);
         add(&mut counts, "GET", Some(USER), 200, 1_001);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_make_up_is_one_series() {
+    fn unknown_methods_and_routes_share_one_series() {
         let mut counts = Counts::default();
         for n in 0..100 {
             add(&mut counts, &format!("BREW{n}"), None, 404, 1);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_are_bounded_and_none_is_lost() {
+    fn routes_are_bounded_and_no_request_is_lost() {
         let mut counts = Counts::default();
         for n in 0..1_000 {
             add(&mut counts, "GET", Some(&format!("/{n}")), 200, 1);

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn without_counts_every_event_is_zero() {
+    fn events_without_counts_are_zero() {
         let text = rendered(&[]);
         assert!(text.contains("\nroster_logins_total{outcome=\"failed\"} 0\n"));
         assert!(text.ends_with("\nroster_build_info{version=\"1.2.3\"} 1\n"));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_add_up_and_those_of_other_bounds_count_where_they_fit() {
+    fn buckets_are_cumulative_and_unknown_bounds_are_merged() {
         let text = rendered(&[
             ("bucket /a 1000", "1"),
             ("bucket /a 3000", "10"),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_escaped_and_what_is_not_understood_is_left_out() {
+    fn labels_are_escaped_and_unknown_fields_are_omitted() {
         let text = rendered(&[("requests GET a\"b\\c\nd 200", "1")]);
         assert!(text.contains("route=\"a\\\"b\\\\c\\nd\""), "{text}");
         let nothing = rendered(&[]);

@@ -130,7 +130,7 @@ impl Fixture {
 }
 
 #[test]
-fn many_answers_are_one_flush() {
+fn many_responses_share_one_flush() {
     let fixture = fixture(&[Taken, Taken]);
     for _ in 0..100 {
         live(&fixture.metrics);
@@ -143,7 +143,7 @@ fn many_answers_are_one_flush() {
 }
 
 #[test]
-fn what_is_counted_during_a_flush_is_flushed_by_it() {
+fn counts_during_a_flush_are_included() {
     let fixture = fixture(&[Taken, Taken]);
     *fixture.redis.meanwhile.lock().unwrap() = Some(fixture.metrics.clone());
     live(&fixture.metrics);
@@ -153,7 +153,7 @@ fn what_is_counted_during_a_flush_is_flushed_by_it() {
 }
 
 #[test]
-fn what_redis_refuses_is_kept_for_the_next_flush() {
+fn a_failed_flush_is_retried_with_the_next_one() {
     let fixture = fixture(&[Refused, Refused, Refused, Taken, Taken]);
     live(&fixture.metrics);
     assert_eq!(fixture.run_spawned(), 1);
@@ -164,7 +164,7 @@ fn what_redis_refuses_is_kept_for_the_next_flush() {
 }
 
 #[test]
-fn a_batch_whose_answer_was_late_counts_once() {
+fn a_batch_with_a_late_reply_is_counted_once() {
     let fixture = fixture(&[TakenLate, Refused, Taken]);
     live(&fixture.metrics);
     fixture.run_spawned();
@@ -173,7 +173,7 @@ fn a_batch_whose_answer_was_late_counts_once() {
 }
 
 #[test]
-fn a_flush_that_was_dropped_hinders_no_other() {
+fn a_dropped_flush_does_not_block_the_next_one() {
     let fixture = fixture(&[Taken]);
     live(&fixture.metrics);
     fixture.later.0.lock().unwrap().clear();

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sane_request_id_is_kept_and_others_are_replaced() {
+    fn a_valid_request_id_is_kept_and_others_are_replaced() {
         assert_eq!(
             context("x-request-id", &["abc-1.2_3:4"]).request_id,
             "abc-1.2_3:4"

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_opens_only_whole_and_in_its_own_list() {
+    fn a_cursor_opens_only_unmodified_in_its_list() {
         let key = CursorKey::new(&RootKey::new(&[7; 32]));
         let cursor = key.seal(&("a@b.example", 5), "sort=email").unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(&cursor).unwrap();

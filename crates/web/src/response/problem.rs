@@ -289,7 +289,7 @@ mod tests {
     use accounts::Error;
 
     #[test]
-    fn internal_text_stays_inside() {
+    fn internal_text_is_not_rendered() {
         let problem = Problem::from(Error::Unavailable("connection to 10.0.0.7 refused".into()));
         let body = String::from_utf8(problem.render("/api/v1/users", "r1")).unwrap();
         assert!(!body.contains("10.0.0.7"));
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_503_claims_that_nothing_changed_for_no_method() {
+    fn a_503_never_states_that_nothing_changed() {
         let detail = |method: Method| {
             let problem = Problem::unavailable("a deadline").for_method(&method);
             problem.detail().to_owned()

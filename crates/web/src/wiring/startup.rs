@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_back_as_it_was_given() {
+    fn a_startup_report_is_read_back_unchanged() {
         let component = Started {
             component: "docs".into(),
             version: "1.2.3".into(),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_component_said_counts_against_none() {
+    fn unrelated_responses_are_not_startup_reports() {
         for (status, body) in [
             (StatusCode::NOT_FOUND, r#"{"setting":"a"}"#),
             (StatusCode::INTERNAL_SERVER_ERROR, ""),

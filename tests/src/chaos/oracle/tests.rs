@@ -59,7 +59,7 @@ fn wrong(records: Vec<Record>, found: &Found, deed: Deed) -> (u64, u64, u64) {
 }
 
 #[test]
-fn what_is_as_acknowledged_is_right() {
+fn a_state_as_acknowledged_is_correct() {
     let (records, found) = renamed();
     assert_eq!(wrong(records, &found, Deed::Patch), (0, 0, 0));
 }
@@ -82,7 +82,7 @@ fn a_failed_create_with_a_row_is_a_phantom() {
 }
 
 #[test]
-fn a_create_without_an_outcome_may_be_either() {
+fn a_create_without_an_outcome_may_exist_or_not() {
     for outcome in [None, Some(Outcome::Unknown)] {
         let unknown = || vec![record(0, Deed::Create, "Ada", outcome)];
         assert_eq!(wrong(unknown(), &Found::default(), Deed::Create), (0, 0, 0));
@@ -91,7 +91,7 @@ fn a_create_without_an_outcome_may_be_either() {
 }
 
 #[test]
-fn an_outcome_that_was_found_later_counts() {
+fn a_resolved_outcome_is_counted() {
     let unknown = record(0, Deed::Create, "Ada", Some(Outcome::Unknown));
     let mut resolved = created();
     resolved.was_unknown = true;
@@ -104,13 +104,13 @@ fn an_outcome_that_was_found_later_counts() {
 }
 
 #[test]
-fn a_version_that_went_back_is_a_lost_patch() {
+fn an_older_version_is_a_lost_patch() {
     let (records, _) = renamed();
     assert_eq!(wrong(records, &stored("Ada", 1), Deed::Patch), (1, 0, 0));
 }
 
 #[test]
-fn a_version_too_many_is_a_duplicate_patch() {
+fn an_extra_version_is_a_duplicate_patch() {
     let (records, _) = renamed();
     assert_eq!(
         wrong(records, &stored("Augusta", 3), Deed::Patch),
@@ -119,7 +119,7 @@ fn a_version_too_many_is_a_duplicate_patch() {
 }
 
 #[test]
-fn a_refused_name_is_a_phantom() {
+fn a_rejected_name_is_a_phantom() {
     let (mut records, _) = renamed();
     records.push(record(2, Deed::Patch, "Refused", Some(Outcome::Failed)));
     assert_eq!(
@@ -129,28 +129,28 @@ fn a_refused_name_is_a_phantom() {
 }
 
 #[test]
-fn an_api_that_shows_an_older_user_loses_a_patch() {
+fn an_older_user_in_the_api_is_a_lost_patch() {
     let (records, mut found) = renamed();
     found.shown = stored("Ada", 1).shown;
     assert_eq!(wrong(records, &found, Deed::Patch), (1, 0, 0));
 }
 
 #[test]
-fn a_deleted_user_that_is_back_is_lost() {
+fn a_deleted_user_with_a_row_is_a_lost_deletion() {
     let delete = record(1, Deed::Delete, "id", Some(Outcome::Ok));
     let records = vec![created(), delete];
     assert_eq!(wrong(records, &stored("Ada", 1), Deed::Delete), (1, 0, 0));
 }
 
 #[test]
-fn a_refused_deletion_that_was_made_is_a_phantom() {
+fn a_failed_deletion_without_a_row_is_a_phantom() {
     let delete = record(1, Deed::Delete, "id", Some(Outcome::Failed));
     let records = vec![created(), delete];
     assert_eq!(wrong(records, &Found::default(), Deed::Delete), (0, 1, 0));
 }
 
 #[test]
-fn a_replay_that_gives_another_user_is_a_duplicate() {
+fn a_replay_with_another_user_is_a_duplicate() {
     let mut replay = record(1, Deed::Replay, "id", Some(Outcome::Ok));
     replay.id = "another".into();
     let records = vec![created(), replay];
@@ -203,7 +203,7 @@ fn a_password_change_ends_the_other_sessions() {
 }
 
 #[test]
-fn the_new_password_is_accepted_and_no_other() {
+fn only_the_new_password_is_accepted() {
     let change = record(1, Deed::Password, "1", Some(Outcome::Ok));
     let refused = record(2, Deed::Password, "77", Some(Outcome::Failed));
     let records = || vec![created(), change.clone(), refused.clone()];

@@ -80,7 +80,7 @@ async fn actions(operator: &Operator) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_first_admin_is_made_once_and_can_sign_in() {
+async fn the_first_admin_is_created_once_and_can_sign_in() {
     let Some(operator) = operator().await else {
         return;
     };
@@ -98,7 +98,7 @@ async fn the_first_admin_is_made_once_and_can_sign_in() {
 }
 
 #[tokio::test]
-async fn a_given_password_is_the_one_and_is_not_told() {
+async fn a_configured_password_is_used_and_not_returned() {
     let Some(operator) = operator().await else {
         return;
     };
@@ -119,7 +119,7 @@ async fn a_given_password_is_the_one_and_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_deleted_first_admin_is_not_revived() {
+async fn a_deleted_first_admin_is_not_recreated() {
     let Some(operator) = operator().await else {
         return;
     };
@@ -145,7 +145,7 @@ async fn a_deleted_first_admin_is_not_revived() {
 }
 
 #[tokio::test]
-async fn many_at_once_make_one_first_admin() {
+async fn concurrent_starts_create_one_first_admin() {
     let Some(url) = database().await else {
         return;
     };
@@ -162,7 +162,7 @@ async fn many_at_once_make_one_first_admin() {
 }
 
 #[tokio::test]
-async fn an_admin_from_elsewhere_makes_the_first_one_needless() {
+async fn no_first_admin_is_created_if_an_admin_exists() {
     let Some(operator) = operator().await else {
         return;
     };
@@ -178,7 +178,7 @@ async fn an_admin_from_elsewhere_makes_the_first_one_needless() {
 }
 
 #[tokio::test]
-async fn an_email_without_the_role_is_named() {
+async fn an_existing_user_without_the_role_is_reported() {
     let Some(operator) = operator().await else {
         return;
     };

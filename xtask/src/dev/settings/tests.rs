@@ -57,7 +57,7 @@ fn splits_a_redis_url() {
 }
 
 #[test]
-fn variables_win_over_urls() {
+fn variables_take_precedence_over_urls() {
     let both = settings(&[
         ("SPIN_VARIABLE_DB_HOST", "one"),
         ("DATABASE_URL", "postgres://two/db"),
@@ -71,7 +71,7 @@ fn variables_win_over_urls() {
 }
 
 #[test]
-fn the_first_admin_has_short_names() {
+fn the_first_admin_settings_have_short_names() {
     let both = settings(&[
         ("BOOTSTRAP_ADMIN_EMAIL", "one@example.com"),
         ("BOOTSTRAP_ADMIN_PASSWORD", "of one"),

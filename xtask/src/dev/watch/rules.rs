@@ -76,7 +76,7 @@ mod tests {
     use crate::tools::workspace::manifest;
 
     #[test]
-    fn a_file_belongs_to_the_components_whose_globs_name_it() {
+    fn a_file_belongs_to_the_components_with_matching_globs() {
         let rules = Rules::read(&manifest()).unwrap();
         let all = &COMPONENTS[..];
         for (file, expected) in [
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn every_component_that_is_built_is_watched() {
+    fn every_built_component_is_watched() {
         let rules = Rules::read(&manifest()).unwrap();
         for name in COMPONENTS {
             let file = format!("components/{name}/src/lib.rs");

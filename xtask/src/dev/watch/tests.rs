@@ -52,7 +52,7 @@ async fn next(changes: &mut Changes) -> Changed {
 }
 
 #[tokio::test]
-async fn a_file_that_is_written_or_renamed_into_place_changes_its_components() {
+async fn written_and_renamed_files_change_their_components() {
     let folder = project();
     let mut changes = Changes::watch(folder.path()).unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -80,7 +80,7 @@ async fn a_file_that_is_written_or_renamed_into_place_changes_its_components() {
 }
 
 #[tokio::test]
-async fn changes_that_come_together_are_one() {
+async fn simultaneous_changes_are_reported_once() {
     let folder = project();
     let mut changes = Changes::watch(folder.path()).unwrap();
     for count in 0..20 {
@@ -94,7 +94,7 @@ async fn changes_that_come_together_are_one() {
 }
 
 #[tokio::test]
-async fn files_that_are_read_or_of_no_component_change_nothing() {
+async fn unrelated_files_and_reads_change_nothing() {
     let folder = project();
     let mut changes = Changes::watch(folder.path()).unwrap();
     fs::read(folder.path().join("crates/web/src/app.rs")).unwrap();

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn parents_are_resolved() {
+    fn parent_folders_are_resolved() {
         assert_eq!(
             normal(Path::new("docs/../k8s/./a.md")),
             Path::new("k8s/a.md")

@@ -60,7 +60,7 @@ mod tests {
     use super::{begins_with_clause, comments};
 
     #[test]
-    fn clauses_are_found_at_the_beginning_only() {
+    fn clauses_are_reported_only_at_the_beginning() {
         for clause in ["What it does.", "How: so", "Whether", "Where's"] {
             assert!(begins_with_clause(clause), "{clause}");
         }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_comment_counts() {
+    fn every_kind_of_comment_is_checked() {
         let text =
             "//! A\n\n/// B\nfn f() {\n    // C\n    //\n    let url = \"https://d\"; // D\n}\n";
         let found: Vec<_> = comments(text).collect();

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_capped_above_and_refused_below() {
+    fn limits_are_capped_at_the_maximum_and_rejected_below_one() {
         for (text, limit) in [
             ("1", 1),
             ("100", 100),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn sorts_are_an_allow_list() {
+    fn unknown_sorts_are_rejected() {
         assert!(Sort::parse("-full_name").unwrap().descending);
         for bad in [
             "",
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_context_tells_lists_apart_but_not_pages() {
+    fn the_context_differs_per_list_but_not_per_page() {
         let by_name = parse(|p| p.q = Some("Ada".into())).unwrap();
         let same = parse(|p| (p.q, p.limit) = (Some("Ada".into()), Some("5".into()))).unwrap();
         assert_eq!(by_name.context(), same.context());

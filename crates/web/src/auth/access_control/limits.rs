@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_counts_without_proxies() {
+    fn the_peer_address_is_used_without_proxies() {
         let forged = ("spin-client-addr", b"6.6.6.6:1".as_slice());
         let real = ("spin-client-addr", b"192.0.2.7:40000".as_slice());
         assert_eq!(network(0, &[forged, real]), of("192.0.2.7"));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_proxies_the_outermost_trusted_one_decides() {
+    fn the_outermost_trusted_proxy_determines_the_address() {
         let sent = ("x-forwarded-for", b"6.6.6.6, 198.51.100.1".as_slice());
         let added = ("x-forwarded-for", b"10.0.0.1".as_slice());
         assert_eq!(network(1, &[sent, added]), of("10.0.0.1"));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_sends_before_does_not_move_it() {
+    fn forwarded_addresses_from_the_client_are_ignored() {
         for sent in [
             b"\xc3\xa9, 198.51.100.1".as_slice(),
             b"\xff,198.51.100.1",

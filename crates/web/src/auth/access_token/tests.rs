@@ -97,19 +97,19 @@ fn assert_all_are_refused(verifier: &Verifier, forge: &Forge) {
 }
 
 #[test]
-fn no_forgery_is_taken_with_a_secret() {
+fn forged_tokens_are_rejected_with_a_secret() {
     assert_all_are_refused(&verifier(&[("jwt_secret", SECRET)]), &hs256(SECRET));
 }
 
 #[test]
-fn no_forgery_is_taken_with_a_key_pair() {
+fn forged_tokens_are_rejected_with_a_key_pair() {
     let (pair, _, public) = pair();
     let verifier = verifier(&[("jwt_algorithm", "EdDSA"), ("jwt_public_key", &public)]);
     assert_all_are_refused(&verifier, &Forge::new(Key::EdDsa(pair), claims()));
 }
 
 #[test]
-fn no_two_tokens_differ_only_in_a_character() {
+fn changing_any_character_invalidates_a_token() {
     let (verifier, good) = (verifier(&[("jwt_secret", SECRET)]), hs256(SECRET).good());
     for at in 0..good.len() {
         for other in [b'A', b'B', b'-', b'.', b'=', b' ', 0] {
@@ -123,7 +123,7 @@ fn no_two_tokens_differ_only_in_a_character() {
 }
 
 #[test]
-fn what_is_signed_verifies() {
+fn signed_tokens_verify() {
     let (_, private, public) = pair();
     let (private_line, public_line) = (one_line(&private), one_line(&public));
     let (user, session) = (UserId::generate(), SessionId::generate());
@@ -160,7 +160,7 @@ fn what_is_signed_verifies() {
 }
 
 #[test]
-fn a_token_says_no_more_than_it_must() {
+fn a_token_contains_only_the_required_claims() {
     let signer = Signer::read(&variables(&[("jwt_secret", SECRET)])).unwrap();
     let user = UserId::parse("01941f29-7c00-7aaa-8bbb-0123456789ab").unwrap();
     let session = SessionId::parse("01941f29-7c00-7ccc-8ddd-0123456789ab").unwrap();
@@ -174,7 +174,7 @@ fn a_token_says_no_more_than_it_must() {
 }
 
 #[test]
-fn clocks_may_be_a_minute_apart() {
+fn clock_skew_of_a_minute_is_tolerated() {
     let (verifier, good) = (verifier(&[("jwt_secret", SECRET)]), hs256(SECRET).good());
     let reason = |now| verifier.verify_at(&good, now).err().map(Refusal::reason);
     let end = NOW + LIFETIME;
@@ -190,7 +190,7 @@ fn clocks_may_be_a_minute_apart() {
 }
 
 #[test]
-fn the_setting_decides_how_long_a_token_lives() {
+fn the_setting_determines_the_token_lifetime() {
     let (user, session) = (UserId(Uuid::from_u128(1)), SessionId(Uuid::from_u128(2)));
     for (minutes, seconds) in [("1", 60), ("15", 900), ("60", 3_600)] {
         let all = variables(&[("jwt_secret", SECRET), ("access_token_minutes", minutes)]);
@@ -210,7 +210,7 @@ fn the_setting_decides_how_long_a_token_lives() {
 }
 
 #[test]
-fn no_token_outlives_the_longest_setting_by_more_than_the_leeway() {
+fn the_lifetime_is_bounded_by_maximum_plus_leeway() {
     let (verifier, forge) = (verifier(&[("jwt_secret", SECRET)]), hs256(SECRET));
     let takes = |exp| {
         verifier
@@ -228,7 +228,7 @@ fn the_type_is_compared_as_a_media_type() {
 }
 
 #[test]
-fn the_previous_key_verifies_and_no_other() {
+fn only_the_current_and_previous_keys_verify() {
     let both = verifier(&[("jwt_secret", SECRET), ("jwt_secret_previous", OLD_SECRET)]);
     assert!(both.verify_at(&hs256(SECRET).good(), NOW).is_ok());
     assert!(both.verify_at(&hs256(OLD_SECRET).good(), NOW).is_ok());
@@ -276,7 +276,7 @@ fn a_secret_is_not_published() {
 }
 
 #[test]
-fn a_wrong_configuration_names_the_variable() {
+fn an_invalid_configuration_names_the_variable() {
     let ((_, private, public), (_, _, other)) = (pair(), pair());
     let eddsa = ("jwt_algorithm", "EdDSA");
     let both = |name| [Some(name), Some(name)];

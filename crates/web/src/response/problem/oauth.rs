@@ -60,7 +60,7 @@ mod tests {
     use accounts::Error;
 
     #[test]
-    fn the_token_endpoint_refuses_as_rfc_6749_says() {
+    fn problems_are_converted_to_rfc_6749_errors() {
         let document = |problem: Problem| {
             let problem = problem.into_oauth();
             assert!(
