@@ -13,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::dev::host::Kind;
 use crate::dev::servers::throwaway_folder;
-use crate::tools::cargo::{cargo, check};
+use crate::tools::build;
+use crate::tools::cargo::check;
 use crate::tools::workspace::{root, step, target_dir};
 
 /// Measures the app on the embedded host and on Spin, the smallest component on the same hosts, and
@@ -63,8 +64,7 @@ pub struct Arguments {
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<()> {
     step("building the load generator");
-    // Built with the host: on its own, cargo would build shared dependencies with other features.
-    check(cargo().args(["build", "--package", "bench", "--package", "devhost"]))?;
+    build::native(&["bench", "devhost"])?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

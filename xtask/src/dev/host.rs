@@ -12,7 +12,7 @@ use semver::Version;
 use tempfile::TempDir;
 
 use crate::dev::settings::Settings;
-use crate::tools::cargo::{cargo, check};
+use crate::tools::build;
 use crate::tools::workspace::{manifest, step, target_dir};
 
 /// The first Spin that runs WASI 0.3.0 components.
@@ -74,7 +74,7 @@ impl Program {
             }
             Kind::Embedded => {
                 step("building the embedded host");
-                check(cargo().args(["build", "--package", "devhost"]))?;
+                build::native(&["devhost"])?;
                 Ok(Self::embedded())
             }
         }

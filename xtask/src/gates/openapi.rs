@@ -18,7 +18,7 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     step("building the document");
-    let document = output_of(&["--package", "openapi"]).context("cannot generate the document")?;
+    let document = output_of(&["--bin", "openapi"]).context("cannot generate the document")?;
     let mut names = vec!["v1.json"];
     if arguments.release {
         names.push("released.json");

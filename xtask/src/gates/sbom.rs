@@ -14,7 +14,7 @@ pub struct Arguments {}
 
 /// Runs the command.
 pub fn run(_: &Arguments) -> Result<()> {
-    let bill = output_of(&["--locked", "--package", "delivery", "--bin", "sbom"])
+    let bill = output_of(&["--locked", "--bin", "sbom"])
         .context("cannot generate the bill of materials")?;
     let file = reports_dir()?.join("sbom.cdx.json");
     fs::write(&file, &bill).with_context(|| format!("cannot write {}", file.display()))?;

@@ -81,8 +81,18 @@ fn cargo_home() -> Result<PathBuf> {
     }
 }
 
-/// Builds the tests and the embedded host with the whole workspace: a selection would build shared
-/// dependencies with other features.
+/// Builds native programs of the workspace. No package is selected: a selection would build shared
+/// dependencies, such as the engine, once more with other features than the tests.
+pub fn native(programs: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["build", "--workspace"]);
+    for name in programs {
+        command.args(["--bin", name]);
+    }
+    check(&mut command)
+}
+
+/// Builds the tests and the embedded host.
 pub fn tests_and_host() -> Result<()> {
     step("building the tests and the embedded host");
     check(cargo().args(["build", "--workspace", "--bins", "--tests"]))
