@@ -1,6 +1,7 @@
 //! Commands that check the project, as pipelines run them.
 
 pub mod audit;
+pub mod book;
 pub mod chaos;
 pub mod check;
 pub mod ci;

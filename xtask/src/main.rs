@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 use database::{admin, migrate, sweep};
 use dev::up;
 use gates::{
-    audit, chaos, check, ci, codegen, coverage, fuzz, openapi, reproducible, sbom, soak, test,
+    audit, book, chaos, check, ci, codegen, coverage, fuzz, openapi, reproducible, sbom, soak, test,
 };
 use tools::build;
 
@@ -38,6 +38,7 @@ enum Command {
     Reproducible(reproducible::Arguments),
     Sbom(sbom::Arguments),
     Audit(audit::Arguments),
+    Book(book::Arguments),
     Ci(ci::Arguments),
     Build(build::Arguments),
     Migrate(migrate::Arguments),
@@ -61,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Reproducible(arguments) => reproducible::run(&arguments),
         Command::Sbom(arguments) => sbom::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Book(arguments) => book::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Migrate(arguments) => migrate::run(arguments).await,

@@ -1,6 +1,6 @@
 //! `cargo xtask check`: formatting, lints and documents, without running anything.
 
-mod links;
+pub(super) mod links;
 mod prose;
 
 use std::process::Command;
@@ -65,7 +65,7 @@ fn scripts() -> Result<Vec<String>> {
 }
 
 /// The files that git tracks and that exist, by patterns or folders.
-fn tracked(patterns: &[&str]) -> Result<Vec<String>> {
+pub(super) fn tracked(patterns: &[&str]) -> Result<Vec<String>> {
     let output = Command::new("git")
         .args(["ls-files", "--"])
         .args(patterns)

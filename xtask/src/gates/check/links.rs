@@ -19,7 +19,7 @@ pub(super) fn check() -> Result<()> {
     for document in &documents {
         let text = fs::read_to_string(root().join(document))?;
         let folder = Path::new(document).parent().unwrap_or(Path::new(""));
-        for link in links(&text) {
+        for Link { target: link, .. } in links(&text) {
             let target = normal(&folder.join(link));
             if !root().join(&target).exists() {
                 broken.push(format!("{document}: {link}"));
@@ -43,8 +43,19 @@ pub(super) fn check() -> Result<()> {
     Ok(())
 }
 
-/// The targets of relative links, outside code, without anchors.
-fn links(text: &str) -> Vec<&str> {
+/// A link of a document.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::gates) struct Link<'a> {
+    /// The link as written, with brackets and anchor.
+    pub(in crate::gates) whole: &'a str,
+    /// The text in the brackets.
+    pub(in crate::gates) words: &'a str,
+    /// The path, without the anchor.
+    pub(in crate::gates) target: &'a str,
+}
+
+/// The relative links, outside code.
+pub(in crate::gates) fn links(text: &str) -> Vec<Link<'_>> {
     let mut found = Vec::new();
     let mut is_code = false;
     for line in text.lines() {
@@ -52,19 +63,27 @@ fn links(text: &str) -> Vec<&str> {
         if is_code {
             continue;
         }
-        for (start, _) in line.match_indices("](") {
-            let rest = line.get(start + 2..).unwrap_or_default();
+        for (middle, _) in line.match_indices("](") {
+            let (before, rest) = line.split_at(middle);
+            let rest = rest.get(2..).unwrap_or_default();
             let target = rest.split([')', '#', ' ']).next().unwrap_or_default();
-            if !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:") {
-                found.push(target);
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
             }
+            let start = before.rfind('[').unwrap_or(middle);
+            let end = rest.find(')').map_or(line.len(), |end| middle + end + 3);
+            found.push(Link {
+                whole: line.get(start..end).unwrap_or_default(),
+                words: line.get(start + 1..middle).unwrap_or_default(),
+                target,
+            });
         }
     }
     found
 }
 
 /// Returns the path without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
+pub(in crate::gates) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
         match component {
@@ -82,12 +101,21 @@ fn normal(path: &Path) -> PathBuf {
 mod tests {
     use std::path::Path;
 
-    use super::{links, normal};
+    use super::{Link, links, normal};
 
     #[test]
     fn relative_links_are_found() {
         let text = "[a](b.md#c) and ![d](e/f.png)\n```sh\n[g](h.md)\n```\n[i](https://j) [k](#l)";
-        assert_eq!(links(text), ["b.md", "e/f.png"]);
+        let link = |whole, words, target| Link {
+            whole,
+            words,
+            target,
+        };
+        let expected = [
+            link("[a](b.md#c)", "a", "b.md"),
+            link("[d](e/f.png)", "d", "e/f.png"),
+        ];
+        assert_eq!(links(text), expected);
     }
 
     #[test]
