@@ -65,7 +65,7 @@ pub async fn memory(run: &mut Run) {
         let Some(subject) = run.subjects.get_mut(number) else {
             continue;
         };
-        match weigh(subject, &weighed, times).await {
+        match measure_memory(subject, &weighed, times).await {
             Ok(memory) => subject.about.memory = memory,
             Err(error) => {
                 let what = format!("memory of {}", run.name(number));
@@ -75,7 +75,7 @@ pub async fn memory(run: &mut Run) {
     }
 }
 
-async fn weigh(
+async fn measure_memory(
     subject: &mut Subject,
     weighed: &[usize],
     times: measure::Times,

@@ -74,7 +74,7 @@ pub async fn open(
         sleep_until(window.until).await;
         recovery::watch(traffic, watchers, window.until, load.normal).await
     };
-    let probing = probes::beside(traffic, load.has_ready, window.until);
+    let probing = probes::probe_during(traffic, load.has_ready, window.until);
     let ((flow, _connections), cost, probes, recovery) =
         tokio::join!(flow, meter(root, window), probing, recovered);
     Measured {

@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// Probes `live`, and `ready` if there is one, until `until`.
-pub async fn beside(
+pub async fn probe_during(
     traffic: &Arc<Traffic>,
     has_ready: bool,
     until: Instant,

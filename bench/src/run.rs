@@ -179,7 +179,7 @@ impl Run {
         let Some(subject) = self.subjects.get_mut(number) else {
             return Ok(None);
         };
-        if let Some(reason) = subject.lacks(workload) {
+        if let Some(reason) = subject.unsupported_reason(workload) {
             if subject.about.role != Role::Floor {
                 let what = format!("{} on {}", workload.name(), subject.about.name);
                 self.skip(&what, reason);

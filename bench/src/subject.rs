@@ -132,7 +132,7 @@ impl Subject {
     }
 
     /// Returns the reason for which `workload` cannot be measured on this target.
-    pub fn lacks(&self, workload: Workload) -> Option<&'static str> {
+    pub fn unsupported_reason(&self, workload: Workload) -> Option<&'static str> {
         let is_own = matches!(self.server, Server::Own(..));
         match workload {
             Workload::Live => None,

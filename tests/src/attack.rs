@@ -54,7 +54,7 @@ impl<'a> Attack<'a> {
             stack,
             name,
             before: stack.usage(),
-            bystander: tokio::spawn(read_on(stack.client.clone(), path, over.clone())),
+            bystander: tokio::spawn(read_until(stack.client.clone(), path, over.clone())),
             over,
         }
     }
@@ -109,7 +109,7 @@ impl fmt::Display for Cost {
     }
 }
 
-async fn read_on(client: Client, user: String, over: Arc<AtomicBool>) -> Served {
+async fn read_until(client: Client, user: String, over: Arc<AtomicBool>) -> Served {
     let mut served = Served {
         requests: 0,
         slowest: Duration::ZERO,

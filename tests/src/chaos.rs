@@ -3,16 +3,16 @@
 //! change may have happened, and none may have happened twice.
 
 mod client;
-mod edge;
-mod judge;
+mod comparison;
+mod failover;
 mod log;
 mod meter;
 mod oracle;
 pub mod report;
 mod resolve;
 mod schedule;
+mod servers;
 mod sessions;
-mod stage;
 mod users;
 mod verify;
 
@@ -26,12 +26,12 @@ use anyhow::{Context, Result};
 use futures::future::try_join_all;
 
 use crate::stack::Storage;
-use client::{Client, Remains};
-use edge::Edge;
+use client::{Client, FinalState};
+use failover::FailoverClient;
 use meter::Meter;
 use report::Report;
 use schedule::{Kind, Schedule};
-use stage::Stage;
+use servers::Servers;
 
 /// End of a run: it continues until it has both enough kills and enough acknowledged changes, or until
 /// its time limit.
@@ -86,16 +86,16 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     Ok(report)
 }
 
-/// Running stage.
+/// Servers and clients of one stage.
 struct Run<'a> {
     plan: &'a Plan,
-    stage: Stage,
+    servers: Servers,
     has_small_disk: bool,
     logs: tempfile::TempDir,
     acknowledged: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
     healed: Arc<AtomicBool>,
-    clients: Vec<tokio::task::JoinHandle<Result<Remains>>>,
+    clients: Vec<tokio::task::JoinHandle<Result<FinalState>>>,
     watch: tokio::task::JoinHandle<()>,
     begun: Instant,
 }
@@ -104,12 +104,12 @@ impl<'a> Run<'a> {
     /// Starts the servers and the clients.
     async fn start(plan: &'a Plan, storage: Storage, report: &mut Report) -> Result<Self> {
         let meter = Arc::new(Meter::default());
-        let edge = Edge::new(Arc::clone(&meter))?;
-        let stage = Stage::start(storage, edge).await?;
-        report.durability = verify::durability(&stage).await?;
+        let failover = FailoverClient::new(Arc::clone(&meter))?;
+        let servers = Servers::start(storage, failover).await?;
+        report.durability = verify::durability(&servers).await?;
         let mut run = Self {
             plan,
-            stage,
+            servers,
             has_small_disk: storage.megabytes.is_some(),
             logs: tempfile::tempdir()?,
             acknowledged: Arc::default(),
@@ -122,10 +122,10 @@ impl<'a> Run<'a> {
         let name = crate::unique();
         let name = name.get(..8).context("a name")?;
         let prepared = (0..plan.clients).map(async |index| {
-            let edge = run.stage.edge.reconnected()?;
+            let failover = run.servers.failover.reconnected()?;
             let acknowledged = Arc::clone(&run.acknowledged);
             let folder = run.logs.path();
-            Client::prepare((index, name, plan.seed), edge, folder, acknowledged).await
+            Client::prepare((index, name, plan.seed), failover, folder, acknowledged).await
         });
         for client in try_join_all(prepared).await? {
             let (over, healed) = (Arc::clone(&run.over), Arc::clone(&run.healed));
@@ -139,33 +139,33 @@ impl<'a> Run<'a> {
     async fn finish(mut self, report: &mut Report) -> Result<()> {
         self.follow_schedule(report).await?;
         self.over.store(true, Ordering::SeqCst);
-        self.stage.recovered().await?;
-        verify::quiet(&self.stage).await?;
+        self.servers.recovered().await?;
+        verify::wait_until_idle(&self.servers).await?;
         self.healed.store(true, Ordering::SeqCst);
-        let mut remains = Vec::new();
+        let mut final_states = Vec::new();
         for client in std::mem::take(&mut self.clients) {
-            remains.push(client.await??);
+            final_states.push(client.await??);
         }
         report.add_time(self.begun.elapsed());
         let mut expectations = oracle::expectations(log::read(self.logs.path())?);
-        let found = verify::find(&self.stage, &expectations).await?;
-        let findings = judge::judge(&mut expectations, &found);
-        report.tokens += verify::try_tokens(&self.stage, &remains).await;
+        let found = verify::find(&self.servers, &expectations).await?;
+        let findings = comparison::compare(&mut expectations, &found);
+        report.tokens += verify::try_tokens(&self.servers, &final_states).await;
         report.add_findings(&expectations, findings);
         self.watch.abort();
-        report.add_measured(&self.stage.edge.meter.measured());
+        report.add_measured(&self.servers.failover.meter.measured());
         if let Some(folder) = &self.plan.reports
             && !(report.is_clean() && report.broken.is_empty())
         {
             fs::create_dir_all(folder)?;
-            fs::write(folder.join("chaos-hosts.log"), self.stage.stack.log())?;
+            fs::write(folder.join("chaos-hosts.log"), self.servers.stack.log())?;
         }
         Ok(())
     }
 
     async fn follow_schedule(&mut self, report: &mut Report) -> Result<()> {
         let mut excluded = Vec::new();
-        for (kind, why) in self.stage.impossible() {
+        for (kind, why) in self.servers.impossible() {
             excluded.push(kind);
             // The other stage covers it.
             if kind != Kind::DiskFull {
@@ -177,14 +177,14 @@ impl<'a> Run<'a> {
         while !self.is_enough(kills, full_disks) {
             tokio::time::sleep(schedule.pause()).await;
             let fault = schedule.next().context("no fault is possible")?;
-            let meter = Arc::clone(&self.stage.edge.meter);
+            let meter = Arc::clone(&self.servers.failover.meter);
             let begin = meter.begin(fault.kind);
-            self.stage
-                .suffer(&fault)
+            self.servers
+                .inject(&fault)
                 .await
                 .with_context(|| format!("{fault:?}"))?;
             let healed = meter.healed(begin);
-            self.stage.recovered().await?;
+            self.servers.recovered().await?;
             meter.end(healed);
             report.add_fault(fault.kind);
             kills += u64::from(fault.kind.is_kill());

@@ -183,7 +183,7 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName};
     use serde_json::{Value, json};
 
-    fn said(path: &str, status: u16, headers: &[(&str, &str)], body: &Value) -> String {
+    fn check_result(path: &str, status: u16, headers: &[(&str, &str)], body: &Value) -> String {
         let pairs = headers.iter().map(|(name, value)| {
             let name: HeaderName = name.parse().unwrap();
             (name, value.parse().unwrap())
@@ -210,28 +210,33 @@ mod tests {
             "timestamp": "2026-01-01T00:00:00Z",
         });
         let live = "/api/v1/health/live";
-        assert_eq!(said(live, 200, &[json], &health), "Some(\"live 200 -\")");
+        assert_eq!(
+            check_result(live, 200, &[json], &health),
+            "Some(\"live 200 -\")"
+        );
         let mut more = health.clone();
         more["uptime"] = 5.into();
-        assert!(said(live, 200, &[json], &more).contains("uptime"));
+        assert!(check_result(live, 200, &[json], &more).contains("uptime"));
         let mut less = health.clone();
         less.as_object_mut().unwrap().remove("version");
-        assert!(said(live, 200, &[json], &less).contains("\"version\" is a required property"));
+        assert!(
+            check_result(live, 200, &[json], &less).contains("\"version\" is a required property")
+        );
         let mut other = health.clone();
         other["timestamp"] = "yesterday".into();
-        assert!(said(live, 200, &[json], &other).contains("date-time"));
+        assert!(check_result(live, 200, &[json], &other).contains("date-time"));
         let tag = ("etag", "\"v1\"");
-        assert!(said(live, 200, &[json, tag], &health).contains("the header ETag"));
-        assert!(said(live, 200, &[], &health).contains("application/json is documented"));
+        assert!(check_result(live, 200, &[json, tag], &health).contains("the header ETag"));
+        assert!(check_result(live, 200, &[], &health).contains("application/json is documented"));
         assert_eq!(
-            said(live, 418, &[json], &health),
+            check_result(live, 418, &[json], &health),
             "live does not document the status 418"
         );
         let me = "/api/v1/users/me";
         assert_eq!(
-            said(me, 304, &[tag], &Value::Null),
+            check_result(me, 304, &[tag], &Value::Null),
             "Some(\"get_me 304 -\")"
         );
-        assert_eq!(said("/api/v1/teams", 200, &[json], &health), "None");
+        assert_eq!(check_result("/api/v1/teams", 200, &[json], &health), "None");
     }
 }

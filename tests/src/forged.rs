@@ -26,7 +26,7 @@ fn segments(token: &str) -> [&str; 3] {
 }
 
 /// Replaces the character at `at` by another of the alphabet.
-fn bend(text: &str, at: usize) -> String {
+fn replace_character(text: &str, at: usize) -> String {
     let mut bytes = text.as_bytes().to_vec();
     bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
     String::from_utf8(bytes).expect("ASCII")
@@ -72,7 +72,7 @@ fn signatures(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             start_of_signature + signature.len() / 2,
         ),
     ] {
-        add(name, bend(&good, at));
+        add(name, replace_character(&good, at));
     }
     add("signature with trailing bits", trailing_bits(&good));
 }
@@ -118,7 +118,7 @@ fn algorithms(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         "alg a list",
         forge.with_header("alg", json!([forge.key.algorithm()])),
     );
-    for (name, secret) in secrets_that_are_none(&forge.key) {
+    for (name, secret) in invalid_secrets(&forge.key) {
         let header = set(forge.header(), "alg", json!("HS256"));
         add(
             &format!("HS256 by {name}"),
@@ -157,7 +157,7 @@ fn algorithms(forge: &Forge, add: &mut impl FnMut(&str, String)) {
 }
 
 /// Values that a client may know or guess, used as a secret.
-fn secrets_that_are_none(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
+fn invalid_secrets(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
     let mut secrets = vec![
         ("an empty secret", Vec::new()),
         ("a NUL", vec![0]),

@@ -10,7 +10,7 @@ use crate::{Client, unique};
 
 /// Creates `count` (up to 1009) users whose emails and names begin with a unique prefix, and returns the
 /// prefix with them. About one in 15 shares each name.
-pub async fn crowd(client: &Client, count: usize) -> (String, Vec<Value>) {
+pub async fn create_users(client: &Client, count: usize) -> (String, Vec<Value>) {
     let prefix = unique();
     let mut users = Vec::new();
     for chunk in (0..count).collect::<Vec<_>>().chunks(5) {
@@ -46,7 +46,7 @@ pub fn items(page: &Value) -> Vec<Value> {
 }
 
 /// Returns all items of a list, page by page.
-pub async fn walk(client: &Client, parameters: &[(&str, &str)]) -> Vec<Value> {
+pub async fn fetch_all_pages(client: &Client, parameters: &[(&str, &str)]) -> Vec<Value> {
     let mut found = Vec::new();
     let mut cursor: Option<String> = None;
     for _ in 0..100 {
@@ -67,5 +67,5 @@ pub async fn walk(client: &Client, parameters: &[(&str, &str)]) -> Vec<Value> {
             }
         }
     }
-    panic!("a walk of 100 pages did not end");
+    panic!("the list did not end within 100 pages");
 }

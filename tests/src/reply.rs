@@ -175,13 +175,13 @@ impl Reply {
             code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
             "{self}"
         );
-        self.tells_no_internals(&problem);
+        self.check_no_internals(&problem);
         problem
     }
 
     /// Checks all members except the instance, which is the client's own path.
     #[track_caller]
-    fn tells_no_internals(&self, problem: &Value) {
+    fn check_no_internals(&self, problem: &Value) {
         let mut ours = problem.clone();
         ours["instance"] = Value::Null;
         let text = ours.to_string().to_ascii_lowercase();

@@ -39,7 +39,7 @@ const REDIS_PASSWORD: &str = "p@ss:w/rd";
 pub struct Stack {
     /// Administrator; anonymous in a stack that was started signed out.
     pub client: Client,
-    // Declared in the order in which they end: the host first, the folder and the turn last.
+    // Declared in the order in which they end: the host first, the folder and the lock last.
     host: Option<HostProcess>,
     program: HostProgram,
     redis: Redis,
@@ -47,7 +47,7 @@ pub struct Stack {
     small_disk: Option<SmallDisk>,
     variables: Variables,
     folder: TempDir,
-    _turn: File,
+    _lock: File,
 }
 
 /// Storage of a stack's Postgres.
@@ -113,7 +113,7 @@ impl Stack {
         others: &[(&str, &str)],
         storage: Storage,
     ) -> Result<Self> {
-        let turn = block_in_place(take_turn)?;
+        let lock = block_in_place(acquire_stack_lock)?;
         let folder = tempfile::Builder::new().prefix("roster-stack-").tempdir()?;
         open_to_servers(folder.path())?;
         let data = folder.path().join("postgres");
@@ -147,7 +147,7 @@ impl Stack {
             small_disk,
             variables,
             folder,
-            _turn: turn,
+            _lock: lock,
         })
     }
 
@@ -294,8 +294,8 @@ pub async fn eventually(limit: Duration, what: &str, condition: impl AsyncFn() -
 }
 
 /// Allows one stack at a time on this machine, across test processes too: measurements must not depend on
-/// the number of running suites. The turn ends with the file.
-fn take_turn() -> Result<File> {
+/// the number of running suites. Dropping the file releases the lock.
+fn acquire_stack_lock() -> Result<File> {
     let path = devhost()?.with_file_name("blackbox.lock");
     let file = File::options()
         .create(true)

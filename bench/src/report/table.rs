@@ -210,20 +210,20 @@ mod tests {
     use super::markdown;
     use crate::report::fixture::report;
 
-    fn has(text: &str, line: &str) {
+    fn assert_has_line(text: &str, line: &str) {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
 
     #[test]
     fn figures_are_medians_with_ranges_and_ratios() {
         let text = markdown(&report());
-        has(
+        assert_has_line(
             &text,
             "| get | 32 | 4,000 (3,000..5,000), 12.0 |  | 1,000, 12.0 |",
         );
-        has(&text, "| live | 32 | 8,000, 12.0 | 10,000, 12.0 |  |");
+        assert_has_line(&text, "| live | 32 | 8,000, 12.0 | 10,000, 12.0 |  |");
         // Ratios to the floor's live, and to FastAPI's get.
-        has(
+        assert_has_line(
             &text,
             "| get | 32 | 0.40 (0.30..0.50) | 4.00 (3.00..5.00) |",
         );
@@ -233,8 +233,8 @@ mod tests {
     fn an_open_loop_counts_rejected_and_unsent_requests() {
         let text = markdown(&report());
         let line = "| get | app | 200 | 8,000 | 3,600 | 0.90 | 3.00 | 12.0 | 30 | 27 | 12.0 | 7 | 1 | 80.0 | not within 3 s |";
-        has(&text, line);
-        has(
+        assert_has_line(&text, line);
+        assert_has_line(
             &text,
             "| app | get | open loop at 200 % | 1 | 3,700 | 503: 30 |",
         );
@@ -242,6 +242,6 @@ mod tests {
 
     #[test]
     fn skipped_targets_are_listed_with_the_reason() {
-        has(&markdown(&report()), "- app-on-spin: it is not installed");
+        assert_has_line(&markdown(&report()), "- app-on-spin: it is not installed");
     }
 }

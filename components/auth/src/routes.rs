@@ -105,7 +105,7 @@ async fn register(
     let request = idempotency_key::request(&headers, &caller, "POST /api/v1/auth/register")?;
     let new = value.parse()?;
     let user = state.users.register_user(new, request, &actor);
-    response::created_user(state.or_later(user.await).await?)
+    response::created_user(state.delay_if_throttled(user.await).await?)
 }
 
 /// Log in
@@ -123,9 +123,9 @@ async fn login(
     Anonymous(actor): Anonymous,
     Json(value): Json<Login>,
 ) -> Result<Response, Problem> {
-    let (email, guess) = value.parse()?;
-    let sign_in = state.sessions.sign_in(&email, &guess, &address, &actor);
-    let signed_in = state.or_later(sign_in.await).await?;
+    let (email, submitted) = value.parse()?;
+    let sign_in = state.sessions.sign_in(&email, &submitted, &address, &actor);
+    let signed_in = state.delay_if_throttled(sign_in.await).await?;
     state.tokens(&signed_in)
 }
 
@@ -148,9 +148,9 @@ async fn token_form(
         return Err(Problem::not_found());
     }
     let form = form.and_then(|Form(form)| form.parse());
-    let (email, guess) = form.map_err(Problem::into_oauth)?;
-    let sign_in = state.sessions.sign_in(&email, &guess, &address, &actor);
-    let signed_in = state.or_later(sign_in.await).await;
+    let (email, submitted) = form.map_err(Problem::into_oauth)?;
+    let sign_in = state.sessions.sign_in(&email, &submitted, &address, &actor);
+    let signed_in = state.delay_if_throttled(sign_in.await).await;
     state.tokens(&signed_in.map_err(|error| Problem::from(error).into_oauth())?)
 }
 
@@ -268,7 +268,7 @@ async fn reset_password(
 ) -> Result<StatusCode, Problem> {
     let (token, password) = value.parse()?;
     let reset = state.passwords.reset(&token, &password, &actor);
-    state.or_later(reset.await).await?;
+    state.delay_if_throttled(reset.await).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -298,7 +298,7 @@ impl AuthState {
     }
 
     /// Delays the response to a rejected attempt.
-    async fn or_later<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    async fn delay_if_throttled<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::TooManyAttempts(_) | Error::Busy) = result {
             (self.pause)().await;
         }

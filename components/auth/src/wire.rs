@@ -1,7 +1,7 @@
 //! JSON of the auth endpoints: request and response bodies, and queries.
 
 use accounts::error::FieldErrors;
-use accounts::password::{Guess, Password};
+use accounts::password::{Password, SubmittedPassword};
 use accounts::session::service::list::ListParameters;
 use accounts::session::{OpaqueToken, Session};
 use accounts::user::email::Email;
@@ -44,16 +44,16 @@ impl Register {
 pub struct Login {
     #[schema(value_type = Email)]
     email: String,
-    #[schema(value_type = Guess)]
+    #[schema(value_type = SubmittedPassword)]
     password: String,
 }
 
 impl Login {
-    pub fn parse(self) -> Result<(Email, Guess), Error> {
+    pub fn parse(self) -> Result<(Email, SubmittedPassword), Error> {
         let mut errors = FieldErrors::default();
         let email = errors.check("email", Email::parse(&self.email));
-        let guess = errors.check("password", Guess::parse(self.password));
-        errors.finish(email.zip(guess))
+        let submitted = errors.check("password", SubmittedPassword::parse(self.password));
+        errors.finish(email.zip(submitted))
     }
 }
 
@@ -67,7 +67,7 @@ pub struct TokenForm {
     /// Email of the user.
     #[schema(value_type = Email)]
     username: String,
-    #[schema(value_type = Guess)]
+    #[schema(value_type = SubmittedPassword)]
     password: String,
     /// Ignored, like every other parameter.
     #[serde(rename = "scope")]
@@ -81,14 +81,14 @@ pub struct TokenForm {
 }
 
 impl TokenForm {
-    pub fn parse(self) -> Result<(Email, Guess), Problem> {
+    pub fn parse(self) -> Result<(Email, SubmittedPassword), Problem> {
         if self.grant_type != "password" {
             return Err(Problem::unsupported_grant_type());
         }
         let mut errors = FieldErrors::default();
         let email = errors.check("username", Email::parse(&self.username));
-        let guess = errors.check("password", Guess::parse(self.password));
-        Ok(errors.finish(email.zip(guess))?)
+        let submitted = errors.check("password", SubmittedPassword::parse(self.password));
+        Ok(errors.finish(email.zip(submitted))?)
     }
 }
 

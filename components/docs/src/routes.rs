@@ -18,9 +18,9 @@ use crate::encoding::accepts_gzip;
 use crate::files::{ASSETS, File, OPENAPI, REDOC, SWAGGER_UI};
 
 /// `Cache-Control` of URLs whose content changes with the next release.
-const ASK_AGAIN: &str = "no-cache";
+const REVALIDATE: &str = "no-cache";
 /// `Cache-Control` of URLs that contain a hash.
-const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// Content security policy: scripts and data from this origin only.
 const SWAGGER_UI_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
@@ -56,12 +56,12 @@ async fn redoc(client: Client) -> Result<Response, Problem> {
 }
 
 async fn openapi(client: Client) -> Result<Response, Problem> {
-    answer(&OPENAPI, ASK_AGAIN, &client)
+    respond(&OPENAPI, REVALIDATE, &client)
 }
 
 async fn asset(Path(name): Path<String>, client: Client) -> Result<Response, Problem> {
     let file = ASSETS.iter().find(|file| file.name == name);
-    answer(file.ok_or_else(Problem::not_found)?, FOR_GOOD, &client)
+    respond(file.ok_or_else(Problem::not_found)?, IMMUTABLE, &client)
 }
 
 /// Support of gzip, and the entity tags that the client already has.
@@ -83,7 +83,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
 
 /// Responds with a page. A 304 has the policy too: a browser applies the headers of a 304 to its cached copy.
 fn page(file: &'static File, policy: &'static str, client: &Client) -> Result<Response, Problem> {
-    let mut response = answer(file, ASK_AGAIN, client)?;
+    let mut response = respond(file, REVALIDATE, client)?;
     let policy = HeaderValue::from_static(policy);
     response
         .headers_mut()
@@ -91,7 +91,7 @@ fn page(file: &'static File, policy: &'static str, client: &Client) -> Result<Re
     Ok(response)
 }
 
-fn answer(
+fn respond(
     file: &'static File,
     caching: &'static str,
     client: &Client,

@@ -13,8 +13,8 @@ use spin_pg_bindings::redis::{Command, Redis, Reply};
 use utoipa::ToSchema;
 
 /// Redis key that exists while Postgres has recently responded to a check of any instance.
-pub const ANSWERED: &str = "roster:health:postgres";
-/// Lifetime of [`ANSWERED`]: three periods of the readiness probe.
+pub const LAST_REPLY_KEY: &str = "roster:health:postgres";
+/// Lifetime of [`LAST_REPLY_KEY`]: three periods of the readiness probe.
 pub const BUSY_SECONDS: i64 = 15;
 
 /// Version of the newest applied migration.
@@ -62,7 +62,7 @@ impl FromRow for Schema {
 /// Checks both stores.
 pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Checks {
     let schema = database.read_opt::<Schema>(SCHEMA, Vec::new());
-    let lookup = Command::new("GET", [ANSWERED]);
+    let lookup = Command::new("GET", [LAST_REPLY_KEY]);
     let answered = redis.execute(&lookup);
     let (schema, answered) = futures::join!(schema, answered);
     let lately = matches!(answered.as_deref(), Ok([Reply::Bytes(_), ..]));
@@ -95,7 +95,7 @@ pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Chec
 /// Records in Redis that Postgres responds, for other instances and later checks.
 async fn remember(redis: &Arc<dyn Redis>) {
     let seconds = BUSY_SECONDS.to_string();
-    let command = Command::new("SET", [ANSWERED, "1", "EX", seconds.as_str()]);
+    let command = Command::new("SET", [LAST_REPLY_KEY, "1", "EX", seconds.as_str()]);
     // Without the record, a missed deadline counts as an outage, which is the safe side.
     let _ = redis.execute(&command).await;
 }

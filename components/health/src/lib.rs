@@ -18,7 +18,7 @@ mod component {
     use spin_pg_bindings::redis::HostRedis;
     use web::config::{Component, ConfigError, HttpConfig, Variables};
     use web::wiring::host::{HostDeferred, HostRequest, HostResponse, Instance};
-    use web::wiring::startup::{self, Answer};
+    use web::wiring::startup::{self, StartupReport};
     use web::{App, Metrics};
 
     use crate::routes::{HealthState, router};
@@ -42,9 +42,9 @@ mod component {
 
     #[async_trait::async_trait]
     impl Components for Others {
-        async fn ask(&self) -> Vec<Answer> {
-            let ask = |component| startup::ask(component, COMPONENTS_DEADLINE);
-            join_all(["users", "auth", "docs"].map(ask)).await
+        async fn query(&self) -> Vec<StartupReport> {
+            let query = |component| startup::query(component, COMPONENTS_DEADLINE);
+            join_all(["users", "auth", "docs"].map(query)).await
         }
     }
 

@@ -113,15 +113,15 @@ async fn live(State(state): State<Arc<HealthState>>) -> Json<Report> {
     responses((status = 200, description = "The app is ready", body = Report)),
 )]
 async fn ready(State(state): State<Arc<HealthState>>) -> Result<Json<Report>, Problem> {
-    let (mut checks, answers) =
-        futures::join!(check(&state.database, &state.redis), state.others.ask());
-    let mut started = start::all(answers)
+    let (mut checks, reports) =
+        futures::join!(check(&state.database, &state.redis), state.others.query());
+    let mut started = start::all(reports)
         .map_err(|settings| Problem::misconfigured(&settings, "invalid configuration"))?;
     if let Some(internal) = checks.internal.take() {
         return Err(Problem::unavailable(internal));
     }
     if checks.has_redis() {
-        started.push(this());
+        started.push(own_startup());
         start::announce(&*state.redis, &state.log, &state.host, &started).await;
     }
     let status = match checks.status() {
@@ -132,7 +132,7 @@ async fn ready(State(state): State<Arc<HealthState>>) -> Result<Json<Report>, Pr
 }
 
 /// This component, which has started if it responds.
-fn this() -> Started {
+fn own_startup() -> Started {
     Started {
         component: "health".into(),
         version: env!("CARGO_PKG_VERSION").into(),

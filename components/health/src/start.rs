@@ -4,17 +4,17 @@ use async_trait::async_trait;
 use serde::Serialize;
 use spin_pg_bindings::redis::{Command, Redis, Reply};
 use web::middleware::log::{Level, Log};
-use web::wiring::startup::{Answer, Started};
+use web::wiring::startup::{Started, StartupReport};
 
 /// Seconds for which a host counts as started after its last check. Instances share no memory, and each lives
 /// for seconds only.
-const REMEMBERED_SECONDS: &str = "300";
+const STARTUP_LOG_SECONDS: &str = "300";
 
 /// The other components of the app.
 #[async_trait]
 pub trait Components: Send + Sync + 'static {
     /// Queries the state of each component's configuration.
-    async fn ask(&self) -> Vec<Answer>;
+    async fn query(&self) -> Vec<StartupReport>;
 }
 
 /// Log line of a component that started.
@@ -26,14 +26,14 @@ struct Line<'a> {
 }
 
 /// Returns the components that started, or the names of the settings that prevent others from starting.
-pub fn all(answers: Vec<Answer>) -> Result<Vec<Started>, String> {
+pub fn all(reports: Vec<StartupReport>) -> Result<Vec<Started>, String> {
     let mut started = Vec::new();
     let mut settings = Vec::new();
-    for answer in answers {
-        match answer {
-            Answer::Started(component) => started.push(component),
-            Answer::Misconfigured(setting) => settings.push(setting),
-            Answer::None => {}
+    for report in reports {
+        match report {
+            StartupReport::Started(component) => started.push(component),
+            StartupReport::Misconfigured(setting) => settings.push(setting),
+            StartupReport::None => {}
         }
     }
     settings.sort();
@@ -52,7 +52,13 @@ pub async fn announce(redis: &dyn Redis, log: &Log, host: &str, started: &[Start
     let Ok(text) = serde_json::to_string(&(&**log.environment(), started)) else {
         return;
     };
-    let args = [key.as_str(), text.as_str(), "EX", REMEMBERED_SECONDS, "GET"];
+    let args = [
+        key.as_str(),
+        text.as_str(),
+        "EX",
+        STARTUP_LOG_SECONDS,
+        "GET",
+    ];
     let before = redis.execute(&Command::new("SET", args)).await;
     let is_new = match before.as_deref() {
         Ok([Reply::Bytes(before)]) => before != text.as_bytes(),
@@ -71,8 +77,8 @@ pub async fn announce(redis: &dyn Redis, log: &Log, host: &str, started: &[Start
 mod tests {
     use super::*;
 
-    fn started(component: &str) -> Answer {
-        Answer::Started(Started {
+    fn started(component: &str) -> StartupReport {
+        StartupReport::Started(Started {
             component: component.into(),
             version: "1".into(),
             switches: [].into(),
@@ -81,18 +87,18 @@ mod tests {
 
     #[test]
     fn invalid_settings_are_listed_once() {
-        let wrong = |setting: &str| Answer::Misconfigured(setting.into());
-        let answers = vec![
+        let wrong = |setting: &str| StartupReport::Misconfigured(setting.into());
+        let reports = vec![
             wrong("jwt_secret"),
             wrong("cursor_key"),
             wrong("jwt_secret"),
         ];
-        assert_eq!(all(answers), Err("cursor_key, jwt_secret".into()));
+        assert_eq!(all(reports), Err("cursor_key, jwt_secret".into()));
     }
 
     #[test]
     fn components_missing_from_the_host_are_omitted() {
-        let found = all(vec![started("users"), Answer::None]).unwrap();
+        let found = all(vec![started("users"), StartupReport::None]).unwrap();
         let names: Vec<_> = found.iter().map(|one| one.component.as_str()).collect();
         assert_eq!(names, ["users"]);
     }

@@ -5,7 +5,7 @@ mod me;
 
 use std::sync::Arc;
 
-use accounts::password::{Guess, PasswordHash};
+use accounts::password::{PasswordHash, SubmittedPassword};
 use accounts::user::service::list::{ListParameters, ListQuery};
 use accounts::{Audit, Passwords, Sessions, UserId, Users};
 use axum::Router;
@@ -189,8 +189,8 @@ async fn update_user(
     if id == caller.user.id && patch.has_email() {
         return Err(Problem::use_users_me());
     }
-    let (patch, guess) = patch.parse()?;
-    let confirmed = state.confirm_if_given(&caller, &client, guess).await?;
+    let (patch, submitted) = patch.parse()?;
+    let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
     let user = state
         .users
@@ -217,9 +217,9 @@ async fn delete_user(
     OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<StatusCode, Problem> {
     let expected = precondition.expected(state.require_if_match)?;
-    let id = another(&id, &caller)?;
-    let guess = confirmation.unwrap_or_default().parse()?;
-    let confirmed = state.confirm_if_given(&caller, &client, guess).await?;
+    let id = other_user_id(&id, &caller)?;
+    let submitted = confirmation.unwrap_or_default().parse()?;
+    let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
     let deleted = state
         .users
@@ -264,9 +264,9 @@ async fn create_reset_token(
     client: Client,
     OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<Response, Problem> {
-    let id = another(&id, &caller)?;
-    let guess = confirmation.unwrap_or_default().parse()?;
-    let confirmed = state.confirm_if_given(&caller, &client, guess).await?;
+    let id = other_user_id(&id, &caller)?;
+    let submitted = confirmation.unwrap_or_default().parse()?;
+    let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
     let token = state.passwords.create_reset_token(id, confirmed, &actor);
     response::secret_json(StatusCode::CREATED, &ResetTokenView::from(token.await?))
@@ -278,17 +278,19 @@ impl UsersState {
         &self,
         caller: &Caller,
         client: &Client,
-        guess: Option<Guess>,
+        submitted: Option<SubmittedPassword>,
     ) -> Result<Option<PasswordHash>, Problem> {
-        match guess {
-            Some(guess) => me::confirm(self, caller, client, &guess).await.map(Some),
+        match submitted {
+            Some(submitted) => me::confirm(self, caller, client, &submitted)
+                .await
+                .map(Some),
             None => Ok(None),
         }
     }
 }
 
 /// Parses the id of a user other than the caller.
-fn another(text: &str, caller: &Caller) -> Result<UserId, Problem> {
+fn other_user_id(text: &str, caller: &Caller) -> Result<UserId, Problem> {
     let id = user_id(text)?;
     match id == caller.user.id {
         true => Err(Problem::use_users_me()),

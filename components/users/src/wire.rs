@@ -6,7 +6,7 @@ pub mod audit;
 
 use accounts::error::FieldErrors;
 use accounts::password::service::ResetToken;
-use accounts::password::{Guess, Password};
+use accounts::password::{Password, SubmittedPassword};
 use accounts::user::email::Email;
 use accounts::user::full_name::FullName;
 use accounts::user::service::list::ListParameters;
@@ -65,7 +65,7 @@ pub struct PatchUser {
     is_active: Option<bool>,
     /// Current password of the caller. Required to change `email` or `role` of another admin.
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(value_type = Guess, required = false)]
+    #[schema(value_type = SubmittedPassword, required = false)]
     current_password: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl PatchUser {
         self.email.is_some() || self.role.is_some() || self.is_active.is_some()
     }
 
-    pub fn parse(self) -> Result<(UserPatch, Option<Guess>), Error> {
+    pub fn parse(self) -> Result<(UserPatch, Option<SubmittedPassword>), Error> {
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
         let patch = UserPatch::parse(email, full_name, self.role.as_deref(), self.is_active)?;
         Ok((patch, parse_current_password(self.current_password)?))
@@ -185,20 +185,23 @@ pub struct PatchMe {
     full_name: Option<String>,
     /// Required to change the email.
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(value_type = Guess, required = false)]
+    #[schema(value_type = SubmittedPassword, required = false)]
     current_password: Option<String>,
 }
 
 impl PatchMe {
-    pub fn parse(self) -> Result<(UserPatch, Guess), Error> {
+    pub fn parse(self) -> Result<(UserPatch, SubmittedPassword), Error> {
         if self.email.is_some() && self.current_password.is_none() {
             let missing = FieldError::new("current_password", "is required to change the email");
             return Err(Error::Invalid(vec![missing]));
         }
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
         let patch = UserPatch::parse(email, full_name, None, None)?;
-        let guess = self.current_password.unwrap_or_default();
-        Ok((patch, parse_guess("current_password", guess)?))
+        let submitted = self.current_password.unwrap_or_default();
+        Ok((
+            patch,
+            parse_submitted_password("current_password", submitted)?,
+        ))
     }
 }
 
@@ -208,12 +211,12 @@ impl PatchMe {
 pub struct Confirmation {
     /// Current password of the caller. Required when the user is another admin.
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(value_type = Guess, required = false)]
+    #[schema(value_type = SubmittedPassword, required = false)]
     current_password: Option<String>,
 }
 
 impl Confirmation {
-    pub fn parse(self) -> Result<Option<Guess>, Error> {
+    pub fn parse(self) -> Result<Option<SubmittedPassword>, Error> {
         parse_current_password(self.current_password)
     }
 }
@@ -222,13 +225,13 @@ impl Confirmation {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteMe {
-    #[schema(value_type = Guess)]
+    #[schema(value_type = SubmittedPassword)]
     current_password: String,
 }
 
 impl DeleteMe {
-    pub fn parse(self) -> Result<Guess, Error> {
-        parse_guess("current_password", self.current_password)
+    pub fn parse(self) -> Result<SubmittedPassword, Error> {
+        parse_submitted_password("current_password", self.current_password)
     }
 }
 
@@ -236,28 +239,29 @@ impl DeleteMe {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePassword {
-    #[schema(value_type = Guess)]
+    #[schema(value_type = SubmittedPassword)]
     old_password: String,
     #[schema(value_type = Password)]
     new_password: String,
 }
 
 impl ChangePassword {
-    pub fn parse(self) -> Result<(Guess, Password), Error> {
+    pub fn parse(self) -> Result<(SubmittedPassword, Password), Error> {
         let mut errors = FieldErrors::default();
-        let old = errors.check("old_password", Guess::parse(self.old_password));
+        let old = errors.check("old_password", SubmittedPassword::parse(self.old_password));
         let new = errors.check("new_password", Password::parse(self.new_password));
         errors.finish(old.zip(new))
     }
 }
 
-fn parse_current_password(text: Option<String>) -> Result<Option<Guess>, Error> {
-    text.map(|text| parse_guess("current_password", text))
+fn parse_current_password(text: Option<String>) -> Result<Option<SubmittedPassword>, Error> {
+    text.map(|text| parse_submitted_password("current_password", text))
         .transpose()
 }
 
-fn parse_guess(field: &str, text: String) -> Result<Guess, Error> {
-    Guess::parse(text).map_err(|detail| Error::Invalid(vec![FieldError::new(field, detail)]))
+fn parse_submitted_password(field: &str, text: String) -> Result<SubmittedPassword, Error> {
+    SubmittedPassword::parse(text)
+        .map_err(|detail| Error::Invalid(vec![FieldError::new(field, detail)]))
 }
 
 /// Response of `POST /api/v1/users/{id}/reset-token`. The token is shown only once.

@@ -24,7 +24,7 @@ use store::SessionState;
 /// at which the bucket is full again, and a request costs one interval. Returns the four entries, then
 /// allowed, remaining, and two times in milliseconds: until the limit is fully restored, and until the
 /// next request is allowed.
-static ASK: Script = Script::new(
+static LOOKUP: Script = Script::new(
     "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) \
     local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) \
     local rate = found[1] == ARGV[3] and KEYS[6] or KEYS[5] \
@@ -198,7 +198,7 @@ impl Authenticator {
             Arg::Int(i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX)),
             Arg::from(cache::ENDED),
         ];
-        Command::script(&ASK, entries.into_iter().chain(rates), args)
+        Command::script(&LOOKUP, entries.into_iter().chain(rates), args)
     }
 
     /// Returns the caller, from the cache if it has the state, otherwise from Postgres.

@@ -50,7 +50,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(50);
 
 /// Longest time that a response waits for Redis to receive its change. A busy Redis must not serve the
 /// old state to the client that has just received the new one.
-const TELL_WITHIN: Duration = Duration::from_millis(400);
+const FOREGROUND_RETRY_LIMIT: Duration = Duration::from_millis(400);
 
 /// Entry of a user or session that must be read from Postgres: a write to it had no outcome.
 const DOUBT: &str = "?";
@@ -146,7 +146,7 @@ impl Cache {
     /// Updates the entry of a changed user.
     pub(crate) async fn replace(&self, user: &User, generation: &Generation) {
         if let Some(command) = self.entry(user, None, self.doubt_ttl(), generation) {
-            self.insist(command).await;
+            self.retry_until_applied(command).await;
         }
     }
 
@@ -161,13 +161,13 @@ impl Cache {
             doubt: self.doubt_ttl(),
             generation,
         };
-        self.insist(put.command()).await;
+        self.retry_until_applied(put.command()).await;
     }
 
     /// Replaces the entries of ended sessions by tombstones, in one round trip.
     pub(crate) async fn end(&self, sessions: &[SessionId]) {
         if !sessions.is_empty() {
-            self.insist(self.ended(sessions)).await;
+            self.retry_until_applied(self.ended(sessions)).await;
         }
     }
 
@@ -198,15 +198,15 @@ impl Cache {
         let keys = keys.chain(session.map(session_key));
         let args = [Arg::Int(self.doubt_ttl()), Arg::from(DOUBT)];
         let command = Command::script(&MARK, keys, args);
-        self.insist(command).await;
+        self.retry_until_applied(command).await;
     }
 
-    /// Sends the command, retrying within [`TELL_WITHIN`]; if that fails, retries in the background for
-    /// as long as an old entry may live.
-    async fn insist(&self, command: Command) {
+    /// Sends the command, retrying within [`FOREGROUND_RETRY_LIMIT`]; if that fails, retries in the
+    /// background for as long as an old entry may live.
+    async fn retry_until_applied(&self, command: Command) {
         // The old entry must not be read for longer than Redis takes to reply again.
         let command = command.insistent();
-        let soon = Instant::now() + TELL_WITHIN;
+        let soon = Instant::now() + FOREGROUND_RETRY_LIMIT;
         if self.repeat(&command, soon).await {
             return;
         }

@@ -21,7 +21,7 @@ pub enum Error {
     /// Wrong password, unknown email or deactivated account. Callers must not reveal which.
     #[error("wrong email or password")]
     WrongPassword,
-    /// Too many guesses; contains the number of seconds until the next one is checked.
+    /// Too many login attempts; contains the number of seconds until the next one is checked.
     #[error("too many attempts; retry after {0} s")]
     TooManyAttempts(u64),
     /// Unknown, expired, already used, or of a session that has ended.

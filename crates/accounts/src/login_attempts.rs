@@ -1,12 +1,12 @@
 //! Verification of passwords: one policy for login and for every change that requires the password.
 //!
-//! Guesses are counted in Postgres before hashing, in windows of 15 minutes. A login counts for the
+//! Attempts are counted in Postgres before hashing, in windows of 15 minutes. A login counts for the
 //! client's network and for the account. Networks with a login to the account in the last 30 days have
 //! their own buckets there, and so does a signed-in user confirming a change. All other clients share one
-//! bucket, so they cannot lock the owner out. At the limit, each further guess is delayed, twice as long
-//! each time: delays instead of a lockout, up to 1 minute for a network and 15 minutes for an account.
+//! bucket, so they cannot lock the owner out. At the limit, each further attempt is delayed, twice as
+//! long each time: delays instead of a lockout, up to 1 minute for a network and 15 minutes for an account.
 //! During a delay, the right password is rejected like any other. Unknown accounts are counted and take
-//! as long as known ones. A rejected guess is not counted.
+//! as long as known ones. A rejected attempt is not counted.
 
 mod store;
 
@@ -20,13 +20,13 @@ use crate::client_address::ClientAddress;
 use crate::keys::FingerprintKey;
 use crate::metrics::{self, Event};
 use crate::password::hash_slots::HashSlots;
-use crate::password::{Guess, PasswordHash, Verdict};
+use crate::password::{PasswordHash, SubmittedPassword, Verdict};
 use crate::user::email::Email;
 use crate::{Error, UserId};
 
 pub(crate) use store::forgive;
 
-/// Numbers of wrong guesses allowed before each further guess is delayed.
+/// Numbers of failed attempts allowed before each further attempt is delayed.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptLimits {
     pub per_account: i32,
@@ -44,11 +44,11 @@ pub enum Account<'a> {
     User(UserId),
 }
 
-/// A counted guess.
+/// A counted attempt.
 pub(crate) struct Attempt {
-    /// Bucket of the client's network; `None` for a guess by a signed-in user.
+    /// Bucket of the client's network; `None` for an attempt by a signed-in user.
     pub(crate) network_key: Option<Vec<u8>>,
-    /// Failures in that bucket, including this guess.
+    /// Failures in that bucket, including this attempt.
     pub(crate) network_failures: Option<i32>,
     pub(crate) account_key: Vec<u8>,
     /// The user and the hash of their password, if they exist.
@@ -90,7 +90,7 @@ impl LoginAttempts {
         }
     }
 
-    /// Counts and verifies a guess, and audits a wrong one. The caller's own statement must compare the
+    /// Counts and verifies an attempt, and audits a failed one. The caller's own statement must compare the
     /// hash with the stored one again: it may have changed in the meantime.
     ///
     /// # Errors
@@ -99,31 +99,31 @@ impl LoginAttempts {
     pub(crate) async fn check(
         &self,
         account: Account<'_>,
-        guess: &Guess,
+        submitted: &SubmittedPassword,
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<Verified, Error> {
-        match self.compare(&account, guess, address, actor).await? {
+        match self.compare(&account, submitted, address, actor).await? {
             Ok(verified) => Ok(verified),
             Err(attempt) => Err(self.refuse(&attempt, actor).await?),
         }
     }
 
-    /// Counts the guess, then verifies it, both in a hashing slot: a flood of guesses without a slot
-    /// costs Postgres nothing. Returns the attempt if the guess is wrong.
+    /// Counts the attempt, then verifies the password, both in a hashing slot: a flood of attempts without
+    /// a slot costs Postgres nothing. Returns the attempt if the password is wrong.
     pub(crate) async fn compare(
         &self,
         account: &Account<'_>,
-        guess: &Guess,
+        submitted: &SubmittedPassword,
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<Result<Verified, Attempt>, Error> {
         let count = self.count(account, address, actor);
         let compare = |attempt: Attempt| {
             let stored = attempt.hash.as_ref();
-            let verdict = guess.verify(stored)?;
+            let verdict = submitted.verify(stored)?;
             let outdated = verdict == Verdict::Outdated;
-            let rehashed = outdated.then(|| guess.hash()).transpose()?;
+            let rehashed = outdated.then(|| submitted.hash()).transpose()?;
             Ok((attempt, verdict, rehashed))
         };
         let (attempt, verdict, rehashed) = self.hash_slots.run_after(count, compare).await?;
@@ -139,28 +139,28 @@ impl LoginAttempts {
         })
     }
 
-    /// Audits a wrong guess and returns its error.
+    /// Audits a failed attempt and returns its error.
     pub(crate) async fn refuse(&self, attempt: &Attempt, actor: &Actor) -> Result<Error, Error> {
         metrics::count(Event::LoginFailed);
         store::audit_failure(&*self.database, attempt, actor).await?;
         Ok(Error::WrongPassword)
     }
 
-    /// Resets the guesses of an account after its password was verified.
+    /// Resets the failures of an account after its password was verified.
     pub(crate) async fn forget(&self, attempt: &Attempt) -> Result<(), Error> {
         store::forget(&*self.database, attempt).await
     }
 
-    /// Runs [`Self::check`] for a signed-in user and resets their guesses.
+    /// Runs [`Self::check`] for a signed-in user and resets their failures.
     pub(crate) async fn confirm(
         &self,
         user: UserId,
-        guess: &Guess,
+        submitted: &SubmittedPassword,
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<PasswordHash, Error> {
         let verified = self
-            .check(Account::User(user), guess, address, actor)
+            .check(Account::User(user), submitted, address, actor)
             .await?;
         self.forget(&verified.attempt).await?;
         Ok(verified.hash)

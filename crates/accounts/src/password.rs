@@ -22,8 +22,8 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Longest guess: longer than any password ever accepted, but still cheap to reject.
-const GUESS_CHARACTERS: usize = 1_024;
+/// Maximum length of a submitted password: longer than any accepted password, but still cheap to reject.
+const MAX_SUBMITTED_CHARACTERS: usize = 1_024;
 
 fn argon2() -> Result<Argon2<'static>, Error> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(internal)?;
@@ -81,7 +81,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Outcome of comparing a guess with a hash.
+/// Outcome of comparing a submitted password with a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Wrong,
@@ -93,23 +93,24 @@ pub(crate) enum Verdict {
 /// A password as typed by a client, right or wrong.
 #[derive(ToSchema)]
 #[schema(
+    as = Guess,
     description = "A password as entered; it may be wrong.",
     format = "password",
     max_length = 1024,
     example = "correct horse battery"
 )]
-pub struct Guess(String);
+pub struct SubmittedPassword(String);
 
-impl Guess {
+impl SubmittedPassword {
     /// Accepts up to 1,024 characters of any text; an unacceptable password is simply wrong.
     pub fn parse(text: String) -> Result<Self, &'static str> {
-        if text.chars().count() > GUESS_CHARACTERS {
+        if text.chars().count() > MAX_SUBMITTED_CHARACTERS {
             return Err("must have at most 1024 characters");
         }
         Ok(Self(text))
     }
 
-    /// Compares the guess in NFC, then as typed if that differs, for hashes made before passwords were
+    /// Compares the password in NFC, then as typed if that differs, for hashes made before passwords were
     /// normalized. Takes as long as hashing, also without a `stored` hash, so that the time does not
     /// reveal the existence of one.
     pub(crate) fn verify(&self, stored: Option<&PasswordHash>) -> Result<Verdict, Error> {
@@ -129,7 +130,7 @@ impl Guess {
         })
     }
 
-    /// Hashes a guess that proved right, in NFC at the current cost.
+    /// Hashes a password that proved right, in NFC at the current cost.
     pub(crate) fn hash(&self) -> Result<PasswordHash, Error> {
         PasswordHash::of(self.normal().as_bytes())
     }
@@ -139,20 +140,20 @@ impl Guess {
     }
 
     /// Compares with the text of a [`Password`] without stopping at the first difference.
-    pub(crate) fn is_text(&self, password: &str) -> bool {
-        let guess = self.normal();
-        let (guess, password) = (guess.as_bytes(), password.as_bytes());
-        let differing = guess
+    pub(crate) fn matches_text(&self, password: &str) -> bool {
+        let submitted = self.normal();
+        let (submitted, password) = (submitted.as_bytes(), password.as_bytes());
+        let differing = submitted
             .iter()
             .zip(password)
             .fold(0, |all, (a, b)| all | (a ^ b));
-        guess.len() == password.len() && differing == 0
+        submitted.len() == password.len() && differing == 0
     }
 }
 
-impl fmt::Debug for Guess {
+impl fmt::Debug for SubmittedPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Guess(..)")
+        f.write_str("SubmittedPassword(..)")
     }
 }
 
@@ -222,13 +223,16 @@ mod tests {
     #[test]
     fn verification_compares_every_byte() {
         let hash = Password::parse("a".repeat(73)).unwrap().hash().unwrap();
-        let guess = |text: String| Guess::parse(text).unwrap();
-        let verify = |text, hash| guess(text).verify(hash).unwrap();
+        let submitted = |text: String| SubmittedPassword::parse(text).unwrap();
+        let verify = |text, hash| submitted(text).verify(hash).unwrap();
         assert_eq!(verify("a".repeat(73), Some(&hash)), Verdict::Right);
         assert_eq!(verify("a".repeat(72), Some(&hash)), Verdict::Wrong);
         assert_eq!(verify("a".repeat(73), None), Verdict::Wrong);
-        assert!(guess("abc".into()).is_text("abc"));
-        assert!(!guess("abc".into()).is_text("abd") && !guess("ab".into()).is_text("abc"));
+        assert!(submitted("abc".into()).matches_text("abc"));
+        assert!(
+            !submitted("abc".into()).matches_text("abd")
+                && !submitted("ab".into()).matches_text("abc")
+        );
     }
 
     #[test]
@@ -237,15 +241,19 @@ mod tests {
         let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let hash = PasswordHash(old.hash_password(b"correct horse").unwrap().to_string());
         assert!(hash.is_outdated());
-        let guess = Guess::parse("correct horse".into()).unwrap();
-        assert_eq!(guess.verify(Some(&hash)).unwrap(), Verdict::Outdated);
+        let submitted = SubmittedPassword::parse("correct horse".into()).unwrap();
+        assert_eq!(submitted.verify(Some(&hash)).unwrap(), Verdict::Outdated);
     }
 
     #[test]
     fn passwords_are_normalized_to_nfc() {
         let (composed, decomposed) = ("pass\u{e9} compos\u{e9}", "passe\u{301} compose\u{301}");
         let hash = |text: &str| Password::parse(text.into()).unwrap().hash().unwrap();
-        let verify = |text: &str, hash: &_| Guess::parse(text.into()).unwrap().verify(Some(hash));
+        let verify = |text: &str, hash: &_| {
+            SubmittedPassword::parse(text.into())
+                .unwrap()
+                .verify(Some(hash))
+        };
         for new in [composed, decomposed] {
             let hash = hash(new);
             for typed in [composed, decomposed] {
@@ -255,7 +263,10 @@ mod tests {
         // A hash from before normalization: right as typed then, and replaced.
         let old = PasswordHash::of(decomposed.as_bytes()).unwrap();
         assert_eq!(verify(decomposed, &old).unwrap(), Verdict::Outdated);
-        let new = Guess::parse(decomposed.into()).unwrap().hash().unwrap();
+        let new = SubmittedPassword::parse(decomposed.into())
+            .unwrap()
+            .hash()
+            .unwrap();
         assert_eq!(verify(composed, &new).unwrap(), Verdict::Right);
         assert!(Password::parse("e\u{301}".repeat(4)).is_err());
     }

@@ -64,12 +64,12 @@ fn parameters_from(
 }
 
 /// Mostly valid lists, often the same one.
-fn sound_parameters() -> impl Strategy<Value = ListParameters> {
+fn valid_parameters() -> impl Strategy<Value = ListParameters> {
     parameters_from(|pattern| pattern.boxed())
 }
 
 /// Lists with a few invalid values.
-fn wild_parameters() -> impl Strategy<Value = ListParameters> {
+fn arbitrary_parameters() -> impl Strategy<Value = ListParameters> {
     parameters_from(|pattern| prop_oneof![9 => pattern, 1 => any::<String>()].boxed())
 }
 
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn a_parsed_list_query_is_within_bounds(parameters in wild_parameters()) {
+    fn a_parsed_list_query_is_within_bounds(parameters in arbitrary_parameters()) {
         if let Ok(query) = ListQuery::parse(&parameters) {
             prop_assert!((1..=100).contains(&query.limit));
             prop_assert!(query.after.is_none());
@@ -161,8 +161,8 @@ proptest! {
     /// Cursors are bound to the context, so different lists must not share one.
     #[test]
     fn the_context_depends_on_the_list_not_the_page(
-        one in sound_parameters(),
-        change in sound_parameters(),
+        one in valid_parameters(),
+        change in valid_parameters(),
         what in 0..8_u8,
     ) {
         // Two lists of nine random parameters would always differ, so change one.

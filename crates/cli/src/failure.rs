@@ -26,7 +26,7 @@ impl Failure {
     }
 
     /// Prints the error message to standard error.
-    pub fn tell(&self) {
+    pub fn print(&self) {
         eprintln!("error: {}", self.message());
     }
 

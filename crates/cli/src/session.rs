@@ -27,7 +27,7 @@ impl Session {
     }
 
     /// Returns an unauthenticated client.
-    pub fn nobody(&self) -> Result<Client, Failure> {
+    pub fn without_credentials(&self) -> Result<Client, Failure> {
         Ok(Client::new(&self.url)?)
     }
 
@@ -72,7 +72,7 @@ impl Session {
         if tokens.access_token != refused {
             return Ok(tokens.access_token);
         }
-        let refresh = self.nobody()?;
+        let refresh = self.without_credentials()?;
         let refresh = refresh
             .refresh()
             .body_map(|body| body.refresh_token(tokens.refresh_token));

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 /// Keywords that do not affect a type.
-const LEFT_OUT: [&str; 8] = [
+const REMOVED_KEYS: [&str; 8] = [
     "example",
     "examples",
     "headers",
@@ -17,7 +17,7 @@ const LEFT_OUT: [&str; 8] = [
     "pattern",
 ];
 /// Formats that only the server validates.
-const JUDGED: [&str; 2] = ["email", "password"];
+const SERVER_VALIDATED_FORMATS: [&str; 2] = ["email", "password"];
 /// Objects whose keys are names of the API, not keywords of OpenAPI.
 const NAMED: [&str; 4] = ["properties", "schemas", "responses", "parameters"];
 const PROBLEM: &str = "application/problem+json";
@@ -42,8 +42,11 @@ fn convert(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(convert),
         Value::Object(object) => {
-            object.retain(|key, _| !LEFT_OUT.contains(&key.as_str()));
-            if object.get("format").is_some_and(is_judged) {
+            object.retain(|key, _| !REMOVED_KEYS.contains(&key.as_str()));
+            if object
+                .get("format")
+                .is_some_and(has_server_validated_format)
+            {
                 object.remove("format");
             }
             for (key, value) in object.iter_mut() {
@@ -63,10 +66,10 @@ fn convert(value: &mut Value) {
     }
 }
 
-fn is_judged(format: &Value) -> bool {
+fn has_server_validated_format(format: &Value) -> bool {
     format
         .as_str()
-        .is_some_and(|format| JUDGED.contains(&format))
+        .is_some_and(|format| SERVER_VALIDATED_FORMATS.contains(&format))
 }
 
 /// Keeps an enum with a value such as `-created_at` as text: its variants would be hard to read.

@@ -6,12 +6,12 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-#[path = "manifests/broken.rs"]
-mod broken;
 #[path = "manifests/files.rs"]
 mod files;
 #[path = "manifests/groups.rs"]
 mod groups;
+#[path = "manifests/modified.rs"]
+mod modified;
 #[path = "manifests/network.rs"]
 mod network;
 #[path = "manifests/pods.rs"]
@@ -68,7 +68,7 @@ fn overlays_with(component: Optional) -> impl Iterator<Item = &'static Environme
 }
 
 #[track_caller]
-fn is_empty(found: impl IntoIterator<Item = Finding>) {
+fn assert_no_findings(found: impl IntoIterator<Item = Finding>) {
     let lines: Vec<_> = found
         .into_iter()
         .map(|finding| finding.to_string())
@@ -91,22 +91,22 @@ fn every_environment_has_the_expected_spin_apps() {
 #[test]
 fn core_kinds_match_the_schemas_of_kubernetes() {
     let others = Optional::ALL.into_iter().flat_map(overlays_with);
-    is_empty(core_kinds::check(overlays().chain(others)).unwrap());
+    assert_no_findings(core_kinds::check(overlays().chain(others)).unwrap());
 }
 
 /// Asserts that every overlay with the component passes every check.
 #[track_caller]
-fn fits_in(component: Optional) {
+fn assert_component_passes(component: Optional) {
     let found = overlays_with(component).flat_map(|environment| {
         let checks = checks::ALL.iter();
         checks.flat_map(move |(_, check)| check(environment))
     });
-    is_empty(found);
+    assert_no_findings(found);
 }
 
 #[test]
 fn keda_replaces_the_autoscalers() {
-    fits_in(Optional::Keda);
+    assert_component_passes(Optional::Keda);
     for environment in overlays_with(Optional::Keda) {
         assert_eq!(environment.of("HorizontalPodAutoscaler").count(), 0);
         let overlay = environment.name.split(' ').next().unwrap();
@@ -142,7 +142,7 @@ fn keda_replaces_the_autoscalers() {
 
 #[test]
 fn ingress_replaces_the_gateway() {
-    fits_in(Optional::Ingress);
+    assert_component_passes(Optional::Ingress);
     for environment in overlays_with(Optional::Ingress) {
         assert_eq!(
             environment.of("Ingress").count(),
@@ -160,7 +160,7 @@ fn ingress_replaces_the_gateway() {
 
 #[test]
 fn the_shim_replaces_the_spintainer_executor() {
-    fits_in(Optional::Shim);
+    assert_component_passes(Optional::Shim);
     for environment in overlays_with(Optional::Shim) {
         let executors: Vec<_> = environment
             .of("SpinAppExecutor")
@@ -172,10 +172,10 @@ fn the_shim_replaces_the_spintainer_executor() {
 
 #[test]
 fn the_other_components_pass_every_check() {
-    fits_in(Optional::Kyverno);
-    fits_in(Optional::Otlp);
-    fits_in(Optional::PrivateCa);
-    fits_in(Optional::RegistryLogin);
+    assert_component_passes(Optional::Kyverno);
+    assert_component_passes(Optional::Otlp);
+    assert_component_passes(Optional::PrivateCa);
+    assert_component_passes(Optional::RegistryLogin);
 }
 
 #[test]
@@ -244,8 +244,8 @@ fn alerts_fire_as_specified() {
 }
 
 #[track_caller]
-fn holds(check: Check) {
-    is_empty(overlays().flat_map(check));
+fn assert_check_passes(check: Check) {
+    assert_no_findings(overlays().flat_map(check));
 }
 
 /// Generates one test per check, so that the name of a failed test states the problem.
@@ -253,7 +253,7 @@ macro_rules! checks {
     ($($name:ident: $check:ident,)*) => {
         $(#[test]
         fn $name() {
-            holds(checks::$check::check);
+            assert_check_passes(checks::$check::check);
         })*
 
         #[test]

@@ -25,7 +25,7 @@ fn read(path: &str) -> Result<String> {
 }
 
 /// Fails with all problems, if there are any.
-fn none(problems: &[String]) -> Result<()> {
+fn assert_no_problems(problems: &[String]) -> Result<()> {
     ensure!(problems.is_empty(), "\n{}", problems.join("\n"));
     Ok(())
 }
@@ -42,7 +42,7 @@ fn changed(text: &str, from: &str, to: &str) -> Result<String> {
 
 /// Fails unless a rule reports exactly one problem, which contains `what`.
 #[track_caller]
-fn named(problems: &[String], what: &str) {
+fn assert_one_problem(problems: &[String], what: &str) {
     assert!(
         problems.len() == 1 && problems.iter().all(|it| it.contains(what)),
         "expected only a problem with {what:?}, found {problems:#?}"

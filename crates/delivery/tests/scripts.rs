@@ -15,11 +15,11 @@
 mod scripts {
     mod build;
     mod deploy;
+    mod fixture;
     mod interruptions;
     mod lint;
-    mod refusals;
+    mod preconditions;
     mod rollback;
-    mod scene;
-    mod secrecy;
+    mod secret_leaks;
     mod smoke;
 }

@@ -85,7 +85,7 @@ async fn run() -> Result<()> {
         nodelay: !arguments.no_nodelay,
     })
     .await?;
-    say(&format!("Serving http://{}", host.address()?))?;
+    print_line(&format!("Serving http://{}", host.address()?))?;
     tokio::spawn(reload_on(hangup, host.reloader()?));
     host.serve(either(&mut terminate, &mut interrupt)).await;
     Ok(())
@@ -102,11 +102,11 @@ async fn reload_on(mut hangup: Signal, reloader: Reloader) {
             }
         };
         // The reader may be gone; serving continues.
-        let _ = say(outcome);
+        let _ = print_line(outcome);
     }
 }
 
-fn say(line: &str) -> Result<()> {
+fn print_line(line: &str) -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}")
         .and_then(|()| stdout.flush())

@@ -25,13 +25,13 @@ use host::{Host, guest, manifest, refusal};
 async fn a_component_sees_only_its_own_variables() {
     let variables = "[component.guest.variables]\nmine = \"<{{ theirs }}>\"\n[variables]\ntheirs = { default = \"x\" }\n";
     let host = Host::start(&manifest(variables), &[]);
-    assert_eq!(host.ask("variable", "mine").await, r#"Ok("<x>")"#);
-    let undeclared = host.ask("variable", "theirs").await;
+    assert_eq!(host.call_guest("variable", "mine").await, r#"Ok("<x>")"#);
+    let undeclared = host.call_guest("variable", "theirs").await;
     assert!(
         undeclared.starts_with("Err(Error::Undefined("),
         "{undeclared}"
     );
-    let invalid = host.ask("variable", "Not-A-Name").await;
+    let invalid = host.call_guest("variable", "Not-A-Name").await;
     assert!(invalid.starts_with("Err(Error::InvalidName("), "{invalid}");
 }
 
@@ -45,8 +45,8 @@ async fn dotenv_is_read_and_arguments_take_precedence() {
     )
     .unwrap();
     let host = Host::start_in(dir, &manifest(variables), &["--variable", "b=argument"]);
-    assert_eq!(host.ask("variable", "a").await, r#"Ok("env")"#);
-    assert_eq!(host.ask("variable", "b").await, r#"Ok("argument")"#);
+    assert_eq!(host.call_guest("variable", "a").await, r#"Ok("env")"#);
+    assert_eq!(host.call_guest("variable", "b").await, r#"Ok("argument")"#);
 }
 
 #[test]
@@ -106,21 +106,21 @@ async fn an_undeclared_host_is_rejected() {
     let hosts = "allowed_outbound_hosts = [\"postgres://127.0.0.1:1\", \"redis://127.0.0.1:1\"]\n";
     let host = Host::start(&manifest(hosts), &[]);
     let refused = host
-        .ask("postgres-open", "host=127.0.0.1 port=2 user=u")
+        .call_guest("postgres-open", "host=127.0.0.1 port=2 user=u")
         .await;
     assert!(
         refused.contains("address postgres://127.0.0.1:2 is not permitted"),
         "{refused}"
     );
     let url = host
-        .ask("postgres-open", "postgres://u:p@127.0.0.2:1/d")
+        .call_guest("postgres-open", "postgres://u:p@127.0.0.2:1/d")
         .await;
     assert!(
         url.contains("address postgres://127.0.0.2:1 is not permitted"),
         "{url}"
     );
     let allowed = host
-        .ask(
+        .call_guest(
             "postgres-open",
             "postgres://u:p@127.0.0.1:1/d?sslmode=disable",
         )
@@ -130,17 +130,17 @@ async fn an_undeclared_host_is_rejected() {
         "{allowed}"
     );
     assert_eq!(
-        host.ask("redis-open", "redis://127.0.0.1:2").await,
+        host.call_guest("redis-open", "redis://127.0.0.1:2").await,
         "Err(Error::InvalidAddress)"
     );
     assert_eq!(
-        host.ask("redis-open", "rediss://127.0.0.1:1").await,
+        host.call_guest("redis-open", "rediss://127.0.0.1:1").await,
         "Err(Error::InvalidAddress)"
     );
-    let allowed = host.ask("redis-open", "redis://127.0.0.1:1").await;
+    let allowed = host.call_guest("redis-open", "redis://127.0.0.1:1").await;
     assert!(allowed.starts_with("Err(Error::Other("), "{allowed}");
     assert_eq!(
-        host.ask("http", &host.url).await,
+        host.call_guest("http", &host.url).await,
         "Err(ErrorCode::HttpRequestDenied)"
     );
 }
@@ -148,15 +148,15 @@ async fn an_undeclared_host_is_rejected() {
 #[tokio::test]
 async fn a_panic_returns_an_empty_500_and_replaces_the_instance() {
     let host = Host::start(&manifest(""), &[]);
-    assert_eq!(host.ask("uses", "").await, "1");
-    assert_eq!(host.ask("uses", "").await, "2");
+    assert_eq!(host.call_guest("uses", "").await, "1");
+    assert_eq!(host.call_guest("uses", "").await, "2");
     for action in ["panic", "fail"] {
         let response = host.request("/", action, "text").send().await.unwrap();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers().get("content-type"), None);
         assert_eq!(response.text().await.unwrap(), "");
     }
-    let after = host.ask("uses", "").await;
+    let after = host.call_guest("uses", "").await;
     assert_eq!(
         after, "2",
         "an error must not end an instance, a panic must"
@@ -167,9 +167,9 @@ async fn a_panic_returns_an_empty_500_and_replaces_the_instance() {
 async fn an_instance_serves_128_requests() {
     let host = Host::start(&manifest(""), &[]);
     for use_number in 1..=128 {
-        assert_eq!(host.ask("uses", "").await, use_number.to_string());
+        assert_eq!(host.call_guest("uses", "").await, use_number.to_string());
     }
-    assert_eq!(host.ask("uses", "").await, "1");
+    assert_eq!(host.call_guest("uses", "").await, "1");
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn a_request_without_an_unambiguous_authority_gets_no_response() {
         stream.read_to_end(&mut answer).unwrap();
         assert_eq!(String::from_utf8_lossy(&answer), "", "{head}");
     }
-    assert_eq!(host.ask("uri", "").await, format!("{}/", host.url));
+    assert_eq!(host.call_guest("uri", "").await, format!("{}/", host.url));
 }
 
 /// Spin passes headers to a component as text and responds itself if one is not text.
@@ -278,7 +278,7 @@ async fn a_header_that_is_not_utf_8_gets_an_empty_500() {
     assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
     assert_eq!(body, "");
     assert_eq!(
-        host.ask("uses", "").await,
+        host.call_guest("uses", "").await,
         "1",
         "the request must not reach a component"
     );
@@ -292,7 +292,7 @@ async fn requests_in_flight_finish_before_shutdown() {
         .await
         .unwrap();
     assert_eq!(line, "sleeping\n");
-    assert_eq!(host.ask("print", "one whole line").await, "");
+    assert_eq!(host.call_guest("print", "one whole line").await, "");
     let url = host.url.clone();
     let (code, stderr) = tokio::task::spawn_blocking(move || host.stop())
         .await

@@ -18,7 +18,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// Longer than the host's own drain.
 const STOP_LIMIT: Duration = Duration::from_secs(40);
 /// Wait between the end of a host's output and its exit.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LOG_DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Limit of Spin and the embedded host on live instances. A burst of requests starts an instance each,
 /// and one beyond the limit fails with 500; by default it is 1,000. No gateway bounds the connections
@@ -165,7 +165,7 @@ fn address(lines: &Receiver<String>, process: &mut Process) -> Result<String> {
                 bail!("the host did not print its address within {START_LIMIT:?}")
             }
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(match process.wait(LAST_WORDS)? {
+                return Err(match process.wait(LOG_DRAIN_TIME)? {
                     Some(status) => anyhow!("the host exited during startup ({status})"),
                     None => anyhow!("the host closed its output before it listened"),
                 });

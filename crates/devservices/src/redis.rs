@@ -112,7 +112,7 @@ impl Redis {
         }
         let mut process = Process::spawn(&mut self.command()?, STOP_LIMIT)?;
         let deadline = Instant::now() + START_LIMIT;
-        while !self.answers() {
+        while !self.is_ready() {
             if let Some(status) = process.exit_status()? {
                 bail!("Redis exited during startup ({status}):\n{}", self.log());
             }
@@ -166,7 +166,7 @@ impl Redis {
     }
 
     /// Returns true for `+PONG` and for a request for the password, but not for `-LOADING`.
-    fn answers(&self) -> bool {
+    fn is_ready(&self) -> bool {
         let ping = || -> std::io::Result<bool> {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
             stream.set_read_timeout(Some(Duration::from_secs(1)))?;

@@ -119,7 +119,7 @@ async fn the_app_has_its_own_role() -> Result<()> {
     Ok(())
 }
 
-fn ask(stream: &mut TcpStream, command: &str) -> std::io::Result<String> {
+fn send_command(stream: &mut TcpStream, command: &str) -> std::io::Result<String> {
     stream.write_all(format!("{command}\r\n").as_bytes())?;
     let mut answer = [0; 64];
     let length = stream.read(&mut answer)?;
@@ -167,13 +167,13 @@ fn redis_stops_starts_and_freezes_on_one_port() -> Result<()> {
     );
 
     let mut stream = TcpStream::connect(address)?;
-    assert!(ask(&mut stream, "PING")?.starts_with("-NOAUTH"));
-    assert_eq!(ask(&mut stream, "AUTH s/same")?, "+OK\r\n");
-    assert_eq!(ask(&mut stream, "SET key value")?, "+OK\r\n");
+    assert!(send_command(&mut stream, "PING")?.starts_with("-NOAUTH"));
+    assert_eq!(send_command(&mut stream, "AUTH s/same")?, "+OK\r\n");
+    assert_eq!(send_command(&mut stream, "SET key value")?, "+OK\r\n");
 
     server.pause()?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    assert!(ask(&mut stream, "GET key").is_err());
+    assert!(send_command(&mut stream, "GET key").is_err());
     server.resume()?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut answer = [0; 11];
@@ -184,7 +184,7 @@ fn redis_stops_starts_and_freezes_on_one_port() -> Result<()> {
     assert!(TcpStream::connect(address).is_err());
     server.start_again()?;
     let mut stream = TcpStream::connect(address)?;
-    assert_eq!(ask(&mut stream, "AUTH s/same")?, "+OK\r\n");
-    assert_eq!(ask(&mut stream, "GET key")?, "$-1\r\n");
+    assert_eq!(send_command(&mut stream, "AUTH s/same")?, "+OK\r\n");
+    assert_eq!(send_command(&mut stream, "GET key")?, "$-1\r\n");
     Ok(())
 }

@@ -46,7 +46,7 @@ impl<'a> Breaking<'a> {
     fn operation(&mut self, name: &str, old: &'a Value, new: &'a Value) {
         self.parameters(name, old, new);
         self.request_body(name, old, new);
-        self.answers(name, old, new);
+        self.compare_responses(name, old, new);
         let open = |operation: &Value| operation.get("security").is_none();
         if open(old) && !open(new) {
             self.found.push(format!("{name}: now requires a token"));
@@ -93,7 +93,7 @@ impl<'a> Breaking<'a> {
         self.contents(&format!("{name}: body"), before, now, Direction::Request);
     }
 
-    fn answers(&mut self, name: &str, old: &'a Value, new: &'a Value) {
+    fn compare_responses(&mut self, name: &str, old: &'a Value, new: &'a Value) {
         for (status, answer) in object(old, "/responses") {
             let answer = resolve(self.released, answer);
             let at = format!("{name}: response {status}");

@@ -6,7 +6,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Required, Type};
 
 /// Name, description, example.
-const ANSWERED: [(&str, &str, &str); 11] = [
+const RESPONSE_HEADERS: [(&str, &str, &str); 11] = [
     (
         "Accept",
         "Media type that the request body must have.",
@@ -67,23 +67,25 @@ pub const REQUEST_ID_EXAMPLE: &str = "019927e1-0b29-7aa0-8f31-2b4c6d8e0f13";
 
 /// `components.headers`.
 pub fn components() -> impl Iterator<Item = (String, RefOr<Header>)> {
-    ANSWERED.into_iter().map(|(name, description, example)| {
-        let (schema_type, example): (_, Value) = match example.parse::<u32>() {
-            Ok(number) => (Type::Integer, number.into()),
-            Err(_) => (Type::String, example.into()),
-        };
-        let header = HeaderBuilder::new()
-            .schema(Some(ObjectBuilder::new().schema_type(schema_type)))
-            .description(Some(description))
-            .example(Some(example))
-            .build();
-        (name.to_owned(), RefOr::T(header))
-    })
+    RESPONSE_HEADERS
+        .into_iter()
+        .map(|(name, description, example)| {
+            let (schema_type, example): (_, Value) = match example.parse::<u32>() {
+                Ok(number) => (Type::Integer, number.into()),
+                Err(_) => (Type::String, example.into()),
+            };
+            let header = HeaderBuilder::new()
+                .schema(Some(ObjectBuilder::new().schema_type(schema_type)))
+                .description(Some(description))
+                .example(Some(example))
+                .build();
+            (name.to_owned(), RefOr::T(header))
+        })
 }
 
 /// Returns the name of a described header; case-insensitive.
 pub fn named(name: &str) -> Option<&'static str> {
-    let found = ANSWERED
+    let found = RESPONSE_HEADERS
         .iter()
         .find(|(known, ..)| known.eq_ignore_ascii_case(name));
     found.map(|(known, ..)| *known)

@@ -8,7 +8,7 @@
 #[cfg(target_arch = "wasm32")]
 mod clock;
 #[cfg(any(test, target_arch = "wasm32"))]
-mod left;
+mod remaining;
 
 use std::time::Duration;
 

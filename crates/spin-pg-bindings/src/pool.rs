@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::race::before;
+use crate::race::with_timer;
 
 /// After this long without a response, a connection is shared only as a last resort: a statement on it
 /// may wait for a lock, and further calls on it would wait too.
@@ -68,11 +68,11 @@ struct Opening<'a, C> {
     generation: u64,
 }
 
-enum Taken<'a, C> {
+enum Checkout<'a, C> {
     Connection(PooledConnection<'a, C>),
     Opening(Opening<'a, C>),
     /// Other calls are already opening the maximum number of connections.
-    Later,
+    Wait,
 }
 
 /// A failed call.
@@ -136,19 +136,19 @@ impl<C> Pool<C> {
     ) -> Option<Result<PooledConnection<'_, C>, E>> {
         let opening = loop {
             match self.take() {
-                Taken::Connection(connection) => return Some(Ok(connection)),
-                Taken::Opening(opening) => break opening,
-                Taken::Later => before(&mut deadline, pause()).await?,
+                Checkout::Connection(connection) => return Some(Ok(connection)),
+                Checkout::Opening(opening) => break opening,
+                Checkout::Wait => with_timer(&mut deadline, pause()).await?,
             }
         };
         let (mut open, patience) = (pin!(open), pin!(patience));
         // Either may come first: a call in its second attempt has little time left.
-        let early = before(patience, open.as_mut());
-        let opened = match before(&mut deadline, early).await? {
+        let early = with_timer(patience, open.as_mut());
+        let opened = match with_timer(&mut deadline, early).await? {
             Some(opened) => opened,
             None => match self.share() {
                 Some(shared) => return Some(Ok(shared)),
-                None => before(deadline, open).await?,
+                None => with_timer(deadline, open).await?,
             },
         };
         Some(match opened {
@@ -166,21 +166,21 @@ impl<C> Pool<C> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Taken<'_, C> {
+    fn take(&self) -> Checkout<'_, C> {
         let now = self.now();
         let mut state = self.state();
         let generation = state.generation;
         let has_room = state.slots.len() + state.opening < self.most;
         match state.best(now) {
-            Some(slot) if slot.calls == 0 || !has_room => Taken::Connection(PooledConnection {
+            Some(slot) if slot.calls == 0 || !has_room => Checkout::Connection(PooledConnection {
                 connection: slot.take(now),
                 pool: self,
                 generation,
             }),
-            None if !has_room => Taken::Later,
+            None if !has_room => Checkout::Wait,
             _ => {
                 state.opening += 1;
-                Taken::Opening(Opening {
+                Checkout::Opening(Opening {
                     pool: self,
                     generation,
                 })

@@ -7,7 +7,7 @@ use std::task::Poll;
 use futures::future::{Either, select};
 
 /// Returns the output of `call`, or `None` if `timer` fires first; the call is then abandoned.
-pub(crate) async fn before<T>(
+pub(crate) async fn with_timer<T>(
     timer: impl Future<Output = ()> + Unpin,
     call: impl Future<Output = T>,
 ) -> Option<T> {
@@ -34,7 +34,7 @@ pub(crate) async fn yield_now() {
 ///
 /// The host polls a call once before it returns to the guest. One that completes by then made no round
 /// trip: the host knew of a closed connection. Later, a statement may have been sent.
-pub(crate) async fn answered_at_once<T>(call: impl Future<Output = T>) -> (T, bool) {
+pub(crate) async fn await_with_immediate_flag<T>(call: impl Future<Output = T>) -> (T, bool) {
     let mut call = pin!(call);
     let mut polls = 0_u32;
     let output = poll_fn(|context| {
@@ -53,8 +53,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_future_to_complete_wins() {
-        assert_eq!(before(pending(), ready(1)).await, Some(1));
-        assert_eq!(before(ready(()), pending::<()>()).await, None);
+        assert_eq!(with_timer(pending(), ready(1)).await, Some(1));
+        assert_eq!(with_timer(ready(()), pending::<()>()).await, None);
     }
 
     #[tokio::test]
@@ -74,16 +74,16 @@ mod tests {
                 yield_now().await;
             }
         };
-        assert_eq!(before(Box::pin(timer), call).await, Some(3));
+        assert_eq!(with_timer(Box::pin(timer), call).await, Some(3));
     }
 
     #[tokio::test]
     async fn a_round_trip_is_not_immediate() {
-        assert_eq!(answered_at_once(ready(1)).await, (1, true));
+        assert_eq!(await_with_immediate_flag(ready(1)).await, (1, true));
         let round_trip = async {
             tokio::task::yield_now().await;
             1
         };
-        assert_eq!(answered_at_once(round_trip).await, (1, false));
+        assert_eq!(await_with_immediate_flag(round_trip).await, (1, false));
     }
 }

@@ -4,7 +4,7 @@ mod command;
 #[cfg(target_arch = "wasm32")]
 mod host;
 #[cfg(any(test, target_arch = "wasm32"))]
-mod silence;
+mod outage;
 
 use std::time::Duration;
 

@@ -10,8 +10,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
-use super::edge::{Attempt, Edge, Request, Response, Verdict};
-use super::log::{Deed, Log, Outcome, Record};
+use super::failover::{Attempt, FailoverClient, Request, Response, Verdict};
+use super::log::{Log, Operation, Outcome, Record};
 use crate::client::LOGIN;
 use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
@@ -55,7 +55,7 @@ pub struct Session {
 }
 
 /// Request without an outcome, to be repeated when the faults have ended.
-pub(super) struct Doubt {
+pub(super) struct UnresolvedRequest {
     pub account: usize,
     pub record: Record,
     pub request: Request,
@@ -63,7 +63,7 @@ pub(super) struct Doubt {
 
 /// State that the verification needs in addition to the log.
 #[derive(Default)]
-pub struct Remains {
+pub struct FinalState {
     /// Access tokens of sessions whose end was acknowledged.
     pub revoked: Vec<String>,
     /// Sessions that must still work.
@@ -74,15 +74,15 @@ pub struct Client {
     pub(super) index: usize,
     /// Distinguishes this run's users.
     pub(super) run: String,
-    pub(super) edge: Edge,
+    pub(super) failover: FailoverClient,
     pub(super) random: fastrand::Rng,
     pub(super) log: Log,
     pub(super) count: u64,
     pub(super) admin_token: String,
     pub(super) people: Vec<Account>,
     pub(super) accounts: Vec<Account>,
-    pub(super) doubts: Vec<Doubt>,
-    pub(super) remains: Remains,
+    pub(super) unresolved: Vec<UnresolvedRequest>,
+    pub(super) final_state: FinalState,
     /// Acknowledged changes of all clients.
     pub(super) acknowledged: Arc<AtomicU64>,
 }
@@ -91,22 +91,22 @@ impl Client {
     /// Returns a client that has signed in and created its people.
     pub async fn prepare(
         (index, run, seed): (usize, &str, u64),
-        edge: Edge,
+        failover: FailoverClient,
         folder: &Path,
         acknowledged: Arc<AtomicU64>,
     ) -> Result<Self> {
         let mut client = Self {
             index,
             run: run.to_owned(),
-            edge,
+            failover,
             random: fastrand::Rng::with_seed(seed ^ (index as u64 + 1)),
             log: Log::create(&folder.join(format!("{index}.jsonl")))?,
             count: 0,
             admin_token: String::new(),
             people: Vec::new(),
             accounts: Vec::new(),
-            doubts: Vec::new(),
-            remains: Remains::default(),
+            unresolved: Vec::new(),
+            final_state: FinalState::default(),
             acknowledged,
         };
         client.sign_in_admin().await;
@@ -118,7 +118,11 @@ impl Client {
     }
 
     /// Works until `over`, then determines the outcome of every open request.
-    pub async fn work(mut self, over: Arc<AtomicBool>, healed: Arc<AtomicBool>) -> Result<Remains> {
+    pub async fn work(
+        mut self,
+        over: Arc<AtomicBool>,
+        healed: Arc<AtomicBool>,
+    ) -> Result<FinalState> {
         while !over.load(Ordering::SeqCst) {
             self.step().await?;
         }
@@ -130,8 +134,8 @@ impl Client {
         block_in_place(|| self.log.flush())?;
         let people = self.people.into_iter();
         let alive = people.filter(|person| person.state == State::Alive);
-        self.remains.live = alive.flat_map(|person| person.sessions).collect();
-        Ok(self.remains)
+        self.final_state.live = alive.flat_map(|person| person.sessions).collect();
+        Ok(self.final_state)
     }
 
     async fn step(&mut self) -> Result<()> {
@@ -174,10 +178,15 @@ impl Client {
     }
 
     /// Logs an intent.
-    pub(super) fn intend(&mut self, deed: Deed, user: &str, value: &str) -> Result<Record> {
+    pub(super) fn intend(
+        &mut self,
+        operation: Operation,
+        user: &str,
+        value: &str,
+    ) -> Result<Record> {
         let record = Record {
             number: (self.index, self.count),
-            deed,
+            operation,
             user: user.to_owned(),
             value: value.to_owned(),
             outcome: None,
@@ -193,7 +202,7 @@ impl Client {
     /// Logs an outcome.
     pub(super) fn conclude(&mut self, record: &mut Record, outcome: Outcome) -> Result<()> {
         record.outcome = Some(outcome);
-        if outcome == Outcome::Ok && record.deed != Deed::Replay {
+        if outcome == Outcome::Ok && record.operation != Operation::Replay {
             self.acknowledged.fetch_add(1, Ordering::SeqCst);
         }
         self.log.outcome(record)
@@ -211,7 +220,7 @@ impl Client {
                 continue;
             };
             let what = format!("{what}: host {host} responds with {status} {body}");
-            let may_be_outdated = self.edge.meter.may_be_outdated(THAW_LIMIT);
+            let may_be_outdated = self.failover.meter.may_be_outdated(THAW_LIMIT);
             let begun = Instant::now();
             while self.wrong(host, request, &is_wrong).await.is_some() && begun.elapsed() < PATIENT
             {
@@ -219,9 +228,9 @@ impl Client {
             }
             // A frozen Redis keeps the old state until it is updated, soon after it thaws.
             match begun.elapsed() {
-                took if may_be_outdated && took < THAW_LIMIT => self.edge.meter.outdated(took),
+                took if may_be_outdated && took < THAW_LIMIT => self.failover.meter.outdated(took),
                 took => self
-                    .edge
+                    .failover
                     .meter
                     .violation(&format!("{what}, for {took:.1?}")),
             }
@@ -234,7 +243,7 @@ impl Client {
         request: &Request,
         is_wrong: impl Fn(&Response) -> bool,
     ) -> Option<Response> {
-        match self.edge.attempt(host, request).await {
+        match self.failover.attempt(host, request).await {
             Attempt::Response(response) => is_wrong(&response).then_some(response),
             Attempt::Refused | Attempt::Lost => None,
         }
@@ -254,7 +263,7 @@ impl Client {
 
     pub(super) async fn sign_in_admin(&mut self) {
         let request = login_request(ADMIN_EMAIL, ADMIN_PASSWORD);
-        let settled = self.edge.settle(self.index, &request, PATIENT).await;
+        let settled = self.failover.settle(self.index, &request, PATIENT).await;
         if let Verdict::Done(response) = settled.verdict {
             response
                 .text("access_token")

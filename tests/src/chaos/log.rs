@@ -1,4 +1,4 @@
-//! Log of the clients: intent and outcome of each act, on disk before the next step.
+//! Log of the clients: intent and outcome of each operation, on disk before the next step.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// Act of a client.
+/// Operation of a client.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deed {
+pub enum Operation {
     Create,
     Replay,
     Patch,
@@ -21,8 +21,8 @@ pub enum Deed {
     Refresh,
 }
 
-impl Deed {
-    /// All deeds, in report order.
+impl Operation {
+    /// All operations, in report order.
     pub const ALL: [Self; 8] = [
         Self::Create,
         Self::Replay,
@@ -49,7 +49,7 @@ impl Deed {
     }
 }
 
-/// Outcome of an act.
+/// Outcome of an operation.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -67,7 +67,7 @@ pub enum Outcome {
 pub struct Record {
     /// Client and its counter: unique in a run.
     pub number: (usize, u64),
-    pub deed: Deed,
+    pub operation: Operation,
     /// Email of the user.
     pub user: String,
     /// Value that it sets: the name, the number of the password, or the session.
@@ -143,7 +143,7 @@ mod tests {
         let mut log = Log::create(&folder.path().join("1.jsonl")).unwrap();
         let mut record = Record {
             number: (1, 7),
-            deed: Deed::Create,
+            operation: Operation::Create,
             user: "a@example.com".into(),
             value: "A".into(),
             outcome: None,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::log::{Deed, Outcome, Record};
+use super::log::{Operation, Outcome, Record};
 
-/// Figures of one kind of deed.
+/// Figures of one kind of operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Tally {
     pub acknowledged: u64,
@@ -52,7 +52,7 @@ pub struct Expected {
 #[derive(Debug, Default)]
 pub struct Expectations {
     pub users: BTreeMap<String, Expected>,
-    pub tallies: BTreeMap<Deed, Tally>,
+    pub tallies: BTreeMap<Operation, Tally>,
 }
 
 /// Reads the log: the last record of a number has its outcome.
@@ -64,7 +64,7 @@ pub fn expectations(records: Vec<Record>) -> Expectations {
     let mut expectations = Expectations::default();
     for record in last.into_values() {
         let outcome = record.outcome.unwrap_or(Outcome::Unknown);
-        let tally = expectations.tallies.entry(record.deed).or_default();
+        let tally = expectations.tallies.entry(record.operation).or_default();
         match outcome {
             Outcome::Ok => tally.acknowledged += 1,
             Outcome::Failed => tally.failed += 1,
@@ -81,29 +81,29 @@ pub fn expectations(records: Vec<Record>) -> Expectations {
 
 impl Expected {
     fn learn(&mut self, record: &Record, outcome: Outcome) {
-        match record.deed {
-            Deed::Create => self.learn_create(record, outcome),
-            Deed::Replay => {
+        match record.operation {
+            Operation::Create => self.learn_create(record, outcome),
+            Operation::Replay => {
                 if outcome == Outcome::Ok {
                     self.replayed.insert(record.id.clone());
                 }
             }
-            Deed::Patch => self.learn_patch(record, outcome),
-            Deed::Delete => self.deleted = Some(outcome),
-            Deed::Password => self.learn_password(record, outcome),
-            Deed::Login => {
+            Operation::Patch => self.learn_patch(record, outcome),
+            Operation::Delete => self.deleted = Some(outcome),
+            Operation::Password => self.learn_password(record, outcome),
+            Operation::Login => {
                 self.has_unknown_sessions |= record.was_unknown || outcome == Outcome::Unknown;
                 if outcome == Outcome::Ok {
                     self.sessions.insert(record.value.clone(), Some(true));
                 }
             }
-            Deed::Revoke => {
+            Operation::Revoke => {
                 if let Some(is_alive) = alive_after(outcome) {
                     self.sessions.insert(record.value.clone(), is_alive);
                 }
             }
             // A second use of a spent token ends the session.
-            Deed::Refresh => {
+            Operation::Refresh => {
                 if outcome == Outcome::Unknown {
                     self.sessions.insert(record.value.clone(), None);
                 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Plan;
-use super::log::Deed;
+use super::log::Operation;
 use super::meter::{Measured, Responses};
 use super::oracle::{Expectations, Tally};
 use super::schedule::Kind;
@@ -28,7 +28,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Number of tokens that were tried again after the faults.
     pub tokens: usize,
-    pub deeds: BTreeMap<Deed, Tally>,
+    #[serde(rename = "deeds")]
+    pub operations: BTreeMap<Operation, Tally>,
     pub faults: BTreeMap<Kind, Fault>,
     /// Responses between the faults.
     pub calm: Fault,
@@ -95,7 +96,7 @@ impl Report {
             kills: 0,
             acknowledged: 0,
             tokens: 0,
-            deeds: BTreeMap::new(),
+            operations: BTreeMap::new(),
             faults: BTreeMap::new(),
             calm: Fault::default(),
             violation_count: 0,
@@ -136,8 +137,8 @@ impl Report {
     }
 
     pub(super) fn add_findings(&mut self, expectations: &Expectations, findings: Vec<String>) {
-        for (deed, tally) in &expectations.tallies {
-            let sum = self.deeds.entry(*deed).or_default();
+        for (operation, tally) in &expectations.tallies {
+            let sum = self.operations.entry(*operation).or_default();
             sum.acknowledged += tally.acknowledged;
             sum.failed += tally.failed;
             sum.resolved += tally.resolved;
@@ -146,7 +147,10 @@ impl Report {
             sum.phantom += tally.phantom;
             sum.duplicate += tally.duplicate;
         }
-        let changes = self.deeds.iter().filter(|(deed, _)| **deed != Deed::Replay);
+        let changes = self
+            .operations
+            .iter()
+            .filter(|(operation, _)| **operation != Operation::Replay);
         self.acknowledged = changes.map(|(_, tally)| tally.acknowledged).sum();
         self.findings.extend(findings);
     }

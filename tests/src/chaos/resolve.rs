@@ -3,44 +3,44 @@
 use anyhow::Result;
 use reqwest::Method;
 
-use super::client::{Client, Doubt, PATIENT};
-use super::edge::{Attempt, Verdict};
-use super::log::{Deed, Outcome, Record};
+use super::client::{Client, PATIENT, UnresolvedRequest};
+use super::failover::{Attempt, Verdict};
+use super::log::{Operation, Outcome, Record};
 use crate::client::user_path;
 
 impl Client {
     /// Repeats requests without an outcome after the faults.
     pub(super) async fn resolve(&mut self) -> Result<()> {
-        for Doubt {
+        for UnresolvedRequest {
             account,
             mut record,
             request,
-        } in std::mem::take(&mut self.doubts)
+        } in std::mem::take(&mut self.unresolved)
         {
             let request = request.token(&self.admin_token);
             let host = self.any_host();
-            let verdict = self.edge.settle(host, &request, PATIENT).await.verdict;
+            let verdict = self.failover.settle(host, &request, PATIENT).await.verdict;
             record.was_unknown = true;
-            match (record.deed, verdict) {
-                (Deed::Create, Verdict::Done(response)) => {
+            match (record.operation, verdict) {
+                (Operation::Create, Verdict::Done(response)) => {
                     response.text("id").clone_into(&mut record.id);
                     record.version = response.version();
                     self.conclude(&mut record, Outcome::Ok)?;
                 }
-                (Deed::Patch, Verdict::Done(response)) => {
+                (Operation::Patch, Verdict::Done(response)) => {
                     self.patched(account, record, response.version()).await?;
                 }
-                (Deed::Patch, Verdict::Refused(response)) if response.status == 412 => {
+                (Operation::Patch, Verdict::Refused(response)) if response.status == 412 => {
                     let outcome = self.read_back(account, &mut record).await;
                     self.conclude(&mut record, outcome)?;
                 }
-                (Deed::Delete, Verdict::Done(_)) => self.deleted(account, record).await?,
-                (Deed::Delete, Verdict::Refused(response)) if response.status == 404 => {
+                (Operation::Delete, Verdict::Done(_)) => self.deleted(account, record).await?,
+                (Operation::Delete, Verdict::Refused(response)) if response.status == 404 => {
                     self.deleted(account, record).await?;
                 }
                 (_, verdict) => {
                     let what = format!("{record:?} cannot be resolved: {verdict:?}");
-                    self.edge.meter.violation(&what);
+                    self.failover.meter.violation(&what);
                 }
             }
         }
@@ -50,7 +50,7 @@ impl Client {
     /// Returns the outcome of a patch whose version is no longer current.
     async fn read_back(&self, at: usize, record: &mut Record) -> Outcome {
         let read = self.as_admin(Method::GET, &user_path(&self.accounts[at].id));
-        match self.edge.attempt(0, &read).await {
+        match self.failover.attempt(0, &read).await {
             Attempt::Response(user) if user.status == 200 => {
                 record.version = user.version();
                 match user.text("full_name") == record.value {

@@ -1,12 +1,12 @@
-//! Acts of a client on people: passwords, logins, revocations and refreshes.
+//! Operations of a client on people: passwords, logins, revocations and refreshes.
 
 use anyhow::Result;
 use reqwest::Method;
 use serde_json::json;
 
 use super::client::{Client, PATIENT, Session, State, login_request, password};
-use super::edge::{Request, Response, Verdict};
-use super::log::{Deed, Outcome, Record};
+use super::failover::{Request, Response, Verdict};
+use super::log::{Operation, Outcome, Record};
 use super::schedule::Kind;
 use super::users::refused;
 use crate::client::{ME, REFRESH, SESSIONS};
@@ -28,9 +28,9 @@ impl Client {
             return Ok(());
         }
         let request = login_request(&email, &password(number));
-        let mut record = self.intend(Deed::Login, &email, "")?;
+        let mut record = self.intend(Operation::Login, &email, "")?;
         let (host, was_moved) = (self.any_host(), self.is_clock_moved());
-        let settled = self.edge.settle(host, &request, PATIENT).await;
+        let settled = self.failover.settle(host, &request, PATIENT).await;
         record.was_unknown = settled.was_unknown;
         match settled.verdict {
             Verdict::Done(response) => {
@@ -43,7 +43,7 @@ impl Client {
             // the log.
             Verdict::Refused(response) => {
                 let what = format!("a login of {email} with password {number}: {response:?}");
-                self.edge.meter.violation(&what);
+                self.failover.meter.violation(&what);
                 self.conclude(&mut record, refused(settled.was_unknown))
             }
             Verdict::NotSent => self.conclude(&mut record, Outcome::Failed),
@@ -62,9 +62,9 @@ impl Client {
         let old = self.people[person].sessions[at].clone();
         let body = json!({ "refresh_token": old.refresh_token });
         let request = Request::new(Method::POST, REFRESH).body(body);
-        let mut record = self.intend(Deed::Refresh, &email, &old.id)?;
+        let mut record = self.intend(Operation::Refresh, &email, &old.id)?;
         let (host, was_moved) = (self.any_host(), self.is_clock_moved());
-        let settled = self.edge.settle(host, &request, PATIENT).await;
+        let settled = self.failover.settle(host, &request, PATIENT).await;
         record.was_unknown = settled.was_unknown;
         match settled.verdict {
             Verdict::Done(response) => {
@@ -77,7 +77,7 @@ impl Client {
                 self.people[person].sessions.remove(at);
                 if !settled.was_unknown {
                     let what = format!("a refresh of session {}: {response:?}", old.id);
-                    self.edge.meter.violation(&what);
+                    self.failover.meter.violation(&what);
                 }
                 self.conclude(&mut record, refused(settled.was_unknown))
             }
@@ -107,9 +107,9 @@ impl Client {
             None => Request::new(Method::POST, "/api/v1/auth/logout").token(&ended.access_token),
         };
         let is_other = other.is_some();
-        let mut record = self.intend(Deed::Revoke, &email, &ended.id)?;
+        let mut record = self.intend(Operation::Revoke, &email, &ended.id)?;
         let host = self.any_host();
-        let settled = self.edge.settle(host, &request, PATIENT).await;
+        let settled = self.failover.settle(host, &request, PATIENT).await;
         record.was_unknown = settled.was_unknown;
         let is_over = match &settled.verdict {
             Verdict::Done(_) => true,
@@ -139,10 +139,10 @@ impl Client {
         let session = self.people[person].sessions[at].clone();
         let request = password_request(&session, number, number + 1);
         let value = (number + 1).to_string();
-        let mut record = self.intend(Deed::Password, &email, &value)?;
+        let mut record = self.intend(Operation::Password, &email, &value)?;
         record.id.clone_from(&session.id);
         let host = self.any_host();
-        let settled = self.edge.settle(host, &request, PATIENT).await;
+        let settled = self.failover.settle(host, &request, PATIENT).await;
         record.was_unknown = settled.was_unknown;
         match settled.verdict {
             Verdict::Done(_) => self.changed_password(person, at, record).await,
@@ -166,7 +166,7 @@ impl Client {
     ) -> Result<()> {
         let email = self.people[person].email.clone();
         let login = login_request(&email, &password(number + 1));
-        let settled = self.edge.settle(0, &login, PATIENT).await;
+        let settled = self.failover.settle(0, &login, PATIENT).await;
         match settled.verdict {
             Verdict::Done(_) => self.changed_password(person, at, record).await,
             // The change may still be applied until the faults have ended, so the person rests.
@@ -212,9 +212,9 @@ impl Client {
         // Number that no password has.
         let number = 1_000_000 + self.count;
         let request = password_request(&self.people[person].sessions[at], number, number);
-        let mut record = self.intend(Deed::Password, &email, &number.to_string())?;
+        let mut record = self.intend(Operation::Password, &email, &number.to_string())?;
         let host = self.any_host();
-        let settled = self.edge.settle(host, &request, PATIENT).await;
+        let settled = self.failover.settle(host, &request, PATIENT).await;
         match settled.verdict {
             Verdict::Done(_) => self.conclude(&mut record, Outcome::Ok),
             _ => self.conclude(&mut record, Outcome::Failed),
@@ -227,7 +227,7 @@ impl Client {
         let read = Request::new(Method::GET, ME).token(&session.access_token);
         self.probe(&read, |response| response.status == 200, what)
             .await;
-        self.remains.revoked.push(session.access_token);
+        self.final_state.revoked.push(session.access_token);
     }
 
     /// Returns the email and password number of a person that is not in doubt.
@@ -245,7 +245,7 @@ impl Client {
     }
 
     fn is_clock_moved(&self) -> bool {
-        self.edge.meter.current() == Some(Kind::ClockMoved)
+        self.failover.meter.current() == Some(Kind::ClockMoved)
     }
 
     fn session(&self, response: &Response, was_moved: bool) -> Session {

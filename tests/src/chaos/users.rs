@@ -1,12 +1,12 @@
-//! Acts of a client on users: create, repeat, patch and delete.
+//! Operations of a client on users: create, repeat, patch and delete.
 
 use anyhow::Result;
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::{Account, Client, Doubt, PATIENT, State, new_user};
-use super::edge::{Request, Response, Verdict};
-use super::log::{Deed, Outcome, Record};
+use super::client::{Account, Client, PATIENT, State, UnresolvedRequest, new_user};
+use super::failover::{Request, Response, Verdict};
+use super::log::{Operation, Outcome, Record};
 use crate::client::{USERS, user_path};
 
 impl Client {
@@ -18,13 +18,13 @@ impl Client {
             .as_admin(Method::POST, USERS)
             .header("idempotency-key", name.clone())
             .body(new_user(&email, &name, with_password));
-        let mut record = self.intend(Deed::Create, &email, &name)?;
+        let mut record = self.intend(Operation::Create, &email, &name)?;
         let patience = match with_password {
             Some(_) => PATIENT,
             None => self.patience(),
         };
         let host = self.any_host();
-        let settled = self.edge.settle(host, &create, patience).await;
+        let settled = self.failover.settle(host, &create, patience).await;
         record.was_unknown = settled.was_unknown;
         let mut account = Account {
             email,
@@ -51,7 +51,7 @@ impl Client {
                 account.state = State::InDoubt;
                 self.conclude(&mut record, Outcome::Unknown)?;
                 let (account, request) = (self.accounts.len(), account.create.clone());
-                self.doubts.push(Doubt {
+                self.unresolved.push(UnresolvedRequest {
                     account,
                     record,
                     request,
@@ -74,7 +74,7 @@ impl Client {
             || response.text("email") != account.email
         {
             let what = format!("a create of {} gets {response:?}", account.email);
-            self.edge.meter.violation(&what);
+            self.failover.meter.violation(&what);
         }
     }
 
@@ -93,9 +93,9 @@ impl Client {
         }
         let (email, id, state) = (account.email.clone(), account.id.clone(), account.state);
         let request = account.create.clone().token(&token);
-        let mut record = self.intend(Deed::Replay, &email, &id)?;
+        let mut record = self.intend(Operation::Replay, &email, &id)?;
         let (host, patience) = (self.any_host(), self.patience());
-        let settled = self.edge.settle(host, &request, patience).await;
+        let settled = self.failover.settle(host, &request, patience).await;
         record.was_unknown = settled.was_unknown;
         match settled.verdict {
             Verdict::Done(response) => {
@@ -103,13 +103,13 @@ impl Client {
                 self.conclude(&mut record, Outcome::Ok)?;
                 if state == State::Deleted {
                     let what = format!("a replay of {email}, deleted, gets {}", response.status);
-                    self.edge.meter.violation(&what);
+                    self.failover.meter.violation(&what);
                 }
             }
             Verdict::Refused(response) => {
                 if response.status == 410 && state == State::Alive {
                     let what = format!("a replay of {email}, never deleted, gets 410");
-                    self.edge.meter.violation(&what);
+                    self.failover.meter.violation(&what);
                 }
                 self.conclude(&mut record, Outcome::Failed)?;
                 self.after_refusal(&response).await;
@@ -131,9 +131,9 @@ impl Client {
         let request = self
             .as_admin(Method::POST, USERS)
             .body(new_user(&email, &name, None));
-        let mut record = self.intend(Deed::Create, &email, &name)?;
+        let mut record = self.intend(Operation::Create, &email, &name)?;
         let host = self.any_host();
-        let settled = self.edge.settle(host, &request, PATIENT).await;
+        let settled = self.failover.settle(host, &request, PATIENT).await;
         match settled.verdict {
             Verdict::Done(_) => self.conclude(&mut record, Outcome::Ok),
             // Only the first user can have this email.
@@ -160,37 +160,41 @@ impl Client {
         let (email, version) = (self.accounts[at].email.clone(), self.accounts[at].version);
         let name = format!("patched-{}-{}", self.index, self.count);
         let request = self.patch_request(at, version, &name);
-        let mut record = self.intend(Deed::Patch, &email, &name)?;
+        let mut record = self.intend(Operation::Patch, &email, &name)?;
         let (host, patience) = (self.any_host(), self.patience());
-        let settled = self.edge.settle(host, &request, patience).await;
+        let settled = self.failover.settle(host, &request, patience).await;
         record.was_unknown = settled.was_unknown;
         match settled.verdict {
             Verdict::Done(response) => self.patched(at, record, response.version()).await,
             other => {
-                let doubt = Doubt {
+                let unresolved = UnresolvedRequest {
                     account: at,
                     record,
                     request,
                 };
-                self.not_acknowledged(other, doubt).await
+                self.not_acknowledged(other, unresolved).await
             }
         }
     }
 
     /// Concludes a change that was not acknowledged. A rejection (412, 404) after an attempt without a
     /// response may be the effect of that attempt: the change stays in doubt, to be resolved by reading.
-    async fn not_acknowledged(&mut self, verdict: Verdict, mut doubt: Doubt) -> Result<()> {
+    async fn not_acknowledged(
+        &mut self,
+        verdict: Verdict,
+        mut unresolved: UnresolvedRequest,
+    ) -> Result<()> {
         match verdict {
-            Verdict::Refused(response) if !doubt.record.was_unknown => {
-                self.conclude(&mut doubt.record, Outcome::Failed)?;
+            Verdict::Refused(response) if !unresolved.record.was_unknown => {
+                self.conclude(&mut unresolved.record, Outcome::Failed)?;
                 self.after_refusal(&response).await;
                 Ok(())
             }
-            Verdict::NotSent => self.conclude(&mut doubt.record, Outcome::Failed),
+            Verdict::NotSent => self.conclude(&mut unresolved.record, Outcome::Failed),
             Verdict::Done(_) | Verdict::Refused(_) | Verdict::Unknown => {
-                self.accounts[doubt.account].state = State::InDoubt;
-                self.conclude(&mut doubt.record, Outcome::Unknown)?;
-                self.doubts.push(doubt);
+                self.accounts[unresolved.account].state = State::InDoubt;
+                self.conclude(&mut unresolved.record, Outcome::Unknown)?;
+                self.unresolved.push(unresolved);
                 Ok(())
             }
         }
@@ -221,13 +225,13 @@ impl Client {
         let (email, version) = (self.accounts[at].email.clone(), self.accounts[at].version);
         let name = format!("stale-{}-{}", self.index, self.count);
         let request = self.patch_request(at, version - 1, &name);
-        let mut record = self.intend(Deed::Patch, &email, &name)?;
+        let mut record = self.intend(Operation::Patch, &email, &name)?;
         let host = self.any_host();
-        let settled = self.edge.settle(host, &request, PATIENT).await;
+        let settled = self.failover.settle(host, &request, PATIENT).await;
         match settled.verdict {
             Verdict::Done(response) => {
                 let what = format!("a patch of {email} with a stale version: {response:?}");
-                self.edge.meter.violation(&what);
+                self.failover.meter.violation(&what);
                 self.patched(at, record, response.version()).await
             }
             Verdict::Refused(response) => {
@@ -249,9 +253,9 @@ impl Client {
             self.accounts[at].id.clone(),
         );
         let request = self.as_admin(Method::DELETE, &user_path(&id));
-        let mut record = self.intend(Deed::Delete, &email, &id)?;
+        let mut record = self.intend(Operation::Delete, &email, &id)?;
         let (host, patience) = (self.any_host(), self.patience());
-        let settled = self.edge.settle(host, &request, patience).await;
+        let settled = self.failover.settle(host, &request, patience).await;
         record.was_unknown = settled.was_unknown;
         match settled.verdict {
             Verdict::Done(_) => self.deleted(at, record).await,
@@ -259,12 +263,12 @@ impl Client {
                 self.deleted(at, record).await
             }
             other => {
-                let doubt = Doubt {
+                let unresolved = UnresolvedRequest {
                     account: at,
                     record,
                     request,
                 };
-                self.not_acknowledged(other, doubt).await
+                self.not_acknowledged(other, unresolved).await
             }
         }
     }

@@ -8,11 +8,11 @@ use futures::stream;
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::{Remains, login_request, password};
-use super::edge::{Edge, Request, Verdict};
-use super::judge::{Found, Row, Shown};
+use super::client::{FinalState, login_request, password};
+use super::comparison::{Found, Row, Shown};
+use super::failover::{FailoverClient, Request, Verdict};
 use super::oracle::Expectations;
-use super::stage::Stage;
+use super::servers::Servers;
 use crate::client::{ME, REFRESH, user_path};
 use crate::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
@@ -23,11 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Number of checks of ended sessions' tokens after a flush of Redis.
 const FLUSHES: usize = 2;
 
-/// Reads the state that the judge compares.
-pub async fn find(stage: &Stage, expectations: &Expectations) -> Result<Found> {
+/// Reads the state for the comparison.
+pub async fn find(servers: &Servers, expectations: &Expectations) -> Result<Found> {
     let mut found = Found::default();
-    read_postgres(stage, &mut found).await?;
-    let admin = sign_in(&stage.edge).await;
+    read_postgres(servers, &mut found).await?;
+    let admin = sign_in(&servers.failover).await;
     let reads = expectations
         .users
         .iter()
@@ -35,7 +35,7 @@ pub async fn find(stage: &Stage, expectations: &Expectations) -> Result<Found> {
     let reads = reads.map(|(email, user)| (email.clone(), user.id.clone()));
     let reads = stream::iter(reads.enumerate()).map(async |(at, (email, id))| {
         let request = Request::new(Method::GET, user_path(&id)).token(&admin);
-        (email, answer(&stage.edge, at, &request).await)
+        (email, send(&servers.failover, at, &request).await)
     });
     let mut reads = std::pin::pin!(reads.buffer_unordered(PARALLEL));
     while let Some((email, shown)) = reads.next().await {
@@ -47,7 +47,7 @@ pub async fn find(stage: &Stage, expectations: &Expectations) -> Result<Found> {
         };
         for number in user.other_passwords.keys().rev().take(3).chain([current]) {
             let login = login_request(email, &password(number.parse()?));
-            let shown = answer(&stage.edge, 0, &login).await;
+            let shown = send(&servers.failover, 0, &login).await;
             found
                 .logins
                 .insert((email.clone(), number.clone()), shown.status);
@@ -57,8 +57,8 @@ pub async fn find(stage: &Stage, expectations: &Expectations) -> Result<Found> {
 }
 
 /// Returns the response to a repeatable request.
-async fn answer(edge: &Edge, host: usize, request: &Request) -> Shown {
-    match edge.settle(host, request, PATIENCE).await.verdict {
+async fn send(failover: &FailoverClient, host: usize, request: &Request) -> Shown {
+    match failover.settle(host, request, PATIENCE).await.verdict {
         Verdict::Done(response) | Verdict::Refused(response) => Shown {
             status: response.status,
             name: response.text("full_name").to_owned(),
@@ -72,16 +72,16 @@ async fn answer(edge: &Edge, host: usize, request: &Request) -> Shown {
     }
 }
 
-async fn sign_in(edge: &Edge) -> String {
+async fn sign_in(failover: &FailoverClient) -> String {
     let login = login_request(ADMIN_EMAIL, ADMIN_PASSWORD);
-    match edge.settle(0, &login, PATIENCE).await.verdict {
+    match failover.settle(0, &login, PATIENCE).await.verdict {
         Verdict::Done(response) => response.text("access_token").to_owned(),
         _ => String::new(),
     }
 }
 
-async fn read_postgres(stage: &Stage, found: &mut Found) -> Result<()> {
-    let superuser = stage.superuser().await?;
+async fn read_postgres(servers: &Servers, found: &mut Found) -> Result<()> {
+    let superuser = servers.superuser().await?;
     let sql = "SELECT email, id::text, full_name, version FROM users";
     for row in superuser.query(sql, &[]).await? {
         let version: i64 = row.get(3);
@@ -111,34 +111,40 @@ async fn read_postgres(stage: &Stage, found: &mut Found) -> Result<()> {
 
 /// Tries every token again: those of ended sessions must be rejected, also after a flush of Redis, and
 /// those of live sessions accepted. Returns the number of tokens tried.
-pub async fn try_tokens(stage: &Stage, remains: &[Remains]) -> usize {
-    let revoked = || remains.iter().flat_map(|remains| &remains.revoked);
+pub async fn try_tokens(servers: &Servers, final_states: &[FinalState]) -> usize {
+    let revoked = || {
+        final_states
+            .iter()
+            .flat_map(|final_states| &final_states.revoked)
+    };
     for round in 0..=FLUSHES {
         let tries = stream::iter(revoked().enumerate()).map(async |(at, token)| {
             let read = Request::new(Method::GET, ME).token(token);
-            let shown = answer(&stage.edge, at + round, &read).await;
+            let shown = send(&servers.failover, at + round, &read).await;
             if shown.status != 401 {
                 let status = shown.status;
                 let what =
                     format!("a revoked token gets the status {status} after {round} flushes");
-                stage.edge.meter.violation(&what);
+                servers.failover.meter.violation(&what);
             }
         });
         tries.buffer_unordered(PARALLEL).collect::<Vec<_>>().await;
-        stage.stack.flush_redis().await;
+        servers.stack.flush_redis().await;
     }
-    let live = remains.iter().flat_map(|remains| &remains.live);
+    let live = final_states
+        .iter()
+        .flat_map(|final_states| &final_states.live);
     let live: Vec<_> = live.filter(|session| !session.skewed).collect();
     for (at, session) in live.iter().enumerate() {
         let read = Request::new(Method::GET, ME).token(&session.access_token);
         let body = json!({ "refresh_token": session.refresh_token });
         let refresh = Request::new(Method::POST, REFRESH).body(body);
         for request in [read, refresh] {
-            let shown = answer(&stage.edge, at, &request).await;
+            let shown = send(&servers.failover, at, &request).await;
             if shown.status != 200 {
                 let (id, path, status) = (&session.id, &request.path, shown.status);
                 let what = format!("live session {id}: {path} gets the status {status}");
-                stage.edge.meter.violation(&what);
+                servers.failover.meter.violation(&what);
             }
         }
     }
@@ -146,8 +152,8 @@ pub async fn try_tokens(stage: &Stage, remains: &[Remains]) -> usize {
 }
 
 /// Asserts that Postgres is durable and returns its settings.
-pub async fn durability(stage: &Stage) -> Result<String> {
-    let superuser = stage.superuser().await?;
+pub async fn durability(servers: &Servers) -> Result<String> {
+    let superuser = servers.superuser().await?;
     let mut settings = Vec::new();
     for name in ["fsync", "synchronous_commit", "full_page_writes"] {
         let row = superuser.query_one(&format!("SHOW {name}"), &[]).await?;
@@ -159,9 +165,9 @@ pub async fn durability(stage: &Stage) -> Result<String> {
 }
 
 /// Waits until no earlier statement can still run: the app's statement timeout is 5 s.
-pub async fn quiet(stage: &Stage) -> Result<()> {
+pub async fn wait_until_idle(servers: &Servers) -> Result<()> {
     const LIMIT: Duration = Duration::from_secs(30);
-    let superuser = stage.superuser().await?;
+    let superuser = servers.superuser().await?;
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'roster' AND state = 'active'";
     let begun = Instant::now();
     while superuser.query_one(sql, &[]).await?.get::<_, i64>(0) > 0 {

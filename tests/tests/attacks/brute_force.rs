@@ -1,8 +1,9 @@
-//! Password guessing: only a limited number of guesses is checked, however they arrive.
+//! Password guessing: only a limited number of attempts is verified, however they arrive.
 
 use blackbox::client::{LOGIN, ME};
-use blackbox::guesses::{
-    DELAY, PER_ACCOUNT, WRONG, delays_end, guess, patient_guess, refused, stack, statuses, use_up,
+use blackbox::login_attempts::{
+    DELAY, PER_ACCOUNT, WRONG, assert_throttled, attempt_login, attempt_login_with_retry,
+    end_delays, exhaust_attempts, stack, statuses,
 };
 use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 use blackbox::{PASSWORD, Person, unique};
@@ -16,20 +17,22 @@ async fn parallel_failed_logins_are_verified_up_to_the_limit() {
     let nobody = stack.anonymous();
     let ada = Person::create(&stack.client).await;
     let unknown = format!("{}@example.com", unique());
-    // Each guess has its own address, so that only the account's limit can stop them.
+    // Each attempt has its own address, so that only the account's limit applies.
     for (block, email) in [(1, &ada.email), (2, &unknown)] {
-        let guesses = (0..60)
-            .map(async |n| guess(&nobody, &format!("192.0.{block}.{n}"), email, WRONG).await);
-        let counts = statuses(&join_all(guesses).await);
+        let attempts = (0..60).map(async |n| {
+            attempt_login(&nobody, &format!("192.0.{block}.{n}"), email, WRONG).await
+        });
+        let counts = statuses(&join_all(attempts).await);
         let looked_at = counts.get(&401).copied().unwrap_or(0);
         assert!(
             (1..=PER_ACCOUNT).contains(&looked_at),
             "{email}: {counts:?}"
         );
-        // Guesses without a hash slot did not count: exactly the rest of the limit is left.
+        // Attempts without a hash slot did not count: exactly the rest of the limit is left.
         let mut more = 0;
         loop {
-            let reply = patient_guess(&nobody, &format!("192.0.{block}.99"), email, WRONG).await;
+            let reply =
+                attempt_login_with_retry(&nobody, &format!("192.0.{block}.99"), email, WRONG).await;
             if reply.status == 429 {
                 break;
             }
@@ -46,7 +49,7 @@ async fn parallel_failed_logins_are_verified_up_to_the_limit() {
     let failures: i64 = database.query_one(sql, &[]).await.unwrap().get(0);
     assert!(
         failures <= 2 * PER_ACCOUNT as i64,
-        "{failures} guesses were compared"
+        "{failures} attempts were compared"
     );
 }
 
@@ -59,8 +62,8 @@ async fn the_right_password_is_rejected_during_a_delay() {
         Person::create(&stack.client).await,
     );
     let unknown = format!("{}@example.com", unique());
-    use_up(&nobody, "192.0.2.1", &ada.email).await;
-    use_up(&nobody, "192.0.2.1", &unknown).await;
+    exhaust_attempts(&nobody, "192.0.2.1", &ada.email).await;
+    exhaust_attempts(&nobody, "192.0.2.1", &unknown).await;
     let told = async |email: &str, password: &str| {
         let request = nobody
             .request(Method::POST, LOGIN)
@@ -80,7 +83,7 @@ async fn the_right_password_is_rejected_during_a_delay() {
     assert_eq!(told(&ada.email.to_uppercase(), PASSWORD).await, wrong);
     // Existing sessions continue, and other users can sign in.
     ada.client.get(ME).await.expect(200);
-    patient_guess(&nobody, "192.0.2.3", &bob.email, PASSWORD)
+    attempt_login_with_retry(&nobody, "192.0.2.3", &bob.email, PASSWORD)
         .await
         .expect(200);
 }
@@ -93,31 +96,31 @@ async fn a_delay_expires_and_grows_with_each_failed_login() {
         Person::create(&stack.client).await,
         Person::create(&stack.client).await,
     );
-    use_up(&nobody, "192.0.2.1", &ada.email).await;
+    exhaust_attempts(&nobody, "192.0.2.1", &ada.email).await;
     let mut longest = DELAY;
     for _ in 0..2 {
-        delays_end(&stack).await;
-        let reply = patient_guess(&nobody, "192.0.2.1", &ada.email, WRONG).await;
+        end_delays(&stack).await;
+        let reply = attempt_login_with_retry(&nobody, "192.0.2.1", &ada.email, WRONG).await;
         reply.problem(401, "invalid_credentials");
-        let wait = refused(&nobody, "192.0.2.1", &ada.email, PASSWORD).await;
+        let wait = assert_throttled(&nobody, "192.0.2.1", &ada.email, PASSWORD).await;
         assert!(
             wait > longest && wait <= 2 * longest,
             "{wait} s after {longest} s"
         );
         longest *= 2;
     }
-    delays_end(&stack).await;
-    patient_guess(&nobody, "192.0.2.1", &ada.email, PASSWORD)
+    end_delays(&stack).await;
+    attempt_login_with_retry(&nobody, "192.0.2.1", &ada.email, PASSWORD)
         .await
         .expect(200);
     // The right password resets the count.
-    use_up(&nobody, "192.0.2.1", &ada.email).await;
+    exhaust_attempts(&nobody, "192.0.2.1", &ada.email).await;
 
-    use_up(&nobody, "192.0.2.4", &bob.email).await;
+    exhaust_attempts(&nobody, "192.0.2.4", &bob.email).await;
     let old = "UPDATE login_attempts SET window_started_at = window_started_at - interval '16 minutes', \
          refused_until = refused_until - interval '16 minutes'";
     stack.database().await.execute(old, &[]).await.unwrap();
-    use_up(&nobody, "192.0.2.4", &bob.email).await;
+    exhaust_attempts(&nobody, "192.0.2.4", &bob.email).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,13 +166,13 @@ async fn password_confirmations_are_limited_as_well() {
         }
         ask(PASSWORD).await.problem(429, "too_many_attempts");
         // Logins are counted separately.
-        patient_guess(&nobody, "192.0.2.50", &ada.email, PASSWORD)
+        attempt_login_with_retry(&nobody, "192.0.2.50", &ada.email, PASSWORD)
             .await
             .expect(200);
         ada.client.get(ME).await.expect(200);
     }
     let ada = Person::create(&stack.client).await;
-    use_up(&nobody, "192.0.2.60", &ada.email).await;
+    exhaust_attempts(&nobody, "192.0.2.60", &ada.email).await;
     let form = nobody
         .request(Method::POST, "/api/v1/auth/token")
         .header("x-forwarded-for", "192.0.2.60")
@@ -189,17 +192,18 @@ async fn a_redis_flush_or_outage_resets_no_count() {
     let ada = Person::create(&stack.client).await;
     for n in 0..PER_ACCOUNT {
         stack.flush_redis().await;
-        let reply = patient_guess(&nobody, &format!("192.0.2.{n}"), &ada.email, WRONG).await;
+        let reply =
+            attempt_login_with_retry(&nobody, &format!("192.0.2.{n}"), &ada.email, WRONG).await;
         reply.problem(401, "invalid_credentials");
     }
     stack.flush_redis().await;
-    refused(&nobody, "192.0.2.70", &ada.email, PASSWORD).await;
+    assert_throttled(&nobody, "192.0.2.70", &ada.email, PASSWORD).await;
     stack.stop_redis();
-    refused(&nobody, "192.0.2.71", &ada.email, PASSWORD).await;
-    let reply = patient_guess(&nobody, "192.0.2.72", ADMIN_EMAIL, ADMIN_PASSWORD).await;
+    assert_throttled(&nobody, "192.0.2.71", &ada.email, PASSWORD).await;
+    let reply = attempt_login_with_retry(&nobody, "192.0.2.72", ADMIN_EMAIL, ADMIN_PASSWORD).await;
     reply.expect(200);
     stack.restart_host(&[]).expect("a host");
-    refused(&stack.anonymous(), "192.0.2.73", &ada.email, PASSWORD).await;
+    assert_throttled(&stack.anonymous(), "192.0.2.73", &ada.email, PASSWORD).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -208,20 +212,20 @@ async fn failed_logins_elsewhere_do_not_block_a_known_network() {
     let nobody = stack.anonymous();
     let ada = Person::create(&stack.client).await;
     let home = "2001:db8:7:7::1";
-    patient_guess(&nobody, home, &ada.email, PASSWORD)
+    attempt_login_with_retry(&nobody, home, &ada.email, PASSWORD)
         .await
         .expect(200);
     for n in 0..12 {
         let address = format!("203.0.113.{n}");
-        let reply = patient_guess(&nobody, &address, &ada.email, WRONG).await;
+        let reply = attempt_login_with_retry(&nobody, &address, &ada.email, WRONG).await;
         reply.problem(401, "invalid_credentials");
         if n < 11 {
-            delays_end(&stack).await;
+            end_delays(&stack).await;
         }
     }
-    refused(&nobody, "203.0.113.77", &ada.email, PASSWORD).await;
+    assert_throttled(&nobody, "203.0.113.77", &ada.email, PASSWORD).await;
     // Another address of the network from which she signed in.
-    patient_guess(&nobody, "2001:db8:7:7::2", &ada.email, PASSWORD)
+    attempt_login_with_retry(&nobody, "2001:db8:7:7::2", &ada.email, PASSWORD)
         .await
         .expect(200);
     let body = json!({ "old_password": PASSWORD, "new_password": "copper 18 window lamb" });

@@ -53,7 +53,7 @@ async fn flood_bodies(stack: &Stack, extra: &str, bodies: &[Vec<u8>]) -> Vec<Raw
     replies.expect("an answer to each body")
 }
 
-async fn bounded(attack: Attack<'_>, requests: usize, memory_kib: u64) {
+async fn assert_memory_bounded(attack: Attack<'_>, requests: usize, memory_kib: u64) {
     let cost = attack.cost();
     attack.end(cost).await;
     println!(
@@ -91,7 +91,7 @@ async fn survives_many_and_large_headers() {
     for reply in replies.iter().flatten() {
         assert!(matches!(reply.status, 200 | 400 | 431), "{}", reply.status);
     }
-    bounded(attack, replies.len(), 64 * 1024).await;
+    assert_memory_bounded(attack, replies.len(), 64 * 1024).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,7 +121,7 @@ async fn survives_long_urls() {
             reply.status
         );
     }
-    bounded(attack, replies.len(), 96 * 1024).await;
+    assert_memory_bounded(attack, replies.len(), 96 * 1024).await;
 }
 
 /// Compresses 10 MB of white space.
@@ -153,7 +153,7 @@ async fn compressed_bodies_are_rejected_without_decompression() {
         }
         sent += replies.len();
     }
-    bounded(attack, sent, 32 * 1024).await;
+    assert_memory_bounded(attack, sent, 32 * 1024).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -186,7 +186,7 @@ async fn survives_deep_and_wide_json() {
     for reply in &replies {
         assert!(matches!(reply.status, 400 | 422), "{reply:?}");
     }
-    bounded(attack, replies.len(), 96 * 1024).await;
+    assert_memory_bounded(attack, replies.len(), 96 * 1024).await;
 }
 
 /// Returns texts that grow, or are slow to sort or to match.
@@ -244,5 +244,5 @@ async fn survives_texts_that_are_expensive_to_compare() {
         .buffered(8)
         .collect::<Vec<()>>()
         .await;
-    bounded(attack, requests, 32 * 1024).await;
+    assert_memory_bounded(attack, requests, 32 * 1024).await;
 }

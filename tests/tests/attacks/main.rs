@@ -1,4 +1,4 @@
-//! Attacks: guesses, forged tokens, hostile input, exhaustion of resources.
+//! Attacks: password guessing, forged tokens, hostile input, exhaustion of resources.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -15,5 +15,5 @@ mod exhaustion_input;
 mod hostile_input;
 mod rate_limits;
 mod schemathesis;
-mod secrecy;
+mod secret_leaks;
 mod spraying;

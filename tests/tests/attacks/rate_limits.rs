@@ -32,20 +32,20 @@ fn rate(reply: &Reply) -> (usize, u64) {
 }
 
 #[track_caller]
-fn is_limited(reply: &Reply) {
+fn assert_limited(reply: &Reply) {
     reply.problem(429, "rate_limited");
     let wait = reply.retry_after(1, 60);
     assert_eq!(rate(reply), (0, wait), "{reply}");
 }
 
 /// Sends until some are rejected and returns the number of accepted requests.
-async fn use_up(client: &Client, path: &str) -> usize {
+async fn exhaust_limit(client: &Client, path: &str) -> usize {
     let begun = Instant::now();
     let mut passed = 0;
     loop {
         let replies = join_all((0..10).map(|_| client.get(path))).await;
         let refused = replies.iter().filter(|reply| reply.status == 429);
-        refused.clone().for_each(is_limited);
+        refused.clone().for_each(assert_limited);
         passed += replies.len() - refused.count();
         if replies.iter().any(|reply| reply.status == 429) {
             break;
@@ -77,10 +77,10 @@ async fn each_user_has_a_limit_stated_in_every_response() {
     second.problem(403, "forbidden");
     assert!(rate(&second).0 < LIMIT, "refusals count too: {second}");
     let other_session = ada.sign_in().await;
-    let passed = use_up(&ada.client, ME).await;
+    let passed = exhaust_limit(&ada.client, ME).await;
     assert!(passed + 2 >= LIMIT, "{passed} passed");
     for client in [&ada.client, &other_session.client] {
-        is_limited(&client.get(ME).await);
+        assert_limited(&client.get(ME).await);
     }
     bob.client.get(ME).await.expect(200);
     stack.client.get(USERS).await.expect(200);
@@ -89,7 +89,7 @@ async fn each_user_has_a_limit_stated_in_every_response() {
         .client
         .patch(&ada.id, &json!({ "full_name": "Refused" }))
         .await;
-    is_limited(&patch);
+    assert_limited(&patch);
     let user = stack.client.user(&ada.id).await.expect(200).json();
     assert_eq!(user["version"], 1);
 }
@@ -102,7 +102,7 @@ async fn tokens_of_ended_sessions_do_not_count_towards_the_limit() {
     let out = ada.client.request(Method::POST, "/api/v1/auth/logout");
     ada.client.send(out).await.expect(204);
     let before = rate(&other_session.client.get(ME).await.expect(200)).0;
-    use_up(&ada.client, ME).await;
+    exhaust_limit(&ada.client, ME).await;
     let after = rate(&other_session.client.get(ME).await.expect(200)).0;
     assert!(after + 1 >= before, "{before} were left, then {after}");
 
@@ -121,7 +121,7 @@ async fn tokens_of_ended_sessions_do_not_count_towards_the_limit() {
         entry.as_deref() == Some("-")
     })
     .await;
-    use_up(&ada.client, ME).await;
+    exhaust_limit(&ada.client, ME).await;
     other_session.client.get(ME).await.expect(200);
 }
 
@@ -133,19 +133,19 @@ async fn anonymous_requests_are_limited_by_address() {
     let reply = nobody.get(USERS).await;
     reply.problem(401, "unauthenticated");
     assert!(rate(&reply).0 < LIMIT, "{reply}");
-    use_up(&nobody, USERS).await;
-    is_limited(&nobody.get("/.well-known/jwks.json").await);
-    is_limited(&nobody.with_token("made.up.token").get(ME).await);
+    exhaust_limit(&nobody, USERS).await;
+    assert_limited(&nobody.get("/.well-known/jwks.json").await);
+    assert_limited(&nobody.with_token("made.up.token").get(ME).await);
     for header in [
         "x-forwarded-for",
         "forwarded",
         "x-real-ip",
         "spin-client-addr",
     ] {
-        is_limited(&nobody.get_with(USERS, header, "203.0.113.9").await);
+        assert_limited(&nobody.get_with(USERS, header, "203.0.113.9").await);
     }
     let login = nobody.login(&ada.email, &ada.password).await;
-    is_limited(&login);
+    assert_limited(&login);
     // A user with a token does not count towards the address's limit.
     ada.client.get(ME).await.expect(200);
 }
@@ -176,7 +176,7 @@ async fn each_client_behind_a_proxy_has_a_limit() {
 async fn probes_are_never_limited() {
     let stack = stack().await;
     let nobody = stack.anonymous();
-    use_up(&nobody, USERS).await;
+    exhaust_limit(&nobody, USERS).await;
     for path in [
         "/api/v1/health",
         "/api/v1/health/live",
@@ -216,7 +216,7 @@ async fn the_limit_refills_gradually() {
 async fn the_limit_is_off_and_logged_without_redis() {
     let mut stack = stack().await;
     let ada = Person::create(&stack.client).await;
-    use_up(&ada.client, ME).await;
+    exhaust_limit(&ada.client, ME).await;
     stack.stop_redis();
     for _ in 0..15 {
         for reply in join_all((0..10).map(|_| ada.client.get(ME))).await {

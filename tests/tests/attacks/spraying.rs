@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use blackbox::client::LOGIN;
-use blackbox::guesses::{PER_ADDRESS, WRONG, patient_guess, refused, stack, statuses};
+use blackbox::login_attempts::{
+    PER_ADDRESS, WRONG, assert_throttled, attempt_login_with_retry, stack, statuses,
+};
 use blackbox::{PASSWORD, Person, unique};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
@@ -16,18 +18,18 @@ async fn one_address_cannot_spray_many_accounts() {
     let ada = Person::create(&stack.client).await;
     let spray = (0..70).map(async |_| {
         let email = format!("{}@example.com", unique());
-        patient_guess(&nobody, "198.51.100.7", &email, WRONG).await
+        attempt_login_with_retry(&nobody, "198.51.100.7", &email, WRONG).await
     });
     let mut replies = Vec::new();
-    for guess in spray {
-        replies.push(guess.await);
+    for attempt in spray {
+        replies.push(attempt.await);
     }
     let counts = statuses(&replies);
     let limited = BTreeMap::from([(401, PER_ADDRESS), (429, 70 - PER_ADDRESS)]);
     assert_eq!(counts, limited);
     // The address must wait for every account; the account is free from other addresses.
-    refused(&nobody, "198.51.100.7", &ada.email, PASSWORD).await;
-    patient_guess(&nobody, "198.51.100.8", &ada.email, PASSWORD)
+    assert_throttled(&nobody, "198.51.100.7", &ada.email, PASSWORD).await;
+    attempt_login_with_retry(&nobody, "198.51.100.8", &ada.email, PASSWORD)
         .await
         .expect(200);
 }
@@ -43,12 +45,12 @@ async fn only_the_trusted_proxy_determines_the_address() {
     let email = || format!("{}@example.com", unique());
     for n in 0..4 {
         let address = format!("10.0.0.{n}, 203.0.113.5");
-        let reply = patient_guess(&nobody, &address, &email(), WRONG).await;
+        let reply = attempt_login_with_retry(&nobody, &address, &email(), WRONG).await;
         reply.problem(401, "invalid_credentials");
     }
-    refused(&nobody, "10.0.0.9, 203.0.113.5", &email(), WRONG).await;
-    refused(&nobody, "203.0.113.5", &email(), WRONG).await;
-    let free = patient_guess(&nobody, "203.0.113.5, 203.0.113.6", &email(), WRONG).await;
+    assert_throttled(&nobody, "10.0.0.9, 203.0.113.5", &email(), WRONG).await;
+    assert_throttled(&nobody, "203.0.113.5", &email(), WRONG).await;
+    let free = attempt_login_with_retry(&nobody, "203.0.113.5, 203.0.113.6", &email(), WRONG).await;
     free.problem(401, "invalid_credentials");
 
     // Non-ASCII text before the proxy's own entry does not change the client address.
@@ -66,14 +68,14 @@ async fn only_the_trusted_proxy_determines_the_address() {
         "[2001:db8:1:1::3]:40000",
         "2001:db8:1:1:ffff:ffff:ffff:ffff",
     ] {
-        let reply = patient_guess(&nobody, address, &email(), WRONG).await;
+        let reply = attempt_login_with_retry(&nobody, address, &email(), WRONG).await;
         reply.problem(401, "invalid_credentials");
     }
     for n in 5..9 {
         let address = format!("2001:db8:1:1::{n}");
-        refused(&nobody, &address, &email(), WRONG).await;
+        assert_throttled(&nobody, &address, &email(), WRONG).await;
     }
-    let free = patient_guess(&nobody, "2001:db8:1:2::1", &email(), WRONG).await;
+    let free = attempt_login_with_retry(&nobody, "2001:db8:1:2::1", &email(), WRONG).await;
     free.problem(401, "invalid_credentials");
 
     // Without a proxy the header is not trusted, and the address of the connection counts.
@@ -82,7 +84,8 @@ async fn only_the_trusted_proxy_determines_the_address() {
         .expect("a host");
     let nobody = stack.anonymous();
     for n in 0..4 {
-        let reply = patient_guess(&nobody, &format!("10.0.1.{n}"), &email(), WRONG).await;
+        let reply =
+            attempt_login_with_retry(&nobody, &format!("10.0.1.{n}"), &email(), WRONG).await;
         reply.problem(401, "invalid_credentials");
     }
     for n in 4..8 {

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::slice::from_ref;
 
 use blackbox::client::id;
-use blackbox::lists::{crowd, id_set, items, walk};
+use blackbox::lists::{create_users, fetch_all_pages, id_set, items};
 use blackbox::{Client, unique};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn items_are_whole_users() {
     let client = Client::from_env().await;
-    let (prefix, users) = crowd(&client, 3).await;
-    for item in walk(&client, &[("q", &prefix)]).await {
+    let (prefix, users) = create_users(&client, 3).await;
+    for item in fetch_all_pages(&client, &[("q", &prefix)]).await {
         let user = users.iter().find(|user| user["id"] == item["id"]).unwrap();
         assert_eq!(&item, user);
     }
@@ -21,14 +21,14 @@ async fn items_are_whole_users() {
 #[tokio::test]
 async fn filters_can_be_combined() {
     let client = Client::from_env().await;
-    let (prefix, users) = crowd(&client, 12).await;
+    let (prefix, users) = create_users(&client, 12).await;
     let email = users[5]["email"].as_str().unwrap();
     for spelled in [email.to_owned(), email.to_uppercase()] {
-        let found = walk(&client, &[("email", &spelled)]).await;
+        let found = fetch_all_pages(&client, &[("email", &spelled)]).await;
         assert_eq!(found, [users[5].clone()], "{spelled}");
     }
     assert!(
-        walk(&client, &[("email", &format!("x{email}"))])
+        fetch_all_pages(&client, &[("email", &format!("x{email}"))])
             .await
             .is_empty()
     );
@@ -50,7 +50,7 @@ async fn filters_can_be_combined() {
         });
         let expected: BTreeSet<String> = expected.map(|user| id(user).to_owned()).collect();
         assert_eq!(
-            id_set(&walk(&client, &query).await),
+            id_set(&fetch_all_pages(&client, &query).await),
             expected,
             "{filters:?}"
         );
@@ -70,7 +70,11 @@ async fn q_matches_prefixes_of_email_or_name_ignoring_case() {
         &by_name.to_uppercase(),
         &by_email[..20].to_owned(),
     ] {
-        assert_eq!(walk(&client, &[("q", hit)]).await, from_ref(&user), "{hit}");
+        assert_eq!(
+            fetch_all_pages(&client, &[("q", hit)]).await,
+            from_ref(&user),
+            "{hit}"
+        );
     }
     for miss in [&by_email[1..], "Q", &format!("{by_name}  Q")] {
         let found = walk_first(&client, miss).await;
@@ -95,7 +99,11 @@ async fn q_finds_names_in_every_script() {
         let body = json!({ "email": format!("{tag}@example.com"), "full_name": full_name });
         let user = client.created(&body).await;
         for q in [full_name.clone(), full_name.to_lowercase()] {
-            assert_eq!(walk(&client, &[("q", &q)]).await, from_ref(&user), "{q}");
+            assert_eq!(
+                fetch_all_pages(&client, &[("q", &q)]).await,
+                from_ref(&user),
+                "{q}"
+            );
         }
     }
 }
@@ -118,7 +126,11 @@ async fn q_matches_names_in_every_case_and_normal_form() {
         let user = client.created(&body).await;
         for q in qs {
             let q = format!("{tag}{q}");
-            assert_eq!(walk(&client, &[("q", &q)]).await, from_ref(&user), "{q}");
+            assert_eq!(
+                fetch_all_pages(&client, &[("q", &q)]).await,
+                from_ref(&user),
+                "{q}"
+            );
         }
     }
     let decomposed = json!({ "email": format!("{tag}@example.com"), "full_name": "Ame\u{301}lie" });
@@ -149,7 +161,8 @@ async fn names_are_sorted_by_collation() {
             } else {
                 "full_name"
             };
-            let found = walk(&client, &[("q", &tag), ("sort", sort), ("limit", limit)]).await;
+            let found =
+                fetch_all_pages(&client, &[("q", &tag), ("sort", sort), ("limit", limit)]).await;
             let mut names: Vec<_> = found.iter().map(|user| user["full_name"].clone()).collect();
             if descending {
                 names.reverse();
@@ -178,13 +191,13 @@ async fn like_metacharacters_in_q_are_literal() {
         client.created(&body).await;
     }
     for mark in ["%", "_", "\\", "'", "*"] {
-        let found = walk(&client, &[("q", &format!("{prefix}{mark}"))]).await;
+        let found = fetch_all_pages(&client, &[("q", &format!("{prefix}{mark}"))]).await;
         assert_eq!(found.len(), 1, "{mark}");
         assert_eq!(found[0]["full_name"], format!("{prefix}{mark}z"));
     }
     for none in ["%x", "__", "\\%"] {
         assert!(
-            walk(&client, &[("q", &format!("{prefix}{none}"))])
+            fetch_all_pages(&client, &[("q", &format!("{prefix}{none}"))])
                 .await
                 .is_empty(),
             "{none}"
@@ -202,8 +215,10 @@ async fn created_after_and_created_before_bound_the_list() {
         users.push(client.created(&body).await);
     }
     let middle = users[1]["created_at"].as_str().unwrap();
-    let after = id_set(&walk(&client, &[("q", &prefix), ("created_after", middle)]).await);
-    let before = id_set(&walk(&client, &[("q", &prefix), ("created_before", middle)]).await);
+    let after =
+        id_set(&fetch_all_pages(&client, &[("q", &prefix), ("created_after", middle)]).await);
+    let before =
+        id_set(&fetch_all_pages(&client, &[("q", &prefix), ("created_before", middle)]).await);
     assert!(
         after.contains(id(&users[2])) && !after.contains(id(&users[0])),
         "after {middle}"
@@ -218,7 +233,7 @@ async fn created_after_and_created_before_bound_the_list() {
         ("created_before", "2020-01-01T00:00:00Z", 0),
         ("created_before", "2999-12-31T23:59:59Z", 3),
     ] {
-        let found = walk(&client, &[("q", &prefix), (name, value)]).await;
+        let found = fetch_all_pages(&client, &[("q", &prefix), (name, value)]).await;
         assert_eq!(found.len(), count, "{name}={value}");
     }
 }

@@ -187,7 +187,11 @@ fn tally<'a>(replies: impl IntoIterator<Item = &'a Reply>) -> BTreeMap<(String, 
 
 /// Waits until the route's totals are `expected`, and checks a second later that they have not risen
 /// further.
-async fn become_exactly(client: &Client, route: &str, expected: &BTreeMap<(String, u16), usize>) {
+async fn wait_for_exact_totals(
+    client: &Client,
+    route: &str,
+    expected: &BTreeMap<(String, u16), usize>,
+) {
     eventually(SOON, &format!("{expected:?}"), async || {
         Scrape::of(client).await.requests(route) == *expected
     })
@@ -218,12 +222,12 @@ async fn totals_rise_by_the_number_of_requests() {
     let lives = send(client, 600, &Method::GET, LIVE).await;
     let mut users = send(client, 300, &Method::GET, &user_path(&unique())).await;
     users.extend(send(client, 20, &Method::DELETE, &user_path(&unique())).await);
-    become_exactly(client, LIVE, &tally(&lives)).await;
-    become_exactly(client, USER, &tally(&users)).await;
+    wait_for_exact_totals(client, LIVE, &tally(&lives)).await;
+    wait_for_exact_totals(client, USER, &tally(&users)).await;
 
     // The instances that counted have ended by now; the totals remain.
     let more = send(client, 1, &Method::HEAD, LIVE).await;
-    become_exactly(client, LIVE, &tally(lives.iter().chain(&more))).await;
+    wait_for_exact_totals(client, LIVE, &tally(lives.iter().chain(&more))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -272,7 +276,7 @@ async fn totals_are_missing_without_redis_but_survive_a_freeze() {
     let mut stack = Stack::start().await;
     let client = stack.client.clone();
     let mut lives = send(&client, 20, &Method::GET, LIVE).await;
-    become_exactly(&client, LIVE, &tally(&lives)).await;
+    wait_for_exact_totals(&client, LIVE, &tally(&lives)).await;
 
     // Retries reach a frozen Redis. After the thaw it receives each of them and counts one.
     stack.pause_redis();
@@ -280,7 +284,7 @@ async fn totals_are_missing_without_redis_but_survive_a_freeze() {
     tokio::time::sleep(Duration::from_millis(600)).await;
     client.get(METRICS).await.problem(503, "unavailable");
     stack.resume_redis();
-    become_exactly(&client, LIVE, &tally(&lives)).await;
+    wait_for_exact_totals(&client, LIVE, &tally(&lives)).await;
 
     stack.stop_redis();
     let refused = client.get(METRICS).await;

@@ -2,7 +2,7 @@
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use blackbox::client::{USERS, id};
-use blackbox::lists::{crowd, id_set, ids, items, walk};
+use blackbox::lists::{create_users, fetch_all_pages, id_set, ids, items};
 use blackbox::{Client, unique};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -31,7 +31,7 @@ fn sort_key(value: &Value) -> (i128, String) {
 #[tokio::test]
 async fn the_limit_defaults_to_20_and_is_at_most_100() {
     let client = Client::from_env().await;
-    let (prefix, users) = crowd(&client, 105).await;
+    let (prefix, users) = create_users(&client, 105).await;
     for (limit, count) in [
         (None, 20),
         (Some("1"), 1),
@@ -45,7 +45,7 @@ async fn the_limit_defaults_to_20_and_is_at_most_100() {
         assert_eq!(items(&page).len(), count, "limit {limit:?}");
         assert!(page["next"].is_string(), "limit {limit:?}");
     }
-    let all = walk(&client, &[("q", &prefix), ("limit", "100")]).await;
+    let all = fetch_all_pages(&client, &[("q", &prefix), ("limit", "100")]).await;
     assert_eq!(id_set(&all), id_set(&users));
 }
 
@@ -74,7 +74,7 @@ async fn an_invalid_limit_gets_422() {
 #[tokio::test]
 async fn pages_have_no_gap_and_no_duplicate_in_any_sort() {
     let client = Client::from_env().await;
-    let (prefix, mut users) = crowd(&client, 45).await;
+    let (prefix, mut users) = create_users(&client, 45).await;
     for user in users.iter_mut().step_by(4) {
         let patch = json!({ "is_active": true });
         *user = client.patch(id(user), &patch).await.expect(200).json();
@@ -87,7 +87,8 @@ async fn pages_have_no_gap_and_no_duplicate_in_any_sort() {
             expected.reverse();
         }
         for limit in ["7", "45", "44"] {
-            let found = walk(&client, &[("q", &prefix), ("sort", sort), ("limit", limit)]).await;
+            let found =
+                fetch_all_pages(&client, &[("q", &prefix), ("sort", sort), ("limit", limit)]).await;
             assert_eq!(ids(&found).len(), ids(&expected).len(), "{sort} by {limit}");
             assert_eq!(
                 id_set(&found).len(),
@@ -98,15 +99,15 @@ async fn pages_have_no_gap_and_no_duplicate_in_any_sort() {
             assert_eq!(keys(&found), keys(&expected), "{sort} by {limit}");
         }
     }
-    let newest = walk(&client, &[("q", &prefix)]).await;
-    let stated = walk(&client, &[("q", &prefix), ("sort", "-created_at")]).await;
+    let newest = fetch_all_pages(&client, &[("q", &prefix)]).await;
+    let stated = fetch_all_pages(&client, &[("q", &prefix), ("sort", "-created_at")]).await;
     assert_eq!(ids(&newest), ids(&stated), "-created_at is the default");
 }
 
 #[tokio::test]
 async fn a_user_created_while_paging_does_not_shift_pages() {
     let client = Client::from_env().await;
-    let (prefix, users) = crowd(&client, 10).await;
+    let (prefix, users) = create_users(&client, 10).await;
     let query = [
         ("q", prefix.as_str()),
         ("limit", "4"),
@@ -137,7 +138,7 @@ async fn a_user_created_while_paging_does_not_shift_pages() {
 #[tokio::test]
 async fn a_modified_or_forged_cursor_gets_422() {
     let client = Client::from_env().await;
-    let (prefix, _) = crowd(&client, 3).await;
+    let (prefix, _) = create_users(&client, 3).await;
     let page = client.list(&[("q", &prefix), ("limit", "1")]).await.json();
     let cursor = page["next"].as_str().unwrap().to_owned();
     let mut bent = Vec::new();
@@ -170,7 +171,7 @@ async fn a_modified_or_forged_cursor_gets_422() {
 #[tokio::test]
 async fn a_cursor_is_bound_to_its_sort_and_filters() {
     let client = Client::from_env().await;
-    let (prefix, _) = crowd(&client, 5).await;
+    let (prefix, _) = create_users(&client, 5).await;
     let page = client
         .list(&[("q", &prefix), ("limit", "2"), ("sort", "email")])
         .await
@@ -203,7 +204,7 @@ async fn a_cursor_is_bound_to_its_sort_and_filters() {
 #[tokio::test]
 async fn the_next_link_matches_the_next_cursor() {
     let client = Client::from_env().await;
-    let (prefix, _) = crowd(&client, 5).await;
+    let (prefix, _) = create_users(&client, 5).await;
     let query = [
         ("q", prefix.as_str()),
         ("limit", "2"),
@@ -245,7 +246,7 @@ async fn the_next_link_matches_the_next_cursor() {
 #[tokio::test]
 async fn total_is_returned_only_on_request() {
     let client = Client::from_env().await;
-    let (prefix, _) = crowd(&client, 5).await;
+    let (prefix, _) = create_users(&client, 5).await;
     let q = ("q", prefix.as_str());
     let page = client
         .list(&[q, ("limit", "2"), ("include_total", "true")])

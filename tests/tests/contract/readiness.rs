@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 
 const READY: &str = "/api/v1/health/ready";
 /// Redis key that marks a recent response of Postgres.
-const ANSWERED: &str = "roster:health:postgres";
+const LAST_REPLY_KEY: &str = "roster:health:postgres";
 /// Time limit for a probe: a second, plus the delay on a loaded machine.
-const ANSWERED_WITHIN: Duration = Duration::from_millis(1_500);
+const RESPONSE_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// Returns the response of readiness, which must be in time.
 async fn ready(client: &Client) -> Reply {
     let begun = Instant::now();
     let reply = client.get(READY).await;
     let took = begun.elapsed();
-    assert!(took < ANSWERED_WITHIN, "{took:?}: {reply}");
+    assert!(took < RESPONSE_LIMIT, "{took:?}: {reply}");
     reply
 }
 
@@ -30,7 +30,7 @@ async fn mark(stack: &Stack) -> i64 {
     ready(&stack.client).await.expect(200);
     let mut redis = stack.redis_connection().await;
     redis::cmd("TTL")
-        .arg(ANSWERED)
+        .arg(LAST_REPLY_KEY)
         .query_async(&mut redis)
         .await
         .unwrap()
@@ -39,7 +39,7 @@ async fn mark(stack: &Stack) -> i64 {
 async fn forget_mark(stack: &Stack) {
     let mut redis = stack.redis_connection().await;
     let () = redis::cmd("DEL")
-        .arg(ANSWERED)
+        .arg(LAST_REPLY_KEY)
         .query_async(&mut redis)
         .await
         .unwrap();

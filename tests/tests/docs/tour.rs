@@ -11,7 +11,7 @@ fn tour() -> String {
 }
 
 /// Returns the statuses in the comments, in order.
-fn promised(tour: &str) -> Vec<String> {
+fn expected_statuses(tour: &str) -> Vec<String> {
     let curls = tour.lines().filter(|line| line.starts_with("curl "));
     let statuses = curls.map(|line| line.rsplit_once("# ").expect("a status").1.to_owned());
     statuses.collect()
@@ -22,8 +22,8 @@ fn the_tour_gets_the_stated_statuses() {
     let env = devservices::provided_or_exit;
     let name = format!("{}@example.com", blackbox::unique());
     let tour = tour();
-    let promised = promised(&tour);
-    assert!(promised.len() >= 10, "{promised:?}");
+    let expected = expected_statuses(&tour);
+    assert!(expected.len() >= 10, "{expected:?}");
     // Uses the app under test with its admin, and a unique user.
     let script: String = tour
         .lines()
@@ -42,5 +42,5 @@ fn the_tour_gets_the_stated_statuses() {
     let answers = text.split("HTTP/1.1 ").skip(1);
     let answered: Vec<_> = answers.filter_map(|answer| answer.get(..3)).collect();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(answered, promised, "{text}\n{errors}");
+    assert_eq!(answered, expected, "{text}\n{errors}");
 }

@@ -11,7 +11,11 @@ use serde_json::json;
 use tokio::task::block_in_place;
 
 /// Checks that changes made during an outage of Redis hold after it.
-async fn changes_hold(stack: &mut Stack, out: impl Fn(&mut Stack), back: impl Fn(&mut Stack)) {
+async fn check_changes_survive_outage(
+    stack: &mut Stack,
+    out: impl Fn(&mut Stack),
+    back: impl Fn(&mut Stack),
+) {
     let admin = stack.client.clone();
     let renamed = Person::create(&admin).await;
     let demoted = Person::create_admin(&admin).await;
@@ -76,7 +80,7 @@ async fn changes_hold(stack: &mut Stack, out: impl Fn(&mut Stack), back: impl Fn
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_during_a_redis_outage_persist() {
     let mut stack = Stack::start().await;
-    changes_hold(&mut stack, Stack::stop_redis, Stack::start_redis).await;
+    check_changes_survive_outage(&mut stack, Stack::stop_redis, Stack::start_redis).await;
 }
 
 /// A frozen Redis keeps its old state: the app must update it before it responds, or soon after.

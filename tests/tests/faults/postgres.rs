@@ -13,7 +13,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 /// Time limit for the 503 if the database does not respond.
-const TOLD_WITHIN: Duration = Duration::from_secs(2);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(2);
 /// Time limit for the recovery after the database is back.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -40,7 +40,7 @@ fn assert_unavailable(reply: &Reply, took: Duration) {
         .header("retry-after")
         .and_then(|text| text.parse::<u32>().ok());
     assert!(seconds.is_some(), "no Retry-After: {reply}");
-    assert!(took < TOLD_WITHIN, "told after {took:?}: {reply}");
+    assert!(took < RESPONSE_LIMIT, "response after {took:?}: {reply}");
 }
 
 /// Sends all kinds of requests at once; each must get 503 in time.
@@ -185,7 +185,7 @@ const UNDISTURBED_WITHIN: Duration = Duration::from_secs(1);
 async fn a_statement_waits(database: &tokio_postgres::Client) {
     let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity \
          WHERE wait_event_type = 'Lock' AND usename = 'roster')";
-    eventually(TOLD_WITHIN, "a statement that waits", async || {
+    eventually(RESPONSE_LIMIT, "a statement that waits", async || {
         database.query_one(sql, &[]).await.unwrap().get(0)
     })
     .await;
@@ -208,7 +208,7 @@ async fn a_locked_row_gets_503_without_affecting_other_rows() {
 
     let patch = json!({ "full_name": "N" });
     let stuck = (0..3).map(async |_| {
-        while Instant::now() + TOLD_WITHIN < until {
+        while Instant::now() + RESPONSE_LIMIT < until {
             let begun = Instant::now();
             let reply = client.patch(id(&user), &patch).await;
             assert_unavailable(&reply, begun.elapsed());

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const CATCH_UP: Duration = Duration::from_millis(500);
 
 /// Calls every operation of the users resource and checks the responses, which must not depend on Redis.
-async fn every_call_is_right(client: &Client) {
+async fn check_every_call(client: &Client) {
     let body = new_user();
     let user = client.created(&body).await;
     assert_eq!(client.user(id(&user)).await.expect(200).json(), user);
@@ -82,13 +82,13 @@ async fn every_call_works_without_redis_and_caching_resumes() {
     becomes_cached(&stack, &user).await;
     stack.stop_redis();
     assert_eq!(stack.client.user(id(&user)).await.expect(200).json(), user);
-    every_call_is_right(&stack.client).await;
+    check_every_call(&stack.client).await;
     let ready = stack.client.get("/api/v1/health/ready").await.expect(200);
     assert_eq!(ready.json()["status"], "degraded", "{ready}");
 
     stack.start_redis();
     becomes_cached(&stack, &user).await;
-    every_call_is_right(&stack.client).await;
+    check_every_call(&stack.client).await;
     eventually(
         Duration::from_secs(5),
         "ready and not degraded",
@@ -186,7 +186,7 @@ async fn reads_respond_within_a_second_if_redis_freezes() {
         let slowest = join_all(reads).await.into_iter().max().unwrap();
         assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     }
-    every_call_is_right(&stack.client).await;
+    check_every_call(&stack.client).await;
     let begun = Instant::now();
     let ready = stack.client.get("/api/v1/health/ready").await.expect(200);
     assert_eq!(ready.json()["status"], "degraded", "{ready}");
@@ -221,7 +221,7 @@ async fn a_redis_flush_affects_no_response() {
         .query_async(&mut redis)
         .await
         .unwrap();
-    every_call_is_right(&stack.client).await;
+    check_every_call(&stack.client).await;
     becomes_cached(&stack, &user).await;
 }
 

@@ -33,7 +33,7 @@ async fn is_live(client: &Client) -> bool {
         .is_ok()
 }
 
-async fn assert_nobody_serves(client: &Client) {
+async fn assert_unreachable(client: &Client) {
     eventually(
         Duration::from_secs(5),
         "the listener to close",
@@ -51,7 +51,7 @@ async fn the_host_prints_its_address_and_collects_component_logs() {
     eventually(Duration::from_secs(5), "a line of the log", logged).await;
     let before = stack.client.clone();
     stack.restart_host(&[]).expect("a host");
-    assert_nobody_serves(&before).await;
+    assert_unreachable(&before).await;
     stack.client.created(&new_user()).await;
 }
 
@@ -77,7 +77,7 @@ async fn concurrent_hosts_share_no_folder_and_stop_with_their_group() {
         assert_eq!(process.ids().unwrap().len(), 2, "a parent and who serves");
         assert!(is_live(&client).await);
         tokio::task::block_in_place(|| end(&mut process));
-        assert_nobody_serves(&client).await;
+        assert_unreachable(&client).await;
     }
     assert!(is_live(&stack.client).await, "the first goes on");
 }

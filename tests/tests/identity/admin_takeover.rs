@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Requests that could take over an account: method, path below the account's, and body.
-fn ways() -> [(Method, &'static str, Value); 4] {
+fn takeover_requests() -> [(Method, &'static str, Value); 4] {
     let email = format!("{}@example.com", unique());
     [
         (Method::POST, "/reset-token", json!({})),
@@ -17,8 +17,8 @@ fn ways() -> [(Method, &'static str, Value); 4] {
     ]
 }
 
-async fn send(client: &Client, id: &str, way: &(Method, &str, Value)) -> Reply {
-    let (method, below, body) = way;
+async fn send(client: &Client, id: &str, takeover: &(Method, &str, Value)) -> Reply {
+    let (method, below, body) = takeover;
     let request = client.request(method.clone(), &format!("{}{below}", user_path(id)));
     client.send_patiently(request.json(body)).await
 }
@@ -28,14 +28,14 @@ async fn admins_change_their_own_account_only_through_me() {
     let admin = Client::from_env().await;
     let eve = Person::create_admin(&admin).await;
     let before = eve.client.get(ME).await.expect(200).json();
-    for way in ways() {
-        if way.2 == json!({ "role": "user" }) {
+    for takeover in takeover_requests() {
+        if takeover.2 == json!({ "role": "user" }) {
             continue;
         }
-        send(&eve.client, &eve.id, &way)
+        send(&eve.client, &eve.id, &takeover)
             .await
             .problem(409, "use_users_me");
-        let mut confirmed = way.clone();
+        let mut confirmed = takeover.clone();
         confirmed.2["current_password"] = json!(PASSWORD);
         send(&eve.client, &eve.id, &confirmed)
             .await
@@ -56,14 +56,14 @@ async fn changing_another_admin_requires_the_callers_password() {
     let eve = Person::create_admin(&admin).await;
     let ada = Person::create_admin(&admin).await;
     let before = ada.client.get(ME).await.expect(200).json();
-    for way in ways() {
-        let mut guess = way.clone();
-        send(&eve.client, &ada.id, &way)
+    for takeover in takeover_requests() {
+        let mut attempt = takeover.clone();
+        send(&eve.client, &ada.id, &takeover)
             .await
             .invalid("current_password");
         for wrong in [json!("not the password"), json!(""), json!(null), json!(7)] {
-            guess.2["current_password"] = wrong;
-            send(&eve.client, &ada.id, &guess)
+            attempt.2["current_password"] = wrong;
+            send(&eve.client, &ada.id, &attempt)
                 .await
                 .invalid("current_password");
         }
@@ -77,19 +77,19 @@ async fn changing_another_admin_requires_the_callers_password() {
     // The name has no effect on access.
     let name = json!({ "full_name": "Ada King" });
     eve.client.patch(&ada.id, &name).await.expect(200);
-    for (mut way, status) in ways().into_iter().zip([201, 200, 200, 204]) {
-        way.2["current_password"] = json!(PASSWORD);
-        send(&eve.client, &ada.id, &way).await.expect(status);
+    for (mut takeover, status) in takeover_requests().into_iter().zip([201, 200, 200, 204]) {
+        takeover.2["current_password"] = json!(PASSWORD);
+        send(&eve.client, &ada.id, &takeover).await.expect(status);
     }
 }
 
 #[tokio::test]
 async fn changing_an_ordinary_user_requires_no_password() {
     let admin = Client::from_env().await;
-    for (way, status) in ways().into_iter().zip([201, 200, 200, 204]) {
+    for (takeover, status) in takeover_requests().into_iter().zip([201, 200, 200, 204]) {
         let user = admin.created(&new_user()).await;
         let id = user["id"].as_str().unwrap();
-        send(&admin, id, &way).await.expect(status);
+        send(&admin, id, &takeover).await.expect(status);
     }
     // A password that is given is checked even if none is required.
     let user = admin.created(&new_user()).await;

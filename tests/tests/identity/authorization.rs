@@ -36,14 +36,14 @@ const CALLERS: [Caller; 8] = [
 ];
 
 /// Status, with the code of a problem.
-type Answer = (u16, &'static str);
+type ExpectedResponse = (u16, &'static str);
 
-const NO_TOKEN: Answer = (401, "unauthenticated");
-const FORBIDDEN: Answer = (403, "forbidden");
-const HIDDEN: Answer = (404, "not_found");
+const NO_TOKEN: ExpectedResponse = (401, "unauthenticated");
+const FORBIDDEN: ExpectedResponse = (403, "forbidden");
+const HIDDEN: ExpectedResponse = (404, "not_found");
 
 /// Expected response for each of [`CALLERS`].
-type Row = [Answer; 8];
+type Row = [ExpectedResponse; 8];
 
 const fn anyone(status: u16, code: &'static str) -> Row {
     [(status, code); 8]
@@ -54,7 +54,7 @@ const fn signed_in(status: u16) -> Row {
     [NO_TOKEN, ok, ok, ok, ok, NO_TOKEN, NO_TOKEN, NO_TOKEN]
 }
 
-const fn oneself_or_admin(status: u16) -> Row {
+const fn owner_or_admin(status: u16) -> Row {
     let ok = (status, "");
     [
         NO_TOKEN, ok, HIDDEN, ok, HIDDEN, NO_TOKEN, NO_TOKEN, NO_TOKEN,
@@ -74,7 +74,7 @@ const fn expected(endpoint: Endpoint) -> Row {
         Endpoint::ListUsers | Endpoint::ListAudit => admin_only(200),
         Endpoint::CreateUser | Endpoint::CreateResetToken => admin_only(201),
         Endpoint::DeleteUser | Endpoint::EndUserSessions => admin_only(204),
-        Endpoint::GetUser | Endpoint::UpdateUser => oneself_or_admin(200),
+        Endpoint::GetUser | Endpoint::UpdateUser => owner_or_admin(200),
         Endpoint::GetMe | Endpoint::UpdateMe | Endpoint::ListSessions => signed_in(200),
         Endpoint::DeleteMe | Endpoint::ChangePassword => signed_in(204),
         Endpoint::Logout | Endpoint::LogoutAll => signed_in(204),
@@ -99,7 +99,7 @@ const fn expected(endpoint: Endpoint) -> Row {
 }
 
 /// Returns true if a success ends the caller's session or changes the password that the next call needs.
-const fn uses_up_the_caller(endpoint: Endpoint) -> bool {
+const fn invalidates_the_caller(endpoint: Endpoint) -> bool {
     matches!(
         endpoint,
         Endpoint::DeleteMe | Endpoint::ChangePassword | Endpoint::Logout | Endpoint::LogoutAll
@@ -167,7 +167,7 @@ async fn demoted(admin: &Client) -> Person {
 }
 
 /// All callers. Those without access had it before.
-struct Cast {
+struct Callers {
     admin: Client,
     user: Person,
     known: Person,
@@ -178,7 +178,7 @@ struct Cast {
     logged_out: Person,
 }
 
-impl Cast {
+impl Callers {
     async fn assemble() -> Self {
         let admin = Client::from_env().await;
         let deactivated = Person::create_admin(&admin).await;
@@ -229,7 +229,7 @@ impl Cast {
         caller: Caller,
         finish: impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Reply {
-        let person = self.person(caller, uses_up_the_caller(endpoint)).await;
+        let person = self.person(caller, invalidates_the_caller(endpoint)).await;
         let (mut user, mut session) = match endpoint {
             Endpoint::EndSession => (self.known.id.clone(), self.known.session_id()),
             // A new user each time, because some calls delete it.
@@ -253,10 +253,10 @@ impl Cast {
 
 #[tokio::test]
 async fn every_endpoint_enforces_the_access_table() {
-    let cast = Cast::assemble().await;
+    let callers = Callers::assemble().await;
     for &endpoint in Endpoint::ALL {
         for (caller, (status, code)) in CALLERS.into_iter().zip(expected(endpoint)) {
-            let reply = cast.call(endpoint, caller, |request| request).await;
+            let reply = callers.call(endpoint, caller, |request| request).await;
             assert_eq!(reply.status, status, "{endpoint:?} by {caller:?}: {reply}");
             if !code.is_empty() {
                 reply.problem(status, code);
@@ -270,21 +270,21 @@ async fn every_endpoint_enforces_the_access_table() {
             }
         }
     }
-    for gone in [&cast.deactivated, &cast.deleted, &cast.logged_out] {
+    for gone in [&callers.deactivated, &callers.deleted, &callers.logged_out] {
         gone.client.get(ME).await.problem(401, "unauthenticated");
     }
 }
 
 #[tokio::test]
 async fn head_has_the_access_rules_of_get() {
-    let cast = Cast::assemble().await;
+    let callers = Callers::assemble().await;
     for &endpoint in Endpoint::ALL.iter().filter(|e| e.method() == "GET") {
         for (caller, (status, _)) in CALLERS.into_iter().zip(expected(endpoint)) {
-            let person = cast.person(caller, false).await;
+            let person = callers.person(caller, false).await;
             let client = person.map_or_else(Client::anonymous, |person| person.client);
             let user = match caller {
-                Oneself => &cast.user.id,
-                _ => &cast.known.id,
+                Oneself => &callers.user.id,
+                _ => &callers.known.id,
             };
             let path = endpoint.path().replace("{id}", user);
             let reply = client.send(client.request(Method::HEAD, &path)).await;

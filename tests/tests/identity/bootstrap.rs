@@ -13,7 +13,7 @@ async fn sign_in(nobody: &Client) -> Client {
     nobody.with_token(&access_token(&reply))
 }
 
-async fn is_unknown(nobody: &Client, password: &str) {
+async fn assert_login_rejected(nobody: &Client, password: &str) {
     let reply = nobody.login(ADMIN_EMAIL, password).await;
     reply.problem(401, "invalid_credentials");
 }
@@ -22,7 +22,7 @@ async fn is_unknown(nobody: &Client, password: &str) {
 async fn the_first_admin_is_created_once_with_its_password() {
     let mut stack = Stack::start_signed_out(&[]).await.expect("a stack");
     let nobody = stack.client.clone();
-    is_unknown(&nobody, "not the password").await;
+    assert_login_rejected(&nobody, "not the password").await;
     let both = futures::future::join_all((0..4).map(|_| sign_in(&nobody))).await;
     let me = both[0].get(ME).await.expect(200).json();
     assert_eq!(
@@ -42,7 +42,7 @@ async fn the_first_admin_is_created_once_with_its_password() {
         .json(&change);
     both[0].send_patiently(request).await.expect(204);
     for restart in 0..2 {
-        is_unknown(&stack.anonymous(), ADMIN_PASSWORD).await;
+        assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
         if restart == 0 {
             stack.restart_host(&[]).expect("a host");
         }
@@ -77,14 +77,14 @@ async fn a_deleted_first_admin_is_not_recreated() {
     let deleted = stack.client.delete_admin(id, PASSWORD).await;
     deleted.expect(204);
     stack.restart_host(&[]).expect("a host");
-    is_unknown(&stack.anonymous(), ADMIN_PASSWORD).await;
+    assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
     // Same if no user is left at all.
     let database = stack.database().await;
     let all = "ALTER TABLE users DISABLE TRIGGER USER; DELETE FROM users; \
          ALTER TABLE users ENABLE TRIGGER USER";
     database.batch_execute(all).await.unwrap();
     stack.flush_redis().await;
-    is_unknown(&stack.anonymous(), ADMIN_PASSWORD).await;
+    assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,14 +163,14 @@ async fn an_invalid_secret_or_limit_prevents_startup_and_is_named() {
         match stack.restart_host(&[(name, value)]) {
             // A host may fail to start at all if it reports the reason.
             Err(error) => assert!(format!("{error:#}").contains(name), "{name}: {error:#}"),
-            Ok(()) => serves_nobody(&stack, name, value).await,
+            Ok(()) => assert_not_serving(&stack, name, value).await,
         }
         stack.restart_host(&[(name, &usual)]).expect("a host");
     }
     stack.client.get(USERS).await.expect(200);
 }
 
-async fn serves_nobody(stack: &Stack, name: &str, value: &str) {
+async fn assert_not_serving(stack: &Stack, name: &str, value: &str) {
     let nobody = stack.anonymous();
     let body = json!({ "email": ADMIN_EMAIL, "password": ADMIN_PASSWORD });
     let login = nobody

@@ -52,7 +52,7 @@ impl RangeApi {
         let accepting = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(answer(stream, seen.clone(), *current.lock().unwrap()));
+                tokio::spawn(respond(stream, seen.clone(), *current.lock().unwrap()));
             }
         });
         Self {
@@ -81,7 +81,7 @@ impl RangeApi {
     }
 }
 
-async fn answer(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, behaviour: Behaviour) {
+async fn respond(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, behaviour: Behaviour) {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     // The final empty line has two bytes.

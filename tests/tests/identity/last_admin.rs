@@ -26,7 +26,7 @@ async fn admins(stack: &Stack) -> i64 {
 }
 
 /// Changes by which an administrator could stop being one.
-fn ways() -> [Value; 3] {
+fn demoting_changes() -> [Value; 3] {
     [
         json!({ "role": "user" }),
         json!({ "is_active": false }),
@@ -46,8 +46,8 @@ async fn the_last_active_admin_cannot_be_removed() {
     admin.created(&asleep).await;
     Person::create(admin).await;
     let before = admin.get(ME).await.expect(200).json();
-    for way in ways() {
-        admin.patch(&id, &way).await.problem(409, "last_admin");
+    for change in demoting_changes() {
+        admin.patch(&id, &change).await.problem(409, "last_admin");
     }
     admin.delete(&id).await.problem(409, "use_users_me");
     delete_me(admin, ADMIN_PASSWORD)
@@ -64,11 +64,11 @@ async fn the_last_active_admin_cannot_be_removed() {
         .expect(200);
 
     // With a second administrator each change succeeds.
-    for way in ways() {
+    for change in demoting_changes() {
         let second = Person::create_admin(admin).await;
-        let changed = admin.patch_admin(&second.id, &way, ADMIN_PASSWORD).await;
+        let changed = admin.patch_admin(&second.id, &change, ADMIN_PASSWORD).await;
         changed.expect(200);
-        admin.patch(&id, &way).await.problem(409, "last_admin");
+        admin.patch(&id, &change).await.problem(409, "last_admin");
     }
     let second = Person::create_admin(admin).await;
     delete_me(&second.client, &second.password)
@@ -96,10 +96,10 @@ async fn concurrent_mutual_removals_leave_one_admin() {
     gone.expect(204);
     let (mut first, mut second) = (first, second);
     for round in 0..20 {
-        let way = &ways()[round % 2];
+        let change = &demoting_changes()[round % 2];
         let (one, two) = join(
-            first.client.patch_admin(&second.id, way, PASSWORD),
-            second.client.patch_admin(&first.id, way, PASSWORD),
+            first.client.patch_admin(&second.id, change, PASSWORD),
+            second.client.patch_admin(&first.id, change, PASSWORD),
         )
         .await;
         assert_eq!(admins(&stack).await, 1, "round {round}: {one} {two}");

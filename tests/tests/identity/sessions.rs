@@ -32,7 +32,7 @@ async fn change_password(client: &Client, old: &str, new: &str) -> blackbox::Rep
 }
 
 /// Checks that both tokens of the session are rejected.
-async fn is_over(session: &Session) {
+async fn assert_ended(session: &Session) {
     let me = session.client.get(ME).await;
     me.problem(401, "unauthenticated");
     let nobody = session.client.without_token();
@@ -96,7 +96,7 @@ async fn only_its_user_can_end_a_session() {
     }
     second.client.get(ME).await.expect(200);
     end(&ada.client, &second.id()).await.expect(204);
-    is_over(&second).await;
+    assert_ended(&second).await;
     end(&ada.client, &second.id())
         .await
         .problem(404, "not_found");
@@ -106,7 +106,7 @@ async fn only_its_user_can_end_a_session() {
     assert_eq!(listed(&ada.client).await.len(), 1);
     // A user may also end the current session.
     end(&ada.client, &ada.session_id()).await.expect(204);
-    is_over(&first_session(&ada)).await;
+    assert_ended(&first_session(&ada)).await;
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn logout_ends_one_session_and_logout_all_ends_all() {
         .await
         .expect(204);
     assert!(out.body.is_empty());
-    is_over(&second).await;
+    assert_ended(&second).await;
     let again = post(&second.client, "/api/v1/auth/logout").await;
     again.problem(401, "unauthenticated");
     for client in [&ada.client, &third.client] {
@@ -129,7 +129,7 @@ async fn logout_ends_one_session_and_logout_all_ends_all() {
         .await
         .expect(204);
     for session in [&first_session(&ada), &third] {
-        is_over(session).await;
+        assert_ended(session).await;
     }
     ada.sign_in().await.client.get(ME).await.expect(200);
 }
@@ -145,7 +145,7 @@ async fn an_administrator_ends_all_sessions_of_a_user() {
     }
     delete(&admin, &sessions).await.expect(204);
     for session in [&first_session(&ada), &second] {
-        is_over(session).await;
+        assert_ended(session).await;
     }
     bob.client.get(ME).await.expect(200);
     ada.sign_in().await.client.get(ME).await.expect(200);
@@ -160,7 +160,7 @@ async fn a_password_change_ends_only_other_sessions() {
     change_password(&second.client, PASSWORD, NEW_PASSWORD)
         .await
         .expect(204);
-    is_over(&first_session(&ada)).await;
+    assert_ended(&first_session(&ada)).await;
     second.client.get(ME).await.expect(200);
     assert_eq!(listed(&second.client).await.len(), 1);
     let nobody = second.client.without_token();
@@ -199,7 +199,7 @@ async fn a_demotion_applies_to_the_next_request() {
 }
 
 /// Repeats the cases above in a row, with `between` before each check.
-async fn endings_last(admin: &Client, between: impl AsyncFn()) {
+async fn check_endings_persist(admin: &Client, between: impl AsyncFn()) {
     let ada = Person::create(admin).await;
     let (second, third) = (ada.sign_in().await, ada.sign_in().await);
     for session in [&first_session(&ada), &second, &third] {
@@ -207,11 +207,11 @@ async fn endings_last(admin: &Client, between: impl AsyncFn()) {
     }
     end(&ada.client, &second.id()).await.expect(204);
     between().await;
-    is_over(&second).await;
+    assert_ended(&second).await;
     let out = third.client.request(Method::POST, "/api/v1/auth/logout");
     third.client.send(out).await.expect(204);
     between().await;
-    is_over(&third).await;
+    assert_ended(&third).await;
     ada.client.get(ME).await.expect(200);
 
     let fourth = ada.sign_in().await;
@@ -220,13 +220,13 @@ async fn endings_last(admin: &Client, between: impl AsyncFn()) {
         .await
         .expect(204);
     between().await;
-    is_over(&first_session(&ada)).await;
+    assert_ended(&first_session(&ada)).await;
     fourth.client.get(ME).await.expect(200);
     delete(admin, &format!("{}/sessions", user_path(&ada.id)))
         .await
         .expect(204);
     between().await;
-    is_over(&fourth).await;
+    assert_ended(&fourth).await;
 
     let bob = Person::create(admin).await;
     bob.client.get(ME).await.expect(200);
@@ -235,12 +235,12 @@ async fn endings_last(admin: &Client, between: impl AsyncFn()) {
         .await
         .expect(200);
     between().await;
-    is_over(&first_session(&bob)).await;
+    assert_ended(&first_session(&bob)).await;
     let eve = Person::create(admin).await;
     eve.client.get(ME).await.expect(200);
     admin.delete(&eve.id).await.expect(204);
     between().await;
-    is_over(&first_session(&eve)).await;
+    assert_ended(&first_session(&eve)).await;
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn a_statement_waits(database: &tokio_postgres::Client) {
 }
 
 /// Waits until no statement of the app runs.
-async fn nothing_runs(database: &tokio_postgres::Client) {
+async fn wait_until_idle(database: &tokio_postgres::Client) {
     let sql = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity \
          WHERE state = 'active' AND usename = 'roster' AND pid <> pg_backend_pid())";
     eventually(
@@ -302,7 +302,7 @@ async fn nothing_runs(database: &tokio_postgres::Client) {
 
 /// Sends a request that ends Ada's session while her row in `table` is locked for longer than the app
 /// waits, and lets it commit after its 503.
-async fn late_end(
+async fn check_revocation_after_503(
     stack: &Stack,
     table: &str,
     request: impl Fn(&Person) -> reqwest::RequestBuilder,
@@ -320,7 +320,7 @@ async fn late_end(
     // This read comes before the commit: its result must not be cached.
     ada.client.get(ME).await.expect(200);
     lock.rollback().await.unwrap();
-    nothing_runs(&watcher).await;
+    wait_until_idle(&watcher).await;
     ada.client.get(ME).await.problem(401, "unauthenticated");
     let again = ada.client.send(request(&ada)).await;
     again.expect_any(&[200, 204, 401, 404]);
@@ -331,23 +331,23 @@ async fn late_end(
 async fn a_revocation_committed_after_its_503_applies_immediately() {
     let stack = Stack::start().await;
     let post = |path: &'static str| move |ada: &Person| ada.client.request(Method::POST, path);
-    late_end(&stack, "sessions", post("/api/v1/auth/logout")).await;
-    late_end(&stack, "users", post("/api/v1/auth/logout-all")).await;
-    late_end(&stack, "sessions", |ada| {
+    check_revocation_after_503(&stack, "sessions", post("/api/v1/auth/logout")).await;
+    check_revocation_after_503(&stack, "users", post("/api/v1/auth/logout-all")).await;
+    check_revocation_after_503(&stack, "sessions", |ada| {
         let path = format!("{SESSIONS}/{}", ada.session_id());
         ada.client.request(Method::DELETE, &path)
     })
     .await;
     let admin = stack.client.clone();
-    late_end(&stack, "users", |ada| {
+    check_revocation_after_503(&stack, "users", |ada| {
         admin.request(Method::DELETE, &format!("{}/sessions", user_path(&ada.id)))
     })
     .await;
-    late_end(&stack, "users", |ada| {
+    check_revocation_after_503(&stack, "users", |ada| {
         admin.patch_request(&ada.id, &json!({ "is_active": false }))
     })
     .await;
-    late_end(&stack, "users", |ada| {
+    check_revocation_after_503(&stack, "users", |ada| {
         admin.request(Method::DELETE, &user_path(&ada.id))
     })
     .await;
@@ -356,16 +356,16 @@ async fn a_revocation_committed_after_its_503_applies_immediately() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revoked_sessions_stay_revoked_after_a_redis_flush() {
     let stack = Stack::start().await;
-    endings_last(&stack.client, async || stack.flush_redis().await).await;
+    check_endings_persist(&stack.client, async || stack.flush_redis().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revocations_apply_immediately_without_redis() {
     let mut stack = Stack::start().await;
     stack.stop_redis();
-    endings_last(&stack.client, async || ()).await;
+    check_endings_persist(&stack.client, async || ()).await;
     stack.start_redis();
-    endings_last(&stack.client, async || ()).await;
+    check_endings_persist(&stack.client, async || ()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,7 +30,7 @@ pub struct Prepared {
 pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
     let (mut targets, mut skipped, mut filled) = (Vec::new(), Vec::new(), Vec::new());
     let (mut has_spin, reports) = (false, reports_dir()?);
-    for target in wanted(arguments) {
+    for target in selected_targets(arguments) {
         let built = match target.build() {
             Ok(built) => built,
             Err(error) => {
@@ -93,7 +93,7 @@ pub async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Prepared> {
     })
 }
 
-fn wanted(arguments: &Arguments) -> impl Iterator<Item = Target> {
+fn selected_targets(arguments: &Arguments) -> impl Iterator<Item = Target> {
     let on_host = |target: &Target| match (arguments.host, target.kind()) {
         (Some(wanted), Some(kind)) => wanted == kind,
         _ => true,

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use spin_pg_bindings::postgres::{Row, Value};
 use web::App;
 use web::wiring::services::Services;
-use web::wiring::testing::{Scripted, quiet, stores, variables};
+use web::wiring::testing::{ScriptedDatabase, quiet, stores, variables};
 
 use super::*;
 
@@ -16,7 +16,7 @@ use super::*;
 fn send(answers: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::response::Parts, Json) {
     let variables = variables();
     let verifier = Verifier::read(&variables).unwrap();
-    let database = Scripted::new(answers.into_iter().map(Ok).collect());
+    let database = ScriptedDatabase::new(answers.into_iter().map(Ok).collect());
     let stores = stores(database.clone(), None);
     let services = Services::read(&variables, stores, verifier.clone()).unwrap();
     let state = AuthState {

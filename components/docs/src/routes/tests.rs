@@ -99,7 +99,7 @@ fn assets_are_cached_as_immutable() {
         let path = path_of(asset);
         let reply = get(&path, &[("accept-encoding", "gzip")]);
         assert_eq!(reply.status, 200, "{path}");
-        assert_eq!(reply.header("cache-control"), FOR_GOOD);
+        assert_eq!(reply.header("cache-control"), IMMUTABLE);
         assert_eq!(reply.body, asset.gzip);
         assert_eq!(get(&path, &[]).body.len(), asset.length);
     }

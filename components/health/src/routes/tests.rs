@@ -14,7 +14,7 @@ use spin_pg_bindings::redis::{Command, RedisError, Reply};
 use web::App;
 use web::config::HttpConfig;
 use web::middleware::log::Level;
-use web::wiring::startup::Answer;
+use web::wiring::startup::StartupReport;
 
 const READY: &str = "/api/v1/health/ready";
 
@@ -52,21 +52,21 @@ impl Redis for Cache {
 }
 
 /// Response of the only other component.
-struct Other(Answer);
+struct OtherComponent(StartupReport);
 
 #[async_trait]
-impl Components for Other {
-    async fn ask(&self) -> Vec<Answer> {
+impl Components for OtherComponent {
+    async fn query(&self) -> Vec<StartupReport> {
         vec![self.0.clone()]
     }
 }
 
 fn get(path: &str, answer: Result<i64, Error>, redis: Cache) -> (u16, serde_json::Value) {
-    get_beside(Answer::None, path, answer, redis)
+    get_with_component(StartupReport::None, path, answer, redis)
 }
 
-fn get_beside(
-    other: Answer,
+fn get_with_component(
+    other: StartupReport,
     path: &str,
     answer: Result<i64, Error>,
     redis: Cache,
@@ -81,7 +81,7 @@ fn get_beside(
     let state = HealthState {
         database,
         redis: Arc::new(redis),
-        others: Arc::new(Other(other)),
+        others: Arc::new(OtherComponent(other)),
         log: Log::new(Level::Error, "roster", "test"),
         host: "h".into(),
     };
@@ -136,14 +136,14 @@ fn a_timeout_is_an_outage_only_without_a_recent_reply() {
 
 #[test]
 fn readiness_names_an_invalid_setting() {
-    let wrong = || Answer::Misconfigured("cursor_key".into());
-    let (status, body) = get_beside(wrong(), READY, Ok(SCHEMA_VERSION), Cache::Marked);
+    let wrong = || StartupReport::Misconfigured("cursor_key".into());
+    let (status, body) = get_with_component(wrong(), READY, Ok(SCHEMA_VERSION), Cache::Marked);
     assert_eq!((status, &body["code"]), (503, &"unavailable".into()));
     assert!(
         body["detail"].as_str().unwrap().contains("(cursor_key)"),
         "{body}"
     );
-    let (status, _) = get_beside(wrong(), "/api/v1/health/live", Ok(0), Cache::Down);
+    let (status, _) = get_with_component(wrong(), "/api/v1/health/live", Ok(0), Cache::Down);
     assert_eq!(status, 200);
 }
 

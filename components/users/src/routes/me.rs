@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use accounts::password::{Guess, PasswordHash};
+use accounts::password::{PasswordHash, SubmittedPassword};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -61,9 +61,9 @@ pub(super) async fn update(
     MergePatch(patch): MergePatch<PatchMe>,
 ) -> Result<Response, Problem> {
     let expected = precondition.expected(state.require_if_match)?;
-    let (patch, guess) = patch.parse()?;
+    let (patch, submitted) = patch.parse()?;
     let confirmed = match patch.email {
-        Some(_) => Some(confirm(&state, &caller, &client, &guess).await?),
+        Some(_) => Some(confirm(&state, &caller, &client, &submitted).await?),
         None => None,
     };
     let (id, actor) = (caller.user.id, caller.actor());
@@ -127,11 +127,11 @@ pub(super) async fn confirm(
     state: &UsersState,
     caller: &Caller,
     Client(address): &Client,
-    guess: &Guess,
+    submitted: &SubmittedPassword,
 ) -> Result<PasswordHash, Problem> {
     let (id, actor) = (caller.user.id, caller.actor());
     let confirmed = state
         .passwords
-        .confirm(id, guess, "current_password", address, &actor);
+        .confirm(id, submitted, "current_password", address, &actor);
     confirmed.await.map_err(Problem::from)
 }

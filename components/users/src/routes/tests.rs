@@ -11,7 +11,7 @@ use uuid::Uuid;
 use web::App;
 use web::auth::access_token::Verifier;
 use web::wiring::services::Services;
-use web::wiring::testing::{Scripted, authorization, quiet, stores, variables};
+use web::wiring::testing::{ScriptedDatabase, authorization, quiet, stores, variables};
 
 use accounts::User;
 
@@ -46,7 +46,7 @@ fn send(
     request: http::request::Builder,
     body: &'static str,
 ) -> (Parts, serde_json::Value) {
-    let (variables, database) = (variables(), Scripted::new(answers));
+    let (variables, database) = (variables(), ScriptedDatabase::new(answers));
     let admin = User {
         id: UserId::generate(),
         role: accounts::Role::Admin,
@@ -73,19 +73,19 @@ fn send(
     (parts, serde_json::from_slice(&body).unwrap_or_default())
 }
 
-fn one() -> String {
+fn user_uri() -> String {
     format!("{USERS}/{ID}")
 }
 
 #[test]
 fn a_user_is_returned_with_its_validators() {
-    let (parts, body) = send(vec![Ok(vec![user_row(None)])], Request::get(one()), "");
+    let (parts, body) = send(vec![Ok(vec![user_row(None)])], Request::get(user_uri()), "");
     assert_eq!(parts.status, 200);
     assert_eq!(parts.headers["etag"], "\"v3\"");
     assert_eq!(parts.headers["vary"], "Authorization");
     assert_eq!(body["created_at"], "2026-01-31T12:00:00Z");
 
-    let known = Request::get(one()).header("if-none-match", "\"v3\"");
+    let known = Request::get(user_uri()).header("if-none-match", "\"v3\"");
     let (parts, body) = send(vec![Ok(vec![user_row(None)])], known, "");
     assert_eq!((parts.status.as_u16(), body.is_null()), (304, true));
     assert!(!parts.headers.contains_key("content-length"));
@@ -118,9 +118,10 @@ fn database_errors_are_mapped_to_statuses() {
 
 #[test]
 fn an_unconditional_change_is_rejected_before_any_statement() {
-    let patch = || Request::patch(one()).header("content-type", "application/merge-patch+json");
+    let patch =
+        || Request::patch(user_uri()).header("content-type", "application/merge-patch+json");
     assert_eq!(send(vec![], patch(), r#"{"full_name":"B"}"#).0.status, 428);
-    assert_eq!(send(vec![], Request::delete(one()), "").0.status, 428);
+    assert_eq!(send(vec![], Request::delete(user_uri()), "").0.status, 428);
 
     let outcome = [("found", true), ("confirmed", true), ("needed", false)];
     let found = outcome.map(|(name, value)| (name, Value::Bool(value)));
@@ -148,7 +149,7 @@ fn bad_input_reaches_no_statement() {
             422,
         ),
         (
-            json("PATCH", &one()).header("if-match", "*"),
+            json("PATCH", &user_uri()).header("if-match", "*"),
             r#"{"role":null}"#,
             422,
         ),

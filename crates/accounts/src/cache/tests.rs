@@ -5,9 +5,9 @@ use redis::aio::MultiplexedConnection;
 use super::*;
 
 /// Runs commands on a real Redis.
-struct Real(MultiplexedConnection);
+struct TestRedis(MultiplexedConnection);
 
-impl Real {
+impl TestRedis {
     /// `None` without a server.
     async fn connect() -> Option<Self> {
         let url = devservices::provided("ROSTER_REDIS_URL")?;
@@ -58,7 +58,7 @@ fn put(user: UserId, stamp: i64, doubt: i64, generation: &Generation) -> Command
 
 #[tokio::test]
 async fn a_flush_discards_states_of_earlier_generations() {
-    let Some(mut redis) = Real::connect().await else {
+    let Some(mut redis) = TestRedis::connect().await else {
         return;
     };
     let (now, before) = (redis.generation().await, Generation::default());
@@ -73,7 +73,7 @@ async fn a_flush_discards_states_of_earlier_generations() {
 
 #[tokio::test]
 async fn a_stale_writer_keeps_a_newer_state_after_a_flush() {
-    let Some(mut redis) = Real::connect().await else {
+    let Some(mut redis) = TestRedis::connect().await else {
         return;
     };
     let (now, before) = (redis.generation().await, Generation::default());
@@ -85,7 +85,7 @@ async fn a_stale_writer_keeps_a_newer_state_after_a_flush() {
 
 #[tokio::test]
 async fn a_flush_does_not_revive_a_session() {
-    let Some(mut redis) = Real::connect().await else {
+    let Some(mut redis) = TestRedis::connect().await else {
         return;
     };
     let (now, before) = (redis.generation().await, Generation::default());

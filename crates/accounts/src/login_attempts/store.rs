@@ -1,4 +1,4 @@
-//! SQL that counts guesses: one row per bucket.
+//! SQL that counts attempts: one row per bucket.
 //!
 //! Every statement locks the network's row before the account's row.
 
@@ -14,18 +14,18 @@ use crate::{Error, UserId};
 /// be swept until a day later.
 const TRIES: usize = 4;
 
-/// Failures in the current window, including this guess.
+/// Failures in the current window, including this attempt.
 macro_rules! failures {
     () => {
         "CASE WHEN a.window_started_at <= now() - interval '15 minutes' THEN 1 ELSE a.failures + 1 END"
     };
 }
 
-/// Counts a guess in each of its buckets, or in none if one of them is delayed.
+/// Counts an attempt in each of its buckets, or in none if one of them is delayed.
 ///
-/// The buckets' rows are locked first, so concurrent guesses see one another in turn. A bucket without a
-/// row gets one; the guess is then counted by another run of the statement, to which the row is visible.
-/// From the limit on, each guess in a window sets a delay twice as long as the previous one. A rejection
+/// The buckets' rows are locked first, so concurrent attempts see one another in turn. A bucket without a
+/// row gets one; the attempt is then counted by another run of the statement, to which the row is visible.
+/// From the limit on, each attempt in a window sets a delay twice as long as the previous one. A rejection
 /// is audited at most once per minute per account.
 ///
 /// Parameters: email, user id, network, bucket of an unknown email, account limit, network limit, first
@@ -162,9 +162,9 @@ pub(super) async fn count(
 }
 
 /// Undoes the count of a right password. The account's bucket is emptied. The network's loses only this
-/// guess, so that signing in to one's own account does not reset guesses at others. A delay of the
-/// network ends only if this guess set it.
-/// Expands to common table expressions. Parameters: the network's key, its failures including this guess,
+/// attempt, so that signing in to one's own account does not reset attempts at others. A delay of the
+/// network ends only if this attempt set it.
+/// Expands to common table expressions. Parameters: the network's key, its failures including this attempt,
 /// and the account's key.
 macro_rules! forgive {
     ($network_key:literal, $network_failures:literal, $account_key:literal) => {

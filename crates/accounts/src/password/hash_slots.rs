@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(80);
 /// Number of requests per instance that may wait; further requests are rejected at once, because each
 /// waiter polls Redis.
-const WAITING: usize = 3;
+const MAX_WAITING: usize = 3;
 
 /// KEYS: the leases by their end. ARGV: slots, holder, milliseconds.
 static TAKE: Script = Script::new(
@@ -49,7 +49,7 @@ const TAKE_IN_POSTGRES: &str = "INSERT INTO hash_leases AS l (host, slot, holder
         WHERE l.expires_at <= now()
      RETURNING slot";
 
-const GIVE_BACK_IN_POSTGRES: &str = "DELETE FROM hash_leases WHERE host = $1 AND holder = $2";
+const RELEASE_IN_POSTGRES: &str = "DELETE FROM hash_leases WHERE host = $1 AND holder = $2";
 
 /// Runs expensive work in one of the host's slots. Cheap to clone.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ impl HashSlots {
     ) -> Result<T, Error> {
         let lease = self.wait_for_slot().await?;
         let done = first.await.and_then(work);
-        self.give_back(lease).await;
+        self.release_lease(lease).await;
         done
     }
 
@@ -109,7 +109,7 @@ impl HashSlots {
         let until = Instant::now() + WAIT;
         let before_us = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(self.waiting.clone());
-        if before_us < WAITING {
+        if before_us < MAX_WAITING {
             loop {
                 if let Some(lease) = self.take().await? {
                     return Ok(lease);
@@ -139,7 +139,7 @@ impl HashSlots {
             }
             Err(_) => {
                 // The command may have run nevertheless, or may run once Redis resumes.
-                self.give_back_later(holder);
+                self.release_lease_later(holder);
                 self.take_in_postgres(holder).await
             }
         }
@@ -157,23 +157,23 @@ impl HashSlots {
     }
 
     /// Releases a lease. If this fails, the slot is taken until the lease expires.
-    async fn give_back(&self, lease: Lease) {
+    async fn release_lease(&self, lease: Lease) {
         match lease {
             Lease::Redis(holder) => {
                 if self.cache.execute(&self.removal(holder)).await.is_err() {
-                    self.give_back_later(holder);
+                    self.release_lease_later(holder);
                 }
             }
             Lease::Postgres(holder) => {
                 let params = vec![(*self.host).into(), holder.into()];
-                let _ = self.database.write(GIVE_BACK_IN_POSTGRES, params).await;
+                let _ = self.database.write(RELEASE_IN_POSTGRES, params).await;
             }
         }
     }
 
     /// Releases the lease in the background until Redis has accepted the command, and once more a moment
     /// later: an earlier command may run after the first release.
-    fn give_back_later(&self, holder: Uuid) {
+    fn release_lease_later(&self, holder: Uuid) {
         let (hash_slots, cache) = (self.clone(), self.cache.clone());
         self.cache.deferred().spawn(Box::pin(async move {
             for _ in 0..2 {
@@ -212,13 +212,13 @@ mod tests {
 
     /// A Redis that fails the first `failures` commands, and records the holders of all.
     #[derive(Default)]
-    struct Late {
+    struct FailingRedis {
         failures: AtomicUsize,
         seen: Mutex<Vec<(String, Arg)>>,
     }
 
     #[async_trait]
-    impl Redis for Late {
+    impl Redis for FailingRedis {
         async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
             let place = if command.name == "EVALSHA" { 4 } else { 1 };
             let holder = command.args.get(place).unwrap();
@@ -235,10 +235,10 @@ mod tests {
     }
 
     /// A Postgres with a free slot.
-    struct Free;
+    struct FreeSlotDatabase;
 
     #[async_trait]
-    impl Database for Free {
+    impl Database for FreeSlotDatabase {
         async fn read(&self, _: &str, _: Vec<Param>) -> Result<Vec<Row>, postgres::Error> {
             Ok(Vec::new())
         }
@@ -252,10 +252,10 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Later(Mutex<Vec<Work>>);
+    struct ManualDeferred(Mutex<Vec<Work>>);
 
     #[async_trait]
-    impl Deferred for Later {
+    impl Deferred for ManualDeferred {
         fn spawn(&self, work: Work) {
             self.0.lock().unwrap().push(work);
         }
@@ -264,15 +264,15 @@ mod tests {
     }
 
     fn commands(failures: usize) -> Vec<(String, Arg)> {
-        let redis = Arc::new(Late::default());
+        let redis = Arc::new(FailingRedis::default());
         redis.failures.store(failures, Ordering::Relaxed);
-        let later = Arc::new(Later::default());
+        let deferred = Arc::new(ManualDeferred::default());
         let root = RootKey::new(b"a key of these tests");
         let ttl = Duration::from_secs(1);
-        let cache = Cache::new(redis.clone(), ttl, later.clone(), &root);
-        let hash_slots = HashSlots::new(cache, Arc::new(Free), "host", 1);
+        let cache = Cache::new(redis.clone(), ttl, deferred.clone(), &root);
+        let hash_slots = HashSlots::new(cache, Arc::new(FreeSlotDatabase), "host", 1);
         block_on(hash_slots.run(|| Ok(()))).unwrap();
-        let work = std::mem::take(&mut *later.0.lock().unwrap());
+        let work = std::mem::take(&mut *deferred.0.lock().unwrap());
         for work in work {
             block_on(work);
         }

@@ -15,7 +15,7 @@ use crate::login_attempts::LoginAttempts;
 use crate::password::breached::BreachedPasswords;
 use crate::password::context::ContextWords;
 use crate::password::hash_slots::HashSlots;
-use crate::password::{Guess, Password, PasswordHash};
+use crate::password::{Password, PasswordHash, SubmittedPassword};
 use crate::session::{OpaqueToken, SessionId};
 use crate::{Error, User, UserId};
 
@@ -86,7 +86,7 @@ impl Passwords {
         &self,
         user: &User,
         kept: SessionId,
-        old: &Guess,
+        old: &SubmittedPassword,
         new: &Password,
         address: &ClientAddress,
         actor: &Actor,
@@ -110,14 +110,14 @@ impl Passwords {
     pub async fn confirm(
         &self,
         user: UserId,
-        guess: &Guess,
+        submitted: &SubmittedPassword,
         field: &'static str,
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<PasswordHash, Error> {
         match self
             .login_attempts
-            .confirm(user, guess, address, actor)
+            .confirm(user, submitted, address, actor)
             .await
         {
             Err(Error::WrongPassword) => Err(wrong(field)),

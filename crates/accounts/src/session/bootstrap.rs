@@ -5,7 +5,7 @@ use spin_pg_bindings::postgres::Database;
 use crate::audit::Actor;
 use crate::password::hash_slots::HashSlots;
 use crate::password::placeholder::is_placeholder;
-use crate::password::{Guess, Password};
+use crate::password::{Password, SubmittedPassword};
 use crate::user::email::Email;
 use crate::{Error, UserId};
 
@@ -103,18 +103,18 @@ impl Bootstrap {
         Ok(id.map(UserId))
     }
 
-    /// Creates the admin at their first login with the configured password. Returns true if the guess
+    /// Creates the admin at their first login with the configured password. Returns true if the attempt
     /// should be checked again: an admin now exists, created here or by a concurrent login. Call this
-    /// only after the guess has been counted; otherwise the configured password could be guessed without
+    /// only after the attempt has been counted; otherwise the configured password could be guessed without
     /// a limit.
     pub(crate) async fn create_if_first(
         &self,
         database: &dyn Database,
         email: &Email,
-        guess: &Guess,
+        submitted: &SubmittedPassword,
         actor: &Actor,
     ) -> Result<bool, Error> {
-        if *email != self.email || !guess.is_text(self.password.as_str()) {
+        if *email != self.email || !submitted.matches_text(self.password.as_str()) {
             return Ok(false);
         }
         match self.create(database, actor).await {

@@ -13,7 +13,7 @@ use crate::client_address::ClientAddress;
 use crate::keys::FingerprintKey;
 use crate::login_attempts::{Account, LoginAttempts, Verified};
 use crate::metrics::{self, Event};
-use crate::password::Guess;
+use crate::password::SubmittedPassword;
 use crate::session::bootstrap::Bootstrap;
 use crate::session::{OpaqueToken, SessionId, SessionPolicy};
 use crate::user::email::Email;
@@ -68,11 +68,11 @@ impl Sessions {
     pub async fn sign_in(
         &self,
         email: &Email,
-        guess: &Guess,
+        submitted: &SubmittedPassword,
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<SignedIn, Error> {
-        let verified = self.verify(email, guess, address, actor).await?;
+        let verified = self.verify(email, submitted, address, actor).await?;
         let (session, refresh_token) = (SessionId::generate(), OpaqueToken::generate()?);
         let generation = self.cache.generation();
         let opened = store::open(
@@ -100,14 +100,14 @@ impl Sessions {
     async fn verify(
         &self,
         email: &Email,
-        guess: &Guess,
+        submitted: &SubmittedPassword,
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<Verified, Error> {
         let account = Account::Account(email);
         let attempt = match self
             .login_attempts
-            .compare(&account, guess, address, actor)
+            .compare(&account, submitted, address, actor)
             .await?
         {
             Ok(verified) => return Ok(verified),
@@ -115,13 +115,13 @@ impl Sessions {
         };
         if let (None, Some(bootstrap)) = (attempt.user, &self.bootstrap)
             && bootstrap
-                .create_if_first(&*self.database, email, guess, actor)
+                .create_if_first(&*self.database, email, submitted, actor)
                 .await?
         {
             self.login_attempts.forget(&attempt).await?;
             return self
                 .login_attempts
-                .check(account, guess, address, actor)
+                .check(account, submitted, address, actor)
                 .await;
         }
         Err(self.login_attempts.refuse(&attempt, actor).await?)

@@ -15,10 +15,10 @@ use crate::password::PasswordHash;
 use crate::password::service::NewPasswords;
 use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 use list::{ListQuery, Page};
-use store::idempotent::{self, Once};
+use store::idempotent::{self, InsertOutcome};
 
 pub use store::SCHEMA_VERSION;
-pub(crate) use store::{Outcome, columns, judged, outcome, user_if_any};
+pub(crate) use store::{Outcome, columns, confirmation_check, outcome, user_if_any};
 
 /// The users resource over its two stores. Cheap to clone.
 #[derive(Clone)]
@@ -96,10 +96,11 @@ impl Users {
         let Some(request) = request else {
             return store::insert(&*self.database, &insert).await;
         };
-        match idempotent::insert_once(&*self.database, &insert, &request, &fingerprint).await {
-            Ok(Once::Created(user)) => Ok(user),
-            Ok(Once::InFlight) => Err(Error::KeyInFlight),
-            Ok(Once::Seen) => {
+        match idempotent::insert_idempotent(&*self.database, &insert, &request, &fingerprint).await
+        {
+            Ok(InsertOutcome::Created(user)) => Ok(user),
+            Ok(InsertOutcome::InFlight) => Err(Error::KeyInFlight),
+            Ok(InsertOutcome::KeyExists) => {
                 let replayed = self.replay(&request, &fingerprint).await?;
                 replayed.ok_or(Error::KeyInFlight)
             }
@@ -128,9 +129,9 @@ impl Users {
         request: &IdempotentRequest,
         fingerprint: &[u8],
     ) -> Result<Option<User>, Error> {
-        match idempotent::find_answer(&*self.database, request).await? {
-            Some(answer) if answer.fingerprint != fingerprint => Err(Error::KeyReused),
-            Some(answer) => answer.user().map(Some),
+        match idempotent::find_response(&*self.database, request).await? {
+            Some(stored) if stored.fingerprint != fingerprint => Err(Error::KeyReused),
+            Some(stored) => stored.user().map(Some),
             None => Ok(None),
         }
     }

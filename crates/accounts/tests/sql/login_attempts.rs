@@ -1,60 +1,60 @@
-//! Guesses, counted before they are evaluated, and slots for hashing.
+//! Login attempts, counted before they are evaluated, and slots for hashing.
 
 use accounts::{Error, UserId};
 
-use crate::world::{PASSWORD, World, actor, client, guess};
+use crate::fixture::{Fixture, PASSWORD, actor, client, submitted};
 
-fn throttled<T>(result: &Result<T, Error>) -> bool {
+fn is_throttled<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::TooManyAttempts(seconds)) if (1..=30).contains(seconds))
 }
 
 /// Expects a throttled result with a delay of any length.
-fn throttled_at_all<T>(result: &Result<T, Error>) -> bool {
+fn is_throttled_for_any_delay<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::TooManyAttempts(1..=900)))
 }
 
 /// Ends every delay, and changes nothing else.
-async fn end_delays(world: &World) {
+async fn end_delays(fixture: &Fixture) {
     let sql = "UPDATE login_attempts SET refused_until = now() - interval '1 s' WHERE refused_until > now()";
-    world.execute(sql).await;
+    fixture.execute(sql).await;
 }
 
 /// Advances the time of the counts.
-async fn pass(world: &World, seconds: u32) {
+async fn advance_time(fixture: &Fixture, seconds: u32) {
     let sql = format!(
         "UPDATE login_attempts SET window_started_at = window_started_at - interval '{seconds} s',
             refused_until = CASE refused_until WHEN 'epoch' THEN refused_until
                 ELSE refused_until - interval '{seconds} s' END"
     );
-    world.execute(&sql).await;
+    fixture.execute(&sql).await;
 }
 
 #[tokio::test]
 async fn concurrent_attempts_are_verified_up_to_the_limit() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
     for (address, email) in [
         ("192.0.2.1", "ada@b.example"),
         ("192.0.2.2", "nobody@b.example"),
     ] {
-        let all = (0..9).map(|_| world.sign_in_from(address, email, "wrong"));
+        let all = (0..9).map(|_| fixture.sign_in_from(address, email, "wrong"));
         let results = futures::future::join_all(all).await;
         let wrong = |r: &&Result<_, Error>| matches!(r, Err(Error::WrongPassword));
         assert_eq!(results.iter().filter(wrong).count(), 3, "{email}");
         assert_eq!(
-            results.iter().filter(|r| throttled(r)).count(),
+            results.iter().filter(|r| is_throttled(r)).count(),
             6,
             "{email}"
         );
     }
-    let right = world
+    let right = fixture
         .sign_in_from("elsewhere", "ada@b.example", PASSWORD)
         .await;
-    assert!(throttled(&right), "the right password is delayed too");
-    world
+    assert!(is_throttled(&right), "the right password is delayed too");
+    fixture
         .execute("UPDATE login_attempts SET refused_until = now() - interval '1 s'")
         .await;
-    let right = world
+    let right = fixture
         .sign_in_from("elsewhere", "ada@b.example", PASSWORD)
         .await;
     assert!(right.is_ok());
@@ -62,8 +62,8 @@ async fn concurrent_attempts_are_verified_up_to_the_limit() {
 
 #[tokio::test]
 async fn delays_grow_within_a_window_of_15_minutes() {
-    let world = World::new().await;
-    let try_one = async || world.sign_in("nobody@b.example", "wrong").await;
+    let fixture = Fixture::new().await;
+    let try_one = async || fixture.sign_in("nobody@b.example", "wrong").await;
     for _ in 0..3 {
         assert_eq!(try_one().await.unwrap_err(), Error::WrongPassword);
     }
@@ -73,132 +73,140 @@ async fn delays_grow_within_a_window_of_15_minutes() {
             panic!("expected TooManyAttempts")
         };
         delays.push(seconds);
-        end_delays(&world).await;
+        end_delays(&fixture).await;
         assert_eq!(try_one().await.unwrap_err(), Error::WrongPassword);
     }
     assert_eq!(delays, [30, 60, 120, 240]);
-    pass(&world, 16 * 60).await;
+    advance_time(&fixture, 16 * 60).await;
     for _ in 0..3 {
         assert_eq!(try_one().await.unwrap_err(), Error::WrongPassword);
     }
-    assert!(throttled(&try_one().await));
+    assert!(is_throttled(&try_one().await));
 }
 
 #[tokio::test]
 async fn failures_of_earlier_windows_do_not_count() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
     for _ in 0..4 {
-        let wrong = world.sign_in("ada@b.example", "wrong").await;
+        let wrong = fixture.sign_in("ada@b.example", "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
-        pass(&world, 231).await;
+        advance_time(&fixture, 231).await;
     }
     // After 924 seconds, which begins a window.
-    let wrong = world.sign_in("ada@b.example", "wrong").await;
+    let wrong = fixture.sign_in("ada@b.example", "wrong").await;
     assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
-    pass(&world, 3).await;
-    assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
+    advance_time(&fixture, 3).await;
+    assert!(fixture.sign_in("ada@b.example", PASSWORD).await.is_ok());
     for n in 0..30 {
-        let wrong = world.sign_in("nobody@b.example", "wrong").await;
+        let wrong = fixture.sign_in("nobody@b.example", "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
-        pass(&world, 14 * 60).await;
+        advance_time(&fixture, 14 * 60).await;
     }
 }
 
 #[tokio::test]
 async fn a_successful_login_does_not_extend_the_window() {
-    let world = World::new().await;
-    world.user("own@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    fixture.user("own@b.example", "user").await;
     for n in 0..9 {
-        let _ = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
+        let _ = fixture.sign_in(&format!("u{n}@b.example"), "wrong").await;
     }
     for _ in 0..2 {
-        pass(&world, 8 * 60).await;
-        assert!(world.sign_in("own@b.example", PASSWORD).await.is_ok());
+        advance_time(&fixture, 8 * 60).await;
+        assert!(fixture.sign_in("own@b.example", PASSWORD).await.is_ok());
     }
     for n in 0..10 {
-        let wrong = world.sign_in(&format!("v{n}@b.example"), "wrong").await;
+        let wrong = fixture.sign_in(&format!("v{n}@b.example"), "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
     }
 }
 
 #[tokio::test]
 async fn the_delay_per_address_is_at_most_a_minute() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for n in 0..10 {
-        let _ = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
+        let _ = fixture.sign_in(&format!("u{n}@b.example"), "wrong").await;
     }
     let mut delays = Vec::new();
     for n in 0..4 {
         let email = format!("v{n}@b.example");
-        let Err(Error::TooManyAttempts(seconds)) = world.sign_in(&email, "wrong").await else {
+        let Err(Error::TooManyAttempts(seconds)) = fixture.sign_in(&email, "wrong").await else {
             panic!("expected TooManyAttempts")
         };
         delays.push(seconds);
-        end_delays(&world).await;
-        let wrong = world.sign_in(&email, "wrong").await;
+        end_delays(&fixture).await;
+        let wrong = fixture.sign_in(&email, "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
     }
     assert_eq!(delays, [30, 60, 60, 60]);
 }
 
-/// Makes nine wrong guesses at an account from elsewhere, each after its delay.
-async fn lock_out(world: &World, email: &str) {
+/// Makes nine failed attempts at an account from elsewhere, each after its delay.
+async fn lock_out(fixture: &Fixture, email: &str) {
     for n in 0..9 {
         let address = format!("198.51.100.{n}");
-        let wrong = world.sign_in_from(&address, email, "wrong").await;
+        let wrong = fixture.sign_in_from(&address, email, "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
         if n < 8 {
-            end_delays(world).await;
+            end_delays(fixture).await;
         }
     }
 }
 
 #[tokio::test]
 async fn failed_logins_elsewhere_do_not_block_a_known_network() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let from = async |address| world.sign_in_from(address, "ada@b.example", PASSWORD).await;
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let from = async |address| {
+        fixture
+            .sign_in_from(address, "ada@b.example", PASSWORD)
+            .await
+    };
     assert!(from("192.0.2.1").await.is_ok());
-    lock_out(&world, "ada@b.example").await;
+    lock_out(&fixture, "ada@b.example").await;
     assert!(
-        throttled_at_all(&from("192.0.2.99").await),
+        is_throttled_for_any_delay(&from("192.0.2.99").await),
         "an unknown network"
     );
     assert!(from("192.0.2.1").await.is_ok(), "a known network");
-    let (right, home) = (guess(PASSWORD), client("192.0.2.99"));
-    let confirmed = world
+    let (right, home) = (submitted(PASSWORD), client("192.0.2.99"));
+    let confirmed = fixture
         .passwords
         .confirm(ada.id, &right, "password", &home, actor());
     assert!(confirmed.await.is_ok(), "a signed-in user");
     // Networks are known for 30 days after their last login.
     let later = "UPDATE known_networks SET last_login_at = now() - interval '31 days'";
-    world.execute(later).await;
-    assert!(throttled_at_all(&from("192.0.2.1").await));
+    fixture.execute(later).await;
+    assert!(is_throttled_for_any_delay(&from("192.0.2.1").await));
 }
 
 #[tokio::test]
 async fn a_known_network_has_its_own_limit() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
-    let at = async |address, password| world.sign_in_from(address, "ada@b.example", password).await;
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
+    let at = async |address, password| {
+        fixture
+            .sign_in_from(address, "ada@b.example", password)
+            .await
+    };
     assert!(at("192.0.2.1", PASSWORD).await.is_ok());
     let all = (0..9).map(|_| at("192.0.2.1", "wrong"));
     let results = futures::future::join_all(all).await;
     let wrong = |r: &&Result<_, Error>| matches!(r, Err(Error::WrongPassword));
     assert_eq!(results.iter().filter(wrong).count(), 3);
-    assert!(throttled(&at("192.0.2.1", PASSWORD).await));
+    assert!(is_throttled(&at("192.0.2.1", PASSWORD).await));
     assert!(at("192.0.2.2", PASSWORD).await.is_ok(), "elsewhere");
 }
 
 #[tokio::test]
 async fn password_confirmations_are_counted_separately() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
     let home = client("192.0.2.1");
     let confirm = async |password: &str| {
-        let password = guess(password);
-        let confirmed = world
+        let password = submitted(password);
+        let confirmed = fixture
             .passwords
             .confirm(ada.id, &password, "password", &home, actor());
         confirmed.await.map(|_| ())
@@ -206,43 +214,45 @@ async fn password_confirmations_are_counted_separately() {
     for _ in 0..3 {
         assert!(matches!(confirm("wrong").await, Err(Error::Invalid(_))));
     }
-    assert!(throttled(&confirm(PASSWORD).await));
-    assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
+    assert!(is_throttled(&confirm(PASSWORD).await));
+    assert!(fixture.sign_in("ada@b.example", PASSWORD).await.is_ok());
     assert!(
-        throttled(&confirm(PASSWORD).await),
+        is_throttled(&confirm(PASSWORD).await),
         "a login does not count as a confirmation"
     );
-    end_delays(&world).await;
+    end_delays(&fixture).await;
     assert_eq!(confirm(PASSWORD).await, Ok(()));
     assert!(matches!(confirm("wrong").await, Err(Error::Invalid(_))));
 }
 
 #[tokio::test]
 async fn throttled_attempts_are_uncounted_and_audited_once_per_minute() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
     // All at once: the first ones find no rows to lock.
-    let all = (0..20).map(|_| world.sign_in("ada@b.example", "wrong"));
+    let all = (0..20).map(|_| fixture.sign_in("ada@b.example", "wrong"));
     futures::future::join_all(all).await;
     for _ in 0..20 {
-        assert!(throttled(&world.sign_in("ada@b.example", "wrong").await));
+        assert!(is_throttled(
+            &fixture.sign_in("ada@b.example", "wrong").await
+        ));
     }
     for n in 0..7 {
-        let wrong = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
+        let wrong = fixture.sign_in(&format!("u{n}@b.example"), "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
     }
-    // The address has reached its ten; its rejected guesses are not counted for the account.
+    // The address has reached its ten; its rejected attempts are not counted for the account.
     for _ in 0..20 {
-        let refused = world.sign_in("new@b.example", "wrong").await;
-        assert!(throttled(&refused));
+        let refused = fixture.sign_in("new@b.example", "wrong").await;
+        assert!(is_throttled(&refused));
     }
     for n in 0..3 {
-        let wrong = world
+        let wrong = fixture
             .sign_in_from("192.0.2.2", "new@b.example", "wrong")
             .await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
     }
-    let actions = world.actions().await;
+    let actions = fixture.actions().await;
     let throttled = actions.iter().filter(|action| *action == "login_throttled");
     // Those of Ada and those without an account.
     assert!((2..=4).contains(&throttled.count()), "{actions:?}");
@@ -250,15 +260,17 @@ async fn throttled_attempts_are_uncounted_and_audited_once_per_minute() {
 
 #[tokio::test]
 async fn an_address_is_limited_over_all_accounts() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
     for n in 0..10 {
         let email = format!("u{n}@b.example");
-        let wrong = world.sign_in(&email, "wrong").await;
+        let wrong = fixture.sign_in(&email, "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
     }
-    assert!(throttled(&world.sign_in("ada@b.example", PASSWORD).await));
-    let elsewhere = world
+    assert!(is_throttled(
+        &fixture.sign_in("ada@b.example", PASSWORD).await
+    ));
+    let elsewhere = fixture
         .sign_in_from("elsewhere", "ada@b.example", PASSWORD)
         .await;
     assert!(
@@ -269,34 +281,36 @@ async fn an_address_is_limited_over_all_accounts() {
 
 #[tokio::test]
 async fn a_successful_login_does_not_reset_the_address() {
-    let world = World::new().await;
-    world.user("own@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    fixture.user("own@b.example", "user").await;
     for n in 0..9 {
-        let _ = world.sign_in(&format!("u{n}@b.example"), "wrong").await;
-        assert!(world.sign_in("own@b.example", PASSWORD).await.is_ok());
+        let _ = fixture.sign_in(&format!("u{n}@b.example"), "wrong").await;
+        assert!(fixture.sign_in("own@b.example", PASSWORD).await.is_ok());
     }
-    let last = world.sign_in("u9@b.example", "wrong").await;
+    let last = fixture.sign_in("u9@b.example", "wrong").await;
     assert_eq!(last.unwrap_err(), Error::WrongPassword);
-    assert!(throttled(&world.sign_in("own@b.example", PASSWORD).await));
+    assert!(is_throttled(
+        &fixture.sign_in("own@b.example", PASSWORD).await
+    ));
 }
 
 #[tokio::test]
 async fn the_hash_slot_of_a_crashed_holder_expires() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
     let taken = "INSERT INTO hash_leases VALUES ('test', 1, gen_random_uuid(), now() + interval '1 hour'), \
                  ('test', 2, gen_random_uuid(), now() + interval '1 hour')";
-    world.execute(taken).await;
-    let (nobody, x, address) = (UserId::generate(), guess("x"), client("192.0.2.9"));
-    let busy = world
+    fixture.execute(taken).await;
+    let (nobody, x, address) = (UserId::generate(), submitted("x"), client("192.0.2.9"));
+    let busy = fixture
         .passwords
         .confirm(nobody, &x, "password", &address, actor());
     assert_eq!(busy.await.unwrap_err(), Error::Busy);
-    world
+    fixture
         .execute("UPDATE hash_leases SET expires_at = now()")
         .await;
     for _ in 0..4 {
-        // More often than the limit: rejected and right guesses did not count.
-        assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
+        // More often than the limit: rejected and successful attempts did not count.
+        assert!(fixture.sign_in("ada@b.example", PASSWORD).await.is_ok());
     }
 }

@@ -1,30 +1,30 @@
-//! Concurrent guesses: each waits for the previous one and uses its committed state.
+//! Concurrent login attempts: each waits for the previous one and uses its committed state.
 
 use accounts::Error;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 const EMAIL: &str = "ada@b.example";
 
-/// Returns the error of a wrong guess that waited for `change`, and the failures after it.
-async fn after_waiting_for(change: &str) -> (Error, Vec<i32>) {
-    let world = World::new().await;
-    world.user(EMAIL, "user").await;
+/// Returns the error of a failed login that waited for `change`, and the failures after it.
+async fn fail_login_after(change: &str) -> (Error, Vec<i32>) {
+    let fixture = Fixture::new().await;
+    fixture.user(EMAIL, "user").await;
     for _ in 0..2 {
-        let wrong = world.sign_in(EMAIL, "wrong").await;
+        let wrong = fixture.sign_in(EMAIL, "wrong").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
     }
-    let other = world.connect().await;
+    let other = fixture.connect().await;
     let change = format!("BEGIN; UPDATE login_attempts SET {change}");
     other.batch(&change).await.unwrap();
-    let guess = tokio::spawn({
-        let world = world.clone();
-        async move { world.sign_in(EMAIL, "wrong").await }
+    let login = tokio::spawn({
+        let fixture = fixture.clone();
+        async move { fixture.sign_in(EMAIL, "wrong").await }
     });
-    world.until_one_waits().await;
+    fixture.until_one_waits().await;
     other.batch("COMMIT").await.unwrap();
-    let refused = guess.await.unwrap().unwrap_err();
-    let rows = world
+    let refused = login.await.unwrap().unwrap_err();
+    let rows = fixture
         .database
         .read("SELECT failures FROM login_attempts", vec![]);
     let rows = rows.await.unwrap();
@@ -35,7 +35,7 @@ async fn after_waiting_for(change: &str) -> (Error, Vec<i32>) {
 #[tokio::test]
 async fn a_concurrent_delay_rejects_the_attempt_without_counting_it() {
     let (refused, failures) =
-        after_waiting_for("failures = 3, refused_until = now() + interval '30 s'").await;
+        fail_login_after("failures = 3, refused_until = now() + interval '30 s'").await;
     assert!(
         matches!(refused, Error::TooManyAttempts(1..=30)),
         "{refused}"
@@ -45,12 +45,12 @@ async fn a_concurrent_delay_rejects_the_attempt_without_counting_it() {
 
 #[tokio::test]
 async fn concurrent_failures_are_counted() {
-    let (refused, failures) = after_waiting_for("failures = failures + 4").await;
+    let (refused, failures) = fail_login_after("failures = failures + 4").await;
     assert_eq!((refused, failures), (Error::WrongPassword, vec![7, 7]));
 }
 
 #[tokio::test]
 async fn a_concurrent_successful_login_resets_the_count() {
-    let (refused, failures) = after_waiting_for("failures = 0").await;
+    let (refused, failures) = fail_login_after("failures = 0").await;
     assert_eq!((refused, failures), (Error::WrongPassword, vec![1, 1]));
 }

@@ -8,10 +8,10 @@
     reason = "tests"
 )]
 
+mod fixture;
 mod login_attempts;
 mod login_races;
 mod passwords;
 mod retention;
 mod sessions;
 mod users;
-mod world;

@@ -6,65 +6,70 @@ use accounts::{Actor, ClientAddress, Error, UserId, UserPatch};
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use crate::world::{PASSWORD, World, actor, client, guess};
+use crate::fixture::{Fixture, PASSWORD, actor, client, submitted};
 
 const NEW: &str = "another good phrase";
 
-fn new() -> Password {
+fn new_password() -> Password {
     Password::parse(NEW.to_owned()).unwrap()
 }
 
-fn here() -> ClientAddress {
+fn test_client() -> ClientAddress {
     client("192.0.2.1")
 }
 
 #[tokio::test]
 async fn a_change_requires_the_old_password_and_ends_other_sessions() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let kept = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let other = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let kept = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let other = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
     let change = async |old: &str| {
-        let old = guess(old);
-        let (address, new) = (here(), new());
+        let old = submitted(old);
+        let (address, new) = (test_client(), new_password());
         let session = kept.session;
-        world
+        fixture
             .passwords
             .change(&ada, session, &old, &new, &address, actor())
             .await
     };
     assert!(matches!(change("wrong").await, Err(Error::Invalid(_))));
-    assert!(world.is_alive(&other).await);
+    assert!(fixture.is_alive(&other).await);
     assert_eq!(change(PASSWORD).await, Ok(()));
-    assert!(world.is_alive(&kept).await && !world.is_alive(&other).await);
+    assert!(fixture.is_alive(&kept).await && !fixture.is_alive(&other).await);
     assert!(
-        world
+        fixture
             .sessions
             .refresh(&kept.refresh_token, actor())
             .await
             .is_ok()
     );
-    let old = world.sign_in("ada@b.example", PASSWORD).await;
+    let old = fixture.sign_in("ada@b.example", PASSWORD).await;
     assert_eq!(old.unwrap_err(), Error::WrongPassword);
-    assert!(world.sign_in("ada@b.example", NEW).await.is_ok());
+    assert!(fixture.sign_in("ada@b.example", NEW).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_reset_token_works_once_and_ends_all_sessions() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let before = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let void = world
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let before = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let void = fixture
         .passwords
         .create_reset_token(ada.id, None, actor())
         .await
         .unwrap();
-    let token = world
+    let token = fixture
         .passwords
         .create_reset_token(ada.id, None, actor())
         .await
         .unwrap();
-    let reset = async |token: &str| world.passwords.reset(token, &new(), actor()).await;
+    let reset = async |token: &str| {
+        fixture
+            .passwords
+            .reset(token, &new_password(), actor())
+            .await
+    };
     assert!(
         reset(void.token.reveal()).await.is_err(),
         "the newer token invalidates it"
@@ -72,19 +77,19 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
     assert!(reset("made up").await.is_err());
     assert_eq!(reset(token.token.reveal()).await, Ok(()));
     assert!(reset(token.token.reveal()).await.is_err(), "once");
-    assert!(!world.is_alive(&before).await);
-    assert!(world.sign_in("ada@b.example", NEW).await.is_ok());
+    assert!(!fixture.is_alive(&before).await);
+    assert!(fixture.sign_in("ada@b.example", NEW).await.is_ok());
 
-    let late = world
+    let late = fixture
         .passwords
         .create_reset_token(ada.id, None, actor())
         .await
         .unwrap();
-    world
+    fixture
         .execute("UPDATE reset_tokens SET expires_at = now()")
         .await;
     assert!(reset(late.token.reveal()).await.is_err(), "expired");
-    let nobody = world
+    let nobody = fixture
         .passwords
         .create_reset_token(UserId::generate(), None, actor());
     assert_eq!(nobody.await.unwrap_err(), Error::NotFound);
@@ -92,45 +97,45 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
 
 #[tokio::test]
 async fn a_hash_of_an_older_cost_is_replaced_at_login() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
     let params = Params::new(12_288, 3, 1, None).unwrap();
     let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password(PASSWORD.as_bytes())
         .unwrap();
-    world
+    fixture
         .execute(&format!("UPDATE users SET password_hash = '{old}'"))
         .await;
-    assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
+    assert!(fixture.sign_in("ada@b.example", PASSWORD).await.is_ok());
     let today = "SELECT true AS today FROM users WHERE password_hash LIKE '$argon2id$v=19$m=19456,t=2,p=1$%'";
-    assert_eq!(world.database.read(today, vec![]).await.unwrap().len(), 1);
-    assert_eq!(world.users.get_user(ada.id).await.unwrap().version, 1);
+    assert_eq!(fixture.database.read(today, vec![]).await.unwrap().len(), 1);
+    assert_eq!(fixture.users.get_user(ada.id).await.unwrap().version, 1);
 }
 
 #[tokio::test]
 async fn the_last_active_admin_cannot_be_removed() {
-    let world = World::new().await;
-    let root = world.user("root@b.example", "admin").await;
+    let fixture = Fixture::new().await;
+    let root = fixture.user("root@b.example", "admin").await;
     let patch = |role, active| UserPatch::parse(None, None, role, active).unwrap();
     for change in [patch(Some("user"), None), patch(None, Some(false))] {
-        let refused = world.users.update_user(root.id, &change, None, actor());
+        let refused = fixture.users.update_user(root.id, &change, None, actor());
         assert_eq!(refused.await, Err(Error::LastAdmin));
     }
-    let refused = world.users.delete_user(root.id, None, actor()).await;
+    let refused = fixture.users.delete_user(root.id, None, actor()).await;
     assert_eq!(refused, Err(Error::LastAdmin));
     let renamed = UserPatch::parse(None, Some("Root"), Some("admin"), Some(true)).unwrap();
-    let renamed = world.users.update_user(root.id, &renamed, None, actor());
+    let renamed = fixture.users.update_user(root.id, &renamed, None, actor());
     assert!(renamed.await.is_ok());
-    assert_eq!(world.actions().await, ["user_created", "name_changed"]);
+    assert_eq!(fixture.actions().await, ["user_created", "name_changed"]);
 }
 
 #[tokio::test]
 async fn concurrent_mutual_demotions_leave_one_admin() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for round in 0..20 {
-        let one = world.user(&format!("a{round}@b.example"), "admin").await;
-        let two = world.user(&format!("b{round}@b.example"), "admin").await;
-        world
+        let one = fixture.user(&format!("a{round}@b.example"), "admin").await;
+        let two = fixture.user(&format!("b{round}@b.example"), "admin").await;
+        fixture
             .execute(&format!(
                 "UPDATE users SET role = 'user' WHERE role = 'admin' AND id NOT IN ('{}', '{}')",
                 one.id, two.id
@@ -138,8 +143,8 @@ async fn concurrent_mutual_demotions_leave_one_admin() {
             .await;
         let patch = UserPatch::parse(None, None, Some("user"), None).unwrap();
         let (left, right) = tokio::join!(
-            world.users.update_user(one.id, &patch, None, actor()),
-            world.users.update_user(two.id, &patch, None, actor()),
+            fixture.users.update_user(one.id, &patch, None, actor()),
+            fixture.users.update_user(two.id, &patch, None, actor()),
         );
         let refused = [left.is_err(), right.is_err()];
         assert_eq!(
@@ -152,15 +157,17 @@ async fn concurrent_mutual_demotions_leave_one_admin() {
 
 #[tokio::test]
 async fn a_new_reset_token_invalidates_the_previous_one() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let made = (0..2).map(|_| world.passwords.create_reset_token(ada.id, None, actor()));
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let made = (0..2).map(|_| fixture.passwords.create_reset_token(ada.id, None, actor()));
     let made: Vec<_> = futures::future::join_all(made).await;
     let tokens: Vec<_> = made.into_iter().map(|made| made.unwrap().token).collect();
-    let (first, second) = (new(), new());
+    let (first, second) = (new_password(), new_password());
     let resets = tokio::join!(
-        world.passwords.reset(tokens[0].reveal(), &first, actor()),
-        world.passwords.reset(tokens[1].reveal(), &second, actor()),
+        fixture.passwords.reset(tokens[0].reveal(), &first, actor()),
+        fixture
+            .passwords
+            .reset(tokens[1].reveal(), &second, actor()),
     );
     let done = [resets.0.is_ok(), resets.1.is_ok()];
     assert_eq!(done.iter().filter(|done| **done).count(), 1, "{resets:?}");
@@ -168,44 +175,50 @@ async fn a_new_reset_token_invalidates_the_previous_one() {
 
 #[tokio::test]
 async fn a_new_email_invalidates_the_reset_token() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let create = || world.passwords.create_reset_token(ada.id, None, actor());
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let create = || fixture.passwords.create_reset_token(ada.id, None, actor());
     let token = create().await.unwrap().token;
     let patch = |email, name| UserPatch::parse(email, name, None, None).unwrap();
     let renamed = patch(Some("ada@b.example"), Some("Ada King"));
-    let kept = world.users.update_user(ada.id, &renamed, None, actor());
+    let kept = fixture.users.update_user(ada.id, &renamed, None, actor());
     kept.await.unwrap();
     let rows = "SELECT true AS row FROM reset_tokens";
-    assert_eq!(world.database.read(rows, vec![]).await.unwrap().len(), 1);
+    assert_eq!(fixture.database.read(rows, vec![]).await.unwrap().len(), 1);
     let moved = patch(Some("king@b.example"), None);
-    let moved = world.users.update_user(ada.id, &moved, None, actor());
+    let moved = fixture.users.update_user(ada.id, &moved, None, actor());
     moved.await.unwrap();
-    let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
+    let reset = fixture
+        .passwords
+        .reset(token.reveal(), &new_password(), actor())
+        .await;
     assert!(matches!(reset, Err(Error::Invalid(_))));
-    assert_eq!(world.actions().await.last().unwrap(), "reset_failed");
+    assert_eq!(fixture.actions().await.last().unwrap(), "reset_failed");
 }
 
 #[tokio::test]
 async fn a_confirmation_is_invalid_after_a_password_change() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let confirmed = world
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let confirmed = fixture
         .passwords
         .confirm(
             ada.id,
-            &guess(PASSWORD),
+            &submitted(PASSWORD),
             "current_password",
-            &here(),
+            &test_client(),
             actor(),
         )
         .await
         .unwrap();
-    let token = world.passwords.create_reset_token(ada.id, None, actor());
+    let token = fixture.passwords.create_reset_token(ada.id, None, actor());
     let token = token.await.unwrap().token;
-    let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
+    let reset = fixture
+        .passwords
+        .reset(token.reveal(), &new_password(), actor())
+        .await;
     assert_eq!(reset, Ok(()));
-    let users = &world.users;
+    let users = &fixture.users;
     let patch = UserPatch::parse(Some("eve@b.example"), None, None, None).unwrap();
     let refused = users.update_confirmed(ada.id, &patch, None, Some(&confirmed), actor());
     assert!(matches!(refused.await, Err(Error::Invalid(_))));
@@ -216,28 +229,34 @@ async fn a_confirmation_is_invalid_after_a_password_change() {
 
 #[tokio::test]
 async fn a_password_with_the_own_name_is_rejected() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let token = world.passwords.create_reset_token(ada.id, None, actor());
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let token = fixture.passwords.create_reset_token(ada.id, None, actor());
     let token = token.await.unwrap().token;
     let name = Password::parse("1815 Lovelace".to_owned()).unwrap();
-    let refused = world.passwords.reset(token.reveal(), &name, actor()).await;
+    let refused = fixture
+        .passwords
+        .reset(token.reveal(), &name, actor())
+        .await;
     assert!(matches!(refused, Err(Error::Invalid(_))));
-    let reset = world.passwords.reset(token.reveal(), &new(), actor()).await;
+    let reset = fixture
+        .passwords
+        .reset(token.reveal(), &new_password(), actor())
+        .await;
     assert_eq!(reset, Ok(()), "the token is still valid");
 }
 
 #[tokio::test]
 async fn changing_another_admin_requires_the_actors_password() {
-    let world = World::new().await;
-    let eve = world.user("eve@b.example", "admin").await;
-    let ada = world.user("ada@b.example", "admin").await;
+    let fixture = Fixture::new().await;
+    let eve = fixture.user("eve@b.example", "admin").await;
+    let ada = fixture.user("ada@b.example", "admin").await;
     let by_eve = Actor::user(eve.id, "r1");
     let address = client("192.0.2.1");
     let confirm = async || {
-        let password = guess(PASSWORD);
+        let password = submitted(PASSWORD);
         let confirmed =
-            world
+            fixture
                 .passwords
                 .confirm(eve.id, &password, "current_password", &address, actor());
         confirmed.await.unwrap()
@@ -252,7 +271,7 @@ async fn changing_another_admin_requires_the_actors_password() {
     ];
     let before = confirm().await;
     // The confirmed password is no longer Eve's at the time of the statement.
-    world
+    fixture
         .execute(&format!(
             "UPDATE users SET password_hash = password_hash || 'x' WHERE id = '{}'",
             eve.id
@@ -260,16 +279,16 @@ async fn changing_another_admin_requires_the_actors_password() {
         .await;
     for confirmed in [None, Some(&before)] {
         for change in &changes {
-            let changed = world
+            let changed = fixture
                 .users
                 .update_confirmed(ada.id, change, None, confirmed, &by_eve);
             assert!(refused(changed.await.unwrap_err()));
         }
-        let token = world
+        let token = fixture
             .passwords
             .create_reset_token(ada.id, confirmed, &by_eve);
         assert!(refused(token.await.unwrap_err()));
-        let deleted = world
+        let deleted = fixture
             .users
             .delete_confirmed(ada.id, None, confirmed, &by_eve);
         assert!(refused(deleted.await.unwrap_err()));
@@ -278,16 +297,17 @@ async fn changing_another_admin_requires_the_actors_password() {
         "UPDATE users SET password_hash = left(password_hash, -1) WHERE id = '{}'",
         eve.id
     );
-    world.execute(&restore).await;
-    assert_eq!(world.users.get_user(ada.id).await.unwrap(), ada);
+    fixture.execute(&restore).await;
+    assert_eq!(fixture.users.get_user(ada.id).await.unwrap(), ada);
     let confirmed = confirm().await;
     for change in &changes {
-        let changed = world
-            .users
-            .update_confirmed(ada.id, change, None, Some(&confirmed), &by_eve);
+        let changed =
+            fixture
+                .users
+                .update_confirmed(ada.id, change, None, Some(&confirmed), &by_eve);
         changed.await.unwrap();
     }
     // She is an ordinary user now.
-    let token = world.passwords.create_reset_token(ada.id, None, &by_eve);
+    let token = fixture.passwords.create_reset_token(ada.id, None, &by_eve);
     token.await.unwrap();
 }

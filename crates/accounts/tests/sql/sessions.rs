@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 use accounts::session::OpaqueToken;
 use accounts::{Actor, Error, SessionPolicy, UserPatch};
 
-use crate::world::{PASSWORD, World, actor};
+use crate::fixture::{Fixture, PASSWORD, actor};
 
 #[tokio::test]
 async fn the_right_password_creates_a_session() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
-    let signed_in = world.sign_in("ADA@b.example", PASSWORD).await.unwrap();
-    assert!(world.is_alive(&signed_in).await);
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
+    let signed_in = fixture.sign_in("ADA@b.example", PASSWORD).await.unwrap();
+    assert!(fixture.is_alive(&signed_in).await);
     for (email, password) in [("ada@b.example", "wrong"), ("nobody@b.example", PASSWORD)] {
-        let refused = world.sign_in(email, password).await;
+        let refused = fixture.sign_in(email, password).await;
         assert_eq!(refused.unwrap_err(), Error::WrongPassword);
     }
-    let actions = world.actions().await;
+    let actions = fixture.actions().await;
     assert_eq!(
         actions,
         [
@@ -31,46 +31,55 @@ async fn the_right_password_creates_a_session() {
 
 #[tokio::test]
 async fn a_replayed_refresh_token_ends_its_session() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
-    let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let second = world
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
+    let first = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let second = fixture
         .sessions
         .refresh(&first.refresh_token, actor())
         .await
         .unwrap();
     assert_eq!(second.session, first.session);
-    assert!(world.is_alive(&second).await);
+    assert!(fixture.is_alive(&second).await);
 
     // The response may have been lost: the same token returns the same successor.
-    let again = world.sessions.refresh(&first.refresh_token, actor()).await;
+    let again = fixture
+        .sessions
+        .refresh(&first.refresh_token, actor())
+        .await;
     assert!(again.unwrap().refresh_token == second.refresh_token);
 
-    world
+    fixture
         .execute("UPDATE refresh_tokens SET spent_at = spent_at - interval '11 s'")
         .await;
-    let replay = world.sessions.refresh(&first.refresh_token, actor()).await;
+    let replay = fixture
+        .sessions
+        .refresh(&first.refresh_token, actor())
+        .await;
     assert_eq!(replay.unwrap_err(), Error::BadRefreshToken);
-    assert!(!world.is_alive(&second).await);
-    let successor = world.sessions.refresh(&second.refresh_token, actor()).await;
+    assert!(!fixture.is_alive(&second).await);
+    let successor = fixture
+        .sessions
+        .refresh(&second.refresh_token, actor())
+        .await;
     assert_eq!(successor.unwrap_err(), Error::BadRefreshToken);
-    let actions = world.actions().await;
+    let actions = fixture.actions().await;
     assert!(actions.ends_with(&["refresh_replayed".into(), "refresh_failed".into()]));
 }
 
 #[tokio::test]
 async fn twenty_concurrent_refreshes_return_one_successor() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
-    let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let all = (0..20).map(|_| world.sessions.refresh(&first.refresh_token, actor()));
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
+    let first = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let all = (0..20).map(|_| fixture.sessions.refresh(&first.refresh_token, actor()));
     let results = futures::future::join_all(all).await;
     let tokens: BTreeSet<_> = results
         .into_iter()
         .map(|result| result.unwrap().refresh_token.reveal().to_owned())
         .collect();
     assert_eq!(tokens.len(), 1);
-    assert!(world.is_alive(&first).await);
+    assert!(fixture.is_alive(&first).await);
 }
 
 #[tokio::test]
@@ -79,43 +88,46 @@ async fn without_grace_one_of_twenty_refreshes_succeeds() {
         refresh_grace_seconds: 0,
         ..SessionPolicy::default()
     };
-    let world = World::with_policy(None, policy).await;
-    world.user("ada@b.example", "user").await;
-    let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let all = (0..20).map(|_| world.sessions.refresh(&first.refresh_token, actor()));
+    let fixture = Fixture::with_policy(None, policy).await;
+    fixture.user("ada@b.example", "user").await;
+    let first = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let all = (0..20).map(|_| fixture.sessions.refresh(&first.refresh_token, actor()));
     let results = futures::future::join_all(all).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-    assert!(!world.is_alive(&first).await);
+    assert!(!fixture.is_alive(&first).await);
 }
 
 #[tokio::test]
 async fn reuse_after_use_of_the_successor_is_a_replay() {
-    let world = World::new().await;
-    world.user("ada@b.example", "user").await;
-    let first = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let fixture = Fixture::new().await;
+    fixture.user("ada@b.example", "user").await;
+    let first = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
     let mut last = first.refresh_token.clone();
     for _ in 0..5 {
-        let next = world.sessions.refresh(&last, actor()).await.unwrap();
+        let next = fixture.sessions.refresh(&last, actor()).await.unwrap();
         last = next.refresh_token;
     }
     let rows = "SELECT true AS row FROM refresh_tokens";
-    assert_eq!(world.database.read(rows, vec![]).await.unwrap().len(), 2);
+    assert_eq!(fixture.database.read(rows, vec![]).await.unwrap().len(), 2);
     // The row is gone, but the session still recognizes the token.
-    let replay = world.sessions.refresh(&first.refresh_token, actor()).await;
+    let replay = fixture
+        .sessions
+        .refresh(&first.refresh_token, actor())
+        .await;
     assert_eq!(replay.unwrap_err(), Error::BadRefreshToken);
-    assert!(!world.is_alive(&first).await);
-    assert_eq!(world.actions().await.last().unwrap(), "refresh_replayed");
+    assert!(!fixture.is_alive(&first).await);
+    assert_eq!(fixture.actions().await.last().unwrap(), "refresh_replayed");
 }
 
 #[tokio::test]
 async fn unknown_refresh_tokens_are_audited_once_per_minute() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for _ in 0..5 {
         let unknown = OpaqueToken::generate().unwrap();
-        let refused = world.sessions.refresh(&unknown, actor()).await;
+        let refused = fixture.sessions.refresh(&unknown, actor()).await;
         assert_eq!(refused.unwrap_err(), Error::BadRefreshToken);
     }
-    assert_eq!(world.actions().await, ["refresh_failed"]);
+    assert_eq!(fixture.actions().await, ["refresh_failed"]);
 }
 
 #[tokio::test]
@@ -124,93 +136,96 @@ async fn exceeding_the_session_limit_ends_the_oldest() {
         max_sessions: 2,
         ..SessionPolicy::default()
     };
-    let world = World::with_policy(None, policy).await;
-    let ada = world.user("ada@b.example", "user").await;
-    world.user("bob@b.example", "user").await;
-    let bob = world.sign_in("bob@b.example", PASSWORD).await.unwrap();
+    let fixture = Fixture::with_policy(None, policy).await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    fixture.user("bob@b.example", "user").await;
+    let bob = fixture.sign_in("bob@b.example", PASSWORD).await.unwrap();
     let mut sessions = Vec::new();
     for _ in 0..4 {
-        sessions.push(world.sign_in("ada@b.example", PASSWORD).await.unwrap());
+        sessions.push(fixture.sign_in("ada@b.example", PASSWORD).await.unwrap());
     }
-    assert_eq!(world.session_count(ada.id).await, 2);
+    assert_eq!(fixture.session_count(ada.id).await, 2);
     let mut alive = Vec::new();
     for session in &sessions {
-        alive.push(world.is_alive(session).await);
+        alive.push(fixture.is_alive(session).await);
     }
     assert_eq!(alive, [false, false, true, true]);
-    assert!(world.is_alive(&bob).await);
-    let ended = world.actions().await;
+    assert!(fixture.is_alive(&bob).await);
+    let ended = fixture.actions().await;
     assert_eq!(ended.iter().filter(|a| *a == "session_ended").count(), 2);
 }
 
 #[tokio::test]
 async fn expired_sessions_and_deactivated_users_are_rejected() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let one = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    world
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let one = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    fixture
         .execute("UPDATE sessions SET idle_expires_at = now() - interval '1 s'")
         .await;
-    assert!(!world.is_alive(&one).await);
-    let expired = world.sessions.refresh(&one.refresh_token, actor()).await;
+    assert!(!fixture.is_alive(&one).await);
+    let expired = fixture.sessions.refresh(&one.refresh_token, actor()).await;
     assert_eq!(expired.unwrap_err(), Error::BadRefreshToken);
 
-    let two = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let two = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
     for (active, alive) in [(false, false), (true, false)] {
         let patch = UserPatch::parse(None, None, None, Some(active)).unwrap();
-        let changed = world.users.update_user(ada.id, &patch, None, actor());
+        let changed = fixture.users.update_user(ada.id, &patch, None, actor());
         changed.await.unwrap();
-        assert_eq!(world.is_alive(&two).await, alive, "active: {active}");
-        let refreshed = world.sessions.refresh(&two.refresh_token, actor()).await;
+        assert_eq!(fixture.is_alive(&two).await, alive, "active: {active}");
+        let refreshed = fixture.sessions.refresh(&two.refresh_token, actor()).await;
         assert_eq!(refreshed.unwrap_err(), Error::BadRefreshToken);
     }
-    assert!(world.sign_in("ada@b.example", PASSWORD).await.is_ok());
+    assert!(fixture.sign_in("ada@b.example", PASSWORD).await.is_ok());
 }
 
 #[tokio::test]
 async fn sessions_are_ended_individually_or_all_at_once() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let bob = world.user("bob@b.example", "user").await;
-    let one = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let two = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    assert_eq!(world.session_count(ada.id).await, 2);
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let bob = fixture.user("bob@b.example", "user").await;
+    let one = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let two = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    assert_eq!(fixture.session_count(ada.id).await, 2);
 
-    let not_theirs = world.sessions.end(bob.id, one.session, actor()).await;
+    let not_theirs = fixture.sessions.end(bob.id, one.session, actor()).await;
     assert_eq!(not_theirs, Err(Error::NotFound));
-    world
+    fixture
         .sessions
         .end(ada.id, one.session, actor())
         .await
         .unwrap();
-    assert!(!world.is_alive(&one).await && world.is_alive(&two).await);
+    assert!(!fixture.is_alive(&one).await && fixture.is_alive(&two).await);
 
-    let three = world.sign_in("ada@b.example", PASSWORD).await.unwrap();
+    let three = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
     let by_admin = Actor::user(bob.id, "r");
-    world.sessions.end_all(ada.id, &by_admin).await.unwrap();
-    assert!(!world.is_alive(&two).await && !world.is_alive(&three).await);
-    assert_eq!(world.session_count(ada.id).await, 0);
-    let refreshed = world.sessions.refresh(&three.refresh_token, actor()).await;
+    fixture.sessions.end_all(ada.id, &by_admin).await.unwrap();
+    assert!(!fixture.is_alive(&two).await && !fixture.is_alive(&three).await);
+    assert_eq!(fixture.session_count(ada.id).await, 0);
+    let refreshed = fixture
+        .sessions
+        .refresh(&three.refresh_token, actor())
+        .await;
     assert_eq!(refreshed.unwrap_err(), Error::BadRefreshToken);
 }
 
 #[tokio::test]
 async fn the_first_admin_is_created_once() {
-    let world = World::with(Some(("root@b.example", PASSWORD))).await;
-    let wrong = world.sign_in("root@b.example", "not it at all").await;
+    let fixture = Fixture::with(Some(("root@b.example", PASSWORD))).await;
+    let wrong = fixture.sign_in("root@b.example", "not it at all").await;
     assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
-    let root = world
+    let root = fixture
         .sign_in("root@b.example", PASSWORD)
         .await
         .unwrap()
         .user;
     assert_eq!(root.role.as_str(), "admin");
-    world.user("next@b.example", "admin").await;
-    let gone = world.users.delete_user(root.id, None, actor()).await;
+    fixture.user("next@b.example", "admin").await;
+    let gone = fixture.users.delete_user(root.id, None, actor()).await;
     assert_eq!(gone, Ok(()));
-    let again = world.sign_in("root@b.example", PASSWORD).await;
+    let again = fixture.sign_in("root@b.example", PASSWORD).await;
     assert_eq!(again.unwrap_err(), Error::WrongPassword);
-    let created = world.actions().await;
+    let created = fixture.actions().await;
     let times = created
         .iter()
         .filter(|a| *a == "admin_bootstrapped")
@@ -220,14 +235,14 @@ async fn the_first_admin_is_created_once() {
 
 #[tokio::test]
 async fn attempts_on_the_first_admin_are_limited() {
-    let world = World::with(Some(("root@b.example", PASSWORD))).await;
+    let fixture = Fixture::with(Some(("root@b.example", PASSWORD))).await;
     for _ in 0..3 {
-        let wrong = world.sign_in("root@b.example", "not it at all").await;
+        let wrong = fixture.sign_in("root@b.example", "not it at all").await;
         assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
     }
-    let right = world.sign_in("root@b.example", PASSWORD).await;
+    let right = fixture.sign_in("root@b.example", PASSWORD).await;
     assert!(matches!(right, Err(Error::TooManyAttempts(_))));
     // No admin was created: the time for that would have revealed the right password.
-    let actions = world.actions().await;
+    let actions = fixture.actions().await;
     assert!(!actions.contains(&"admin_bootstrapped".to_owned()));
 }

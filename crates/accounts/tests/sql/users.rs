@@ -4,13 +4,13 @@ use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
 use accounts::user::service::list::{ListParameters, ListQuery};
 use accounts::{Error, NewUser, Role, User, UserId, UserPatch, Users};
 
-use crate::world::{World, actor};
+use crate::fixture::{Fixture, actor};
 
 async fn users() -> Users {
-    World::new().await.users
+    Fixture::new().await.users
 }
 
-fn new(email: &str) -> NewUser {
+fn new_user(email: &str) -> NewUser {
     NewUser::parse(email, "Ada Lovelace", None, None, None).unwrap()
 }
 
@@ -67,13 +67,15 @@ async fn a_created_user_is_found_with_every_field() {
 async fn an_email_belongs_to_one_user() {
     let users = users().await;
     users
-        .create_user(new("a@b.example"), None, actor())
+        .create_user(new_user("a@b.example"), None, actor())
         .await
         .unwrap();
-    let twin = users.create_user(new("A@B.example"), None, actor()).await;
+    let twin = users
+        .create_user(new_user("A@B.example"), None, actor())
+        .await;
     assert_eq!(twin, Err(Error::EmailTaken));
     let other = users
-        .create_user(new("c@b.example"), None, actor())
+        .create_user(new_user("c@b.example"), None, actor())
         .await
         .unwrap();
     let patch = UserPatch::parse(Some("a@b.example"), None, None, None).unwrap();
@@ -87,7 +89,7 @@ async fn an_email_belongs_to_one_user() {
 async fn a_change_requires_the_expected_version() {
     let users = users().await;
     let one = users
-        .create_user(new("a@b.example"), None, actor())
+        .create_user(new_user("a@b.example"), None, actor())
         .await
         .unwrap();
     let two = users
@@ -121,7 +123,7 @@ async fn a_change_requires_the_expected_version() {
 async fn an_empty_patch_returns_the_current_state() {
     let users = users().await;
     let user = users
-        .create_user(new("a@b.example"), None, actor())
+        .create_user(new_user("a@b.example"), None, actor())
         .await
         .unwrap();
     let empty = UserPatch::default();
@@ -141,8 +143,8 @@ async fn an_empty_patch_returns_the_current_state() {
 
 #[tokio::test]
 async fn a_patch_without_changes_keeps_version_and_audit_trail() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
     let same = UserPatch::parse(
         Some("ADA@b.example"),
         Some(" Ada Lovelace "),
@@ -151,7 +153,7 @@ async fn a_patch_without_changes_keeps_version_and_audit_trail() {
     );
     let patch = async |expected| {
         let patch = same.as_ref().unwrap();
-        world
+        fixture
             .users
             .update_user(ada.id, patch, expected, actor())
             .await
@@ -159,7 +161,7 @@ async fn a_patch_without_changes_keeps_version_and_audit_trail() {
     assert_eq!(patch(None).await, Ok(ada.clone()));
     assert_eq!(patch(Some(vec![1])).await, Ok(ada.clone()));
     assert_eq!(patch(Some(vec![2])).await, Err(Error::Stale));
-    assert_eq!(world.actions().await, ["user_created"]);
+    assert_eq!(fixture.actions().await, ["user_created"]);
 }
 
 #[tokio::test]
@@ -169,21 +171,21 @@ async fn a_delayed_change_audits_only_its_own_effects() {
         (Some(vec![1]), Err(Error::Stale)),
         (Some(vec![2]), Ok(3)),
     ] {
-        let world = World::new().await;
-        let ada = world.user("ada@b.example", "user").await;
-        let other = world.connect().await;
+        let fixture = Fixture::new().await;
+        let ada = fixture.user("ada@b.example", "user").await;
+        let other = fixture.connect().await;
         other
             .batch("BEGIN; UPDATE users SET role = 'admin', version = version + 1")
             .await
             .unwrap();
         let patch = tokio::spawn({
-            let (users, expected) = (world.users.clone(), expected.clone());
+            let (users, expected) = (fixture.users.clone(), expected.clone());
             async move {
                 let patch = rename("Countess");
                 users.update_user(ada.id, &patch, expected, actor()).await
             }
         });
-        world.until_one_waits().await;
+        fixture.until_one_waits().await;
         other.batch("COMMIT").await.unwrap();
         let patched = patch.await.unwrap();
         assert_eq!(
@@ -196,39 +198,39 @@ async fn a_delayed_change_audits_only_its_own_effects() {
             assert_eq!(user.role, Role::Admin, "the role change is kept");
             trail.push("name_changed");
         }
-        assert_eq!(world.actions().await, trail, "{expected:?}");
+        assert_eq!(fixture.actions().await, trail, "{expected:?}");
     }
 }
 
 #[tokio::test]
 async fn a_delayed_identical_change_has_no_effect() {
-    let world = World::new().await;
-    let ada = world.user("ada@b.example", "user").await;
-    let other = world.connect().await;
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let other = fixture.connect().await;
     other
         .batch("BEGIN; UPDATE users SET full_name = 'Countess', version = version + 1")
         .await
         .unwrap();
-    let users = world.users.clone();
+    let users = fixture.users.clone();
     let patch = tokio::spawn(async move {
         users
             .update_user(ada.id, &rename("Countess"), None, actor())
             .await
     });
-    world.until_one_waits().await;
+    fixture.until_one_waits().await;
     other.batch("COMMIT").await.unwrap();
     assert_eq!(patch.await.unwrap().unwrap().version, 2);
-    assert_eq!(world.actions().await, ["user_created"]);
+    assert_eq!(fixture.actions().await, ["user_created"]);
 }
 
 #[tokio::test]
 async fn a_delayed_change_of_a_deleted_user_is_not_found() {
     for delete in [false, true] {
-        let world = World::new().await;
-        let ada = world.user("ada@b.example", "user").await;
-        let other = world.connect().await;
+        let fixture = Fixture::new().await;
+        let ada = fixture.user("ada@b.example", "user").await;
+        let other = fixture.connect().await;
         other.batch("BEGIN; DELETE FROM users").await.unwrap();
-        let users = world.users.clone();
+        let users = fixture.users.clone();
         let change = tokio::spawn(async move {
             let (expected, patch) = (Some(vec![1]), rename("Countess"));
             match delete {
@@ -239,10 +241,10 @@ async fn a_delayed_change_of_a_deleted_user_is_not_found() {
                     .map(|_| ()),
             }
         });
-        world.until_one_waits().await;
+        fixture.until_one_waits().await;
         other.batch("COMMIT").await.unwrap();
         assert_eq!(change.await.unwrap(), Err(Error::NotFound));
-        assert_eq!(world.actions().await, ["user_created"]);
+        assert_eq!(fixture.actions().await, ["user_created"]);
     }
 }
 
@@ -250,7 +252,7 @@ async fn a_delayed_change_of_a_deleted_user_is_not_found() {
 async fn deletion_is_conditional_and_final() {
     let users = users().await;
     let user = users
-        .create_user(new("a@b.example"), None, actor())
+        .create_user(new_user("a@b.example"), None, actor())
         .await
         .unwrap();
     assert_eq!(
@@ -272,7 +274,7 @@ async fn deletion_is_conditional_and_final() {
 async fn an_idempotency_key_creates_one_user_and_replays_it() {
     let users = users().await;
     let first = users
-        .create_user(new("a@b.example"), Some(request("k")), actor())
+        .create_user(new_user("a@b.example"), Some(request("k")), actor())
         .await
         .unwrap();
     users
@@ -280,29 +282,29 @@ async fn an_idempotency_key_creates_one_user_and_replays_it() {
         .await
         .unwrap();
     let again = users
-        .create_user(new("a@b.example"), Some(request("k")), actor())
+        .create_user(new_user("a@b.example"), Some(request("k")), actor())
         .await
         .unwrap();
     assert_eq!(again, first, "the original response is returned");
 
     let other = users
-        .create_user(new("c@b.example"), Some(request("k")), actor())
+        .create_user(new_user("c@b.example"), Some(request("k")), actor())
         .await;
     assert_eq!(other, Err(Error::KeyReused));
     let taken = users
-        .create_user(new("a@b.example"), Some(request("k2")), actor())
+        .create_user(new_user("a@b.example"), Some(request("k2")), actor())
         .await;
     assert_eq!(taken, Err(Error::EmailTaken), "an error is not stored");
     let kept = users
-        .create_user(new("d@b.example"), Some(request("k2")), actor())
+        .create_user(new_user("d@b.example"), Some(request("k2")), actor())
         .await;
     assert!(kept.is_ok());
 }
 
 #[tokio::test]
 async fn a_concurrently_claimed_key_creates_no_user() {
-    let world = World::new().await;
-    let other = world.connect().await;
+    let fixture = Fixture::new().await;
+    let other = fixture.connect().await;
     other
         .batch(
             "BEGIN; INSERT INTO idempotency_keys (caller, route, key, fingerprint, expires_at)
@@ -311,26 +313,26 @@ async fn a_concurrently_claimed_key_creates_no_user() {
         .await
         .unwrap();
     let create = tokio::spawn({
-        let users = world.users.clone();
+        let users = fixture.users.clone();
         async move {
             users
-                .create_user(new("a@b.example"), Some(request("k")), actor())
+                .create_user(new_user("a@b.example"), Some(request("k")), actor())
                 .await
         }
     });
-    world.until_one_waits().await;
+    fixture.until_one_waits().await;
     other.batch("COMMIT").await.unwrap();
     assert_eq!(create.await.unwrap(), Err(Error::KeyReused));
-    assert!(world.actions().await.is_empty(), "no user was created");
+    assert!(fixture.actions().await.is_empty(), "no user was created");
 }
 
 #[tokio::test]
 async fn an_idempotency_key_keeps_no_data_of_a_deleted_user() {
-    let world = World::new().await;
-    let users = &world.users;
+    let fixture = Fixture::new().await;
+    let users = &fixture.users;
     let create = async || {
         users
-            .create_user(new("a@b.example"), Some(request("k")), actor())
+            .create_user(new_user("a@b.example"), Some(request("k")), actor())
             .await
     };
     let user = create().await.unwrap();
@@ -338,7 +340,14 @@ async fn an_idempotency_key_keeps_no_data_of_a_deleted_user() {
     assert_eq!(create().await, Err(Error::Gone));
     let kept = "SELECT true AS kept FROM idempotency_keys
         WHERE response IS NOT NULL OR user_id IS NOT NULL";
-    assert!(world.database.read(kept, vec![]).await.unwrap().is_empty());
+    assert!(
+        fixture
+            .database
+            .read(kept, vec![])
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]

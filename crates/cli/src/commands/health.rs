@@ -6,8 +6,8 @@ use crate::session::Session;
 
 /// Shows the health of the server and its dependencies; fails if the server is not ready.
 pub async fn run(session: &Session, output: &Output) -> Result<(), Failure> {
-    let nobody = session.nobody()?;
-    let health = nobody.health().send().await?.into_inner();
+    let client = session.without_credentials()?;
+    let health = client.health().send().await?.into_inner();
     let checks = health.checks.clone();
     let [postgres, redis] =
         checks.map_or_else(Default::default, |checks| [checks.postgres, checks.redis]);
@@ -18,6 +18,6 @@ pub async fn run(session: &Session, output: &Output) -> Result<(), Failure> {
         redis,
     ];
     output.print(&health, ["STATUS", "VERSION", "POSTGRES", "REDIS"], [row])?;
-    nobody.ready().send().await?;
+    client.ready().send().await?;
     Ok(())
 }

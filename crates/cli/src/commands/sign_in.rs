@@ -14,8 +14,8 @@ pub async fn login(session: &Session, login: Login) -> Result<(), Failure> {
         None => prompt::line("Email")?,
     };
     let password = prompt::password("Password", "ROSTER_PASSWORD")?;
-    let nobody = session.nobody()?;
-    let tokens = nobody
+    let client = session.without_credentials()?;
+    let tokens = client
         .login()
         .body_map(|body| body.email(&email).password(password))
         .send()

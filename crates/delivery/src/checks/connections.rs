@@ -40,8 +40,8 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         }
     }
     let total: u64 = groups.values().map(|(pods, cap)| pods * cap).sum();
-    let seen = match seen(environment, &pods, total) {
-        Ok(seen) => seen,
+    let connections = match postgres_connections(environment, &pods, total) {
+        Ok(connections) => connections,
         Err(problem) => {
             found.add("the database", problem);
             return found.into_vec();
@@ -51,7 +51,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     let overlay = environment.name.split(' ').next().unwrap_or_default();
     let columns = COLUMNS.map(|names| column(&groups, &names));
     let [first, second] = &columns;
-    let row = format!("| {overlay} | {first} | {second} | {total} | {seen} |");
+    let row = format!("| {overlay} | {first} | {second} | {total} | {connections} |");
     let has_row = environment
         .project
         .description
@@ -108,7 +108,11 @@ fn column(groups: &BTreeMap<&str, (u64, u64)>, names: &[&str]) -> String {
 
 /// Describes the connections that reach Postgres: those of PgBouncer, or all. Returns an error if
 /// PgBouncer or Postgres cannot accept the total.
-fn seen(environment: &Environment, pods: &[Pod], total: u64) -> Result<String, String> {
+fn postgres_connections(
+    environment: &Environment,
+    pods: &[Pod],
+    total: u64,
+) -> Result<String, String> {
     if let Some(pooler) = environment.find("Deployment", "pgbouncer") {
         let replicas = pooler.spec()["replicas"].as_u64().unwrap_or(1);
         let volumes = list(&pooler.spec()["template"]["spec"]["volumes"]).iter();

@@ -11,7 +11,7 @@ use crate::object::{Object, list, text, texts};
 const PAGES: [&str; 2] = ["/api/docs", "/api/redoc"];
 
 /// Failures after which a request has reached no pod.
-const REPEATABLE: [&str; 2] = ["connect-failure", "refused-stream"];
+const RETRYABLE_FAILURES: [&str; 2] = ["connect-failure", "refused-stream"];
 
 /// Annotation and value of Traefik's entry point for HTTPS only.
 const ENTRY: (&str, &str) = (
@@ -75,8 +75,8 @@ fn open_route(route: &Object, found: &mut Findings) {
 fn retries(policy: &Object, found: &mut Findings) {
     let mut triggers: Vec<_> = texts(&policy.spec()["retry"]["retryOn"]["triggers"]).collect();
     triggers.sort_unstable();
-    let problem = format!("it retries on {triggers:?} instead of {REPEATABLE:?}");
-    found.expect(triggers == REPEATABLE, policy, problem);
+    let problem = format!("it retries on {triggers:?} instead of {RETRYABLE_FAILURES:?}");
+    found.expect(triggers == RETRYABLE_FAILURES, policy, problem);
 }
 
 fn limits(policy: &Object, found: &mut Findings) {

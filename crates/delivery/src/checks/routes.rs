@@ -27,7 +27,7 @@ struct Routed {
 }
 
 impl Routed {
-    fn takes(&self, path: &str) -> bool {
+    fn matches_path(&self, path: &str) -> bool {
         let prefix = self.path.trim_end_matches('/');
         let rest = path.strip_prefix(prefix);
         match self.is_prefix {
@@ -59,7 +59,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         }
     }
     for path in INSIDE {
-        for route in routed.iter().filter(|route| route.takes(path)) {
+        for route in routed.iter().filter(|route| route.matches_path(path)) {
             found.add(&route.object, format!("{} exposes {path}", route.path));
         }
     }
@@ -181,7 +181,7 @@ fn triggers(environment: &Environment, routed: &[Routed], found: &mut Findings) 
         let path = inner.unwrap_or(&path);
         let takers = routed
             .iter()
-            .filter(|known| known.takes(path) && (inner.is_none() || known.is_prefix));
+            .filter(|known| known.matches_path(path) && (inner.is_none() || known.is_prefix));
         let takers: Vec<_> = takers.collect();
         // The edge uses the longest path that matches.
         let longest = takers.iter().map(|known| known.path.len()).max();

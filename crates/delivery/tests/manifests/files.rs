@@ -3,30 +3,30 @@
 use delivery::checks::{dashboards, migrations, references, secrets};
 use serde_json::json;
 
-use crate::broken::Broken;
+use crate::modified::ModifiedEnvironment;
 
 #[test]
 fn reports_unlisted_and_missing_migrations() {
-    let broken = Broken::prod().project(|project| {
+    let modified = ModifiedEnvironment::prod().project(|project| {
         project.migrations.insert("0014_teams.sql".to_owned());
     });
-    broken.is_found(
+    modified.assert_reported(
         migrations::check,
         "prod: migrations/kustomization.yaml: it does not list 0014_teams.sql",
     );
-    broken.is_found(
+    modified.assert_reported(
         migrations::check,
         "prod: Job migrate-0013: its name must be migrate-0014",
     );
-    broken.is_found(
+    modified.assert_reported(
         migrations::check,
         "prod: Job migrate-0013: its pod does not mount 0014_teams.sql",
     );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .project(|project| {
             project.migrations.pop_last();
         })
-        .is_found(
+        .assert_reported(
             migrations::check,
             "prod: migrations/kustomization.yaml: it lists 0013_roles.sql, which does not exist",
         );
@@ -35,7 +35,7 @@ fn reports_unlisted_and_missing_migrations() {
 #[test]
 fn reports_an_unknown_metric_in_a_dashboard() {
     let of = |content: String| {
-        Broken::prod().set(
+        ModifiedEnvironment::prod().set(
             "ConfigMap",
             "roster-dashboard",
             "/data/roster.json",
@@ -44,11 +44,11 @@ fn reports_an_unknown_metric_in_a_dashboard() {
     };
     let panel =
         json!({"panels": [{"targets": [{"expr": "rate(roster_login_total{a_b=\"c_d\"}[5m])"}]}]});
-    of(panel.to_string()).is_found(
+    of(panel.to_string()).assert_reported(
         dashboards::check,
         "prod: ConfigMap roster-dashboard: roster.json queries roster_login_total, which the app does not export",
     );
-    of("{".to_owned()).is_found(
+    of("{".to_owned()).assert_reported(
         dashboards::check,
         "prod: ConfigMap roster-dashboard: roster.json is not JSON",
     );
@@ -56,14 +56,14 @@ fn reports_an_unknown_metric_in_a_dashboard() {
 
 #[test]
 fn reports_a_real_value_in_the_example_secret() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .project(|project| project.example["stringData"]["cursor_key"] = "0123456789abcdef".into())
-        .is_found(
+        .assert_reported(
             secrets::check,
             "prod: k8s/base/secret.example.yaml: the value of cursor_key is not a placeholder",
         );
     let path = "k8s/base/kustomization.yaml";
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .project(|project| {
             project
                 .kustomizations
@@ -71,7 +71,7 @@ fn reports_a_real_value_in_the_example_secret() {
                 .unwrap()
                 .push_str("  - secret.example.yaml\n")
         })
-        .is_found(
+        .assert_reported(
             secrets::check,
             &format!("prod: {path}: it refers to k8s/base/secret.example.yaml"),
         );
@@ -80,16 +80,16 @@ fn reports_a_real_value_in_the_example_secret() {
 #[test]
 fn reports_unused_and_missing_keys_of_the_example_secret() {
     let file = "prod: k8s/base/secret.example.yaml";
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .project(|project| project.example["stringData"]["api_key"] = "replace-me".into())
-        .is_found(
+        .assert_reported(
             references::check,
             &format!("{file}: nothing reads the key api_key"),
         );
     let key = json!({"secretKey": "api_key", "remoteRef": {"key": "roster/prod"}});
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("ExternalSecret", "roster-secrets", "/spec/data/0", key)
-        .is_found(
+        .assert_reported(
             references::check,
             &format!("{file}: it lacks the key api_key, which is provided"),
         );
@@ -97,11 +97,11 @@ fn reports_unused_and_missing_keys_of_the_example_secret() {
 
 #[test]
 fn reports_an_undocumented_secret() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .project(|project| {
             project.description = project.description.replace("cursor_key", "cursor")
         })
-        .is_found(
+        .assert_reported(
             references::check,
             "prod: k8s/README.md: the secrets of dev lack cursor_key",
         );

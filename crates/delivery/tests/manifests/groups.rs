@@ -6,22 +6,23 @@ use delivery::checks::{connections, probes, references, scaling, variables};
 use delivery::kustomize::Optional;
 use serde_json::json;
 
-use crate::broken::Broken;
+use crate::modified::ModifiedEnvironment;
 
 const APP: (&str, &str) = ("SpinApp", "users");
 
 #[test]
 fn reports_an_unbound_variable() {
-    Broken::prod().edit(APP, "/spec/variables", "cursor_key", |bound| bound["name"] = "cursor_keys".into()).is_found(
-        variables::check,
-        "prod: SpinApp users: the variable cursor_key is not bound, and spin.toml has no default for it",
-    );
+    ModifiedEnvironment::prod().edit(APP, "/spec/variables", "cursor_key", |bound| bound["name"] = "cursor_keys".into())
+        .assert_reported(
+            variables::check,
+            "prod: SpinApp users: the variable cursor_key is not bound, and spin.toml has no default for it",
+        );
     // It has a default, which the environment's value has to replace.
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .edit(APP, "/spec/variables", "log_level", |bound| {
             bound["name"] = "log_levels".into()
         })
-        .is_found(
+        .assert_reported(
             variables::check,
             "prod: SpinApp users: the variable log_level is not bound, although it has a value",
         );
@@ -32,17 +33,17 @@ fn reports_unknown_unused_and_duplicate_variables() {
     let add = |name: &str| {
         let bound =
             json!({"name": name, "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}});
-        Broken::prod().edit(APP, "/spec/variables", "db_host", |first| *first = bound)
+        ModifiedEnvironment::prod().edit(APP, "/spec/variables", "db_host", |first| *first = bound)
     };
-    add("db_hosts").is_found(
+    add("db_hosts").assert_reported(
         variables::check,
         "prod: SpinApp users: spin.toml has no variable db_hosts",
     );
-    add("docs_enabled").is_found(
+    add("docs_enabled").assert_reported(
         variables::check,
         "prod: SpinApp users: no component of the pods reads the variable docs_enabled",
     );
-    add("db_port").is_found(
+    add("db_port").assert_reported(
         variables::check,
         "prod: SpinApp users: the variable db_port is bound twice",
     );
@@ -51,19 +52,20 @@ fn reports_unknown_unused_and_duplicate_variables() {
 #[test]
 fn reports_a_literal_for_a_used_variable() {
     let literal = json!({"name": "cursor_key", "value": "unused"});
-    Broken::prod().edit(APP, "/spec/variables", "cursor_key", |bound| *bound = literal).is_found(
-        variables::check,
-        "prod: SpinApp users: the variable cursor_key is a literal, though a component reads it",
-    );
+    ModifiedEnvironment::prod().edit(APP, "/spec/variables", "cursor_key", |bound| *bound = literal)
+        .assert_reported(
+            variables::check,
+            "prod: SpinApp users: the variable cursor_key is a literal, though a component reads it",
+        );
 }
 
 #[test]
 fn reports_an_unused_configmap_key() {
-    let broken = Broken::prod();
-    let name = broken.hashed("ConfigMap", "roster-config");
-    broken
+    let modified = ModifiedEnvironment::prod();
+    let name = modified.hashed("ConfigMap", "roster-config");
+    modified
         .set("ConfigMap", &name, "/data/log_levl", "info")
-        .is_found(
+        .assert_reported(
             variables::check,
             &format!("prod: ConfigMap {name}: nothing reads the key log_levl"),
         );
@@ -71,13 +73,13 @@ fn reports_an_unused_configmap_key() {
 
 #[test]
 fn reports_a_missing_key() {
-    let broken = Broken::prod();
-    let name = broken.hashed("ConfigMap", "roster-config");
-    broken
+    let modified = ModifiedEnvironment::prod();
+    let name = modified.hashed("ConfigMap", "roster-config");
+    modified
         .edit(APP, "/spec/variables", "db_host", |bound| {
             bound["valueFrom"]["configMapKeyRef"]["key"] = "host".into()
         })
-        .is_found(
+        .assert_reported(
             references::check,
             &format!(
                 "prod: SpinApp users: SPIN_VARIABLE_DB_HOST: ConfigMap {name} has no key host"
@@ -87,21 +89,21 @@ fn reports_a_missing_key() {
         let change = move |bound: &mut serde_json::Value| {
             bound["valueFrom"]["secretKeyRef"]["key"] = key.into()
         };
-        Broken::prod().edit(APP, "/spec/variables", "jwt_public_key_previous", change)
+        ModifiedEnvironment::prod().edit(APP, "/spec/variables", "jwt_public_key_previous", change)
     };
     // It is optional, but the Secret can have no such key.
-    key("jwt_public_key_old").is_found(
+    key("jwt_public_key_old").assert_reported(
         references::check,
         "prod: SpinApp users: SPIN_VARIABLE_JWT_PUBLIC_KEY_PREVIOUS: Secret roster-secrets has no key jwt_public_key_old",
     );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "ExternalSecret",
             "roster-secrets",
             "/spec/data/0/secretKey",
             "password",
         )
-        .is_found(
+        .assert_reported(
             references::check,
             "prod: Deployment pgbouncer: PGPASSWORD: Secret roster-secrets has no key db_password",
         );
@@ -109,29 +111,29 @@ fn reports_a_missing_key() {
 
 #[test]
 fn reports_a_missing_configmap_or_secret() {
-    let broken = Broken::prod();
-    let migrations = broken.hashed("ConfigMap", "migrations");
-    broken.without("ConfigMap", &migrations).is_found(
+    let modified = ModifiedEnvironment::prod();
+    let migrations = modified.hashed("ConfigMap", "migrations");
+    modified.without("ConfigMap", &migrations).assert_reported(
         references::check,
         &format!("prod: Job migrate-0013: a volume's ConfigMap {migrations} does not exist"),
     );
     let volume = json!([{"name": "roots", "secret": {"secretName": "spin-ca"}}]);
     let pgbouncer = "/spec/template/spec/volumes";
-    let broken = Broken::prod().set("Deployment", "pgbouncer", pgbouncer, volume);
-    broken.is_found(
+    let modified = ModifiedEnvironment::prod().set("Deployment", "pgbouncer", pgbouncer, volume);
+    modified.assert_reported(
         references::check,
         "prod: Deployment pgbouncer: a volume's Secret spin-ca does not exist",
     );
     let config = "/spec/deploymentConfig/installDefaultCACerts";
-    broken
+    modified
         .set("SpinAppExecutor", "spintainer", config, true)
-        .is_found(
+        .assert_reported(
             references::check,
             "prod: Deployment pgbouncer: it needs the Secret spin-ca, which does not exist before a SpinApp",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .project(|project| project.description = project.description.replace("roster-roots", "x"))
-        .is_found(
+        .assert_reported(
             references::check,
             "prod: k8s/README.md: it does not describe how to create the Secret roster-roots",
         );
@@ -139,14 +141,14 @@ fn reports_a_missing_configmap_or_secret() {
 
 #[test]
 fn reports_a_secret_with_another_target_name() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "ExternalSecret",
             "roster-secrets",
             "/spec/target/name",
             "roster-secret",
         )
-        .is_found(
+        .assert_reported(
             references::check,
             "prod: SpinApp users: SPIN_VARIABLE_DB_PASSWORD: Secret roster-secrets does not exist",
         );
@@ -155,45 +157,50 @@ fn reports_a_secret_with_another_target_name() {
 #[test]
 fn reports_invalid_autoscalers() {
     let target = "/spec/scaleTargetRef/name";
-    let broken = Broken::prod().set("HorizontalPodAutoscaler", "users", target, "user");
-    broken.is_found(
+    let modified =
+        ModifiedEnvironment::prod().set("HorizontalPodAutoscaler", "users", target, "user");
+    modified.assert_reported(
         scaling::check,
         "prod: HorizontalPodAutoscaler users: spec.scaleTargetRef: Deployment user will not exist",
     );
-    broken.is_found(
+    modified.assert_reported(
         scaling::check,
         "prod: SpinApp users: it has neither a HorizontalPodAutoscaler nor a ScaledObject",
     );
-    Broken::with(Optional::Keda)
+    ModifiedEnvironment::with(Optional::Keda)
         .set("ScaledObject", "users", target, "user")
-        .is_found(scaling::check, "prod with keda: ScaledObject users: spec.scaleTargetRef: Deployment user will not exist");
-    Broken::prod()
+        .assert_reported(
+            scaling::check,
+            "prod with keda: ScaledObject users: spec.scaleTargetRef: Deployment user will not exist",
+        );
+    ModifiedEnvironment::prod()
         .copy("HorizontalPodAutoscaler", "users", "more-users")
-        .is_found(
+        .assert_reported(
             scaling::check,
             "prod: SpinApp users: several autoscalers scale it",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("HorizontalPodAutoscaler", "users", target, "health")
-        .is_found(
+        .assert_reported(
             scaling::check,
             "prod: SpinApp health: an autoscaler scales it, though its spec.replicas are fixed",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "HorizontalPodAutoscaler",
             "users",
             "/spec/metrics/0/resource/name",
             "memory",
         )
-        .is_found(
+        .assert_reported(
             scaling::check,
             "prod: HorizontalPodAutoscaler users: it scales by memory",
         );
-    Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/minReplicas", 11).is_found(
-        scaling::check,
-        "prod: HorizontalPodAutoscaler users: it must have a minimum and a maximum number of pods, in order",
-    );
+    ModifiedEnvironment::prod().set("HorizontalPodAutoscaler", "users", "/spec/minReplicas", 11)
+        .assert_reported(
+            scaling::check,
+            "prod: HorizontalPodAutoscaler users: it must have a minimum and a maximum number of pods, in order",
+        );
 }
 
 #[test]
@@ -227,18 +234,18 @@ fn reports_invalid_probes_of_a_group() {
     ];
     for (pointer, value, problem) in cases {
         let line = format!("prod: SpinApp users: {problem}");
-        Broken::prod()
+        ModifiedEnvironment::prod()
             .set("SpinApp", "users", pointer, value)
-            .is_found(probes::check, &line);
+            .assert_reported(probes::check, &line);
     }
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .unset(
             "Deployment",
             "pgbouncer",
             "/spec/template/spec/containers/0",
             "readinessProbe",
         )
-        .is_found(
+        .assert_reported(
             probes::check,
             "prod: Deployment pgbouncer: it has no readinessProbe",
         );
@@ -247,38 +254,39 @@ fn reports_invalid_probes_of_a_group() {
 #[test]
 fn reports_undocumented_connection_counts() {
     let file = "prod: k8s/README.md: the table of connections must have the row";
-    Broken::prod().set("HorizontalPodAutoscaler", "users", "/spec/maxReplicas", 20).is_found(
-        connections::check,
-        &format!("{file} `| prod | 25 x 32 + 13 x 32 | 3 x 4 | 1228 | 2 x 30 of PgBouncer, and the Job |`"),
-    );
-    Broken::prod()
+    ModifiedEnvironment::prod().set("HorizontalPodAutoscaler", "users", "/spec/maxReplicas", 20)
+        .assert_reported(
+            connections::check,
+            &format!("{file} `| prod | 25 x 32 + 13 x 32 | 3 x 4 | 1228 | 2 x 30 of PgBouncer, and the Job |`"),
+        );
+    ModifiedEnvironment::prod()
         .set("Deployment", "pgbouncer", "/spec/replicas", 3)
-        .is_found(
+        .assert_reported(
             connections::check,
             &format!(
                 "{file} `| prod | 2 x 13 x 32 | 3 x 4 | 844 | 3 x 30 of PgBouncer, and the Job |`"
             ),
         );
-    Broken::dev()
+    ModifiedEnvironment::dev()
         .set(
             "StatefulSet",
             "postgres",
             "/spec/template/spec/containers/0/args/1",
             "max_connections=200",
         )
-        .is_found(
+        .assert_reported(
             connections::check,
             "dev: the database: max_connections is 200, but the pods may open 208",
         );
-    let small = Broken::prod().hashed("Secret", "runtime-config-small");
-    Broken::prod()
+    let small = ModifiedEnvironment::prod().hashed("Secret", "runtime-config-small");
+    ModifiedEnvironment::prod()
         .set(
             "SpinApp",
             "users",
             "/spec/runtimeConfig/loadFromSecret",
             small,
         )
-        .is_found(
+        .assert_reported(
             connections::check,
             "prod: SpinApp users: a pod may open 4 connections to Postgres instead of 32",
         );
@@ -286,7 +294,8 @@ fn reports_undocumented_connection_counts() {
 
 #[test]
 fn the_pooler_times_out_before_the_app() {
-    let wait = connections::pooler_wait(Broken::prod().environment()).map(Duration::from_secs);
+    let wait = connections::pooler_wait(ModifiedEnvironment::prod().environment())
+        .map(Duration::from_secs);
     // A statement that waits longer would run after its caller has given up.
     assert!(
         wait.is_some_and(|wait| !wait.is_zero() && wait < web::config::deadline::POSTGRES.store)

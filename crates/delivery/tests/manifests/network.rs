@@ -4,26 +4,26 @@ use delivery::checks::{egress, ingress, selectors};
 use delivery::kustomize::Optional;
 use serde_json::json;
 
-use crate::broken::Broken;
+use crate::modified::ModifiedEnvironment;
 
 const APP_NAME: &str = "/matchLabels/core.spinkube.dev~1app-name";
 
 #[test]
 fn reports_a_selector_without_matches() {
     let budget = format!("/spec/selector{APP_NAME}");
-    let broken = Broken::prod().set("PodDisruptionBudget", "users", &budget, "user");
-    broken.is_found(
+    let modified = ModifiedEnvironment::prod().set("PodDisruptionBudget", "users", &budget, "user");
+    modified.assert_reported(
         selectors::check,
         "prod: PodDisruptionBudget users: spec.selector matches no pod",
     );
-    broken.is_found(
+    modified.assert_reported(
         selectors::check,
         "prod: SpinApp users: no PodDisruptionBudget selects its pods",
     );
     let label = "/matchLabels/app.kubernetes.io~1name";
     let cases = [
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "NetworkPolicy",
                 "from-prometheus",
                 &format!("/spec/podSelector{APP_NAME}"),
@@ -32,7 +32,7 @@ fn reports_a_selector_without_matches() {
             "prod: NetworkPolicy from-prometheus: spec.podSelector matches no pod",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "NetworkPolicy",
                 "to-pgbouncer",
                 &format!("/spec/egress/0/to/0/podSelector{label}"),
@@ -41,7 +41,7 @@ fn reports_a_selector_without_matches() {
             "prod: NetworkPolicy to-pgbouncer: spec.egress.0.to.podSelector matches no pod",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "Service",
                 "pgbouncer",
                 "/spec/selector/app.kubernetes.io~1name",
@@ -50,11 +50,16 @@ fn reports_a_selector_without_matches() {
             "prod: Service pgbouncer: spec.selector matches no pod",
         ),
         (
-            Broken::prod().set("Service", "pgbouncer", "/spec/ports/0/targetPort", "sql"),
+            ModifiedEnvironment::prod().set(
+                "Service",
+                "pgbouncer",
+                "/spec/ports/0/targetPort",
+                "sql",
+            ),
             "prod: Service pgbouncer: targetPort \"sql\" is not a port of the pods",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "Deployment",
                 "pgbouncer",
                 &format!("/spec/selector{label}"),
@@ -63,11 +68,11 @@ fn reports_a_selector_without_matches() {
             "prod: Deployment pgbouncer: spec.selector does not match the pods of its template",
         ),
         (
-            Broken::dev().set("StatefulSet", "redis", "/spec/serviceName", "cache"),
+            ModifiedEnvironment::dev().set("StatefulSet", "redis", "/spec/serviceName", "cache"),
             "dev: StatefulSet redis: spec.serviceName: Service cache does not exist",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "ScrapeConfig",
                 "roster",
                 "/spec/kubernetesSDConfigs/0/selectors/0/label",
@@ -76,7 +81,7 @@ fn reports_a_selector_without_matches() {
             "prod: ScrapeConfig roster: the selector app.kubernetes.io/name=health matches no Service",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "ScrapeConfig",
                 "roster",
                 "/spec/kubernetesSDConfigs/0/namespaces",
@@ -85,7 +90,7 @@ fn reports_a_selector_without_matches() {
             "prod: ScrapeConfig roster: it discovers targets in [] instead of its namespace",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "MutatingAdmissionPolicy",
                 "roster-app-pods.roster-prod",
                 "/spec/matchConstraints/objectSelector/matchLabels/app.kubernetes.io~1component",
@@ -94,16 +99,21 @@ fn reports_a_selector_without_matches() {
             "prod: MutatingAdmissionPolicy roster-app-pods.roster-prod: spec.matchConstraints.objectSelector matches no pod",
         ),
         (
-            Broken::prod().set("ScrapeConfig", "roster", "/spec/metricsPath", "/metric"),
+            ModifiedEnvironment::prod().set(
+                "ScrapeConfig",
+                "roster",
+                "/spec/metricsPath",
+                "/metric",
+            ),
             "prod: ScrapeConfig roster: spec.metricsPath: spin.toml has no route /metric",
         ),
         (
-            Broken::prod().copy("PodDisruptionBudget", "users", "more-users"),
+            ModifiedEnvironment::prod().copy("PodDisruptionBudget", "users", "more-users"),
             "prod: SpinApp users: several PodDisruptionBudgets select its pods",
         ),
     ];
-    for (broken, line) in cases {
-        broken.is_found(selectors::check, line);
+    for (modified, line) in cases {
+        modified.assert_reported(selectors::check, line);
     }
 }
 
@@ -129,33 +139,33 @@ fn reports_a_connection_without_an_egress_policy() {
     ];
     for (policy, problem) in cases {
         let line = format!("prod: SpinApp users: {problem}");
-        Broken::prod()
+        ModifiedEnvironment::prod()
             .without("NetworkPolicy", policy)
-            .is_found(egress::check, &line);
+            .assert_reported(egress::check, &line);
     }
-    Broken::with(Optional::Otlp)
+    ModifiedEnvironment::with(Optional::Otlp)
         .without("NetworkPolicy", "to-otlp")
-        .is_found(
+        .assert_reported(
             egress::check,
             "prod with otlp: SpinApp users: no NetworkPolicy allows egress from its pods to \
          http://otel-collector.observability:4318",
         );
-    let broken = Broken::prod().without("NetworkPolicy", "to-postgres");
+    let modified = ModifiedEnvironment::prod().without("NetworkPolicy", "to-postgres");
     for owner in ["Job migrate-0013", "Deployment pgbouncer"] {
         let url = "postgres://postgres.prod.example.internal:5432";
-        broken.is_found(
+        modified.assert_reported(
             egress::check,
             &format!("prod: {owner}: no NetworkPolicy allows egress from its pods to {url}"),
         );
     }
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "NetworkPolicy",
             "to-redis",
             "/spec/egress/0/ports/0/port",
             6380,
         )
-        .is_found(
+        .assert_reported(
             egress::check,
             "prod: SpinApp auth: no NetworkPolicy allows egress from its pods to \
              redis://redis.prod.example.internal:6379",
@@ -164,28 +174,29 @@ fn reports_a_connection_without_an_egress_policy() {
 
 #[test]
 fn reports_a_changed_port_without_an_egress_policy() {
-    let broken = Broken::prod();
-    let config = broken.hashed("ConfigMap", "roster-config");
-    broken.set("ConfigMap", &config, "/data/redis_port", "6380").is_found(
+    let modified = ModifiedEnvironment::prod();
+    let config = modified.hashed("ConfigMap", "roster-config");
+    modified.set("ConfigMap", &config, "/data/redis_port", "6380").assert_reported(
         egress::check,
         "prod: SpinApp users: no NetworkPolicy allows egress from its pods to redis://redis.prod.example.internal:6380",
     );
     // The breach check is the third host of users and auth; without a port it is HTTPS.
-    let broken = Broken::with(Optional::Shim);
-    let config = broken.hashed("ConfigMap", "roster-config");
-    broken.set("ConfigMap", &config, "/data/breach_check_url", "https://passwords.example.com").is_found(
-        egress::check,
-        "prod with shim: SpinApp users: no NetworkPolicy allows egress from its pods to https://passwords.example.com",
-    );
+    let modified = ModifiedEnvironment::with(Optional::Shim);
+    let config = modified.hashed("ConfigMap", "roster-config");
+    modified.set("ConfigMap", &config, "/data/breach_check_url", "https://passwords.example.com")
+        .assert_reported(
+            egress::check,
+            "prod with shim: SpinApp users: no NetworkPolicy allows egress from its pods to https://passwords.example.com",
+        );
 }
 
 #[test]
 fn reports_a_store_without_an_ingress_policy() {
-    Broken::dev().without("NetworkPolicy", "to-stores").is_found(
+    ModifiedEnvironment::dev().without("NetworkPolicy", "to-stores").assert_reported(
         egress::check,
         "dev: StatefulSet redis: no NetworkPolicy allows ingress from SpinApp users, which needs redis://redis:6379",
     );
-    Broken::prod().without("NetworkPolicy", "from-app-to-pgbouncer").is_found(
+    ModifiedEnvironment::prod().without("NetworkPolicy", "from-app-to-pgbouncer").assert_reported(
         egress::check,
         "prod: Deployment pgbouncer: no NetworkPolicy allows ingress from SpinApp users, which needs \
          postgres://pgbouncer:5432",
@@ -194,36 +205,36 @@ fn reports_a_store_without_an_ingress_policy() {
 
 #[test]
 fn reports_missing_default_deny_and_gateway_policies() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "NetworkPolicy",
             "default-deny",
             "/spec/policyTypes",
             json!(["Egress"]),
         )
-        .is_found(
+        .assert_reported(
             ingress::check,
             "prod: Job migrate-0013: no NetworkPolicy denies connections of its pods by default",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .without("NetworkPolicy", "from-gateway")
-        .is_found(
+        .assert_reported(
             ingress::check,
             "prod: SpinApp users: no NetworkPolicy allows ingress from the gateway on port 80",
         );
-    Broken::prod().without("NetworkPolicy", "from-prometheus").is_found(
+    ModifiedEnvironment::prod().without("NetworkPolicy", "from-prometheus").assert_reported(
         ingress::check,
         "prod: SpinApp health: no NetworkPolicy allows ingress from Prometheus, which ScrapeConfig roster needs",
     );
     // No policy selects pods without the label.
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "SpinApp",
             "users",
             "/spec/podLabels/app.kubernetes.io~1component",
             "app",
         )
-        .is_found(
+        .assert_reported(
             ingress::check,
             "prod: SpinApp users: no NetworkPolicy allows ingress from the gateway on port 80",
         );

@@ -3,47 +3,49 @@
 use delivery::checks::{identity, images, probes, resources, scripts, secrets};
 use serde_json::json;
 
-use crate::broken::Broken;
+use crate::modified::ModifiedEnvironment;
 
 const CONTAINER: &str = "/spec/template/spec/containers/0";
 
 #[test]
 fn reports_an_image_without_a_digest() {
-    Broken::prod().set("SpinApp", "users", "/spec/image", "registry.example.com/roster/api:1.0").is_found(
-        images::check,
-        "prod: SpinApp users: the image registry.example.com/roster/api:1.0 is not pinned by digest",
-    );
-    Broken::prod()
+    ModifiedEnvironment::prod().set("SpinApp", "users", "/spec/image", "registry.example.com/roster/api:1.0")
+        .assert_reported(
+            images::check,
+            "prod: SpinApp users: the image registry.example.com/roster/api:1.0 is not pinned by digest",
+        );
+    ModifiedEnvironment::prod()
         .set(
             "Job",
             "migrate-0013",
             &format!("{CONTAINER}/image"),
             "postgres:latest",
         )
-        .is_found(
+        .assert_reported(
             images::check,
             "prod: Job migrate-0013: the image postgres:latest has the tag `latest`",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "Deployment",
             "pgbouncer",
             &format!("{CONTAINER}/image"),
             "pgbouncer@sha256:00",
         )
-        .is_found(
+        .assert_reported(
             images::check,
             "prod: Deployment pgbouncer: the image pgbouncer@sha256:00 is not pinned by digest",
         );
     let image = "/spec/deploymentConfig/spinImage";
-    Broken::prod().set("SpinAppExecutor", "spintainer", image, "ghcr.io/spinframework/spin:v4.1.0").is_found(
-        images::check,
-        "prod: SpinAppExecutor spintainer: the image ghcr.io/spinframework/spin:v4.1.0 is not pinned by digest",
-    );
+    ModifiedEnvironment::prod().set("SpinAppExecutor", "spintainer", image, "ghcr.io/spinframework/spin:v4.1.0")
+        .assert_reported(
+            images::check,
+            "prod: SpinAppExecutor spintainer: the image ghcr.io/spinframework/spin:v4.1.0 is not pinned by digest",
+        );
     let other = format!("registry.example.com/roster/api@sha256:{}", "1".repeat(64));
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("SpinApp", "users", "/spec/image", other)
-        .is_found(
+        .assert_reported(
             images::check,
             "prod: SpinApp users: its image differs from that of SpinApp auth",
         );
@@ -51,33 +53,33 @@ fn reports_an_image_without_a_digest() {
 
 #[test]
 fn reports_missing_requests_and_limits() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .unset("SpinApp", "users", "/spec/resources/limits", "memory")
-        .is_found(
+        .assert_reported(
             resources::check,
             "prod: SpinApp users: container users has no limits of memory",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .unset("Job", "migrate-0013", CONTAINER, "resources")
-        .is_found(
+        .assert_reported(
             resources::check,
             "prod: Job migrate-0013: container migrate has no requests of cpu",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("SpinApp", "users", "/spec/resources/requests/cpu", "3")
-        .is_found(
+        .assert_reported(
             resources::check,
             "prod: SpinApp users: it requests more cpu than its limit",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("SpinApp", "users", "/spec/resources/limits/cpu", "4")
-        .is_found(
+        .assert_reported(
             resources::check,
             "prod: SpinApp users: its limit of cpu is more than the LimitRange allows",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("LimitRange", "roster", "/spec/limits/0/default/cpu", "10m")
-        .is_found(
+        .assert_reported(
             resources::check,
             "prod: LimitRange roster: defaultRequest, default and max of cpu are not in order",
         );
@@ -86,13 +88,13 @@ fn reports_missing_requests_and_limits() {
 #[test]
 fn reports_pods_over_the_quota() {
     // 23 of two groups, 5 of health, three of PgBouncer, the Job, the CronJob, five of others.
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("ResourceQuota", "roster", "/spec/hard/pods", "60")
-        .is_found(
+        .assert_reported(
             resources::check,
             "prod: ResourceQuota roster: spec.hard.pods is 60, but a rollout at the maximum number of pods needs 61",
         );
-    Broken::prod().set("ResourceQuota", "roster", "/spec/hard/limits.cpu", "64").is_found(
+    ModifiedEnvironment::prod().set("ResourceQuota", "roster", "/spec/hard/limits.cpu", "64").assert_reported(
         resources::check,
         "prod: ResourceQuota roster: spec.hard.limits.cpu is 64, but a rollout at the maximum number of pods needs 99",
     );
@@ -101,58 +103,60 @@ fn reports_pods_over_the_quota() {
 #[test]
 fn reports_privileged_pods() {
     let label = "/metadata/labels/pod-security.kubernetes.io~1enforce";
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("Namespace", "roster-prod", label, "baseline")
-        .is_found(
+        .assert_reported(
             identity::check,
             "prod: Namespace roster-prod: Pod Security's `enforce` is not `restricted`",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "ServiceAccount",
             "users",
             "/automountServiceAccountToken",
             true,
         )
-        .is_found(
+        .assert_reported(
             identity::check,
             "prod: SpinApp users: its pods get a token of the Kubernetes API",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .unset("SpinApp", "users", "/spec", "serviceAccountName")
-        .is_found(
+        .assert_reported(
             identity::check,
             "prod: SpinApp users: its pods get a token of the Kubernetes API",
         );
-    Broken::prod().without("ServiceAccount", "users").is_found(
-        identity::check,
-        "prod: SpinApp users: ServiceAccount users does not exist",
-    );
-    Broken::prod()
+    ModifiedEnvironment::prod()
+        .without("ServiceAccount", "users")
+        .assert_reported(
+            identity::check,
+            "prod: SpinApp users: ServiceAccount users does not exist",
+        );
+    ModifiedEnvironment::prod()
         .unset(
             "Deployment",
             "pgbouncer",
             "/spec/template/spec/securityContext",
             "runAsNonRoot",
         )
-        .is_found(
+        .assert_reported(
             identity::check,
             "prod: Deployment pgbouncer: its pods may run as root or without a seccomp profile",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "Job",
             "migrate-0013",
             &format!("{CONTAINER}/securityContext/readOnlyRootFilesystem"),
             false,
         )
-        .is_found(
+        .assert_reported(
             identity::check,
             "prod: Job migrate-0013: container migrate has privileges or a writable root file system",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("Job", "migrate-0013", "/metadata/namespace", "default")
-        .is_found(
+        .assert_reported(
             identity::check,
             "prod: Job migrate-0013: it is in the namespace `default`",
         );
@@ -161,18 +165,18 @@ fn reports_privileged_pods() {
 #[test]
 fn reports_a_rendered_secret() {
     let metadata = json!({"name": "roster-secrets", "namespace": "roster-prod"});
-    let broken = Broken::prod().add(json!({
+    let modified = ModifiedEnvironment::prod().add(json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"db_password": "aHVudGVyMg=="},
     }));
-    broken.is_found(
+    modified.assert_reported(
         secrets::check,
         "prod: Secret roster-secrets: it is rendered with more than runtime configuration",
     );
-    broken.is_found(
+    modified.assert_reported(
         secrets::check,
         "prod: k8s/base/secret.example.yaml: it is rendered",
     );
-    let config = Broken::prod().hashed("ConfigMap", "roster-config");
+    let config = ModifiedEnvironment::prod().hashed("ConfigMap", "roster-config");
     for (key, value) in [
         ("db_password", "hunter2"),
         (
@@ -182,19 +186,19 @@ fn reports_a_rendered_secret() {
         ("jwt", "-----BEGIN PRIVATE KEY-----"),
     ] {
         let line = format!("prod: ConfigMap {config}: {key} looks like a secret and has a value");
-        Broken::prod()
+        ModifiedEnvironment::prod()
             .set("ConfigMap", &config, &format!("/data/{key}"), value)
-            .is_found(secrets::check, &line);
+            .assert_reported(secrets::check, &line);
     }
     let literal = json!({"name": "db_password", "value": "hunter2"});
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .edit(
             ("SpinApp", "users"),
             "/spec/variables",
             "db_password",
             |bound| *bound = literal,
         )
-        .is_found(
+        .assert_reported(
             secrets::check,
             "prod: SpinApp users: SPIN_VARIABLE_DB_PASSWORD looks like a secret and has a value",
         );
@@ -221,14 +225,14 @@ fn reports_missing_scripts_and_variables() {
         ("env/1/name", "PG_HOST", "migrate.sh does not read PG_HOST"),
     ];
     for (pointer, value, problem) in cases {
-        Broken::prod()
+        ModifiedEnvironment::prod()
             .set(
                 "Job",
                 "migrate-0013",
                 &format!("{CONTAINER}/{pointer}"),
                 value,
             )
-            .is_found(
+            .assert_reported(
                 scripts::check,
                 &format!("prod: Job migrate-0013: {problem}"),
             );
@@ -237,9 +241,9 @@ fn reports_missing_scripts_and_variables() {
 
 #[test]
 fn reports_a_probe_of_an_unknown_port() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("Deployment", "pgbouncer", &format!("{CONTAINER}/livenessProbe/tcpSocket/port"), "sql")
-        .is_found(
+        .assert_reported(
             probes::check,
             "prod: Deployment pgbouncer: livenessProbe uses port \"sql\", which its pods do not have",
         );

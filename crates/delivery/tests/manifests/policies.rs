@@ -4,7 +4,7 @@ use delivery::checks::{Check, alerts, core_kinds, deployer, edge, identity, poli
 use delivery::kustomize::Optional;
 use serde_json::{Value, json};
 
-use crate::broken::{Broken, found};
+use crate::modified::{ModifiedEnvironment, assert_finding};
 
 const POLICY: (&str, &str) = ("MutatingAdmissionPolicy", "roster-app-pods.roster-prod");
 const BINDING: (&str, &str) = (
@@ -16,9 +16,9 @@ const PATCH: &str = "/spec/mutations/1/jsonPatch/expression";
 
 /// Returns prod with one part of the policy for pods replaced.
 #[track_caller]
-fn rewritten(pointer: &str, part: &str, other: &str) -> Broken {
-    let broken = Broken::prod();
-    let policy = broken.environment().find(POLICY.0, POLICY.1).unwrap();
+fn rewritten(pointer: &str, part: &str, other: &str) -> ModifiedEnvironment {
+    let modified = ModifiedEnvironment::prod();
+    let policy = modified.environment().find(POLICY.0, POLICY.1).unwrap();
     let expression = policy
         .value()
         .pointer(pointer)
@@ -26,7 +26,7 @@ fn rewritten(pointer: &str, part: &str, other: &str) -> Broken {
         .unwrap();
     assert!(expression.contains(part), "{part}");
     let changed = expression.replace(part, other);
-    broken.set(POLICY.0, POLICY.1, pointer, changed)
+    modified.set(POLICY.0, POLICY.1, pointer, changed)
 }
 
 #[test]
@@ -121,15 +121,15 @@ fn reports_missing_parts_of_the_admission_policies() {
     ];
     for (pointer, part, other, check, problem) in cases {
         let line = format!("prod: SpinApp users: {problem}");
-        rewritten(pointer, part, other).is_found(check, &line);
+        rewritten(pointer, part, other).assert_reported(check, &line);
     }
 }
 
 #[test]
 fn reports_an_unknown_pod_field() {
-    let broken = rewritten(CONFIGURATION, "runAsUser:", "runAs:");
-    found(
-        core_kinds::check([broken.environment()].into_iter()).unwrap(),
+    let modified = rewritten(CONFIGURATION, "runAsUser:", "runAs:");
+    assert_finding(
+        core_kinds::check([modified.environment()].into_iter()).unwrap(),
         "prod: Pod users: spec.securityContext: Additional properties are not allowed ('runAs' was unexpected)",
     );
 }
@@ -137,28 +137,28 @@ fn reports_an_unknown_pod_field() {
 #[test]
 fn reports_ineffective_admission_policies() {
     let other = "/spec/matchResources/namespaceSelector/matchLabels/kubernetes.io~1metadata.name";
-    let broken = Broken::prod().set(BINDING.0, BINDING.1, other, "roster-dev");
+    let modified = ModifiedEnvironment::prod().set(BINDING.0, BINDING.1, other, "roster-dev");
     let root = "prod: SpinApp users: its pods may run as root or without a seccomp profile";
-    broken.is_found(identity::check, root);
-    broken.is_found(
+    modified.assert_reported(identity::check, root);
+    modified.assert_reported(
         policies::check,
         &format!(
             "prod: {} {}: it applies to other namespaces than the environment's",
             BINDING.0, BINDING.1
         ),
     );
-    let broken = Broken::prod().without(BINDING.0, BINDING.1);
-    broken.is_found(identity::check, root);
-    Broken::prod()
+    let modified = ModifiedEnvironment::prod().without(BINDING.0, BINDING.1);
+    modified.assert_reported(identity::check, root);
+    ModifiedEnvironment::prod()
         .set(BINDING.0, BINDING.1, "/spec/policyName", "roster")
-        .is_found(
+        .assert_reported(
             policies::check,
             &format!(
                 "prod: {} {}: spec.policyName: {} roster does not exist",
                 BINDING.0, BINDING.1, POLICY.0
             ),
         );
-    Broken::prod().copy(POLICY.0, POLICY.1, "roster-app-pods").is_found(
+    ModifiedEnvironment::prod().copy(POLICY.0, POLICY.1, "roster-app-pods").assert_reported(
         policies::check,
         &format!(
             "prod: {} roster-app-pods: its name does not end with .roster-prod, so another environment may \
@@ -166,9 +166,9 @@ fn reports_ineffective_admission_policies() {
             POLICY.0
         ),
     );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .without(POLICY.0, "roster-app-deployments.roster-prod")
-        .is_found(
+        .assert_reported(
             policies::check,
             "prod: Deployment users: a rollout may stop pods before others are ready",
         );
@@ -177,9 +177,9 @@ fn reports_ineffective_admission_policies() {
 #[test]
 fn reports_pgbouncer_without_a_termination_delay() {
     let container = "/spec/template/spec/containers/0";
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .unset("Deployment", "pgbouncer", container, "lifecycle")
-        .is_found(
+        .assert_reported(
             policies::check,
             "prod: Deployment pgbouncer: its pods stop after 0 s, while they still receive requests",
         );
@@ -188,13 +188,13 @@ fn reports_pgbouncer_without_a_termination_delay() {
 #[test]
 fn reports_wrong_permissions_of_the_deployer() {
     let kind = json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "x"}});
-    Broken::prod().add(kind).is_found(
+    ModifiedEnvironment::prod().add(kind).assert_reported(
         deployer::check,
         "prod: k8s/deployer/prod: the Role does not allow `create` of Certificate x",
     );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .copy("Namespace", "roster-prod", "roster")
-        .is_found(
+        .assert_reported(
             deployer::check,
             "prod: k8s/deployer/prod: the ClusterRole does not allow `patch` of Namespace roster",
         );
@@ -203,9 +203,9 @@ fn reports_wrong_permissions_of_the_deployer() {
             role.value_mut()["rules"][0]["resourceNames"] = json!([]);
         }
     };
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .project(|project| project.deployers.get_mut("prod").unwrap().iter_mut().for_each(everywhere))
-        .is_found(
+        .assert_reported(
             deployer::check,
             "prod: k8s/deployer/prod: a rule of the ClusterRole has no resourceNames, so it applies to every environment",
         );
@@ -213,20 +213,20 @@ fn reports_wrong_permissions_of_the_deployer() {
 
 #[test]
 fn reports_pods_without_the_rotation_annotation() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .unset("Deployment", "pgbouncer", "/spec/template/metadata", "annotations")
-        .is_found(
+        .assert_reported(
             rotation::check,
             "prod: Deployment pgbouncer: its pods lack the annotation roster/secrets, whose change restarts them",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "SpinApp",
             "auth",
             "/spec/podAnnotations/roster~1secrets",
             "2",
         )
-        .is_found(
+        .assert_reported(
             rotation::check,
             "prod: the overlay: pods have different values of the annotation roster/secrets",
         );
@@ -235,23 +235,23 @@ fn reports_pods_without_the_rotation_annotation() {
 #[test]
 fn reports_alerts_without_a_metric_or_runbook() {
     let rule = "/spec/groups/0/rules/0";
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("PrometheusRule", "roster", &format!("{rule}/expr"), "roster_x_total > 0")
-        .is_found(
+        .assert_reported(
             alerts::check,
             "prod: PrometheusRule roster: RosterDown queries roster_x_total, which the app does not export",
         );
-    for broken in [
-        Broken::prod().set(
+    for modified in [
+        ModifiedEnvironment::prod().set(
             "PrometheusRule",
             "roster",
             &format!("{rule}/annotations/runbook"),
             "docs/x.md",
         ),
-        Broken::prod()
+        ModifiedEnvironment::prod()
             .project(|project| project.runbook = project.runbook.replace("## RosterDown", "##")),
     ] {
-        broken.is_found(
+        modified.assert_reported(
             alerts::check,
             "prod: PrometheusRule roster: RosterDown has no section in docs/runbook.md, or no link to it",
         );
@@ -262,49 +262,50 @@ fn reports_alerts_without_a_metric_or_runbook() {
 fn reports_an_insecure_edge() {
     let answers =
         "it serves more than pages over http://, where passwords would be sent in clear text";
-    Broken::dev()
+    ModifiedEnvironment::dev()
         .set(
             "HTTPRoute",
             "docs-over-http",
             "/spec/rules/0/matches/0/path/value",
             "/api",
         )
-        .is_found(
+        .assert_reported(
             edge::check,
             &format!("dev: HTTPRoute docs-over-http: {answers}"),
         );
-    Broken::dev()
+    ModifiedEnvironment::dev()
         .unset("HTTPRoute", "docs-over-http", "/spec/rules/0", "matches")
-        .is_found(
+        .assert_reported(
             edge::check,
             &format!("dev: HTTPRoute docs-over-http: {answers}"),
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "HTTPRoute",
             "users",
             "/spec/parentRefs/0/sectionName",
             "http",
         )
-        .is_found(
+        .assert_reported(
             edge::check,
             "prod: HTTPRoute users: it serves more than a redirect over http://",
         );
-    Broken::with(Optional::Ingress)
+    ModifiedEnvironment::with(Optional::Ingress)
         .unset("Ingress", "users", "/metadata", "annotations")
-        .is_found(
+        .assert_reported(
             edge::check,
             "prod with ingress: Ingress users: it also serves http://",
         );
     let policy = |pointer: &str, value: Value| {
-        Broken::prod().set("BackendTrafficPolicy", "roster", pointer, value)
+        ModifiedEnvironment::prod().set("BackendTrafficPolicy", "roster", pointer, value)
     };
-    policy("/spec/retry/retryOn/triggers", json!(["5xx"])).is_found(
+    policy("/spec/retry/retryOn/triggers", json!(["5xx"])).assert_reported(
         edge::check,
         "prod: BackendTrafficPolicy roster: it retries on [\"5xx\"] instead of [\"connect-failure\", \"refused-stream\"]",
     );
-    policy("/spec/rateLimit/local/rules/1/clientSelectors/0/sourceCIDR/type", json!("Distinct")).is_found(
-        edge::check,
-        "prod: BackendTrafficPolicy roster: it limits each IPv6 address, of which a client has 2^64",
-    );
+    policy("/spec/rateLimit/local/rules/1/clientSelectors/0/sourceCIDR/type", json!("Distinct"))
+        .assert_reported(
+            edge::check,
+            "prod: BackendTrafficPolicy roster: it limits each IPv6 address, of which a client has 2^64",
+        );
 }

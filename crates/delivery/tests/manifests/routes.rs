@@ -4,56 +4,57 @@ use delivery::checks::routes;
 use delivery::kustomize::Optional;
 use serde_json::json;
 
-use crate::broken::Broken;
+use crate::modified::ModifiedEnvironment;
 
 #[test]
 fn reports_a_route_to_an_unknown_service() {
     let backend = "/spec/rules/0/backendRefs/0";
-    let broken = Broken::prod().set("HTTPRoute", "users", &format!("{backend}/name"), "user");
-    broken.is_found(
+    let modified =
+        ModifiedEnvironment::prod().set("HTTPRoute", "users", &format!("{backend}/name"), "user");
+    modified.assert_reported(
         routes::check,
         "prod: HTTPRoute users: Service user will not exist",
     );
-    broken.is_found(
+    modified.assert_reported(
         routes::check,
         "prod: the edge: /api/v1/users/... is routed to [\"user\"] instead of users",
     );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("HTTPRoute", "users", &format!("{backend}/port"), 8080)
-        .is_found(
+        .assert_reported(
             routes::check,
             "prod: HTTPRoute users: Service users has no port 8080",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "HTTPRoute",
             "users",
             "/spec/parentRefs/0/sectionName",
             "tls",
         )
-        .is_found(
+        .assert_reported(
             routes::check,
             "prod: HTTPRoute users: spec.parentRefs: Gateway roster has no listener tls",
         );
-    Broken::with(Optional::Ingress)
+    ModifiedEnvironment::with(Optional::Ingress)
         .set(
             "Ingress",
             "users",
             "/spec/rules/0/http/paths/0/backend/service/name",
             "user",
         )
-        .is_found(
+        .assert_reported(
             routes::check,
             "prod with ingress: Ingress users: Service user will not exist",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "BackendTrafficPolicy",
             "roster",
             "/spec/targetRefs/0/name",
             "edge",
         )
-        .is_found(
+        .assert_reported(
             routes::check,
             "prod: BackendTrafficPolicy roster: spec.targetRefs: Gateway edge does not exist",
         );
@@ -63,32 +64,33 @@ fn reports_a_route_to_an_unknown_service() {
 fn reports_a_route_to_an_internal_path() {
     let path = "/spec/rules/0/matches/0/path";
     let to = |kind: &str, value: &str| {
-        Broken::prod().set(
+        ModifiedEnvironment::prod().set(
             "HTTPRoute",
             "health",
             path,
             json!({"type": kind, "value": value}),
         )
     };
-    to("Exact", "/metrics").is_found(
+    to("Exact", "/metrics").assert_reported(
         routes::check,
         "prod: HTTPRoute health: /metrics exposes /metrics",
     );
-    to("PathPrefix", "/internal").is_found(
+    to("PathPrefix", "/internal").assert_reported(
         routes::check,
         "prod: HTTPRoute health: /internal exposes /internal/users/configuration",
     );
-    to("PathPrefix", "/.well-known").is_found(
+    to("PathPrefix", "/.well-known").assert_reported(
         routes::check,
         "prod: HTTPRoute health: /.well-known exposes /.well-known/spin/info",
     );
-    to("PathPrefix", "/").is_found(routes::check, "prod: HTTPRoute health: / exposes /metrics");
-    Broken::prod()
+    to("PathPrefix", "/")
+        .assert_reported(routes::check, "prod: HTTPRoute health: / exposes /metrics");
+    ModifiedEnvironment::prod()
         .unset("HTTPRoute", "health", "/spec/rules/0", "matches")
-        .is_found(routes::check, "prod: HTTPRoute health: / exposes /metrics");
-    Broken::with(Optional::Ingress)
+        .assert_reported(routes::check, "prod: HTTPRoute health: / exposes /metrics");
+    ModifiedEnvironment::with(Optional::Ingress)
         .set("Ingress", "users", "/spec/rules/0/http/paths/0/path", "/")
-        .is_found(
+        .assert_reported(
             routes::check,
             "prod with ingress: Ingress users: / exposes /metrics",
         );
@@ -96,14 +98,14 @@ fn reports_a_route_to_an_internal_path() {
 
 #[test]
 fn reports_an_unrouted_path() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set(
             "HTTPRoute",
             "users",
             "/spec/rules/0/matches/1/path/value",
             "/api/v1/audits",
         )
-        .is_found(
+        .assert_reported(
             routes::check,
             "prod: the edge: /api/v1/audit is routed to [] instead of users",
         );

@@ -4,16 +4,16 @@ use delivery::checks::{admission, core_kinds, schemas};
 use delivery::kustomize::Optional;
 use serde_json::json;
 
-use crate::broken::{Broken, found};
+use crate::modified::{ModifiedEnvironment, assert_finding};
 
 #[test]
 fn reports_a_misspelt_field_of_a_core_kind() {
-    let broken = Broken::prod()
+    let modified = ModifiedEnvironment::prod()
         .set("PodDisruptionBudget", "users", "/spec/maxUnavailabel", 1)
         .set("HorizontalPodAutoscaler", "auth", "/spec/behavior/scaleUp/policy", "Max")
         .set("SpinApp", "health", "/spec/volumes", json!([{"name": "x", "emptyDirectory": {}}]))
         .add(json!({"apiVersion": "example.com/v1", "kind": "Wish", "metadata": {"name": "one", "namespace": "roster-prod"}}));
-    let lines = core_kinds::check([broken.environment()].into_iter()).unwrap();
+    let lines = core_kinds::check([modified.environment()].into_iter()).unwrap();
     let unexpected =
         |name: &str| format!("Additional properties are not allowed ('{name}' was unexpected)");
     for line in [
@@ -24,7 +24,7 @@ fn reports_a_misspelt_field_of_a_core_kind() {
         format!("prod: Pod health: spec.volumes.0: {}", unexpected("emptyDirectory")),
         "prod: Wish one: Couldn't find schema for kind Wish with api version example.com/v1 for kubernetes version 1.34".to_owned(),
     ] {
-        found(lines.clone(), &line);
+        assert_finding(lines.clone(), &line);
     }
     assert_eq!(lines.len(), 5);
 }
@@ -133,10 +133,11 @@ fn reports_a_misspelt_field_of_a_custom_kind() {
         ),
     ];
     for (component, kind, name, at, field) in cases {
-        let broken = Broken::with(component).set(kind, name, &format!("{at}/{field}"), "x");
+        let modified =
+            ModifiedEnvironment::with(component).set(kind, name, &format!("{at}/{field}"), "x");
         let path = at.trim_start_matches('/').replace('/', ".");
-        let environment = &broken.environment().name;
-        broken.is_found(
+        let environment = &modified.environment().name;
+        modified.assert_reported(
             schemas::check,
             &format!(
                 "{environment}: {kind} {name}: {path}: Additional properties are not allowed \
@@ -148,15 +149,15 @@ fn reports_a_misspelt_field_of_a_custom_kind() {
 
 #[test]
 fn reports_wrong_types_and_missing_fields() {
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .set("SpinApp", "users", "/spec/enableAutoscaling", "yes")
-        .is_found(
+        .assert_reported(
             schemas::check,
             "prod: SpinApp users: spec.enableAutoscaling: \"yes\" is not of type \"boolean\"",
         );
-    Broken::prod()
+    ModifiedEnvironment::prod()
         .unset("SpinApp", "users", "/spec", "image")
-        .is_found(
+        .assert_reported(
             schemas::check,
             "prod: SpinApp users: spec: \"image\" is a required property",
         );
@@ -166,30 +167,35 @@ fn reports_wrong_types_and_missing_fields() {
 fn reports_objects_rejected_by_the_operator() {
     let cases = [
         (
-            Broken::prod().set("SpinApp", "users", "/spec/replicas", 2),
+            ModifiedEnvironment::prod().set("SpinApp", "users", "/spec/replicas", 2),
             "SpinApp users: spec.replicas and spec.enableAutoscaling are mutually exclusive",
         ),
         (
-            Broken::prod().set("SpinApp", "users", "/spec/enableAutoscaling", false),
+            ModifiedEnvironment::prod().set("SpinApp", "users", "/spec/enableAutoscaling", false),
             "SpinApp users: spec.replicas must be 1 or more without spec.enableAutoscaling",
         ),
         (
-            Broken::prod().set("SpinApp", "users", "/spec/executor", "shim"),
+            ModifiedEnvironment::prod().set("SpinApp", "users", "/spec/executor", "shim"),
             "SpinApp users: spec.executor: SpinAppExecutor shim does not exist",
         ),
         (
-            Broken::prod().copy("SpinApp", "users", &"u".repeat(53)),
+            ModifiedEnvironment::prod().copy("SpinApp", "users", &"u".repeat(53)),
             &format!(
                 "SpinApp {}: its name must be a valid Service name of at most 52 characters",
                 "u".repeat(53)
             ),
         ),
         (
-            Broken::prod().unset("SpinApp", "users", "/spec/runtimeConfig", "loadFromSecret"),
+            ModifiedEnvironment::prod().unset(
+                "SpinApp",
+                "users",
+                "/spec/runtimeConfig",
+                "loadFromSecret",
+            ),
             "SpinApp users: spec.runtimeConfig.loadFromSecret is missing: Spin in a container needs it",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "SpinApp",
                 "users",
                 "/spec/runtimeConfig/keyValueStores",
@@ -198,7 +204,7 @@ fn reports_objects_rejected_by_the_operator() {
             "SpinApp users: spec.runtimeConfig.keyValueStores is ignored if loadFromSecret is set",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "SpinApp",
                 "users",
                 "/spec/runtimeConfig/loadFromSecret",
@@ -207,15 +213,20 @@ fn reports_objects_rejected_by_the_operator() {
             "SpinApp users: Secret roster-secrets has no key runtime-config.toml",
         ),
         (
-            Broken::prod().set("SpinApp", "users", "/spec/invocationLimits/memory", "1Gi"),
+            ModifiedEnvironment::prod().set(
+                "SpinApp",
+                "users",
+                "/spec/invocationLimits/memory",
+                "1Gi",
+            ),
             "SpinApp users: spec.invocationLimits.memory is not a quantity, or exceeds the memory of the pod",
         ),
         (
-            Broken::prod().set("SpinApp", "users", "/spec/components/0", "user"),
+            ModifiedEnvironment::prod().set("SpinApp", "users", "/spec/components/0", "user"),
             "SpinApp users: spec.components: spin.toml has no component user",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "SpinAppExecutor",
                 "spintainer",
                 "/spec/deploymentConfig/runtimeClassName",
@@ -224,7 +235,7 @@ fn reports_objects_rejected_by_the_operator() {
             "SpinAppExecutor spintainer: spec.deploymentConfig must have one of runtimeClassName and spinImage",
         ),
         (
-            Broken::prod().unset(
+            ModifiedEnvironment::prod().unset(
                 "SpinAppExecutor",
                 "spintainer",
                 "/spec/deploymentConfig",
@@ -233,7 +244,7 @@ fn reports_objects_rejected_by_the_operator() {
             "SpinAppExecutor spintainer: spec.deploymentConfig must have one of runtimeClassName and spinImage",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "SpinAppExecutor",
                 "spintainer",
                 "/spec/createDeployment",
@@ -242,7 +253,7 @@ fn reports_objects_rejected_by_the_operator() {
             "SpinApp users: spec.podAnnotations needs an executor that creates a Deployment",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "SpinAppExecutor",
                 "spintainer",
                 "/spec/deploymentConfig/installDefaultCACerts",
@@ -251,7 +262,7 @@ fn reports_objects_rejected_by_the_operator() {
             "SpinAppExecutor spintainer: the operator's root certificates would hide the newer ones of the image",
         ),
         (
-            Broken::prod().set(
+            ModifiedEnvironment::prod().set(
                 "SpinAppExecutor",
                 "spintainer",
                 "/spec/deploymentConfig/spinImage",
@@ -260,7 +271,7 @@ fn reports_objects_rejected_by_the_operator() {
             "SpinAppExecutor spintainer: spin:v4.0.1 is not tagged as Spin 4.1 or later",
         ),
     ];
-    for (broken, line) in cases {
-        broken.is_found(admission::check, &format!("prod: {line}"));
+    for (modified, line) in cases {
+        modified.assert_reported(admission::check, &format!("prod: {line}"));
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::Result;
 
 use crate::groovy::{Call, parse};
-use crate::{changed, named, none, read, workflows};
+use crate::{assert_no_problems, assert_one_problem, changed, read, workflows};
 
 const COMMANDS: &[&str] = &[
     "cargo xtask check",
@@ -29,12 +29,12 @@ const BY_KEY: &[&str] = &["REGISTRY", "BUILDER_ID", "COSIGN_KEY", "COSIGN_KEY_PU
 const KEYLESS: &[&str] = &["REGISTRY", "BUILDER_ID", "COSIGN_IDENTITY", "COSIGN_ISSUER"];
 
 /// Returns the variables that a text does not contain as a word.
-fn unsaid(place: &str, text: &str, variables: &[&str]) -> Vec<String> {
+fn missing_variables(place: &str, text: &str, variables: &[&str]) -> Vec<String> {
     let words: BTreeSet<&str> = text
         .split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
         .collect();
-    let unsaid = variables.iter().filter(|it| !words.contains(**it));
-    unsaid.map(|it| format!("{place} has no {it}")).collect()
+    let missing = variables.iter().filter(|it| !words.contains(**it));
+    missing.map(|it| format!("{place} has no {it}")).collect()
 }
 
 /// Returns the commands that no script calls.
@@ -70,20 +70,20 @@ pub fn scripts(jenkinsfile: &str) -> Result<Vec<String>> {
 #[test]
 fn jenkins_runs_every_command() -> Result<()> {
     let scripts = scripts(&read("Jenkinsfile")?)?;
-    none(&missing("Jenkinsfile", &scripts, COMMANDS))?;
-    none(&missing("Jenkinsfile", &scripts, SCRIPTS))
+    assert_no_problems(&missing("Jenkinsfile", &scripts, COMMANDS))?;
+    assert_no_problems(&missing("Jenkinsfile", &scripts, SCRIPTS))
 }
 
 #[test]
 fn actions_run_every_command() -> Result<()> {
     let scripts = workflows::scripts()?;
-    none(&missing(".github", &scripts, COMMANDS))?;
-    none(&missing(".github", &scripts, SCRIPTS))
+    assert_no_problems(&missing(".github", &scripts, COMMANDS))?;
+    assert_no_problems(&missing(".github", &scripts, SCRIPTS))
 }
 
 #[test]
 fn ci_run_runs_every_check_command() -> Result<()> {
-    none(&missing(".ci/run", &[read(".ci/run")?], COMMANDS))
+    assert_no_problems(&missing(".ci/run", &[read(".ci/run")?], COMMANDS))
 }
 
 #[test]
@@ -94,10 +94,14 @@ fn the_pipelines_set_every_variable_of_the_scripts() -> Result<()> {
     }
     let actions = workflows::files()?.into_iter().map(|(_, text)| text);
     let actions: String = actions.collect();
-    none(&unsaid("scripts", &scripts, BY_KEY))?;
-    none(&unsaid("scripts", &scripts, KEYLESS))?;
-    none(&unsaid("Jenkinsfile", &read("Jenkinsfile")?, BY_KEY))?;
-    none(&unsaid(".github", &actions, KEYLESS))
+    assert_no_problems(&missing_variables("scripts", &scripts, BY_KEY))?;
+    assert_no_problems(&missing_variables("scripts", &scripts, KEYLESS))?;
+    assert_no_problems(&missing_variables(
+        "Jenkinsfile",
+        &read("Jenkinsfile")?,
+        BY_KEY,
+    ))?;
+    assert_no_problems(&missing_variables(".github", &actions, KEYLESS))
 }
 
 #[test]
@@ -106,8 +110,8 @@ fn reports_a_renamed_variable() -> Result<()> {
     let text =
         changed(&read("Jenkinsfile")?, from, to)?.replace("${REGISTRY%%", "${REGISTRY_NAME%%");
     let text = text.replace("may push to REGISTRY", "may push");
-    let found = unsaid("Jenkinsfile", &text, BY_KEY);
-    named(&found, "Jenkinsfile has no REGISTRY");
+    let found = missing_variables("Jenkinsfile", &text, BY_KEY);
+    assert_one_problem(&found, "Jenkinsfile has no REGISTRY");
     Ok(())
 }
 
@@ -116,9 +120,9 @@ fn reports_a_missing_command() -> Result<()> {
     let [from, to] = ["sh 'cargo xtask coverage'", "echo 'cargo xtask coverage'"];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     let found = missing("Jenkinsfile", &scripts(&text)?, COMMANDS);
-    named(&found, "Jenkinsfile does not call cargo xtask coverage");
+    assert_one_problem(&found, "Jenkinsfile does not call cargo xtask coverage");
     let commented = "# cargo xtask test\ncargo xtask tests\n".to_owned();
     let found = missing("a script", &[commented], &["cargo xtask test"]);
-    named(&found, "a script does not call cargo xtask test");
+    assert_one_problem(&found, "a script does not call cargo xtask test");
     Ok(())
 }

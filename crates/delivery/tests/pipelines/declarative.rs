@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use crate::groovy::{Call, parse};
-use crate::{changed, named, none, read};
+use crate::{assert_no_problems, assert_one_problem, changed, read};
 
 const PIPELINE: &[&str] = &[
     "agent",
@@ -184,24 +184,24 @@ fn stages_of(call: &Call, parallel: bool, found: &mut Vec<String>) {
 
 #[test]
 fn the_jenkinsfile_is_a_valid_declarative_pipeline() -> Result<()> {
-    none(&problems(&read("Jenkinsfile")?)?)
+    assert_no_problems(&problems(&read("Jenkinsfile")?)?)
 }
 
 /// Breaks one place of the Jenkinsfile and expects a report of it.
-fn breaks(from: &str, to: &str, what: &str) -> Result<()> {
+fn assert_change_is_reported(from: &str, to: &str, what: &str) -> Result<()> {
     let text = changed(&read("Jenkinsfile")?, from, to)?;
-    named(&problems(&text)?, what);
+    assert_one_problem(&problems(&text)?, what);
     Ok(())
 }
 
 #[test]
 fn reports_a_misspelt_section() -> Result<()> {
-    breaks("    triggers {", "    trigger {", "pipeline has no trigger")
+    assert_change_is_reported("    triggers {", "    trigger {", "pipeline has no trigger")
 }
 
 #[test]
 fn reports_a_misspelt_condition() -> Result<()> {
-    breaks(
+    assert_change_is_reported(
         "            post {\n                always {\n                    archiveArtifacts(\n",
         "            post {\n                finally {\n                    archiveArtifacts(\n",
         "post has no finally",
@@ -210,12 +210,12 @@ fn reports_a_misspelt_condition() -> Result<()> {
 
 #[test]
 fn reports_a_pipeline_without_an_agent() -> Result<()> {
-    breaks("    agent none\n", "", "pipeline lacks agent")
+    assert_change_is_reported("    agent none\n", "", "pipeline lacks agent")
 }
 
 #[test]
 fn reports_an_unknown_option() -> Result<()> {
-    breaks(
+    assert_change_is_reported(
         "        timestamps()",
         "        ansiColor('xterm')",
         "options has no ansiColor",
@@ -238,5 +238,5 @@ fn reports_a_step_outside_of_steps() -> Result<()> {
 #[test]
 fn reports_a_stage_without_a_step() -> Result<()> {
     let step = "\n                        sh 'cargo xtask reproducible'";
-    breaks(step, "", "stage('Reproducible') has no step")
+    assert_change_is_reported(step, "", "stage('Reproducible') has no step")
 }

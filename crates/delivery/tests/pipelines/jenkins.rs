@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 
 use crate::groovy::{Call, parse};
-use crate::{changed, named, none, read};
+use crate::{assert_no_problems, assert_one_problem, changed, read};
 
 /// Bindings allowed in `withCredentials`; `VARIABLES` are the arguments that name a variable.
 const BINDINGS: &[&str] = &["file", "sshUserPrivateKey", "string", "usernamePassword"];
@@ -196,12 +196,12 @@ fn guarded(path: &Path, found: &mut Vec<String>) {
 
 #[test]
 fn the_jenkinsfile_exposes_no_secret() -> Result<()> {
-    none(&secrets(&read("Jenkinsfile")?)?)
+    assert_no_problems(&secrets(&read("Jenkinsfile")?)?)
 }
 
 #[test]
 fn the_jenkinsfile_guards_deployments() -> Result<()> {
-    none(&guards(&read("Jenkinsfile")?)?)
+    assert_no_problems(&guards(&read("Jenkinsfile")?)?)
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn reports_groovy_interpolation_in_a_shell_command() -> Result<()> {
     let [from, to] = ["sh 'scripts/deploy.sh", "sh \"kubectl --token $KUBECONFIG"];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
     let text = changed(&text, "\"$ENVIRONMENT\" \"$WHAT\"'", "\"")?;
-    named(&secrets(&text)?, "Groovy interpolates");
+    assert_one_problem(&secrets(&text)?, "Groovy interpolates");
     Ok(())
 }
 
@@ -232,7 +232,7 @@ fn reports_groovy_interpolation_in_a_shell_command() -> Result<()> {
 fn reports_a_secret_on_a_command_line() -> Result<()> {
     let [from, to] = ["--password-stdin", "--password \"$REGISTRY_PASSWORD\""];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
-    named(&secrets(&text)?, "sh prints REGISTRY_PASSWORD");
+    assert_one_problem(&secrets(&text)?, "sh prints REGISTRY_PASSWORD");
     Ok(())
 }
 
@@ -240,7 +240,7 @@ fn reports_a_secret_on_a_command_line() -> Result<()> {
 fn reports_a_hardcoded_secret() -> Result<()> {
     let [from, to] = ["NO_COLOR = '1'", "COSIGN_PASSWORD = 'hunter2'"];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
-    named(&secrets(&text)?, "cosign_password has a literal value");
+    assert_one_problem(&secrets(&text)?, "cosign_password has a literal value");
     Ok(())
 }
 
@@ -251,7 +251,7 @@ fn reports_a_credential_without_an_id() -> Result<()> {
         "string(id: 'roster-cosign-password'",
     ];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
-    named(&secrets(&text)?, "string is not bound by a credentialsId");
+    assert_one_problem(&secrets(&text)?, "string is not bound by a credentialsId");
     Ok(())
 }
 
@@ -260,7 +260,7 @@ fn reports_production_without_approval() -> Result<()> {
     let input =
         "                        ok 'Deploy'\n                        submitter 'roster-release'\n";
     let text = changed(&read("Jenkinsfile")?, input, "")?;
-    named(
+    assert_one_problem(
         &guards(&text)?,
         "Production may deploy to production without",
     );
@@ -271,14 +271,14 @@ fn reports_production_without_approval() -> Result<()> {
 fn reports_publishing_from_a_branch() -> Result<()> {
     let only = "                    when {\n                        branch 'main'\n";
     let text = changed(&read("Jenkinsfile")?, only, "                    when {\n")?;
-    named(&guards(&text)?, "Components runs on every branch");
+    assert_one_problem(&guards(&text)?, "Components runs on every branch");
     Ok(())
 }
 
 #[test]
 fn reports_a_deployment_without_a_lock() -> Result<()> {
     let text = changed(&read("Jenkinsfile")?, "    lock(", "    echo(")?;
-    named(&guards(&text)?, "without a lock");
+    assert_one_problem(&guards(&text)?, "without a lock");
     Ok(())
 }
 
@@ -286,7 +286,7 @@ fn reports_a_deployment_without_a_lock() -> Result<()> {
 fn reports_a_lock_without_a_milestone() -> Result<()> {
     let within = "        milestone(ordinal: order + 1, label: environment)\n";
     let text = changed(&read("Jenkinsfile")?, within, "")?;
-    named(&guards(&text)?, "may overtake a newer one");
+    assert_one_problem(&guards(&text)?, "may overtake a newer one");
     Ok(())
 }
 
@@ -297,7 +297,7 @@ fn reports_compilation_in_a_stage_with_credentials() -> Result<()> {
         "                sh 'scripts/build.sh build 1.0.0'\n",
     ];
     let text = changed(&read("Jenkinsfile")?, from, to)?;
-    named(&guards(&text)?, "stage('Publish') compiles");
+    assert_one_problem(&guards(&text)?, "stage('Publish') compiles");
     Ok(())
 }
 
@@ -321,15 +321,15 @@ fn waits(text: &str) -> Result<Vec<String>> {
 #[test]
 fn a_rollback_requires_neither_build_nor_approval() -> Result<()> {
     let text = read("Jenkinsfile.rollback")?;
-    none(&secrets(&text)?)?;
-    none(&crate::declarative::problems(&text)?)?;
-    none(&waits(&text)?)?;
+    assert_no_problems(&secrets(&text)?)?;
+    assert_no_problems(&crate::declarative::problems(&text)?)?;
+    assert_no_problems(&waits(&text)?)?;
     let from = "            steps {\n";
     let text = changed(
         &text,
         from,
         "            input {\n                message 'Sure?'\n            }\n            steps {\n",
     )?;
-    named(&waits(&text)?, "waits for input");
+    assert_one_problem(&waits(&text)?, "waits for input");
     Ok(())
 }

@@ -26,8 +26,8 @@ fn check(command: &mut Command) -> Result<()> {
     let output = command
         .output()
         .with_context(|| format!("cannot run {command:?}"))?;
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let all = said(&output.stdout) + &said(&output.stderr);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let all = text(&output.stdout) + &text(&output.stderr);
     ensure!(output.status.success(), "{}: {all}", output.status);
     Ok(())
 }
@@ -107,7 +107,7 @@ fn shellcheck_reports_nothing() -> Result<()> {
 
 #[test]
 fn shellcheck_reports_an_unquoted_variable() {
-    said(shell("bash", &["rm $HOME".to_owned()]), "SC2086");
+    assert_error_contains(shell("bash", &["rm $HOME".to_owned()]), "SC2086");
 }
 
 /// Returns a folder with rollback.yml, broken in one place.
@@ -122,7 +122,7 @@ fn broken(from: &str, to: &str) -> Result<(TempDir, PathBuf)> {
 }
 
 #[track_caller]
-fn said(result: Result<()>, what: &str) {
+fn assert_error_contains(result: Result<()>, what: &str) {
     let problem = result.err().map(|it| it.to_string()).unwrap_or_default();
     assert!(problem.contains(what), "{what:?} is not in {problem:?}");
 }
@@ -133,7 +133,7 @@ fn the_workflow_schema_rejects_a_misspelt_key() -> Result<()> {
         return Ok(());
     }
     let (_folder, path) = broken("    runs-on:", "    run-on:")?;
-    said(schema("github-workflows", &[path]), "run-on");
+    assert_error_contains(schema("github-workflows", &[path]), "run-on");
     Ok(())
 }
 
@@ -147,6 +147,6 @@ fn zizmor_reports_a_template_injection() -> Result<()> {
         "    steps:\n      - run: echo ${{ github.head_ref }}\n",
     ];
     let (folder, _) = broken(from, to)?;
-    said(security(folder.path()), "template-injection");
+    assert_error_contains(security(folder.path()), "template-injection");
     Ok(())
 }

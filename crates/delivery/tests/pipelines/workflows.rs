@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::{changed, named, none, read};
+use crate::{assert_no_problems, assert_one_problem, changed, read};
 
 /// Returns the workflows and the actions of the project, with their paths.
 pub fn files() -> Result<Vec<(String, String)>> {
@@ -136,30 +136,30 @@ fn workflows_and_actions_keep_the_rules() -> Result<()> {
     for (path, text) in files()? {
         found.extend(problems(&path, &text)?);
     }
-    none(&found)
+    assert_no_problems(&found)
 }
 
 const RELEASE: &str = ".github/workflows/release.yml";
 
 /// Breaks one place of rollback.yml and expects a report of it.
-fn breaks(from: &str, to: &str, what: &str) -> Result<()> {
+fn assert_change_is_reported(from: &str, to: &str, what: &str) -> Result<()> {
     let path = ".github/workflows/rollback.yml";
     let text = changed(&read(path)?, from, to)?;
-    named(&problems(path, &text)?, what);
+    assert_one_problem(&problems(path, &text)?, what);
     Ok(())
 }
 
 #[test]
 fn reports_an_action_pinned_by_tag() -> Result<()> {
     let pin = "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1";
-    breaks(pin, "v7", "actions/checkout@v7 is not pinned")?;
+    assert_change_is_reported(pin, "v7", "actions/checkout@v7 is not pinned")?;
     let alone = "3d3c42e5aac5ba805825da76410c181273ba90b1";
-    breaks(pin, alone, "is not pinned by commit and version")
+    assert_change_is_reported(pin, alone, "is not pinned by commit and version")
 }
 
 #[test]
 fn reports_permissions_for_all_jobs() -> Result<()> {
-    breaks(
+    assert_change_is_reported(
         "permissions: {}",
         "permissions: read-all",
         "all of its jobs",
@@ -169,14 +169,14 @@ fn reports_permissions_for_all_jobs() -> Result<()> {
 #[test]
 fn reports_a_job_without_permissions_or_timeout() -> Result<()> {
     let own = "    permissions:\n      contents: read\n";
-    breaks(own, "", "rollback does not set its permissions")?;
-    breaks("    timeout-minutes: 75\n", "", "rollback has no timeout")
+    assert_change_is_reported(own, "", "rollback does not set its permissions")?;
+    assert_change_is_reported("    timeout-minutes: 75\n", "", "rollback has no timeout")
 }
 
 #[test]
 fn reports_persisted_credentials() -> Result<()> {
     let without = "        with:\n          persist-credentials: false\n";
-    breaks(without, "", "keeps its credentials")
+    assert_change_is_reported(without, "", "keeps its credentials")
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn reports_an_expression_in_a_script() -> Result<()> {
         "publish \"${{ inputs.version }}${VERSION:-",
     ];
     let text = changed(&read(RELEASE)?, from, to)?;
-    named(&problems(RELEASE, &text)?, "contains an expression");
+    assert_one_problem(&problems(RELEASE, &text)?, "contains an expression");
     Ok(())
 }
 
@@ -213,7 +213,7 @@ fn reports_compilation_in_a_job_with_an_identity() -> Result<()> {
         "          scripts/build.sh build 1.0.0\n          scripts/build.sh publish",
     ];
     let text = changed(&read(RELEASE)?, from, to)?;
-    named(&problems(RELEASE, &text)?, "publish compiles with access");
+    assert_one_problem(&problems(RELEASE, &text)?, "publish compiles with access");
     Ok(())
 }
 

@@ -5,36 +5,36 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::scene::{SECRET, Scene, assert_order, digest};
+use super::fixture::{Fixture, SECRET, assert_order, digest};
 
 const ARTIFACT: &str = "registry.example.com/roster/api";
 
-/// Checksums of the second build, a file of the scene.
+/// Checksums of the second build, a file of the fixture.
 const REBUILT: &str = "target/rebuilt.sha256";
 
-/// Returns a scene with a committed tree and everything that publishing requires.
-fn scene() -> Scene {
-    let scene = Scene::new()
+/// Returns a fixture with a committed tree and everything that publishing requires.
+fn fixture() -> Fixture {
+    let fixture = Fixture::new()
         .with("REGISTRY", ARTIFACT)
         .with("BUILDER_ID", "https://jenkins.example.com/job/roster")
         .with("COSIGN_KEY", "env://SIGNING_KEY")
         .with("SIGNING_KEY", SECRET)
         .with("COSIGN_PASSWORD", SECRET)
         .with("PUSHED", &digest('d'));
-    fs::write(scene.project().join(".gitignore"), "/target\n").unwrap();
-    git(&scene, &["init", "--quiet"]);
+    fs::write(fixture.project().join(".gitignore"), "/target\n").unwrap();
+    git(&fixture, &["init", "--quiet"]);
     let remote = format!("https://robot:{SECRET}@git.example.com/team/roster.git");
-    git(&scene, &["remote", "add", "origin", &remote]);
-    git(&scene, &["add", "."]);
-    git(&scene, &["commit", "--quiet", "--message", "Begin"]);
-    scene
+    git(&fixture, &["remote", "add", "origin", &remote]);
+    git(&fixture, &["add", "."]);
+    git(&fixture, &["commit", "--quiet", "--message", "Begin"]);
+    fixture
 }
 
-fn git(scene: &Scene, arguments: &[&str]) -> String {
+fn git(fixture: &Fixture, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
         .args(arguments)
-        .current_dir(scene.project())
+        .current_dir(fixture.project())
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_COMMITTER_DATE", "2026-11-24T12:00:00+01:00")
         .output()
@@ -43,20 +43,22 @@ fn git(scene: &Scene, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Builds in the scene, and copies the checksums as those of a second build.
-fn built(scene: &Scene, version: &str) {
-    scene.run("build.sh", &["build", version]).ended(0);
-    let target = scene.project().join("target");
+/// Builds in the fixture, and copies the checksums as those of a second build.
+fn built(fixture: &Fixture, version: &str) {
+    fixture
+        .run("build.sh", &["build", version])
+        .assert_status(0);
+    let target = fixture.project().join("target");
     fs::copy(
         target.join("reports/wasm.sha256"),
-        scene.project().join(REBUILT),
+        fixture.project().join(REBUILT),
     )
     .unwrap();
-    fs::remove_file(scene.path("calls")).unwrap();
+    fs::remove_file(fixture.path("calls")).unwrap();
 }
 
-fn report(scene: &Scene, name: &str) -> String {
-    fs::read_to_string(scene.project().join("target/reports").join(name)).unwrap()
+fn report(fixture: &Fixture, name: &str) -> String {
+    fs::read_to_string(fixture.project().join("target/reports").join(name)).unwrap()
 }
 
 fn json(text: &str) -> Value {
@@ -65,16 +67,16 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn a_build_writes_checksums_and_provenance() {
-    let scene = scene();
-    let ran = scene.run("build.sh", &["build", "1.2.3"]);
-    ran.ended(0);
-    assert_eq!(scene.calls(), ["cargo xtask build", "cargo xtask sbom"]);
+    let fixture = fixture();
+    let ran = fixture.run("build.sh", &["build", "1.2.3"]);
+    ran.assert_status(0);
+    assert_eq!(fixture.calls(), ["cargo xtask build", "cargo xtask sbom"]);
     assert_eq!(ran.stdout, "");
-    let sums = report(&scene, "wasm.sha256");
+    let sums = report(&fixture, "wasm.sha256");
     assert_eq!(sums.lines().count(), 4);
     assert!(sums.contains("  target/wasm32-wasip2/release/health.wasm\n"));
 
-    let statement = json(&report(&scene, "provenance.json"));
+    let statement = json(&report(&fixture, "provenance.json"));
     assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
     assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v1");
     let names: Vec<_> = statement["subject"].as_array().unwrap().iter().collect();
@@ -88,14 +90,14 @@ fn a_build_writes_checksums_and_provenance() {
 
 #[test]
 fn a_push_signs_the_digest_and_never_the_tag() {
-    let scene = scene();
-    built(&scene, "1.2.3-rc.1");
-    let ran = scene.run("build.sh", &["publish", "1.2.3-rc.1", REBUILT]);
-    let output = ran.ended(0);
+    let fixture = fixture();
+    built(&fixture, "1.2.3-rc.1");
+    let ran = fixture.run("build.sh", &["publish", "1.2.3-rc.1", REBUILT]);
+    let output = ran.assert_status(0);
     assert_eq!(ran.stdout, format!("{}\n", digest('d')));
-    assert_eq!(report(&scene, "digest"), ran.stdout);
+    assert_eq!(report(&fixture, "digest"), ran.stdout);
     let artifact = format!("{ARTIFACT}@{}", digest('d'));
-    let calls = scene.calls();
+    let calls = fixture.calls();
     assert_order(
         &calls,
         &[
@@ -120,13 +122,13 @@ fn a_push_signs_the_digest_and_never_the_tag() {
 
 #[test]
 fn the_artifact_has_source_annotations_and_provenance() {
-    let scene = scene();
-    built(&scene, "1.2.3");
-    scene
+    let fixture = fixture();
+    built(&fixture, "1.2.3");
+    fixture
         .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .ended(0);
-    let commit = git(&scene, &["rev-parse", "HEAD"]);
-    let push = scene
+        .assert_status(0);
+    let commit = git(&fixture, &["rev-parse", "HEAD"]);
+    let push = fixture
         .calls()
         .into_iter()
         .find(|call| call.contains("registry push"));
@@ -144,7 +146,7 @@ fn the_artifact_has_source_annotations_and_provenance() {
     }
     assert!(push.ends_with(" registry.example.com/roster/api:1.2.3"));
 
-    let statement = json(&report(&scene, "provenance.json"));
+    let statement = json(&report(&fixture, "provenance.json"));
     let subject = &statement["subject"][0];
     assert_eq!(subject["name"], ARTIFACT);
     assert_eq!(subject["digest"]["sha256"], "d".repeat(64));
@@ -158,42 +160,48 @@ fn the_artifact_has_source_annotations_and_provenance() {
     assert_eq!(materials[0]["digest"]["gitCommit"], commit);
     assert_eq!(definition["externalParameters"]["version"], "1.2.3");
     // The predicate alone is attested: cosign adds the digest.
-    let attested = fs::read_to_string(scene.path("attested-slsaprovenance1.json")).unwrap();
+    let attested = fs::read_to_string(fixture.path("attested-slsaprovenance1.json")).unwrap();
     assert_eq!(json(&attested), *predicate);
     assert!(!statement.to_string().contains(SECRET));
 }
 
 #[test]
 fn unreproduced_components_are_not_pushed() {
-    let scene = scene();
+    let fixture = fixture();
     let publish = |told: &str| {
-        let output = scene
+        let output = fixture
             .run("build.sh", &["publish", "1.2.3", REBUILT])
-            .ended(1);
+            .assert_status(1);
         assert!(output.contains(told), "{output}");
-        assert_eq!(scene.calls(), ["spin --version"]);
-        fs::remove_file(scene.path("calls")).unwrap();
+        assert_eq!(fixture.calls(), ["spin --version"]);
+        fs::remove_file(fixture.path("calls")).unwrap();
     };
     publish("build first");
-    built(&scene, "1.2.3");
-    let rebuilt = scene.project().join(REBUILT);
+    built(&fixture, "1.2.3");
+    let rebuilt = fixture.project().join(REBUILT);
     let sums = fs::read_to_string(&rebuilt).unwrap();
     fs::remove_file(&rebuilt).unwrap();
     publish("no second build confirms the first");
-    fs::hard_link(scene.project().join("target/reports/wasm.sha256"), &rebuilt).unwrap();
+    fs::hard_link(
+        fixture.project().join("target/reports/wasm.sha256"),
+        &rebuilt,
+    )
+    .unwrap();
     publish("of the same build");
     fs::remove_file(&rebuilt).unwrap();
     fs::write(&rebuilt, format!("0{sums}")).unwrap();
     publish("the second build has other hashes");
     fs::write(&rebuilt, sums).unwrap();
     let component = "target/wasm32-wasip2/release/users.wasm";
-    fs::write(scene.project().join(component), "other").unwrap();
+    fs::write(fixture.project().join(component), "other").unwrap();
     publish("the components do not match wasm.sha256");
 }
 
 #[test]
 fn the_log_has_size_and_commit() {
-    let output = scene().run("build.sh", &["build", "1.2.3"]).ended(0);
+    let output = fixture()
+        .run("build.sh", &["build", "1.2.3"])
+        .assert_status(0);
     assert!(
         output.contains("KiB in 4 components, version 1.2.3, commit "),
         "{output}"
@@ -203,30 +211,32 @@ fn the_log_has_size_and_commit() {
 
 #[test]
 fn builds_of_one_commit_have_equal_reports() {
-    let scene = scene();
-    built(&scene, "1.2.3");
-    scene
+    let fixture = fixture();
+    built(&fixture, "1.2.3");
+    fixture
         .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .ended(0);
-    let first = report(&scene, "provenance.json");
-    built(&scene, "1.2.3");
-    scene
+        .assert_status(0);
+    let first = report(&fixture, "provenance.json");
+    built(&fixture, "1.2.3");
+    fixture
         .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .ended(0);
-    assert_eq!(report(&scene, "provenance.json"), first);
+        .assert_status(0);
+    assert_eq!(report(&fixture, "provenance.json"), first);
 }
 
 #[test]
 fn git_remotes_are_converted_to_urls() {
-    let scene = scene();
+    let fixture = fixture();
     for remote in [
         "git@git.example.com:team/roster.git",
         "ssh://git@git.example.com:2222/team/roster.git",
         "https://git.example.com/team/roster",
     ] {
-        git(&scene, &["remote", "set-url", "origin", remote]);
-        scene.run("build.sh", &["build", "1.2.3"]).ended(0);
-        let statement = json(&report(&scene, "provenance.json"));
+        git(&fixture, &["remote", "set-url", "origin", remote]);
+        fixture
+            .run("build.sh", &["build", "1.2.3"])
+            .assert_status(0);
+        let statement = json(&report(&fixture, "provenance.json"));
         let uri = &statement["predicate"]["buildDefinition"]["resolvedDependencies"][0]["uri"];
         let uri = uri.as_str().unwrap();
         assert!(
@@ -238,49 +248,57 @@ fn git_remotes_are_converted_to_urls() {
 
 #[test]
 fn invalid_versions_run_nothing() {
-    let scene = scene();
+    let fixture = fixture();
     let versions = [
         "latest", "v1.2.3", "1.2", "1.2.3+4", "01.2.3", "1.2.3-", "1.2.3 ", "",
     ];
     for version in versions {
-        let output = scene.run("build.sh", &["build", version]).ended(2);
+        let output = fixture
+            .run("build.sh", &["build", version])
+            .assert_status(2);
         assert!(output.contains("VERSION must be like 1.2.3"), "{output}");
     }
-    scene.run("build.sh", &[]).ended(2);
-    scene.run("build.sh", &["1.2.3"]).ended(2);
-    scene.run("build.sh", &["publish", "1.2.3"]).ended(2);
-    scene.run("build.sh", &["build", "1.2.3", "1.2.4"]).ended(2);
-    scene
+    fixture.run("build.sh", &[]).assert_status(2);
+    fixture.run("build.sh", &["1.2.3"]).assert_status(2);
+    fixture
+        .run("build.sh", &["publish", "1.2.3"])
+        .assert_status(2);
+    fixture
+        .run("build.sh", &["build", "1.2.3", "1.2.4"])
+        .assert_status(2);
+    fixture
         .run("build.sh", &["build", "1.2.3", "--sign"])
-        .ended(2);
-    assert_eq!(scene.calls(), [""; 0]);
+        .assert_status(2);
+    assert_eq!(fixture.calls(), [""; 0]);
 }
 
 #[test]
 fn uncommitted_changes_are_not_pushed() {
-    let scene = scene();
-    built(&scene, "1.2.3");
-    fs::write(scene.project().join("new.rs"), "//! New.\n").unwrap();
-    let output = scene
+    let fixture = fixture();
+    built(&fixture, "1.2.3");
+    fs::write(fixture.project().join("new.rs"), "//! New.\n").unwrap();
+    let output = fixture
         .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .ended(1);
+        .assert_status(1);
     assert!(output.contains("uncommitted changes: nothing was pushed"));
-    assert_eq!(scene.calls(), ["spin --version"]);
-    scene.run("build.sh", &["build", "1.2.3"]).ended(0);
+    assert_eq!(fixture.calls(), ["spin --version"]);
+    fixture
+        .run("build.sh", &["build", "1.2.3"])
+        .assert_status(0);
 }
 
 #[test]
 fn a_push_lists_all_missing_requirements() {
-    let scene = scene()
+    let fixture = fixture()
         .with("SPIN_VERSION", "4.0.2")
         .with("REGISTRY", "https://registry.example.com/roster/api:1.0.0")
         .with("BUILDER_ID", "")
         .with("COSIGN_KEY", "")
         .with("COSIGN_KEY_PUB", "")
         .without("cosign");
-    let output = scene
+    let output = fixture
         .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .ended(1);
+        .assert_status(1);
     for part in [
         "spin 4.1.0 or later",
         "cosign",
@@ -291,42 +309,45 @@ fn a_push_lists_all_missing_requirements() {
         assert!(output.contains(part), "{part}: {output}");
     }
     assert_eq!(output.lines().count(), 1, "{output}");
-    assert_eq!(scene.calls(), ["spin --version"]);
+    assert_eq!(fixture.calls(), ["spin --version"]);
 }
 
 #[test]
 fn an_inline_key_is_rejected_and_not_printed() {
     let key = format!("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n{SECRET}");
-    let scene = scene().with("COSIGN_KEY", &key);
-    let output = scene
+    let fixture = fixture().with("COSIGN_KEY", &key);
+    let output = fixture
         .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .ended(1);
+        .assert_status(1);
     assert!(output.contains("COSIGN_KEY as a reference to a key"));
     assert!(!output.contains(SECRET), "{output}");
 }
 
 #[test]
 fn an_unverified_artifact_has_no_digest() {
-    let untold = scene().with("PUSHED", "");
+    let untold = fixture().with("PUSHED", "");
     built(&untold, "1.2.3");
     let ran = untold.run("build.sh", &["publish", "1.2.3", REBUILT]);
-    assert!(ran.ended(1).contains("the registry returned no digest"));
+    assert!(
+        ran.assert_status(1)
+            .contains("the registry returned no digest")
+    );
     assert_eq!(ran.stdout, "");
     assert!(!untold.calls().iter().any(|call| call.starts_with("cosign")));
 
-    let unverified = scene().with("SIGNATURE_FAILS_FOR", &digest('d'));
+    let unverified = fixture().with("SIGNATURE_FAILS_FOR", &digest('d'));
     built(&unverified, "1.2.3");
     let ran = unverified.run("build.sh", &["publish", "1.2.3", REBUILT]);
-    assert!(ran.ended(1).contains("does not verify"));
+    assert!(ran.assert_status(1).contains("does not verify"));
     assert_eq!(ran.stdout, "");
     assert!(!unverified.project().join("target/reports/digest").exists());
 }
 
 #[test]
 fn a_dry_run_prints_every_step_and_runs_none() {
-    let scene = scene();
-    let ran = scene.run("build.sh", &["publish", "1.2.3", REBUILT, "--dry-run"]);
-    let output = ran.ended(0);
+    let fixture = fixture();
+    let ran = fixture.run("build.sh", &["publish", "1.2.3", REBUILT, "--dry-run"]);
+    let output = ran.assert_status(0);
     let lines: Vec<_> = output.lines().map(str::to_owned).collect();
     assert_order(
         &lines,
@@ -339,6 +360,6 @@ fn a_dry_run_prints_every_step_and_runs_none() {
             "cosign verify",
         ],
     );
-    assert_eq!(scene.calls(), ["spin --version"]);
-    assert!(!scene.project().join("target").exists());
+    assert_eq!(fixture.calls(), ["spin --version"]);
+    assert!(!fixture.project().join("target").exists());
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
-use super::scene::{Scene, assert_order, digest};
+use super::fixture::{Fixture, assert_order, digest};
 
 const APPS: [&str; 4] = ["auth", "docs", "health", "users"];
 
@@ -20,15 +20,17 @@ fn spin_apps(yaml: &str) -> Vec<Value> {
 
 #[test]
 fn a_deploy_runs_from_verification_to_smoke_test_in_order() {
-    let scene = Scene::new();
-    let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
+    let fixture = Fixture::new();
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(0);
     assert!(output.contains(&format!("dev runs {}", digest('a'))));
     let signed = format!(
         "cosign verify --key awskms:///alias/roster --output text registry.example.com/roster/api@{}",
         digest('a')
     );
     assert_order(
-        &scene.calls(),
+        &fixture.calls(),
         &[
             "get --raw /version",
             &signed,
@@ -54,36 +56,42 @@ fn a_deploy_runs_from_verification_to_smoke_test_in_order() {
             "replace --filename -",
         ],
     );
-    scene.lease_is_free();
+    fixture.assert_lease_released();
     let overlay = "k8s/overlays/dev/kustomization.yaml";
     let read = |folder: &Path| fs::read_to_string(folder.join(overlay)).unwrap();
-    assert_eq!(read(&scene.project()), read(&delivery::root()));
-    assert_eq!(scene.runs(), "a");
-    assert_eq!(scene.recorded(), "a");
+    assert_eq!(read(&fixture.project()), read(&delivery::root()));
+    assert_eq!(fixture.deployed_digests(), "a");
+    assert_eq!(fixture.recorded(), "a");
 }
 
 #[test]
 fn a_changed_executor_is_rolled_out_with_the_apps() {
-    let scene = Scene::new().released("a");
-    let before = scene.executors();
-    scene.set_spin_image(&digest('f'));
-    let failing = scene.with("JOB_FAILS", "yes");
-    failing.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    let fixture = Fixture::new().released("a");
+    let before = fixture.executors();
+    fixture.set_spin_image(&digest('f'));
+    let failing = fixture.with("JOB_FAILS", "yes");
+    failing
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(1);
     assert_eq!(failing.executors(), before);
-    let scene = failing.with("JOB_FAILS", "");
-    scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
-    let after = scene.executors();
+    let fixture = failing.with("JOB_FAILS", "");
+    fixture
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(0);
+    let after = fixture.executors();
     assert!(before.iter().zip(&after).all(|(one, other)| one != other));
     // The old one is deleted, because no SpinApp refers to it.
-    let left = fs::read_to_string(scene.path("executors")).unwrap();
+    let left = fs::read_to_string(fixture.path("executors")).unwrap();
     assert_eq!(left.trim(), after[0].1);
 }
 
 #[test]
 fn every_spin_app_gets_the_digest_and_a_version() {
-    let scene = Scene::new();
-    scene.run("deploy.sh", &["staging", &digest('b')]).ended(0);
-    let applied = scene.applied();
+    let fixture = Fixture::new();
+    fixture
+        .run("deploy.sh", &["staging", &digest('b')])
+        .assert_status(0);
+    let applied = fixture.applied();
     let apps = spin_apps(applied.last().unwrap());
     assert_eq!(apps.len(), APPS.len());
     for app in apps {
@@ -97,18 +105,20 @@ fn every_spin_app_gets_the_digest_and_a_version() {
 
 #[test]
 fn a_repeated_deploy_is_idempotent() {
-    let scene = Scene::new().released("ab");
-    scene.run("deploy.sh", &["dev", &digest('b')]).ended(0);
-    let applied = scene.applied();
+    let fixture = Fixture::new().released("ab");
+    fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(0);
+    let applied = fixture.applied();
     assert_eq!(applied[3..6], applied[6..9]);
-    assert_eq!(scene.recorded(), "ab");
+    assert_eq!(fixture.recorded(), "ab");
 }
 
 #[test]
 fn the_last_three_releases_are_recorded_without_secrets() {
-    let scene = Scene::new().released("abcd");
-    assert_eq!(scene.recorded(), "bcd");
-    let name = scene.path("configmaps/release-000004");
+    let fixture = Fixture::new().released("abcd");
+    assert_eq!(fixture.recorded(), "bcd");
+    let name = fixture.path("configmaps/release-000004");
     let text = fs::read_to_string(name).unwrap();
     assert!(text.contains("secrets: \"runtime-config-"), "{text}");
     assert!(text.len() < 100_000, "{} bytes", text.len());
@@ -116,38 +126,42 @@ fn the_last_three_releases_are_recorded_without_secrets() {
 
 #[test]
 fn an_older_release_does_not_overtake_a_newer_one() {
-    let scene = Scene::new().with("RELEASE_ORDER", "7").released("b");
-    let older = scene.with("RELEASE_ORDER", "6");
-    let output = older.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    let fixture = Fixture::new().with("RELEASE_ORDER", "7").released("b");
+    let older = fixture.with("RELEASE_ORDER", "6");
+    let output = older
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(1);
     assert!(
         output.contains("a newer release works in dev (7, this is 6)"),
         "{output}"
     );
     assert_eq!(older.writes(), [""; 0]);
-    older.lease_is_free();
+    older.assert_lease_released();
 }
 
 #[test]
 fn migrate_only_runs_only_the_migrations() {
-    let scene = Scene::new().released("a");
-    scene
+    let fixture = Fixture::new().released("a");
+    fixture
         .run("deploy.sh", &["dev", &digest('b'), "--migrate-only"])
-        .ended(0);
-    assert_eq!(scene.runs(), "a");
-    let applied = scene.applied().pop().unwrap();
+        .assert_status(0);
+    assert_eq!(fixture.deployed_digests(), "a");
+    let applied = fixture.applied().pop().unwrap();
     assert!(
         applied.contains("activeDeadlineSeconds: 14380"),
         "{applied}"
     );
-    scene.lease_is_free();
+    fixture.assert_lease_released();
 }
 
 #[test]
 fn prod_waits_for_external_secrets_and_has_no_docs() {
-    let scene = Scene::new();
-    scene.run("deploy.sh", &["prod", &digest('a')]).ended(0);
+    let fixture = Fixture::new();
+    fixture
+        .run("deploy.sh", &["prod", &digest('a')])
+        .assert_status(0);
     assert_order(
-        &scene.calls(),
+        &fixture.calls(),
         &[
             "component notin (migrations, api)",
             "get externalsecrets.external-secrets.io roster-secrets",
@@ -158,22 +172,24 @@ fn prod_waits_for_external_secrets_and_has_no_docs() {
             "https://api.example.com/api/v1/health/ready",
         ],
     );
-    let names: Vec<_> = scene.executors().into_iter().map(|app| app.0).collect();
+    let names: Vec<_> = fixture.executors().into_iter().map(|app| app.0).collect();
     assert_eq!(names, ["auth", "health", "users"]);
 }
 
 #[test]
 fn keyless_verification_matches_the_whole_identity() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .with("COSIGN_KEY_PUB", "")
         .with("COSIGN_IDENTITY", "https://github.com/example/roster/.*")
         .with(
             "COSIGN_ISSUER",
             "https://token.actions.githubusercontent.com",
         );
-    scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
+    fixture
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(0);
     assert_order(
-        &scene.calls(),
+        &fixture.calls(),
         &[
             "cosign verify --certificate-identity-regexp ^(https://github.com/example/roster/.*)$ \
            --certificate-oidc-issuer https://token.actions.githubusercontent.com",
@@ -183,11 +199,13 @@ fn keyless_verification_matches_the_whole_identity() {
 
 #[test]
 fn the_context_and_the_address_are_configurable() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .with("KUBE_CONTEXT", "blue")
         .with("BASE_URL", "https://10.0.0.1:8443");
-    scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
-    let calls = scene.calls();
+    fixture
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(0);
+    let calls = fixture.calls();
     assert_order(&calls, &["https://10.0.0.1:8443/api/v1/users"]);
     for call in calls.iter().filter(|call| call.contains(" apply ")) {
         assert!(call.starts_with("kubectl --context blue "), "{call}");
@@ -196,9 +214,9 @@ fn the_context_and_the_address_are_configurable() {
 
 #[test]
 fn a_dry_run_prints_every_step_and_runs_none() {
-    let scene = Scene::new();
-    let ran = scene.run("deploy.sh", &["prod", &digest('a'), "--dry-run"]);
-    ran.ended(0);
+    let fixture = Fixture::new();
+    let ran = fixture.run("deploy.sh", &["prod", &digest('a'), "--dry-run"]);
+    ran.assert_status(0);
     let lines: Vec<_> = ran.stdout.lines().map(str::to_owned).collect();
     assert_order(
         &lines,
@@ -218,7 +236,7 @@ fn a_dry_run_prints_every_step_and_runs_none() {
             "nothing was changed: this was --dry-run",
         ],
     );
-    for call in scene.calls() {
+    for call in fixture.calls() {
         let harmless = ["kustomize", "version --client", "config current-context"];
         assert!(harmless.iter().any(|part| call.contains(part)), "{call}");
     }

@@ -1,29 +1,33 @@
 //! Failing deploys: their point of failure, the release that they restore, and their report.
 
-use super::scene::{Scene, assert_order, digest};
+use super::fixture::{Fixture, assert_order, digest};
 
 #[test]
 fn an_unsigned_digest_changes_nothing() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .released("a")
         .with("SIGNATURE_FAILS_FOR", &digest('b'));
-    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(1);
     assert!(output.contains("has no signature from a trusted signer; nothing was changed"));
-    assert_eq!(scene.writes(), [""; 0]);
+    assert_eq!(fixture.writes(), [""; 0]);
 }
 
 #[test]
 fn a_failed_migration_restores_only_the_configuration() {
-    let scene = Scene::new().released("a");
-    let before = scene.applied();
-    let scene = scene.with("JOB_FAILS", "yes");
-    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+    let fixture = Fixture::new().released("a");
+    let before = fixture.applied();
+    let fixture = fixture.with("JOB_FAILS", "yes");
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(1);
     assert!(output.contains("the migrations have failed; the SpinApps are unchanged"));
     assert!(output.contains("psql: error"), "its log is shown: {output}");
-    assert!(!scene.writes().iter().any(|call| call.ends_with("=api")));
-    assert_eq!(scene.runs(), "a");
-    assert_restored(&before[0], scene.applied().last().unwrap());
-    assert!(!scene.path("configmaps/release-pending").exists());
+    assert!(!fixture.writes().iter().any(|call| call.ends_with("=api")));
+    assert_eq!(fixture.deployed_digests(), "a");
+    assert_restored(&before[0], fixture.applied().last().unwrap());
+    assert!(!fixture.path("configmaps/release-pending").exists());
 }
 
 /// Asserts that the restored objects are those of a release, except Secrets and migrations.
@@ -44,61 +48,79 @@ fn assert_restored(release: &str, restored: &str) {
 
 #[test]
 fn a_failed_rollout_is_rolled_back() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .released("ca")
         .with("ROLLOUT_FAILS_FOR", &digest('b'));
-    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(3);
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(3);
     let told = format!(
         "{} does not work in dev; rolled back: {} runs again",
         digest('b'),
         digest('a')
     );
     assert!(output.contains(&told), "{output}");
-    assert_eq!((scene.runs(), scene.recorded()), ("a".into(), "ca".into()));
+    assert_eq!(
+        (fixture.deployed_digests(), fixture.recorded()),
+        ("a".into(), "ca".into())
+    );
     let of = |label: &str| {
         let ends = |call: &&String| call.ends_with(label);
-        scene.writes().iter().filter(ends).count()
+        fixture.writes().iter().filter(ends).count()
     };
     assert_eq!((of("=migrations"), of("=api")), (1, 2));
-    scene.lease_is_free();
+    fixture.assert_lease_released();
 }
 
 #[test]
 fn a_rollback_restores_configuration_and_executor_image() {
-    let scene = Scene::new().released("a");
-    let before = scene.applied();
-    let executors = scene.executors();
-    scene.set_spin_image(&digest('f'));
-    let config = scene.project().join("k8s/base/config.env");
+    let fixture = Fixture::new().released("a");
+    let before = fixture.applied();
+    let executors = fixture.executors();
+    fixture.set_spin_image(&digest('f'));
+    let config = fixture.project().join("k8s/base/config.env");
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, text.replace("log_level=", "log_level=x")).unwrap();
-    scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
-    assert_ne!(scene.executors(), executors);
-    scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
-    assert_eq!(scene.executors(), executors);
-    assert_restored(&before[0], scene.applied().last().unwrap());
+    fixture
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(0);
+    assert_ne!(fixture.executors(), executors);
+    fixture
+        .run("deploy.sh", &["dev", "--rollback"])
+        .assert_status(0);
+    assert_eq!(fixture.executors(), executors);
+    assert_restored(&before[0], fixture.applied().last().unwrap());
 }
 
 #[test]
 fn a_failed_smoke_test_is_rolled_back() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .released("a")
         .with("SMOKE_FAILS_FOR", &digest('b'));
-    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(3);
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(3);
     assert!(output.contains("/api/v1/health/ready: expected 200, got: 503"));
-    assert_eq!((scene.runs(), scene.recorded()), ("a".into(), "a".into()));
+    assert_eq!(
+        (fixture.deployed_digests(), fixture.recorded()),
+        ("a".into(), "a".into())
+    );
 }
 
 #[test]
 fn a_rejected_apply_changes_nothing_and_is_reported() {
     for setting in ["ADMISSION_REFUSES", "APPLY_FAILS"] {
-        let scene = Scene::new().released("a").with(setting, "=api");
-        let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+        let fixture = Fixture::new().released("a").with(setting, "=api");
+        let output = fixture
+            .run("deploy.sh", &["dev", &digest('b')])
+            .assert_status(1);
         assert!(output.contains("the SpinApps are unchanged"), "{output}");
-        assert_eq!(scene.runs(), "a");
+        assert_eq!(fixture.deployed_digests(), "a");
     }
-    let unseen = Scene::new().released("a").with("OPERATOR_SLEEPS", "yes");
-    let output = unseen.run("deploy.sh", &["dev", &digest('b')]).ended(4);
+    let unseen = Fixture::new().released("a").with("OPERATOR_SLEEPS", "yes");
+    let output = unseen
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(4);
     assert!(
         output.contains("not ready: auth docs health users"),
         "{output}"
@@ -114,83 +136,111 @@ fn a_short_api_server_outage_is_retried() {
         " create --filename - ",
         " get job ",
     ] {
-        let scene = Scene::new().with("AWAY_AT", call).with("AWAY", "3");
-        scene.run("deploy.sh", &["dev", &digest('a')]).ended(0);
-        scene.lease_is_free();
+        let fixture = Fixture::new().with("AWAY_AT", call).with("AWAY", "3");
+        fixture
+            .run("deploy.sh", &["dev", &digest('a')])
+            .assert_status(0);
+        fixture.assert_lease_released();
     }
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .released("a")
         .with("AWAY_AT", "component=api")
         .with("AWAY", "12");
-    scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
-    assert_eq!(scene.runs(), "a");
+    fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(1);
+    assert_eq!(fixture.deployed_digests(), "a");
 }
 
 #[test]
 fn a_failed_first_deploy_cannot_be_rolled_back() {
-    let scene = Scene::new().with("ROLLOUT_FAILS_FOR", &digest('a'));
-    let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(4);
+    let fixture = Fixture::new().with("ROLLOUT_FAILS_FOR", &digest('a'));
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(4);
     assert!(output.contains("there is nothing to roll back to"));
 }
 
 #[test]
 fn a_failed_repeated_deploy_rolls_back_nothing() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .released("ab")
         .with("SMOKE_FAILS_FOR", &digest('b'));
-    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(4);
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(4);
     assert!(
         output.contains("run scripts/deploy.sh dev --rollback to return to the previous release")
     );
-    assert_eq!(scene.runs(), "b");
+    assert_eq!(fixture.deployed_digests(), "b");
 }
 
 #[test]
 fn rollback_restores_the_previous_release_once_and_verifies_it() {
-    let scene = Scene::new().released("cab");
-    let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
+    let fixture = Fixture::new().released("cab");
+    let output = fixture
+        .run("deploy.sh", &["dev", "--rollback"])
+        .assert_status(0);
     assert!(output.contains(&format!("dev runs {}", digest('a'))));
-    assert_order(&scene.calls(), &["cosign verify", "component=api", "curl"]);
+    assert_order(
+        &fixture.calls(),
+        &["cosign verify", "component=api", "curl"],
+    );
     assert!(
-        !scene
+        !fixture
             .writes()
             .iter()
             .any(|call| call.contains("delete job"))
     );
-    assert_eq!((scene.runs(), scene.recorded()), ("a".into(), "ca".into()));
+    assert_eq!(
+        (fixture.deployed_digests(), fixture.recorded()),
+        ("a".into(), "ca".into())
+    );
 
-    scene.run("deploy.sh", &["dev", "--rollback"]).ended(0);
-    assert_eq!(scene.runs(), "a");
-    let broken = scene.with("ROLLOUT_FAILS_FOR", &digest('a'));
-    let output = broken.run("deploy.sh", &["dev", "--rollback"]).ended(4);
+    fixture
+        .run("deploy.sh", &["dev", "--rollback"])
+        .assert_status(0);
+    assert_eq!(fixture.deployed_digests(), "a");
+    let broken = fixture.with("ROLLOUT_FAILS_FOR", &digest('a'));
+    let output = broken
+        .run("deploy.sh", &["dev", "--rollback"])
+        .assert_status(4);
     assert!(output.contains("does not work either"), "{output}");
 }
 
 #[test]
 fn rollback_verifies_the_signature_and_reports_failures() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .released("ab")
         .with("SIGNATURE_FAILS_FOR", &digest('a'));
-    let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(1);
+    let output = fixture
+        .run("deploy.sh", &["dev", "--rollback"])
+        .assert_status(1);
     assert!(output.contains("nothing was changed"));
-    assert_eq!(scene.writes(), [""; 0]);
+    assert_eq!(fixture.writes(), [""; 0]);
 
-    let scene = Scene::new().released("b");
-    let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(1);
+    let fixture = Fixture::new().released("b");
+    let output = fixture
+        .run("deploy.sh", &["dev", "--rollback"])
+        .assert_status(1);
     assert!(output.contains("there is nothing to roll back to"));
 
-    let scene = Scene::new().released("ab").with("NO_RUNTIME_CONFIG", "yes");
-    let output = scene.run("deploy.sh", &["dev", "--rollback"]).ended(1);
+    let fixture = Fixture::new()
+        .released("ab")
+        .with("NO_RUNTIME_CONFIG", "yes");
+    let output = fixture
+        .run("deploy.sh", &["dev", "--rollback"])
+        .assert_status(1);
     assert!(output.contains("a Secret that it refers to does not exist; nothing was changed"));
-    assert_eq!(scene.writes(), [""; 0]);
+    assert_eq!(fixture.writes(), [""; 0]);
 }
 
 #[test]
 fn a_dry_run_of_a_rollback_changes_nothing() {
-    let scene = Scene::new().released("ab");
-    let output = scene
+    let fixture = Fixture::new().released("ab");
+    let output = fixture
         .run("deploy.sh", &["dev", "--rollback", "--dry-run"])
-        .ended(0);
+        .assert_status(0);
     assert!(output.contains(&format!("roster/api@{}", digest('a'))));
-    assert_eq!(scene.writes(), [""; 0]);
+    assert_eq!(fixture.writes(), [""; 0]);
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::scene::Scene;
+use super::fixture::Fixture;
 
 /// Serves until the test ends: the given status and content type per path, and 404 for all others.
 /// Returns its address, and the requested paths.
@@ -35,11 +35,11 @@ const JSON: &str = "200 OK\r\ncontent-type: application/json";
 const PROBLEM_401: &str = "401 Unauthorized\r\ncontent-type: application/problem+json";
 const PROBLEM_404: &str = "404 Not Found\r\ncontent-type: application/problem+json";
 
-/// Returns a scene with the real curl.
-fn scene() -> Scene {
-    let scene = Scene::new().without("curl");
-    std::os::unix::fs::symlink(super::scene::find("curl"), scene.path("tools/curl")).unwrap();
-    scene
+/// Returns a fixture with the real curl.
+fn fixture() -> Fixture {
+    let fixture = Fixture::new().without("curl");
+    std::os::unix::fs::symlink(super::fixture::find("curl"), fixture.path("tools/curl")).unwrap();
+    fixture
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_correct_api_passes() {
         ("/api/v1/users", PROBLEM_401),
         ("/api/v1/auth/nothing", PROBLEM_404),
     ]);
-    scene().run("smoke.sh", &[&url]).ended(0);
+    fixture().run("smoke.sh", &[&url]).assert_status(0);
     let expected = [
         "/api/v1/health/live",
         "/api/v1/health/ready",
@@ -75,7 +75,7 @@ fn failures_are_reported_after_a_bounded_number_of_attempts() {
         ("/api/v1/auth/nothing", PROBLEM_404),
         ("/metrics", "200 OK\r\ncontent-type: text/plain"),
     ]);
-    let output = scene().run("smoke.sh", &[&url]).ended(1);
+    let output = fixture().run("smoke.sh", &[&url]).assert_status(1);
     assert!(
         output.contains("/api/v1/users: expected 401 application/problem+json, got: 401 text/html")
     );
@@ -86,7 +86,9 @@ fn failures_are_reported_after_a_bounded_number_of_attempts() {
 
 #[test]
 fn an_unreachable_address_fails() {
-    let output = scene().run("smoke.sh", &["http://127.0.0.1:1"]).ended(1);
+    let output = fixture()
+        .run("smoke.sh", &["http://127.0.0.1:1"])
+        .assert_status(1);
     assert!(
         output.contains("/api/v1/health/live: expected 200, got: curl: (7)"),
         "{output}"

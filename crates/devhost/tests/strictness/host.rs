@@ -122,7 +122,7 @@ impl Host {
     }
 
     /// Returns the guest's response to an action.
-    pub async fn ask(&self, action: &str, argument: &str) -> String {
+    pub async fn call_guest(&self, action: &str, argument: &str) -> String {
         let response = self.request("/", action, argument).send().await.unwrap();
         assert_eq!(response.status(), 200);
         response.text().await.unwrap()

@@ -46,7 +46,7 @@ async fn only_declared_hosts_are_reachable() {
     let (other, unasked) = server("200 OK");
     let host = start(&format!("http://127.0.0.1:{port}"), "");
     let url = format!("http://127.0.0.1:{port}/a?b=c");
-    assert_eq!(host.ask("http", &url).await, "Ok(404)");
+    assert_eq!(host.call_guest("http", &url).await, "Ok(404)");
     let head = heads.recv().unwrap().to_ascii_lowercase();
     assert!(head.starts_with("get /a?b=c http/1.1\r\n"), "{head}");
     let authority = format!("\r\nhost: 127.0.0.1:{port}\r\n");
@@ -62,7 +62,7 @@ async fn only_declared_hosts_are_reachable() {
         "http://self.alt".to_owned(),
         "http://guest.spin.internal".to_owned(),
     ] {
-        assert_eq!(host.ask("http", &url).await, DENIED, "{url}");
+        assert_eq!(host.call_guest("http", &url).await, DENIED, "{url}");
     }
     assert!(heads.try_recv().is_err() && unasked.try_recv().is_err());
 }
@@ -71,8 +71,11 @@ async fn only_declared_hosts_are_reachable() {
 async fn the_application_reaches_itself_if_declared() {
     for entry in ["http://self", "http://self.alt"] {
         let host = start(entry, "");
-        assert_eq!(host.ask("http", "http://self.alt/a").await, "Ok(200)");
-        assert_eq!(host.ask("http", &host.url).await, DENIED);
+        assert_eq!(
+            host.call_guest("http", "http://self.alt/a").await,
+            "Ok(200)"
+        );
+        assert_eq!(host.call_guest("http", &host.url).await, DENIED);
     }
 }
 
@@ -83,7 +86,7 @@ async fn redirects_are_returned_to_the_component() {
     let (port, _heads) = server(redirect);
     let host = start(&format!("http://127.0.0.1:{port}"), "");
     let url = format!("http://127.0.0.1:{port}");
-    assert_eq!(host.ask("http", &url).await, "Ok(302)");
+    assert_eq!(host.call_guest("http", &url).await, "Ok(302)");
     assert!(unasked.try_recv().is_err());
 }
 
@@ -92,7 +95,7 @@ async fn a_template_allows_the_host_of_its_variable() {
     let (port, _heads) = server("200 OK");
     let url = format!("http://127.0.0.1:{port}");
     let open = start("{{ server }}", &url);
-    assert_eq!(open.ask("http", &url).await, "Ok(200)");
+    assert_eq!(open.call_guest("http", &url).await, "Ok(200)");
     for entry in [
         "{{ server }}",
         "http://{{ server }}",
@@ -100,7 +103,11 @@ async fn a_template_allows_the_host_of_its_variable() {
     ] {
         let closed = start(entry, "");
         for url in [&*url, "http://127.0.0.1", "https://127.0.0.1"] {
-            assert_eq!(closed.ask("http", url).await, DENIED, "{entry}: {url}");
+            assert_eq!(
+                closed.call_guest("http", url).await,
+                DENIED,
+                "{entry}: {url}"
+            );
         }
     }
 }
@@ -118,10 +125,14 @@ fn an_empty_entry_or_a_path_fails_startup() {
 async fn refused_connections_and_tls_errors_are_distinguished() {
     let (port, _heads) = server("200 OK");
     let host = start("*://127.0.0.1:*", "");
-    let tls = host.ask("http", &format!("https://127.0.0.1:{port}")).await;
+    let tls = host
+        .call_guest("http", &format!("https://127.0.0.1:{port}"))
+        .await;
     assert_eq!(tls, "Err(ErrorCode::TlsProtocolError)");
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
     let free = address.unwrap().port();
-    let refused = host.ask("http", &format!("http://127.0.0.1:{free}")).await;
+    let refused = host
+        .call_guest("http", &format!("http://127.0.0.1:{free}"))
+        .await;
     assert_eq!(refused, "Err(ErrorCode::ConnectionRefused)");
 }

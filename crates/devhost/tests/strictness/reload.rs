@@ -30,18 +30,18 @@ fn other_guest() -> Vec<u8> {
 #[tokio::test]
 async fn a_reload_applies_the_new_manifest_and_component() {
     let mut host = Host::start_in(folder(), &body("before"), &[]);
-    assert_eq!(host.ask("variable", "mine").await, "Ok(\"before\")");
-    let used: u32 = host.ask("uses", "").await.parse().unwrap();
+    assert_eq!(host.call_guest("variable", "mine").await, "Ok(\"before\")");
+    let used: u32 = host.call_guest("uses", "").await.parse().unwrap();
     assert!(used > 1, "expected one instance, used {used} times");
     fs::write(host.path("guest.wasm"), other_guest()).unwrap();
     host.write_manifest(&body("after"));
     assert_eq!(host.reload(), "Reloaded");
     assert_eq!(
-        host.ask("uses", "").await,
+        host.call_guest("uses", "").await,
         "1",
         "the response came from a previous instance"
     );
-    assert_eq!(host.ask("variable", "mine").await, "Ok(\"after\")");
+    assert_eq!(host.call_guest("variable", "mine").await, "Ok(\"after\")");
 }
 
 #[tokio::test]
@@ -50,13 +50,13 @@ async fn a_failed_reload_keeps_the_previous_application() {
     fs::write(host.path("guest.wasm"), b"no component").unwrap();
     assert_eq!(host.reload(), "Not reloaded");
     assert!(host.next_line().contains("guest.wasm"));
-    assert_eq!(host.ask("variable", "mine").await, "Ok(\"before\")");
+    assert_eq!(host.call_guest("variable", "mine").await, "Ok(\"before\")");
     fs::write(host.path("guest.wasm"), other_guest()).unwrap();
     host.write_manifest("[[trigger.http]]\n");
     assert_eq!(host.reload(), "Not reloaded");
     host.write_manifest(&body("after"));
     assert_eq!(host.reload(), "Reloaded");
-    assert_eq!(host.ask("variable", "mine").await, "Ok(\"after\")");
+    assert_eq!(host.call_guest("variable", "mine").await, "Ok(\"after\")");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

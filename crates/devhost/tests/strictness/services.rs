@@ -91,7 +91,7 @@ async fn postgres_behaves_as_on_spin() {
     let mut server = Postgres::start(dir.path(), PostgresOptions { durable: false }).unwrap();
     let allowed = format!("postgres://{}:{}", server.host(), server.port());
     let host = start("database", &address(&server), &allowed);
-    let query = async |statement: &str| host.ask("postgres-query", statement).await;
+    let query = async |statement: &str| host.call_guest("postgres-query", statement).await;
 
     // Without a row there are no columns.
     assert_eq!(
@@ -138,7 +138,7 @@ async fn postgres_behaves_as_on_spin() {
     );
 
     // A held connection is the same session each time, and stays dead after a restart.
-    let held = async |statement: &str| host.ask("postgres-held", statement).await;
+    let held = async |statement: &str| host.call_guest("postgres-held", statement).await;
     held("set search_path to somewhere").await;
     // Keeps the existing instance alive while the server restarts.
     let busy = tokio::spawn(host.request("/", "sleep", "60000").send());
@@ -164,7 +164,7 @@ async fn redis_behaves_as_on_spin() {
     let server = Redis::start(dir.path(), RedisOptions { password }).unwrap();
     let allowed = format!("redis://{}:{}", server.host(), server.port());
     let host = start("redis", &server.url(), &allowed);
-    let execute = async |line: &str| host.ask("redis-execute", line).await;
+    let execute = async |line: &str| host.call_guest("redis-execute", line).await;
 
     assert_eq!(
         execute("SET k v EX 100").await,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use super::Deadline;
-use super::left::Left;
+use super::remaining::RemainingTime;
 use crate::race::yield_now;
 
 /// A deadline shared by several successive calls.
@@ -19,10 +19,10 @@ const LAST_TURNS: usize = 3;
 /// of this instance.
 pub(crate) fn timer<'a>(deadline: Deadline, replies: impl Fn() -> usize + Send + 'a) -> Timer<'a> {
     Box::pin(async move {
-        let mut left = Left::of(deadline);
+        let mut remaining = RemainingTime::of(deadline);
         let mut began = Instant::now();
         loop {
-            let slice = left.slice();
+            let slice = remaining.slice();
             if slice.is_zero() {
                 break;
             }
@@ -30,7 +30,7 @@ pub(crate) fn timer<'a>(deadline: Deadline, replies: impl Fn() -> usize + Send +
             wait(slice).await;
             let now = Instant::now();
             let late = now.duration_since(began).saturating_sub(slice);
-            left.count(slice, late, replies() != before);
+            remaining.count(slice, late, replies() != before);
             began = now;
         }
         for _ in 0..LAST_TURNS {

@@ -75,10 +75,10 @@ async fn a_stalled_connection_is_shared_last() {
 #[tokio::test]
 async fn calls_retry_while_the_pool_is_opening_connections() {
     let pool = Pool::new(1, None);
-    let Taken::Opening(first) = pool.take() else {
+    let Checkout::Opening(first) = pool.take() else {
         panic!("expected to open a connection");
     };
-    assert!(matches!(pool.take(), Taken::Later));
+    assert!(matches!(pool.take(), Checkout::Wait));
     // The first call gets its connection while the second one pauses.
     let first = RefCell::new(Some(first));
     let pause = || {
@@ -108,7 +108,7 @@ async fn an_opening_connection_counts_towards_the_limit() {
     let pool = idle(2, 1).await;
     let _busy = take(&pool, 9).await;
     let opening = pool.take();
-    assert!(matches!(opening, Taken::Opening(_)));
+    assert!(matches!(opening, Checkout::Opening(_)));
     assert_eq!(number(&take(&pool, 9).await), 1);
     drop(opening);
     assert_eq!(number(&take(&pool, 2).await), 2);
@@ -118,7 +118,7 @@ async fn an_opening_connection_counts_towards_the_limit() {
 async fn a_lost_connection_invalidates_all_earlier_ones() {
     let pool = idle(4, 3).await;
     let (first, second) = (take(&pool, 9).await, take(&pool, 9).await);
-    let Taken::Connection(third) = pool.take() else {
+    let Checkout::Connection(third) = pool.take() else {
         panic!("expected an idle connection");
     };
     let opened_before = pool.take();
@@ -129,7 +129,7 @@ async fn a_lost_connection_invalidates_all_earlier_ones() {
     drop(fresh);
     // A later loss of an older connection has no effect.
     second.invalidate_all();
-    let Taken::Opening(opened_before) = opened_before else {
+    let Checkout::Opening(opened_before) = opened_before else {
         panic!("expected to open a connection");
     };
     drop(opened_before.done(5));
@@ -161,7 +161,10 @@ async fn an_abandoned_call_releases_its_connection() {
         let _in_use = take(&pool, 9).await;
         pending::<()>().await;
     };
-    assert_eq!(before(Box::pin(tokio::task::yield_now()), call).await, None);
+    assert_eq!(
+        with_timer(Box::pin(tokio::task::yield_now()), call).await,
+        None
+    );
     assert!(pool.state().slots.iter().all(|slot| slot.calls == 0));
 
     let pool = Pool::<u32>::new(1, None);
@@ -171,7 +174,7 @@ async fn an_abandoned_call_releases_its_connection() {
         pending(),
         pending(),
     );
-    assert!(before(ready(()), opening).await.is_none());
+    assert!(with_timer(ready(()), opening).await.is_none());
     assert_eq!(pool.state().opening, 0);
 }
 

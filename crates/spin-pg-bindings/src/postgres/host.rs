@@ -24,7 +24,7 @@ use crate::Deadline;
 use crate::bindings::postgres as host;
 use crate::deadline::{Timer, timer, wait};
 use crate::pool::{Failure, Lease, Pool, PooledConnection};
-use crate::race::before;
+use crate::race::with_timer;
 use rows::Rows;
 
 /// Connections of one instance. An instance serves at most 16 requests at once, and all instances of a
@@ -136,7 +136,7 @@ impl HostPostgres {
             let rows = rows.collect().await;
             rows.map_err(|error| Failure { error, sent: true })
         });
-        let Some(rows) = before(timer, &mut rows).await else {
+        let Some(rows) = with_timer(timer, &mut rows).await else {
             in_use.discard();
             wit_bindgen::spawn(run_out(rows));
             return Err(Failure {
@@ -156,7 +156,7 @@ impl HostPostgres {
 /// the connection, and the host's pool would hand it out at once. The task also keeps the instance
 /// alive, which may have served its last request.
 async fn run_out<T>(statement: impl Future<Output = T>) {
-    before(Box::pin(wait(ABANDONED)), statement).await;
+    with_timer(Box::pin(wait(ABANDONED)), statement).await;
 }
 
 /// Returns true if a new connection may succeed. A passed deadline leaves no time for one.

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::silence::Silence;
+use super::outage::OutageDetector;
 use super::{Arg, Command, Redis, RedisError, Reply};
 use crate::Deadline;
 use crate::bindings::redis as host;
 use crate::deadline::{Timer, timer, wait};
 use crate::pool::{Failure, Pool, PooledConnection};
-use crate::race::{answered_at_once, before};
+use crate::race::{await_with_immediate_flag, with_timer};
 
 /// One connection is enough: commands of several requests are pipelined on it, and the app sends none
 /// that blocks.
@@ -31,7 +31,7 @@ pub struct HostRedis {
     deadline: Deadline,
     pool: Pool<host::Connection>,
     replies: AtomicUsize,
-    silence: Mutex<Silence>,
+    detector: Mutex<OutageDetector>,
 }
 
 impl HostRedis {
@@ -43,23 +43,23 @@ impl HostRedis {
             deadline,
             pool: Pool::new(CONNECTIONS, None),
             replies: AtomicUsize::new(0),
-            silence: Mutex::new(Silence::new()),
+            detector: Mutex::new(OutageDetector::new()),
         }
     }
 
-    fn silence(&self) -> MutexGuard<'_, Silence> {
-        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    fn detector(&self) -> MutexGuard<'_, OutageDetector> {
+        self.detector.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records the outcome of a call for later calls.
-    fn learn<T>(&self, outcome: &Result<T, RedisError>) {
-        let (mut silence, now) = (self.silence(), Instant::now());
+    fn record_outcome<T>(&self, outcome: &Result<T, RedisError>) {
+        let (mut detector, now) = (self.detector(), Instant::now());
         match outcome {
-            Err(RedisError::Connection(_)) => silence.disconnected(now),
-            Err(RedisError::Timeout(_)) => silence.timed_out(now),
+            Err(RedisError::Connection(_)) => detector.disconnected(now),
+            Err(RedisError::Timeout(_)) => detector.timed_out(now),
             Ok(_) | Err(RedisError::NoScript(_) | RedisError::Other(_)) => {
                 self.replies.fetch_add(1, Ordering::Relaxed);
-                silence.replied();
+                detector.replied();
             }
         }
     }
@@ -121,8 +121,9 @@ impl HostRedis {
         let call = in_use
             .connection
             .execute(command.name.to_owned(), args.collect());
-        let Some((answer, at_once)) = before(timer, answered_at_once(call)).await else {
-            if self.silence().is_dead(Instant::now()) {
+        let Some((answer, at_once)) = with_timer(timer, await_with_immediate_flag(call)).await
+        else {
+            if self.detector().is_dead(Instant::now()) {
                 in_use.invalidate_all();
             }
             return Err(Failure {
@@ -148,14 +149,14 @@ impl HostRedis {
 #[async_trait]
 impl Redis for HostRedis {
     async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
-        if !command.is_insistent() && self.silence().is_backing_off(Instant::now()) {
+        if !command.is_insistent() && self.detector().is_backing_off(Instant::now()) {
             return Err(RedisError::Connection(
                 "recent calls failed; retries are delayed".to_owned(),
             ));
         }
         let replies = || self.replies.load(Ordering::Relaxed);
         let outcome = self.run(&mut timer(self.deadline, replies), command).await;
-        self.learn(&outcome);
+        self.record_outcome(&outcome);
         outcome
     }
 }

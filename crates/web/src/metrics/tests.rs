@@ -13,10 +13,10 @@ type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Keeps the work until the test runs it; sleeps end at once.
 #[derive(Default)]
-struct Later(Mutex<Vec<Work>>);
+struct ManualDeferred(Mutex<Vec<Work>>);
 
 #[async_trait]
-impl Deferred for Later {
+impl Deferred for ManualDeferred {
     fn spawn(&self, work: Work) {
         self.0.lock().unwrap().push(work);
     }
@@ -47,7 +47,7 @@ struct Scripted {
 impl Redis for Scripted {
     async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
         if let Some(metrics) = self.meanwhile.lock().unwrap().take() {
-            live(&metrics);
+            record_live_request(&metrics);
         }
         assert_eq!(command.name, "EVALSHA");
         let texts = command.args.iter().map(|arg| match arg {
@@ -76,7 +76,7 @@ impl Redis for Scripted {
 struct Fixture {
     metrics: Metrics,
     redis: Arc<Scripted>,
-    later: Arc<Later>,
+    later: Arc<ManualDeferred>,
 }
 
 fn fixture(outcomes: &[Outcome]) -> Fixture {
@@ -86,7 +86,7 @@ fn fixture(outcomes: &[Outcome]) -> Fixture {
         marks: Mutex::default(),
         meanwhile: Mutex::default(),
     });
-    let later = Arc::new(Later::default());
+    let later = Arc::new(ManualDeferred::default());
     Fixture {
         metrics: Metrics::new(redis.clone(), later.clone()),
         redis,
@@ -94,7 +94,7 @@ fn fixture(outcomes: &[Outcome]) -> Fixture {
     }
 }
 
-fn live(metrics: &Metrics) {
+fn record_live_request(metrics: &Metrics) {
     metrics.record(
         &Method::GET,
         Some("/live"),
@@ -133,11 +133,11 @@ impl Fixture {
 fn many_responses_share_one_flush() {
     let fixture = fixture(&[Taken, Taken]);
     for _ in 0..100 {
-        live(&fixture.metrics);
+        record_live_request(&fixture.metrics);
     }
     assert_eq!(fixture.run_spawned(), 1);
     fixture.check_total(100);
-    live(&fixture.metrics);
+    record_live_request(&fixture.metrics);
     assert_eq!(fixture.run_spawned(), 1);
     fixture.check_total(101);
 }
@@ -146,7 +146,7 @@ fn many_responses_share_one_flush() {
 fn counts_during_a_flush_are_included() {
     let fixture = fixture(&[Taken, Taken]);
     *fixture.redis.meanwhile.lock().unwrap() = Some(fixture.metrics.clone());
-    live(&fixture.metrics);
+    record_live_request(&fixture.metrics);
     assert_eq!(fixture.run_spawned(), 1);
     fixture.check_total(2);
     assert_eq!(fixture.run_spawned(), 0);
@@ -155,10 +155,10 @@ fn counts_during_a_flush_are_included() {
 #[test]
 fn a_failed_flush_is_retried_with_the_next_one() {
     let fixture = fixture(&[Refused, Refused, Refused, Taken, Taken]);
-    live(&fixture.metrics);
+    record_live_request(&fixture.metrics);
     assert_eq!(fixture.run_spawned(), 1);
     fixture.check_total(0);
-    live(&fixture.metrics);
+    record_live_request(&fixture.metrics);
     assert_eq!(fixture.run_spawned(), 1);
     fixture.check_total(2);
 }
@@ -166,7 +166,7 @@ fn a_failed_flush_is_retried_with_the_next_one() {
 #[test]
 fn a_batch_with_a_late_reply_is_counted_once() {
     let fixture = fixture(&[TakenLate, Refused, Taken]);
-    live(&fixture.metrics);
+    record_live_request(&fixture.metrics);
     fixture.run_spawned();
     fixture.check_total(1);
     assert_eq!(fixture.redis.marks.lock().unwrap().len(), 1);
@@ -175,9 +175,9 @@ fn a_batch_with_a_late_reply_is_counted_once() {
 #[test]
 fn a_dropped_flush_does_not_block_the_next_one() {
     let fixture = fixture(&[Taken]);
-    live(&fixture.metrics);
+    record_live_request(&fixture.metrics);
     fixture.later.0.lock().unwrap().clear();
-    live(&fixture.metrics);
+    record_live_request(&fixture.metrics);
     assert_eq!(fixture.run_spawned(), 1);
     fixture.check_total(2);
 }

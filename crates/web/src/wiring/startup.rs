@@ -16,7 +16,7 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
 #[cfg(target_arch = "wasm32")]
-pub use host::ask;
+pub use host::query;
 
 /// Path prefix of requests between the app's own components.
 const INTERNAL: &str = "/internal/";
@@ -38,7 +38,7 @@ struct Misconfigured {
 
 /// Response of a component to the configuration check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum StartupReport {
     Started(Started),
     /// The name of the setting.
     Misconfigured(String),
@@ -46,7 +46,7 @@ pub enum Answer {
     None,
 }
 
-impl Answer {
+impl StartupReport {
     /// Parses a response. Only a component's own report counts against it: a busy host returns 500 as well.
     #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "for the host"))]
     fn read(status: StatusCode, body: &[u8]) -> Self {
@@ -110,11 +110,11 @@ mod tests {
     use futures::executor::block_on;
     use http_body_util::BodyExt;
 
-    fn read(response: Response) -> Answer {
+    fn read(response: Response) -> StartupReport {
         let (parts, body) = response.into_parts();
         let body = block_on(body.collect()).unwrap().to_bytes();
         assert_eq!(parts.headers[CONTENT_LENGTH], body.len().to_string());
-        Answer::read(parts.status, &body)
+        StartupReport::read(parts.status, &body)
     }
 
     #[test]
@@ -124,10 +124,10 @@ mod tests {
             version: "1.2.3".into(),
             switches: [("docs_enabled".to_owned(), false)].into(),
         };
-        let answer = read(started(&component));
-        assert_eq!(answer, Answer::Started(component));
-        let answer = read(misconfigured("cursor_key"));
-        assert_eq!(answer, Answer::Misconfigured("cursor_key".into()));
+        let report = read(started(&component));
+        assert_eq!(report, StartupReport::Started(component));
+        let report = read(misconfigured("cursor_key"));
+        assert_eq!(report, StartupReport::Misconfigured("cursor_key".into()));
     }
 
     #[test]
@@ -140,8 +140,8 @@ mod tests {
             (StatusCode::OK, "{}"),
         ] {
             assert_eq!(
-                Answer::read(status, body.as_bytes()),
-                Answer::None,
+                StartupReport::read(status, body.as_bytes()),
+                StartupReport::None,
                 "{body}"
             );
         }

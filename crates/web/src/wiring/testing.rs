@@ -20,9 +20,9 @@ use crate::middleware::log::{Level, Log};
 use crate::wiring::services::Stores;
 
 /// A database that returns these results in order; a statement beyond the last one fails the test.
-pub struct Scripted(Mutex<std::vec::IntoIter<Result<Vec<Row>, Error>>>);
+pub struct ScriptedDatabase(Mutex<std::vec::IntoIter<Result<Vec<Row>, Error>>>);
 
-impl Scripted {
+impl ScriptedDatabase {
     pub fn new(answers: Vec<Result<Vec<Row>, Error>>) -> Arc<Self> {
         Arc::new(Self(Mutex::new(answers.into_iter())))
     }
@@ -34,7 +34,7 @@ impl Scripted {
 }
 
 #[async_trait]
-impl Database for Scripted {
+impl Database for ScriptedDatabase {
     async fn read(&self, sql: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
         let answer = self.0.lock().unwrap().next();
         answer.unwrap_or_else(|| panic!("unexpected statement: {sql}"))
@@ -46,10 +46,10 @@ impl Database for Scripted {
 }
 
 /// A Redis that contains one caller and their session, limits no client, and always has a free hash slot.
-pub struct KnowsCaller(pub Option<User>);
+pub struct RedisWithCaller(pub Option<User>);
 
 #[async_trait]
-impl Redis for KnowsCaller {
+impl Redis for RedisWithCaller {
     async fn execute(&self, command: &Command) -> Result<Vec<Reply>, RedisError> {
         // Only access control reads several entries or has six keys.
         if command.name != "MGET" && command.args.get(1) != Some(&Arg::Int(6)) {
@@ -71,20 +71,20 @@ impl Redis for KnowsCaller {
     }
 }
 
-struct NothingDeferred;
+struct NoDeferred;
 
 #[async_trait]
-impl Deferred for NothingDeferred {
+impl Deferred for NoDeferred {
     fn spawn(&self, _: Pin<Box<dyn Future<Output = ()> + Send>>) {}
     async fn sleep(&self, _: Duration) {}
 }
 
 /// Stores with `database`, and a Redis that contains `caller`.
-pub fn stores(database: Arc<Scripted>, caller: Option<User>) -> Stores {
+pub fn stores(database: Arc<ScriptedDatabase>, caller: Option<User>) -> Stores {
     Stores {
         database,
-        redis: Arc::new(KnowsCaller(caller)),
-        deferred: Arc::new(NothingDeferred),
+        redis: Arc::new(RedisWithCaller(caller)),
+        deferred: Arc::new(NoDeferred),
         breached: BreachedPasswords::off(),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Report;
-use crate::chaos::log::Deed;
+use crate::chaos::log::Operation;
 use crate::chaos::meter::RESPONSE_LIMIT;
 
 impl Report {
@@ -28,7 +28,7 @@ impl Report {
             self.acknowledged,
             self.durability
         )?;
-        self.write_deeds(text)?;
+        self.write_operations(text)?;
         self.write_faults(text)?;
         writeln!(
             text,
@@ -64,18 +64,18 @@ impl Report {
         write_list(text, &title, &self.broken)
     }
 
-    fn write_deeds(&self, text: &mut String) -> std::fmt::Result {
+    fn write_operations(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
             "| change | acknowledged | failed | unknown, resolved | unknown | lost | phantom | duplicate |\n\
              |---|---|---|---|---|---|---|---|"
         )?;
-        for deed in Deed::ALL {
-            let tally = self.deeds.get(&deed).copied().unwrap_or_default();
+        for operation in Operation::ALL {
+            let tally = self.operations.get(&operation).copied().unwrap_or_default();
             writeln!(
                 text,
                 "| {} | {} | {} | {} | {} | {} | {} | {} |",
-                deed.name(),
+                operation.name(),
                 tally.acknowledged,
                 tally.failed,
                 tally.resolved,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use accounts::client_address::Network;
 use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
-use accounts::password::Guess;
+use accounts::password::SubmittedPassword;
 use accounts::user::email::Email;
 use accounts::{Actor, ClientAddress, Error, LoginAttempts, NewUser, Role, RootKey, Sessions};
 
@@ -59,16 +59,16 @@ async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<Use
         accounts::SessionPolicy::default(),
         RootKey::new(&[1; 32]).fingerprint_key(Purpose::RefreshToken),
     );
-    let (email, guess) = (
+    let (email, submitted) = (
         Email::parse(email).unwrap(),
-        Guess::parse(password.into()).unwrap(),
+        SubmittedPassword::parse(password.into()).unwrap(),
     );
     let address = ClientAddress::new(
         &RootKey::new(&[7; 32]).fingerprint_key(Purpose::Address),
         Network::Unknown,
     );
     let signed_in = sessions
-        .sign_in(&email, &guess, &address, &Actor::anonymous("test"))
+        .sign_in(&email, &submitted, &address, &Actor::anonymous("test"))
         .await?;
     Ok(signed_in.user)
 }

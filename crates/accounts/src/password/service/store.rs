@@ -7,7 +7,7 @@ use super::RESET_HOURS;
 use crate::audit::Actor;
 use crate::password::PasswordHash;
 use crate::session::{OpaqueToken, SessionId};
-use crate::user::service::{Outcome, columns, judged, outcome};
+use crate::user::service::{Outcome, columns, confirmation_check, outcome};
 use crate::{Error, User, UserId};
 
 /// The old hash is compared again: of two changes with the same old password, one succeeds. The kept
@@ -55,10 +55,10 @@ const CREATE_RESET_TOKEN: &str = concat!(
     "WITH before AS MATERIALIZED (
         SELECT id, role, password_hash FROM users WHERE id = $1 FOR UPDATE
      ), ",
-    judged!("$4", "$7", "true"),
+    confirmation_check!("$4", "$7", "true"),
     ", created AS (
         INSERT INTO reset_tokens (hash, user_id, expires_at)
-        SELECT $2, id, now() + make_interval(hours => $3::integer) FROM before, judged
+        SELECT $2, id, now() + make_interval(hours => $3::integer) FROM before, confirmation_check
         WHERE confirmed AND NOT needed
         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
         RETURNING user_id, expires_at
@@ -138,7 +138,7 @@ pub(super) async fn audit_failure(database: &dyn Database, actor: &Actor) -> Res
 
 /// The user's row is locked before the token's, as everywhere. If two resets use one token, or a reset
 /// meets a statement that voids its token, the second finds the token gone. The account's shared
-/// bucket of guesses is deleted with its old password.
+/// bucket of attempts is deleted with its old password.
 const RESET: &str = concat!(
     "WITH owner AS MATERIALIZED (
         SELECT u.id FROM users AS u JOIN reset_tokens AS t ON t.user_id = u.id

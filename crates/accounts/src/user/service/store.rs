@@ -82,14 +82,14 @@ pub(super) async fn insert(database: &dyn Database, insert: &Insert<'_>) -> Resu
     created.ok_or_else(|| Error::Internal("INSERT returned no user".into()))
 }
 
-/// The CTE `judged` over the locked row in `before`. `confirmed`: the password given by the actor, if
-/// any, is still theirs (one's own row is the locked one). `needed`: none was given, but `takeover`
-/// states that the change could take over another admin's account. The endpoints of one's own account
-/// require the password themselves, and operators have no actor.
-macro_rules! judged {
+/// The CTE `confirmation_check` over the locked row in `before`. `confirmed`: the password given by the
+/// actor, if any, is still theirs (one's own row is the locked one). `needed`: none was given, but
+/// `takeover` states that the change could take over another admin's account. The endpoints of one's own
+/// account require the password themselves, and operators have no actor.
+macro_rules! confirmation_check {
     ($actor:literal, $hash:literal, $takeover:literal) => {
         concat!(
-            "judged AS MATERIALIZED (
+            "confirmation_check AS MATERIALIZED (
         SELECT (",
             $hash,
             "::text IS NULL OR CASE WHEN id = ",
@@ -114,15 +114,15 @@ macro_rules! judged {
     };
 }
 
-/// Columns of [`Outcome`] for a statement with `judged`.
+/// Columns of [`Outcome`] for a statement with `confirmation_check`.
 macro_rules! outcome {
     () => {
-        "EXISTS (SELECT FROM judged) AS found, \
-         EXISTS (SELECT FROM judged WHERE confirmed) AS confirmed, \
-         EXISTS (SELECT FROM judged WHERE needed) AS needed"
+        "EXISTS (SELECT FROM confirmation_check) AS found, \
+         EXISTS (SELECT FROM confirmation_check WHERE confirmed) AS confirmed, \
+         EXISTS (SELECT FROM confirmation_check WHERE needed) AS needed"
     };
 }
-pub(crate) use {judged, outcome};
+pub(crate) use {confirmation_check, outcome};
 
 /// Reason for which a statement about one user did nothing.
 pub(crate) struct Outcome {
@@ -169,13 +169,13 @@ const UPDATE: &str = concat!(
     "WITH before AS MATERIALIZED (
         SELECT * FROM users WHERE id = $1 FOR UPDATE
      ), ",
-    judged!(
+    confirmation_check!(
         "$7",
         "$10",
         "coalesce($2, email) <> email OR coalesce($4, role) <> role"
     ),
     ", expected AS MATERIALIZED (
-        SELECT before.* FROM before, judged WHERE confirmed AND NOT needed
+        SELECT before.* FROM before, confirmation_check WHERE confirmed AND NOT needed
             AND ($6::bigint[] IS NULL OR version = ANY ($6)) AND version <> ALL ($11::bigint[])
      ), changed AS (
         UPDATE users SET email = coalesce($2, b.email), full_name = coalesce($3, b.full_name),
@@ -257,9 +257,9 @@ const DELETE: &str = concat!(
     "WITH before AS MATERIALIZED (
         SELECT id, role, version, password_hash FROM users WHERE id = $1 FOR UPDATE
      ), ",
-    judged!("$3", "$6", "true"),
+    confirmation_check!("$3", "$6", "true"),
     ", expected AS MATERIALIZED (
-        SELECT id FROM before, judged WHERE confirmed AND NOT needed
+        SELECT id FROM before, confirmation_check WHERE confirmed AND NOT needed
             AND ($2::bigint[] IS NULL OR version = ANY ($2)) AND version <> ALL ($7::bigint[])
      ), gone AS (
         DELETE FROM users USING expected WHERE users.id = expected.id RETURNING users.id
@@ -271,12 +271,12 @@ const DELETE: &str = concat!(
     outcome!()
 );
 
-struct Gone {
+struct DeletionRow {
     gone: bool,
     outcome: Outcome,
 }
 
-impl FromRow for Gone {
+impl FromRow for DeletionRow {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
             gone: row.get("gone")?,
@@ -304,8 +304,8 @@ pub(super) async fn delete(
         none_of.into(),
     ];
     match database.write_opt(DELETE, params).await? {
-        Some(Gone { gone: true, .. }) => Ok(()),
-        Some(Gone { outcome, .. }) => Err(outcome.refusal(conditional)),
+        Some(DeletionRow { gone: true, .. }) => Ok(()),
+        Some(DeletionRow { outcome, .. }) => Err(outcome.refusal(conditional)),
         None => Err(Error::NotFound),
     }
 }

@@ -6,7 +6,7 @@ use super::convert;
 use crate::bindings::postgres as host;
 use crate::pool::Failure;
 use crate::postgres::{Error, Row};
-use crate::race::answered_at_once;
+use crate::race::await_with_immediate_flag;
 
 /// Rows of a sent statement.
 pub(super) struct Rows {
@@ -24,7 +24,7 @@ impl Rows {
         params: Vec<host::ParameterValue>,
     ) -> Result<Self, Failure<Error>> {
         let call = connection.query_async(sql, params);
-        let (answer, at_once) = answered_at_once(call).await;
+        let (answer, at_once) = await_with_immediate_flag(call).await;
         let (columns, rows, result) = answer.map_err(|error| Failure {
             error: convert::error(error),
             sent: !at_once,

@@ -78,7 +78,7 @@ fn one_line(pem: &str) -> String {
     STANDARD.encode(pem)
 }
 
-fn assert_all_are_refused(verifier: &Verifier, forge: &Forge) {
+fn assert_all_are_rejected(verifier: &Verifier, forge: &Forge) {
     assert!(verifier.verify_at(&forge.good(), NOW).is_ok());
     let forged = forged::forged(forge);
     let taken: Vec<_> = forged
@@ -98,14 +98,14 @@ fn assert_all_are_refused(verifier: &Verifier, forge: &Forge) {
 
 #[test]
 fn forged_tokens_are_rejected_with_a_secret() {
-    assert_all_are_refused(&verifier(&[("jwt_secret", SECRET)]), &hs256(SECRET));
+    assert_all_are_rejected(&verifier(&[("jwt_secret", SECRET)]), &hs256(SECRET));
 }
 
 #[test]
 fn forged_tokens_are_rejected_with_a_key_pair() {
     let (pair, _, public) = pair();
     let verifier = verifier(&[("jwt_algorithm", "EdDSA"), ("jwt_public_key", &public)]);
-    assert_all_are_refused(&verifier, &Forge::new(Key::EdDsa(pair), claims()));
+    assert_all_are_rejected(&verifier, &Forge::new(Key::EdDsa(pair), claims()));
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl HostPasswordRanges {
         Self { base, log }
     }
 
-    async fn ask(&self, prefix: &str) -> Result<String, String> {
+    async fn request_range(&self, prefix: &str) -> Result<String, String> {
         // Padding hides the size of the response, and with it the prefix, from eavesdroppers.
         let request = Request::get(format!("{}/range/{prefix}", self.base))
             .header("add-padding", "true")
@@ -50,7 +50,7 @@ impl HostPasswordRanges {
 #[async_trait]
 impl PasswordRanges for HostPasswordRanges {
     async fn range(&self, prefix: &str) -> Result<String, String> {
-        let answer = pin!(self.ask(prefix));
+        let answer = pin!(self.request_range(prefix));
         let deadline = pin!(spin_sdk::time::sleep(DEADLINE));
         match select(answer, deadline).await {
             Either::Left((answer, _)) => answer,

@@ -8,19 +8,19 @@ use crate::idempotency::{IdempotentRequest, KEPT_HOURS};
 use crate::{Error, User};
 
 /// Outcome of a request that may be a repetition.
-pub(in crate::user::service) enum Once {
+pub(in crate::user::service) enum InsertOutcome {
     Created(User),
     /// Another request with this key holds its lock.
     InFlight,
-    /// The key exists; [`find_answer`] returns the response.
-    Seen,
+    /// The key exists; [`find_response`] returns the response.
+    KeyExists,
 }
 
 /// The key, the user and the response are written in one transaction, the key first: of concurrent
 /// requests, only the one that claims the key creates a user. The advisory lock lasts as long as the
 /// statement and distinguishes in-flight from completed requests. The response equals the `RETURNING` of
 /// the user, but is written before it because a row can be written only once.
-const INSERT_ONCE: &str = concat!(
+const INSERT_IDEMPOTENT: &str = concat!(
     "WITH lock AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(
             hashtextextended($11::text || ' ' || $12::text || ' ' || $13::text, 0)) AS held
@@ -57,12 +57,12 @@ const INSERT_ONCE: &str = concat!(
     " FROM lock LEFT JOIN created ON true"
 );
 
-struct OnceRow {
+struct InsertRow {
     held: bool,
     user: Option<User>,
 }
 
-impl FromRow for OnceRow {
+impl FromRow for InsertRow {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
             held: row.get("held")?,
@@ -71,23 +71,25 @@ impl FromRow for OnceRow {
     }
 }
 
-pub(in crate::user::service) async fn insert_once(
+pub(in crate::user::service) async fn insert_idempotent(
     database: &dyn Database,
     insert: &Insert<'_>,
     request: &IdempotentRequest,
     fingerprint: &[u8],
-) -> Result<Once, Error> {
+) -> Result<InsertOutcome, Error> {
     let mut params = insert.params();
     params.extend(key_params(request));
     params.push(fingerprint.to_vec().into());
     params.push(KEPT_HOURS.into());
-    let row = database.write_opt::<OnceRow>(INSERT_ONCE, params).await?;
+    let row = database
+        .write_opt::<InsertRow>(INSERT_IDEMPOTENT, params)
+        .await?;
     Ok(match row {
-        Some(OnceRow {
+        Some(InsertRow {
             user: Some(user), ..
-        }) => Once::Created(user),
-        Some(OnceRow { held: true, .. }) => Once::Seen,
-        _ => Once::InFlight,
+        }) => InsertOutcome::Created(user),
+        Some(InsertRow { held: true, .. }) => InsertOutcome::KeyExists,
+        _ => InsertOutcome::InFlight,
     })
 }
 
@@ -99,16 +101,16 @@ fn key_params(request: &IdempotentRequest) -> [Param; 3] {
     ]
 }
 
-const FIND_ANSWER: &str = "SELECT fingerprint, response FROM idempotency_keys \
+const FIND_RESPONSE: &str = "SELECT fingerprint, response FROM idempotency_keys \
      WHERE caller = $1 AND route = $2 AND key = $3 AND expires_at > now()";
 
 /// A completed request.
-pub(in crate::user::service) struct Answer {
+pub(in crate::user::service) struct StoredResponse {
     pub(in crate::user::service) fingerprint: Vec<u8>,
     response: Option<Json>,
 }
 
-impl FromRow for Answer {
+impl FromRow for StoredResponse {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
             fingerprint: row.get("fingerprint")?,
@@ -117,7 +119,7 @@ impl FromRow for Answer {
     }
 }
 
-impl Answer {
+impl StoredResponse {
     /// Returns the user as in the response; [`Error::Gone`] if they have been deleted.
     pub(in crate::user::service) fn user(self) -> Result<User, Error> {
         let response = self.response.ok_or(Error::Gone)?;
@@ -126,10 +128,10 @@ impl Answer {
     }
 }
 
-pub(in crate::user::service) async fn find_answer(
+pub(in crate::user::service) async fn find_response(
     database: &dyn Database,
     request: &IdempotentRequest,
-) -> Result<Option<Answer>, Error> {
+) -> Result<Option<StoredResponse>, Error> {
     let params = key_params(request).to_vec();
-    Ok(database.read_opt(FIND_ANSWER, params).await?)
+    Ok(database.read_opt(FIND_RESPONSE, params).await?)
 }

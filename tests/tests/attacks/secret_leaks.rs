@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 const NEW_PASSWORD: &str = "copper 18 window lamb";
-const GUESS: &str = "ghastly 77 guess";
+const WRONG_PASSWORD: &str = "ghastly 77 guess";
 
 /// Sends requests of every kind that handles a secret; returns the responses and the secrets.
 async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
@@ -18,7 +18,7 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     let mut secrets = vec![
         PASSWORD.to_owned(),
         NEW_PASSWORD.to_owned(),
-        GUESS.to_owned(),
+        WRONG_PASSWORD.to_owned(),
         ADMIN_PASSWORD.to_owned(),
         JWT_SECRET.to_owned(),
         ada.refresh_token.clone(),
@@ -30,7 +30,7 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
             .await
     };
     let mut replies = Vec::new();
-    replies.push(nobody.login(&ada.email, GUESS).await.expect(401));
+    replies.push(nobody.login(&ada.email, WRONG_PASSWORD).await.expect(401));
     let refreshed = nobody.refresh(&ada.refresh_token).await.expect(200);
     let next = blackbox::Session::of(&nobody, &refreshed);
     secrets.extend([next.refresh_token.clone(), signature(&next.client)]);
@@ -98,7 +98,7 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
         .request(Method::POST, LOGIN)
         .header("content-type", "application/json")
         .body(format!(
-            "{{\"email\":\"{}\",\"password\":\"{GUESS}",
+            "{{\"email\":\"{}\",\"password\":\"{WRONG_PASSWORD}",
             ada.email
         ));
     replies.push(nobody.send(cut).await.expect(400));
@@ -165,7 +165,7 @@ async fn redis_commands_contain_no_personal_data() {
     let email = format!("{}@example.org", blackbox::unique());
     let patch =
         json!({ "full_name": "Augusta Byron", "email": email, "current_password": PASSWORD });
-    let wrong = json!({ "email": ada.email, "password": GUESS });
+    let wrong = json!({ "email": ada.email, "password": WRONG_PASSWORD });
     send(from(&nobody, Method::POST, LOGIN).json(&wrong), 401).await;
     for _ in 0..2 {
         send(from(&ada.client, Method::GET, ME), 200).await;

@@ -1,11 +1,11 @@
 //! Checks that no deploy reads a Secret's value, passes one on a command line, or creates the Secret.
 
-use super::scene::{SECRET, Scene, digest};
+use super::fixture::{Fixture, SECRET, digest};
 
 /// Asserts that output, calls and applied objects do not contain the value.
-fn assert_silent(scene: &Scene, output: &str) {
+fn assert_no_secret(fixture: &Fixture, output: &str) {
     assert!(!output.contains(SECRET), "{output}");
-    for call in scene.calls() {
+    for call in fixture.calls() {
         assert!(!call.contains(SECRET), "{call}");
         assert!(
             !call.contains("get secret")
@@ -15,7 +15,7 @@ fn assert_silent(scene: &Scene, output: &str) {
         );
         assert!(!call.contains("secret.example"), "{call}");
     }
-    for yaml in scene.applied() {
+    for yaml in fixture.applied() {
         assert!(
             !yaml.contains("replace-me"),
             "secret.example.yaml is applied"
@@ -42,22 +42,24 @@ fn no_deploy_outcome_prints_a_secret() {
         ("SIGNATURE_FAILS_FOR", digest('b')),
     ];
     for (setting, value) in cases {
-        let scene = Scene::new()
+        let fixture = Fixture::new()
             .released("a")
             .with("COSIGN_PASSWORD", SECRET)
             .with(setting, &value);
-        let output = scene.run("deploy.sh", &["dev", &digest('b')]).output();
-        assert_silent(&scene, &output);
+        let output = fixture.run("deploy.sh", &["dev", &digest('b')]).output();
+        assert_no_secret(&fixture, &output);
     }
 }
 
 #[test]
 fn failure_logs_of_the_cluster_are_redacted() {
-    let scene = Scene::new();
-    let text = std::fs::read_to_string(scene.path("programs/kubectl")).unwrap();
+    let fixture = Fixture::new();
+    let text = std::fs::read_to_string(fixture.path("programs/kubectl")).unwrap();
     assert!(text.contains("SECRET_VALUE"));
-    let scene = scene.with("JOB_FAILS", "yes");
-    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+    let fixture = fixture.with("JOB_FAILS", "yes");
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(1);
     assert!(
         output.contains("postgres://roster:***@postgres"),
         "{output}"

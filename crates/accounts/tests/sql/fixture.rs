@@ -10,7 +10,7 @@ use accounts::authentication::{AuthRequest, Authenticator};
 use accounts::client_address::Network;
 use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
-use accounts::password::Guess;
+use accounts::password::SubmittedPassword;
 use accounts::password::breached::BreachedPasswords;
 use accounts::session::service::{SignedIn, list};
 use accounts::{
@@ -45,7 +45,7 @@ pub const PASSWORD: &str = "correct horse battery";
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct World {
+pub struct Fixture {
     url: String,
     pub database: Arc<dyn Database>,
     pub users: Users,
@@ -55,12 +55,12 @@ pub struct World {
     pub audit: Audit,
 }
 
-impl World {
+impl Fixture {
     pub async fn new() -> Self {
         Self::with(None).await
     }
 
-    /// Creates a world with a first admin who is created at their first login.
+    /// Creates a fixture with a first admin who is created at their first login.
     pub async fn with(bootstrap: Option<(&str, &str)>) -> Self {
         Self::with_policy(bootstrap, SessionPolicy::default()).await
     }
@@ -153,7 +153,7 @@ impl World {
         loop {
             let signed_in = self
                 .sessions
-                .sign_in(&email, &guess(password), &address, actor())
+                .sign_in(&email, &submitted(password), &address, actor())
                 .await;
             // Machines differ in the time for which a slot is taken; that is not tested here.
             if !matches!(signed_in, Err(Error::Busy)) {
@@ -217,6 +217,6 @@ pub fn client(address: &str) -> ClientAddress {
     ClientAddress::new(&key, Network::parse(address.as_bytes()))
 }
 
-pub fn guess(text: &str) -> Guess {
-    Guess::parse(text.to_owned()).unwrap()
+pub fn submitted(text: &str) -> SubmittedPassword {
+    SubmittedPassword::parse(text.to_owned()).unwrap()
 }

@@ -10,13 +10,13 @@ const PUNCTUAL: Duration = Duration::from_millis(5);
 
 /// Remaining part of a deadline.
 #[derive(Debug)]
-pub(super) struct Left {
+pub(super) struct RemainingTime {
     whole: Deadline,
     store: Duration,
     hard: Duration,
 }
 
-impl Left {
+impl RemainingTime {
     pub(super) fn of(deadline: Deadline) -> Self {
         Self {
             whole: deadline,
@@ -53,14 +53,14 @@ mod tests {
 
     /// Returns the milliseconds until the deadline passes if each timer is this late.
     fn passes_after(late: u64, progressed: bool) -> u128 {
-        let (mut left, mut total) = (Left::of(DEADLINE), Duration::ZERO);
+        let (mut remaining, mut total) = (RemainingTime::of(DEADLINE), Duration::ZERO);
         let late = Duration::from_millis(late);
         loop {
-            let slice = left.slice();
+            let slice = remaining.slice();
             if slice.is_zero() {
                 return total.as_millis();
             }
-            left.count(slice, late, progressed);
+            remaining.count(slice, late, progressed);
             total += slice + late;
         }
     }
@@ -84,11 +84,11 @@ mod tests {
 
     #[test]
     fn late_timers_do_not_hide_a_frozen_store() {
-        let mut left = Left::of(DEADLINE);
+        let mut remaining = RemainingTime::of(DEADLINE);
         for late in [30, 0, 40, 2, 0] {
-            let slice = left.slice();
-            left.count(slice, Duration::from_millis(late), false);
+            let slice = remaining.slice();
+            remaining.count(slice, Duration::from_millis(late), false);
         }
-        assert!(left.slice().is_zero(), "{left:?}");
+        assert!(remaining.slice().is_zero(), "{remaining:?}");
     }
 }

@@ -17,13 +17,13 @@ const DEAD: Duration = Duration::from_secs(2);
 
 /// Calls without a reply since the last reply.
 #[derive(Debug)]
-pub(super) struct Silence {
+pub(super) struct OutageDetector {
     timeouts: usize,
     since: Option<Instant>,
     backing_off_until: Option<Instant>,
 }
 
-impl Silence {
+impl OutageDetector {
     pub(super) const fn new() -> Self {
         Self {
             timeouts: 0,
@@ -70,42 +70,42 @@ mod tests {
 
     #[test]
     fn three_timeouts_are_an_outage() {
-        let (mut silence, now) = (Silence::new(), Instant::now());
-        silence.timed_out(now);
-        silence.timed_out(now);
-        assert!(!silence.is_backing_off(now));
-        silence.timed_out(now);
-        assert!(silence.is_backing_off(now));
-        assert!(!silence.is_backing_off(now + BACK_OFF));
+        let (mut detector, now) = (OutageDetector::new(), Instant::now());
+        detector.timed_out(now);
+        detector.timed_out(now);
+        assert!(!detector.is_backing_off(now));
+        detector.timed_out(now);
+        assert!(detector.is_backing_off(now));
+        assert!(!detector.is_backing_off(now + BACK_OFF));
     }
 
     #[test]
     fn a_reply_resets_the_count() {
-        let (mut silence, now) = (Silence::new(), Instant::now());
-        silence.timed_out(now);
-        silence.timed_out(now);
-        silence.replied();
-        silence.timed_out(now + DEAD);
-        assert!(!silence.is_backing_off(now + DEAD));
-        assert!(!silence.is_dead(now + DEAD));
+        let (mut detector, now) = (OutageDetector::new(), Instant::now());
+        detector.timed_out(now);
+        detector.timed_out(now);
+        detector.replied();
+        detector.timed_out(now + DEAD);
+        assert!(!detector.is_backing_off(now + DEAD));
+        assert!(!detector.is_dead(now + DEAD));
     }
 
     #[test]
     fn a_failed_connection_is_an_outage_until_a_reply() {
-        let (mut silence, now) = (Silence::new(), Instant::now());
-        silence.disconnected(now);
-        assert!(silence.is_backing_off(now));
-        silence.replied();
-        assert!(!silence.is_backing_off(now));
+        let (mut detector, now) = (OutageDetector::new(), Instant::now());
+        detector.disconnected(now);
+        assert!(detector.is_backing_off(now));
+        detector.replied();
+        assert!(!detector.is_backing_off(now));
     }
 
     #[test]
     fn a_connection_is_dead_after_a_long_silence() {
-        let (mut silence, now) = (Silence::new(), Instant::now());
-        assert!(!silence.is_dead(now));
-        silence.timed_out(now);
-        silence.timed_out(now + DEAD / 2);
-        assert!(!silence.is_dead(now + DEAD / 2));
-        assert!(silence.is_dead(now + DEAD));
+        let (mut detector, now) = (OutageDetector::new(), Instant::now());
+        assert!(!detector.is_dead(now));
+        detector.timed_out(now);
+        detector.timed_out(now + DEAD / 2);
+        assert!(!detector.is_dead(now + DEAD / 2));
+        assert!(detector.is_dead(now + DEAD));
     }
 }

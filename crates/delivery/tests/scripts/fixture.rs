@@ -54,20 +54,20 @@ pub fn digest(letter: char) -> String {
 }
 
 /// Exit status and output of a script.
-pub struct Ran {
+pub struct ScriptOutput {
     pub status: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Ran {
+impl ScriptOutput {
     /// Returns standard output and standard error.
     pub fn output(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 
     /// Asserts the exit status, and returns the output.
-    pub fn ended(&self, status: i32) -> String {
+    pub fn assert_status(&self, status: i32) -> String {
         let output = self.output();
         assert_eq!(self.status, status, "{output}");
         assert!(!output.contains('\u{1b}'), "colours without a terminal");
@@ -76,36 +76,36 @@ impl Ran {
 }
 
 /// Files, programs and settings of one test.
-pub struct Scene {
+pub struct Fixture {
     folder: TempDir,
     settings: Vec<(String, String)>,
 }
 
-impl Scene {
+impl Fixture {
     /// Copies the delivered part of the repository, and sets a valid digest of the Spin image.
     pub fn new() -> Self {
-        let scene = Self {
+        let fixture = Self {
             folder: tempfile::tempdir().unwrap(),
             settings: Vec::new(),
         };
-        fs::create_dir_all(scene.project()).unwrap();
+        fs::create_dir_all(fixture.project()).unwrap();
         for folder in ["tools", "tmp"] {
-            fs::create_dir_all(scene.path(folder)).unwrap();
+            fs::create_dir_all(fixture.path(folder)).unwrap();
         }
         for name in ["scripts", "k8s", "migrations", "spin.toml", "Cargo.lock"] {
-            copy(&delivery::root().join(name), &scene.project());
+            copy(&delivery::root().join(name), &fixture.project());
         }
         copy(
             &delivery::root().join("rust-toolchain.toml"),
-            &scene.project(),
+            &fixture.project(),
         );
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts/programs");
-        copy(&programs, scene.folder.path());
+        copy(&programs, fixture.folder.path());
         for tool in TOOLS {
-            symlink(find(tool), scene.path("tools").join(tool)).unwrap();
+            symlink(find(tool), fixture.path("tools").join(tool)).unwrap();
         }
-        scene.set_spin_image(&digest('e'));
-        scene
+        fixture.set_spin_image(&digest('e'));
+        fixture
             .with("SECRET_VALUE", SECRET)
             .with("COSIGN_KEY_PUB", "awskms:///alias/roster")
     }
@@ -137,7 +137,8 @@ impl Scene {
     /// Deploys these digests to dev one after the other, and clears the calls and the clock.
     pub fn released(self, letters: &str) -> Self {
         for letter in letters.chars() {
-            self.run("deploy.sh", &["dev", &digest(letter)]).ended(0);
+            self.run("deploy.sh", &["dev", &digest(letter)])
+                .assert_status(0);
         }
         let _ = fs::remove_file(self.path("calls"));
         let _ = fs::remove_file(self.path("clock"));
@@ -145,7 +146,7 @@ impl Scene {
     }
 
     /// Returns the letters of the digests that the SpinApps have now.
-    pub fn runs(&self) -> String {
+    pub fn deployed_digests(&self) -> String {
         let text = fs::read_to_string(self.path("spinapps")).unwrap_or_default();
         let letter = |line: &str| line.split_once("@sha256:").unwrap().1.chars().next();
         let mut letters: Vec<_> = text.lines().filter_map(letter).collect();
@@ -178,26 +179,26 @@ impl Scene {
     }
 
     /// Asserts that the Lease is released.
-    pub fn lease_is_free(&self) {
+    pub fn assert_lease_released(&self) {
         let text = fs::read_to_string(self.path("lease")).unwrap();
         assert_eq!(text.trim().split(' ').count(), 1, "{text}");
     }
 
     /// Returns the seconds that the scripts have slept.
-    pub fn slept(&self) -> u64 {
+    pub fn slept_seconds(&self) -> u64 {
         let text = fs::read_to_string(self.path("clock")).unwrap_or_default();
         text.trim().parse().unwrap_or_default()
     }
 
     /// Runs one of the scripts.
-    pub fn run(&self, script: &str, arguments: &[&str]) -> Ran {
+    pub fn run(&self, script: &str, arguments: &[&str]) -> ScriptOutput {
         let child = self.start(script, arguments);
         self.wait(child)
     }
 
     /// Runs one of the scripts while another one runs.
-    pub fn run_beside(&self, script: &str, arguments: &[&str]) -> Ran {
-        ran(self.start(script, arguments))
+    pub fn run_concurrently(&self, script: &str, arguments: &[&str]) -> ScriptOutput {
+        wait_for_output(self.start(script, arguments))
     }
 
     /// Starts one of the scripts.
@@ -210,7 +211,7 @@ impl Scene {
             .env("PATH", std::env::join_paths(path).unwrap())
             .env("HOME", self.folder.path())
             .env("TMPDIR", self.path("tmp"))
-            .env("SCENE", self.folder.path())
+            .env("FIXTURE", self.folder.path())
             .env("ROSTER_KUBECTL", kubectl)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -221,8 +222,8 @@ impl Scene {
     }
 
     /// Waits for a script that was started.
-    pub fn wait(&self, child: Child) -> Ran {
-        let ran = ran(child);
+    pub fn wait(&self, child: Child) -> ScriptOutput {
+        let ran = wait_for_output(child);
         let left: Vec<_> = fs::read_dir(self.path("tmp")).unwrap().collect();
         assert!(left.is_empty(), "files were left behind: {left:?}");
         ran
@@ -255,7 +256,7 @@ impl Scene {
             .collect()
     }
 
-    /// Returns the path of a file or folder of the scene.
+    /// Returns the path of a file or folder of the fixture.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -277,9 +278,9 @@ pub fn assert_order(calls: &[String], parts: &[&str]) {
     }
 }
 
-fn ran(child: Child) -> Ran {
+fn wait_for_output(child: Child) -> ScriptOutput {
     let output = child.wait_with_output().unwrap();
-    Ran {
+    ScriptOutput {
         status: output.status.code().expect("no signal"),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),

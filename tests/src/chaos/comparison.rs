@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::log::{Deed, Outcome};
+use super::log::{Operation, Outcome};
 use super::oracle::{Expectations, Expected};
 
 /// Maximum number of findings that are described.
@@ -41,48 +41,48 @@ pub struct Found {
 
 /// Kind of finding.
 #[derive(Clone, Copy)]
-enum Wrong {
+enum FindingKind {
     Lost,
     Phantom,
     Duplicate,
 }
 
 /// Adds findings to the tallies and describes them.
-pub struct Judge<'a> {
+pub struct FindingsCollector<'a> {
     expectations: &'a mut Expectations,
     pub findings: Vec<String>,
 }
 
 /// Compares everything.
-pub fn judge(expectations: &mut Expectations, found: &Found) -> Vec<String> {
+pub fn compare(expectations: &mut Expectations, found: &Found) -> Vec<String> {
     let users = std::mem::take(&mut expectations.users);
-    let mut judge = Judge {
+    let mut collector = FindingsCollector {
         expectations,
         findings: Vec::new(),
     };
     for (email, user) in &users {
-        judge.existence(email, user, found);
-        judge.state(email, user, found);
-        judge.sessions(email, user, found);
-        judge.passwords(email, user, found);
+        collector.existence(email, user, found);
+        collector.state(email, user, found);
+        collector.sessions(email, user, found);
+        collector.passwords(email, user, found);
     }
-    let findings = std::mem::take(&mut judge.findings);
+    let findings = std::mem::take(&mut collector.findings);
     expectations.users = users;
     findings
 }
 
-impl Judge<'_> {
-    fn note(&mut self, wrong: Wrong, deed: Deed, what: String) {
-        let tally = self.expectations.tallies.entry(deed).or_default();
-        let (count, name) = match wrong {
-            Wrong::Lost => (&mut tally.lost, "lost"),
-            Wrong::Phantom => (&mut tally.phantom, "phantom"),
-            Wrong::Duplicate => (&mut tally.duplicate, "duplicate"),
+impl FindingsCollector<'_> {
+    fn note(&mut self, kind: FindingKind, operation: Operation, what: String) {
+        let tally = self.expectations.tallies.entry(operation).or_default();
+        let (count, name) = match kind {
+            FindingKind::Lost => (&mut tally.lost, "lost"),
+            FindingKind::Phantom => (&mut tally.phantom, "phantom"),
+            FindingKind::Duplicate => (&mut tally.duplicate, "duplicate"),
         };
         *count += 1;
         if self.findings.len() < DESCRIBED {
             self.findings
-                .push(format!("{name} {}: {what}", deed.name()));
+                .push(format!("{name} {}: {what}", operation.name()));
         }
     }
 
@@ -92,8 +92,10 @@ impl Judge<'_> {
         if user.must_exist() {
             let is_absent = count == 0 || shown.iter().any(|shown| shown.status == 404);
             match (is_absent, user.deleted) {
-                (true, Some(_)) => self.note(Wrong::Phantom, Deed::Delete, email.to_owned()),
-                (true, None) => self.note(Wrong::Lost, Deed::Create, email.to_owned()),
+                (true, Some(_)) => {
+                    self.note(FindingKind::Phantom, Operation::Delete, email.to_owned())
+                }
+                (true, None) => self.note(FindingKind::Lost, Operation::Create, email.to_owned()),
                 (false, _) => {}
             }
         }
@@ -101,20 +103,20 @@ impl Judge<'_> {
             let is_there = count > 0 || shown.iter().any(|shown| shown.status == 200);
             match (is_there, user.created) {
                 (true, Some(Outcome::Failed)) => {
-                    self.note(Wrong::Phantom, Deed::Create, email.to_owned());
+                    self.note(FindingKind::Phantom, Operation::Create, email.to_owned());
                 }
-                (true, _) => self.note(Wrong::Lost, Deed::Delete, email.to_owned()),
+                (true, _) => self.note(FindingKind::Lost, Operation::Delete, email.to_owned()),
                 (false, _) => {}
             }
         }
         let creations = found.creations.get(&user.id).copied().unwrap_or_default();
         if count > 1 || user.creates > 1 || creations > 1 {
             let what = format!("{email}: {count} rows, {creations} events");
-            self.note(Wrong::Duplicate, Deed::Create, what);
+            self.note(FindingKind::Duplicate, Operation::Create, what);
         }
         for id in user.replayed.iter().filter(|id| **id != user.id) {
             let what = format!("{email} is {} and was {id} in a replay", user.id);
-            self.note(Wrong::Duplicate, Deed::Replay, what);
+            self.note(FindingKind::Duplicate, Operation::Replay, what);
         }
     }
 
@@ -129,18 +131,18 @@ impl Judge<'_> {
             );
             let is_as_expected = (row.version, &row.name) == (user.version, &user.name);
             if user.failed_names.contains(&row.name) {
-                self.note(Wrong::Phantom, Deed::Patch, what);
+                self.note(FindingKind::Phantom, Operation::Patch, what);
             } else if row.version > user.version {
-                self.note(Wrong::Duplicate, Deed::Patch, what);
+                self.note(FindingKind::Duplicate, Operation::Patch, what);
             } else if !is_as_expected {
-                self.note(Wrong::Lost, Deed::Patch, what);
+                self.note(FindingKind::Lost, Operation::Patch, what);
             }
         }
         for shown in found.shown.get(email).into_iter().flatten() {
             let is_as_stored = (shown.version, &shown.name) == (row.version, &row.name);
             if shown.status == 200 && !is_as_stored {
                 let what = format!("{email} is shown as {shown:?} and stored as {row:?}");
-                self.note(Wrong::Lost, Deed::Patch, what);
+                self.note(FindingKind::Lost, Operation::Patch, what);
             }
         }
     }
@@ -155,15 +157,15 @@ impl Judge<'_> {
             match (must_live, alive.contains_key(session)) {
                 (Some(true), false) => {
                     self.note(
-                        Wrong::Lost,
-                        Deed::Login,
+                        FindingKind::Lost,
+                        Operation::Login,
                         format!("{email}, session {session}"),
                     );
                 }
                 (Some(false), true) => {
                     self.note(
-                        Wrong::Lost,
-                        Deed::Revoke,
+                        FindingKind::Lost,
+                        Operation::Revoke,
                         format!("{email}, session {session}"),
                     );
                 }
@@ -173,15 +175,15 @@ impl Judge<'_> {
         for (session, unspent) in alive {
             if *unspent > 1 {
                 let what = format!("{email}, session {session}: {unspent} tokens");
-                self.note(Wrong::Duplicate, Deed::Refresh, what);
+                self.note(FindingKind::Duplicate, Operation::Refresh, what);
             }
         }
         let known: BTreeSet<_> = user.sessions.keys().collect();
         if !user.has_unknown_sessions {
             for session in alive.keys().filter(|session| !known.contains(session)) {
                 self.note(
-                    Wrong::Phantom,
-                    Deed::Login,
+                    FindingKind::Phantom,
+                    Operation::Login,
                     format!("{email}, session {session}"),
                 );
             }
@@ -197,16 +199,16 @@ impl Judge<'_> {
             && status(current).is_some_and(|status| status != 200)
         {
             let what = format!("{email}: password {current} is rejected");
-            self.note(Wrong::Lost, Deed::Password, what);
+            self.note(FindingKind::Lost, Operation::Password, what);
         }
         for (number, was_acknowledged) in &user.other_passwords {
             if status(number) == Some(200) && Some(number) != user.password.as_ref() {
-                let wrong = match was_acknowledged {
-                    true => Wrong::Lost,
-                    false => Wrong::Phantom,
+                let kind = match was_acknowledged {
+                    true => FindingKind::Lost,
+                    false => FindingKind::Phantom,
                 };
                 let what = format!("{email}: password {number} is accepted");
-                self.note(wrong, Deed::Password, what);
+                self.note(kind, Operation::Password, what);
             }
         }
     }

@@ -16,7 +16,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from
 
 /// Both hosts, as one client reaches them. Clones share the hosts and the measurements.
 #[derive(Clone)]
-pub struct Edge {
+pub struct FailoverClient {
     http: reqwest::Client,
     hosts: Arc<RwLock<[String; 2]>>,
     pub meter: Arc<Meter>,
@@ -124,8 +124,8 @@ impl Request {
     }
 }
 
-impl Edge {
-    /// Creates an edge for two hosts whose addresses are set later.
+impl FailoverClient {
+    /// Creates a client of two hosts whose addresses are set later.
     pub fn new(meter: Arc<Meter>) -> Result<Self> {
         Ok(Self {
             http: http()?,
@@ -134,7 +134,7 @@ impl Edge {
         })
     }
 
-    /// Returns an edge to the same hosts over new connections.
+    /// Returns a client of the same hosts over new connections.
     pub fn reconnected(&self) -> Result<Self> {
         Ok(Self {
             http: http()?,

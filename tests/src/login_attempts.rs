@@ -1,4 +1,4 @@
-//! Password guesses, and stacks that count them.
+//! Login attempts, and stacks that count them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::client::LOGIN;
 use crate::stack::{DEFAULT_LIMITS, Stack};
 use crate::{Client, Reply};
 
-/// Limits of the manifest: guesses per account and per address, and the first delay in seconds.
+/// Limits of the manifest: failed logins per account and per address, and the first delay in seconds.
 pub const PER_ACCOUNT: usize = 5;
 pub const PER_ADDRESS: usize = 50;
 pub const DELAY: u64 = 30;
@@ -22,8 +22,8 @@ pub async fn stack(others: &[(&str, &str)]) -> Stack {
     Stack::start_with(&[DEFAULT_LIMITS, &limits, others].concat()).await
 }
 
-/// Sends one guess from `address`.
-pub async fn guess(client: &Client, address: &str, email: &str, password: &str) -> Reply {
+/// Sends one login attempt from `address`.
+pub async fn attempt_login(client: &Client, address: &str, email: &str, password: &str) -> Reply {
     let request = client
         .request(Method::POST, LOGIN)
         .header("x-forwarded-for", address)
@@ -31,8 +31,13 @@ pub async fn guess(client: &Client, address: &str, email: &str, password: &str) 
     client.send(request).await
 }
 
-/// Same as [`guess`], repeated while no hash slot is free.
-pub async fn patient_guess(client: &Client, address: &str, email: &str, password: &str) -> Reply {
+/// Same as [`attempt_login`], repeated while no hash slot is free.
+pub async fn attempt_login_with_retry(
+    client: &Client,
+    address: &str,
+    email: &str,
+    password: &str,
+) -> Reply {
     let request = client
         .request(Method::POST, LOGIN)
         .header("x-forwarded-for", address)
@@ -61,23 +66,24 @@ pub fn statuses(replies: &[Reply]) -> BTreeMap<u16, usize> {
     counts
 }
 
-/// Guesses until `email` must wait.
-pub async fn use_up(client: &Client, address: &str, email: &str) {
+/// Fails to log in until further attempts for `email` are delayed.
+pub async fn exhaust_attempts(client: &Client, address: &str, email: &str) {
     for _ in 0..PER_ACCOUNT {
-        let reply = patient_guess(client, address, email, WRONG).await;
+        let reply = attempt_login_with_retry(client, address, email, WRONG).await;
         reply.problem(401, "invalid_credentials");
     }
-    refused(client, address, email, WRONG).await;
+    assert_throttled(client, address, email, WRONG).await;
 }
 
-pub async fn refused(client: &Client, address: &str, email: &str, password: &str) -> u64 {
-    let reply = guess(client, address, email, password).await;
+/// Asserts that the attempt is throttled, and returns its `Retry-After` in seconds.
+pub async fn assert_throttled(client: &Client, address: &str, email: &str, password: &str) -> u64 {
+    let reply = attempt_login(client, address, email, password).await;
     reply.problem(429, "too_many_attempts");
     reply.retry_after(1, 900)
 }
 
 /// Ends all delays and changes nothing else.
-pub async fn delays_end(stack: &Stack) {
+pub async fn end_delays(stack: &Stack) {
     let sql = "UPDATE login_attempts SET refused_until = now() - interval '1 millisecond' \
          WHERE refused_until > now()";
     stack.database().await.execute(sql, &[]).await.unwrap();

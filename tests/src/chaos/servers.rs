@@ -14,7 +14,7 @@ use tokio_postgres::NoTls;
 use tokio_postgres::config::Config;
 
 use super::client::new_user;
-use super::edge::{Attempt, Edge, Request};
+use super::failover::{Attempt, FailoverClient, Request};
 use super::schedule::{Fault, Kind};
 use crate::client::USERS;
 use crate::stack::{Stack, Storage};
@@ -28,9 +28,9 @@ const POLL: Duration = Duration::from_millis(10);
 const SILENT: usize = 60;
 
 /// Running app.
-pub struct Stage {
+pub struct Servers {
     pub stack: Stack,
-    pub edge: Edge,
+    pub failover: FailoverClient,
     hosts: [Option<Process>; 2],
     /// Folder of the files that move the hosts' clocks.
     clocks: Option<PathBuf>,
@@ -38,9 +38,9 @@ pub struct Stage {
     admin_token: String,
 }
 
-impl Stage {
+impl Servers {
     /// Starts all processes. Clocks can be moved if `ROSTER_CLOCKS` names a folder.
-    pub async fn start(storage: Storage, edge: Edge) -> Result<Self> {
+    pub async fn start(storage: Storage, failover: FailoverClient) -> Result<Self> {
         let variables = [
             ("access_token_minutes", "60"),
             ("max_sessions", "1000"),
@@ -53,16 +53,16 @@ impl Stage {
         let mut stack = Stack::start_with_storage(storage, &variables).await?;
         let admin_token = stack.client.token().to_owned();
         stack.terminate_host().await??;
-        let mut stage = Self {
+        let mut servers = Self {
             stack,
-            edge,
+            failover,
             hosts: [None, None],
             clocks: std::env::var_os("ROSTER_CLOCKS").map(PathBuf::from),
             canaries: 0,
             admin_token,
         };
         // Makes crash recovery faster but equally safe, and keeps the log from filling a small disk.
-        let superuser = stage.superuser().await?;
+        let superuser = servers.superuser().await?;
         for setting in [
             "recovery_init_sync_method = 'syncfs'",
             "max_wal_size = '96MB'",
@@ -72,9 +72,9 @@ impl Stage {
         }
         superuser.batch_execute("SELECT pg_reload_conf()").await?;
         for host in 0..2 {
-            stage.start_host(host)?;
+            servers.start_host(host)?;
         }
-        Ok(stage)
+        Ok(servers)
     }
 
     /// Returns the faults that are impossible here, with reasons.
@@ -105,12 +105,12 @@ impl Stage {
     fn start_host(&mut self, host: usize) -> Result<()> {
         let (process, client) = self.stack.second_host(&[("host_id", HOSTS[host])])?;
         self.hosts[host] = Some(process);
-        self.edge.set_host(host, client.base());
+        self.failover.set_host(host, client.base());
         Ok(())
     }
 
     /// Injects a fault, waits, and heals it.
-    pub async fn suffer(&mut self, fault: &Fault) -> Result<()> {
+    pub async fn inject(&mut self, fault: &Fault) -> Result<()> {
         match fault.kind {
             Kind::PostgresKilled => {
                 self.stack.kill_postgres()?;
@@ -234,7 +234,7 @@ impl Stage {
         ];
         let mut connections = Vec::new();
         for host in 0..2 {
-            let base = self.edge.host(host);
+            let base = self.failover.host(host);
             let address = base.trim_start_matches("http://").trim_end_matches('/');
             for beginning in BEGINNINGS.iter().cycle().take(SILENT) {
                 let mut connection = TcpStream::connect(address).await?;
@@ -287,7 +287,7 @@ impl Stage {
         ];
         for (request, expected) in requests {
             let request = request.token(&self.admin_token);
-            match self.edge.attempt(host, &request).await {
+            match self.failover.attempt(host, &request).await {
                 Attempt::Response(response) if response.status == expected => {}
                 _ => return false,
             }

@@ -13,9 +13,9 @@ use serde_json::Value;
 use crate::rendered;
 
 /// Prod with changes.
-pub struct Broken(Environment);
+pub struct ModifiedEnvironment(Environment);
 
-impl Broken {
+impl ModifiedEnvironment {
     pub fn prod() -> Self {
         Self(rendered("prod", None).clone())
     }
@@ -106,8 +106,8 @@ impl Broken {
 
     /// Asserts that the check reports this line, among others that follow from the change.
     #[track_caller]
-    pub fn is_found(&self, check: Check, line: &str) {
-        found(check(&self.0), line);
+    pub fn assert_reported(&self, check: Check, line: &str) {
+        assert_finding(check(&self.0), line);
     }
 
     /// Returns the full name of an object with a hash in its name.
@@ -132,7 +132,7 @@ impl Broken {
 }
 
 #[track_caller]
-pub fn found(findings: Vec<Finding>, line: &str) {
+pub fn assert_finding(findings: Vec<Finding>, line: &str) {
     let lines: Vec<_> = findings.iter().map(Finding::to_string).collect();
     let is_there = lines.iter().any(|found| found == line);
     assert!(is_there, "\nexpected: {line}\nfound:\n{}", lines.join("\n"));

@@ -1,10 +1,10 @@
 //! Calls that are rejected before anything runs, and missing requirements.
 
-use super::scene::{Scene, assert_order, digest};
+use super::fixture::{Fixture, assert_order, digest};
 
 #[test]
 fn invalid_arguments_run_nothing() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let (good, zeros) = (digest('a'), digest('0'));
     let calls: [&[&str]; 14] = [
         &[],
@@ -23,9 +23,9 @@ fn invalid_arguments_run_nothing() {
         &["dev", &good, "--force"],
     ];
     for call in calls {
-        let output = scene.run("deploy.sh", call).ended(2);
+        let output = fixture.run("deploy.sh", call).assert_status(2);
         assert!(output.starts_with("error: "), "{call:?}: {output}");
-        assert_eq!(scene.calls(), [""; 0], "{call:?}");
+        assert_eq!(fixture.calls(), [""; 0], "{call:?}");
     }
 }
 
@@ -36,22 +36,26 @@ fn an_invalid_base_url_changes_nothing() {
         "https://me:word@host",
         "https://host/path",
     ] {
-        let scene = Scene::new().with("BASE_URL", address);
-        let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(2);
+        let fixture = Fixture::new().with("BASE_URL", address);
+        let output = fixture
+            .run("deploy.sh", &["dev", &digest('a')])
+            .assert_status(2);
         assert!(output.contains("set BASE_URL"), "{output}");
-        assert_eq!(scene.writes(), [""; 0]);
+        assert_eq!(fixture.writes(), [""; 0]);
     }
 }
 
 #[test]
 fn all_missing_requirements_are_listed() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .with("COSIGN_KEY_PUB", "")
         .with("KUSTOMIZE", "v4.5.7")
         .with("UNREACHABLE", "yes")
         .without("cosign")
         .without("curl");
-    let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(1);
     assert_eq!(output.lines().count(), 1, "{output}");
     let parts = [
         "a kubectl with kustomize 5",
@@ -63,42 +67,46 @@ fn all_missing_requirements_are_listed() {
     for part in parts {
         assert!(output.contains(part), "{part}: {output}");
     }
-    let bare = Scene::new().without("kubectl");
-    let output = bare.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    let bare = Fixture::new().without("kubectl");
+    let output = bare
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(1);
     assert_eq!(output, "error: missing: kubectl with kustomize 5\n");
 }
 
 #[test]
 fn a_dry_run_requires_only_kubectl() {
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .with("COSIGN_KEY_PUB", "")
         .with("UNREACHABLE", "yes")
         .without("cosign")
         .without("curl");
-    let output = scene
+    let output = fixture
         .run("deploy.sh", &["dev", &digest('a'), "--dry-run"])
-        .ended(0);
+        .assert_status(0);
     assert!(output.contains("warning: missing: cosign; curl; COSIGN_KEY_PUB"));
 
-    let scene = Scene::new().without("kubectl");
-    let output = scene
+    let fixture = Fixture::new().without("kubectl");
+    let output = fixture
         .run("deploy.sh", &["dev", &digest('a'), "--dry-run"])
-        .ended(1);
+        .assert_status(1);
     assert!(output.contains("kubectl with kustomize 5"), "{output}");
 }
 
 #[test]
 fn a_placeholder_digest_is_rejected() {
-    let scene = Scene::new();
-    scene.set_spin_image(&digest('0'));
+    let fixture = Fixture::new();
+    fixture.set_spin_image(&digest('0'));
     let told = "the digest of ghcr.io/spinframework/spin:v4.1.0 is a placeholder: set it in k8s/base/executor.yaml";
-    let output = scene.run("deploy.sh", &["prod", &digest('a')]).ended(1);
+    let output = fixture
+        .run("deploy.sh", &["prod", &digest('a')])
+        .assert_status(1);
     assert!(output.contains(told), "{output}");
-    assert!(!scene.calls().iter().any(|call| call.contains("cosign")));
-    assert_eq!(scene.writes(), [""; 0]);
-    let output = scene
+    assert!(!fixture.calls().iter().any(|call| call.contains("cosign")));
+    assert_eq!(fixture.writes(), [""; 0]);
+    let output = fixture
         .run("deploy.sh", &["prod", &digest('a'), "--dry-run"])
-        .ended(0);
+        .assert_status(0);
     assert!(output.contains(&format!("warning: {told}")), "{output}");
 }
 
@@ -109,47 +117,51 @@ fn missing_secrets_and_stores_prevent_the_migrations() {
             ("NO_SECRET", "roster-secrets"),
             ("NO_STORES", "is not ready"),
         ] {
-            let scene = Scene::new().with(setting, "yes");
-            let output = scene
+            let fixture = Fixture::new().with(setting, "yes");
+            let output = fixture
                 .run("deploy.sh", &[environment, &digest('a')])
-                .ended(1);
+                .assert_status(1);
             assert!(output.contains(told), "{output}");
-            assert_eq!(scene.writes().len(), 2, "{:#?}", scene.writes());
+            assert_eq!(fixture.writes().len(), 2, "{:#?}", fixture.writes());
             assert_order(
-                &scene.writes(),
+                &fixture.writes(),
                 &["pending.yaml", "notin (migrations, api)"],
             );
-            scene.lease_is_free();
+            fixture.assert_lease_released();
         }
     }
 }
 
 #[test]
 fn a_missing_operator_is_reported_before_any_change() {
-    let scene = Scene::new().with("NOT_SERVED", "SpinApp");
-    let output = scene.run("deploy.sh", &["dev", &digest('a')]).ended(1);
+    let fixture = Fixture::new().with("NOT_SERVED", "SpinApp");
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('a')])
+        .assert_status(1);
     assert!(
         output.contains("does not serve SpinApp of core.spinkube.dev/v1alpha1"),
         "{output}"
     );
-    assert_eq!(scene.writes(), [""; 0]);
-    assert!(!scene.path("lease").exists());
+    assert_eq!(fixture.writes(), [""; 0]);
+    assert!(!fixture.path("lease").exists());
 }
 
 #[test]
 fn an_unresolvable_address_changes_nothing() {
-    let scene = Scene::new().released("a").with("NO_ADDRESS", "yes");
-    let output = scene.run("deploy.sh", &["dev", &digest('b')]).ended(1);
+    let fixture = Fixture::new().released("a").with("NO_ADDRESS", "yes");
+    let output = fixture
+        .run("deploy.sh", &["dev", &digest('b')])
+        .assert_status(1);
     assert!(output.contains("does not resolve"), "{output}");
-    assert_eq!(scene.writes(), [""; 0]);
+    assert_eq!(fixture.writes(), [""; 0]);
 }
 
 #[test]
 fn every_script_has_help() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for script in ["build.sh", "deploy.sh", "smoke.sh"] {
-        let ran = scene.run(script, &["--help"]);
-        ran.ended(0);
+        let ran = fixture.run(script, &["--help"]);
+        ran.assert_status(0);
         assert!(ran.stdout.contains(&format!("scripts/{script} ")));
         assert!(!ran.stdout.contains("set -euo"), "{}", ran.stdout);
         assert_eq!(ran.stderr, "");
