@@ -10,7 +10,7 @@ use spin_pg_bindings::Deadline;
 /// two slow cores.
 pub const POSTGRES: Deadline = Deadline {
     store: Duration::from_millis(1_500),
-    hard: Duration::from_millis(3_000),
+    hard: Duration::from_millis(5_000),
 };
 
 /// Deadline of one command, including a new connection, before Postgres takes the place of Redis. The hard
