@@ -10,10 +10,21 @@ use crate::tools::workspace::root;
 /// The target of the components.
 pub const WASM: &str = "wasm32-wasip2";
 
-/// `cargo` that runs this program, in the project's folder.
+/// Variables with which cargo describes the program that it runs.
+const OF_THIS_PROGRAM: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_"];
+
+/// `cargo` that runs this program, in the project's folder. It gets the environment of a cargo that a
+/// person starts: build scripts that read the variables of this program, such as ring's, would run again
+/// after each change from one to the other, and everything that depends on them.
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).stdin(Stdio::null());
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if OF_THIS_PROGRAM.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(&*name);
+        }
+    }
     command
 }
 
