@@ -44,7 +44,9 @@ mod component {
     impl Components for Others {
         async fn ask(&self) -> Vec<Answer> {
             let ask = |component| startup::ask(component, COMPONENTS_DEADLINE);
-            join_all(["users", "auth", "docs"].map(ask)).await
+            let others = Component::ALL.into_iter();
+            let others = others.filter(|component| *component != Component::Health);
+            join_all(others.map(|component| ask(component.name()))).await
         }
     }
 

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use settings::Component;
 
 use crate::tools::cargo::{WASM, cargo, check, ensure_wasm_target};
 use crate::tools::workspace::{root, step, target_dir};
 
 /// Every component, by package.
-pub const COMPONENTS: [&str; 4] = ["health", "users", "auth", "docs"];
+pub const COMPONENTS: [&str; Component::ALL.len()] = Component::NAMES;
 
 /// Builds the components for wasm32-wasip2 and prints their sizes.
 #[derive(clap::Args)]
