@@ -43,7 +43,7 @@ fn action() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some("Only what happened by this name."))
-        .enum_values(Some(ACTIONS))
+        .enum_values(Some(ACTIONS.iter().copied()))
         .build()
 }
 

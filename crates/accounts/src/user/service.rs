@@ -10,14 +10,14 @@ use spin_pg_bindings::postgres::Database;
 use crate::audit::Actor;
 use crate::cache::Cache;
 use crate::idempotency::IdempotentRequest;
+use crate::idempotency::store::replay;
 use crate::keys::{FingerprintKey, Purpose, RootKey};
 use crate::password::PasswordHash;
 use crate::password::service::NewPasswords;
 use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 use list::{ListQuery, Page};
-use store::idempotent::{self, Once};
+use store::idempotent;
 
-pub use store::SCHEMA_VERSION;
 pub(crate) use store::{Outcome, columns, judged, outcome, user_if_any};
 
 /// The users resource over its two stores. Cheap to clone.
@@ -79,7 +79,7 @@ impl Users {
             Some(password) => {
                 // A repeated request is handled without hashing again.
                 if let Some(request) = &request
-                    && let Some(user) = self.replay(request, &fingerprint).await?
+                    && let Some(user) = replay(&*self.database, request, &fingerprint).await?
                 {
                     return Ok(user);
                 }
@@ -97,18 +97,12 @@ impl Users {
             return store::insert(&*self.database, &insert).await;
         };
         match idempotent::insert_once(&*self.database, &insert, &request, &fingerprint).await {
-            Ok(Once::Created(user)) => Ok(user),
-            Ok(Once::InFlight) => Err(Error::KeyInFlight),
-            Ok(Once::Seen) => {
-                let replayed = self.replay(&request, &fingerprint).await?;
-                replayed.ok_or(Error::KeyInFlight)
-            }
             // The winner of a race has both the key and the email: the key decides.
             Err(Error::EmailTaken) => {
-                let replayed = self.replay(&request, &fingerprint).await?;
+                let replayed = replay(&*self.database, &request, &fingerprint).await?;
                 replayed.ok_or(Error::EmailTaken)
             }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
@@ -121,18 +115,6 @@ impl Users {
             new.role.as_str().as_bytes(),
             &[new.is_active.into(), new.password.is_some().into()],
         ])
-    }
-
-    async fn replay(
-        &self,
-        request: &IdempotentRequest,
-        fingerprint: &[u8],
-    ) -> Result<Option<User>, Error> {
-        match idempotent::find_answer(&*self.database, request).await? {
-            Some(answer) if answer.fingerprint != fingerprint => Err(Error::KeyReused),
-            Some(answer) => answer.user().map(Some),
-            None => Ok(None),
-        }
     }
 
     /// Returns the user from Postgres after a miss in [`crate::Authenticator`], and caches it for the next

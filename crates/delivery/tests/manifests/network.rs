@@ -135,7 +135,7 @@ fn a_connection_that_no_policy_lets_out_is_named() {
         "prod with otlp: SpinApp users: no NetworkPolicy lets its pods out to http://otel-collector.observability:4318",
     );
     let broken = Broken::prod().without("NetworkPolicy", "to-postgres");
-    for owner in ["Job migrate-0013", "Deployment pgbouncer"] {
+    for owner in ["Job migrate-NNNN", "Deployment pgbouncer"] {
         let url = "postgres://postgres.prod.example.internal:5432";
         broken.is_found(
             egress::check,
@@ -187,7 +187,7 @@ fn what_is_not_denied_and_who_is_not_let_in_is_named() {
         )
         .is_found(
             ingress::check,
-            "prod: Job migrate-0013: no NetworkPolicy denies its pods what is not allowed",
+            "prod: Job migrate-NNNN: no NetworkPolicy denies its pods what is not allowed",
         );
     Broken::prod()
         .without("NetworkPolicy", "from-gateway")

@@ -16,13 +16,13 @@ fn an_image_by_tag_is_named() {
     Broken::prod()
         .set(
             "Job",
-            "migrate-0013",
+            "migrate-NNNN",
             &format!("{CONTAINER}/image"),
             "postgres:latest",
         )
         .is_found(
             images::check,
-            "prod: Job migrate-0013: the image postgres:latest is named `latest`",
+            "prod: Job migrate-NNNN: the image postgres:latest is named `latest`",
         );
     Broken::prod()
         .set(
@@ -58,10 +58,10 @@ fn missing_requests_and_limits_are_named() {
             "prod: SpinApp users: container users has no limits of memory",
         );
     Broken::prod()
-        .unset("Job", "migrate-0013", CONTAINER, "resources")
+        .unset("Job", "migrate-NNNN", CONTAINER, "resources")
         .is_found(
             resources::check,
-            "prod: Job migrate-0013: container migrate has no requests of cpu",
+            "prod: Job migrate-NNNN: container migrate has no requests of cpu",
         );
     Broken::prod()
         .set("SpinApp", "users", "/spec/resources/requests/cpu", "3")
@@ -142,19 +142,19 @@ fn what_pods_may_is_named() {
     Broken::prod()
         .set(
             "Job",
-            "migrate-0013",
+            "migrate-NNNN",
             &format!("{CONTAINER}/securityContext/readOnlyRootFilesystem"),
             false,
         )
         .is_found(
             identity::check,
-            "prod: Job migrate-0013: container migrate keeps privileges or a writable root",
+            "prod: Job migrate-NNNN: container migrate keeps privileges or a writable root",
         );
     Broken::prod()
-        .set("Job", "migrate-0013", "/metadata/namespace", "default")
+        .set("Job", "migrate-NNNN", "/metadata/namespace", "default")
         .is_found(
             identity::check,
-            "prod: Job migrate-0013: it is in the namespace `default`",
+            "prod: Job migrate-NNNN: it is in the namespace `default`",
         );
 }
 
@@ -224,13 +224,13 @@ fn a_script_that_is_not_there_or_reads_another_variable_is_named() {
         Broken::prod()
             .set(
                 "Job",
-                "migrate-0013",
+                "migrate-NNNN",
                 &format!("{CONTAINER}/{pointer}"),
                 value,
             )
             .is_found(
                 scripts::check,
-                &format!("prod: Job migrate-0013: {problem}"),
+                &format!("prod: Job migrate-NNNN: {problem}"),
             );
     }
 }
