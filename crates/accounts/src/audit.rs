@@ -88,7 +88,7 @@ pub struct Event {
     pub action: String,
     /// The user that caused the event, if known.
     pub actor_id: Option<Uuid>,
-    /// The user that the event is about, if any.
+    /// The user or other resource that the event is about, if any.
     pub target_id: Option<Uuid>,
     pub request_id: String,
     /// Fingerprint of the client's address; `None` when no client was involved.

@@ -4,7 +4,7 @@ use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 
 use super::{Event, ListQuery, Page};
 use crate::Error;
-use crate::pagination::statement::{Filters, Order, Window, read};
+use crate::pagination::statement::{Filters, Source, Window, read};
 
 /// One page of events.
 pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<Page, Error> {
@@ -20,7 +20,7 @@ pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<P
         "at < ($?::timestamp AT TIME ZONE 'UTC')",
         query.created_before,
     );
-    let order = Order {
+    let source = Source {
         table: "audit",
         columns: "id, at AT TIME ZONE 'UTC' AS at, action, actor_id, target_id, request_id, client",
         column: "at",
@@ -32,7 +32,7 @@ pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<P
         include_total: query.include_total,
         after: query.after.as_ref(),
     };
-    read(database, &order, filters, &window, ListQuery::position_of).await
+    read(database, &source, filters, &window, ListQuery::position_of).await
 }
 
 impl FromRow for Event {

@@ -46,7 +46,7 @@ impl Filters {
 }
 
 /// Source and order of a list, all constants of the code.
-pub struct Order {
+pub struct Source {
     pub table: &'static str,
     /// Columns selected from a row of the page.
     pub columns: &'static str,
@@ -69,13 +69,13 @@ pub struct Window<'a> {
 /// Reads one page. `position_of` returns the position of an item in the order.
 pub async fn read<T: FromRow>(
     database: &dyn Database,
-    order: &Order,
+    source: &Source,
     filters: Filters,
     window: &Window<'_>,
     position_of: impl FnOnce(&T) -> Position,
 ) -> Result<Page<T>, Error> {
     let (sql, params) = page(
-        order,
+        source,
         filters,
         window.after,
         window.limit,
@@ -107,25 +107,25 @@ impl<T: FromRow> FromRow for PageRow<T> {
 /// shows that there is a next page, and the `total` on each row. The page is joined to the total, so that
 /// an empty page has it too.
 fn page(
-    order: &Order,
+    source: &Source,
     mut filters: Filters,
     after: Option<&Position>,
     limit: i64,
     include_total: bool,
 ) -> (String, Vec<Param>) {
-    let Order {
+    let Source {
         table,
         columns,
         column,
         ..
-    } = order;
+    } = source;
     let counted = filters.all();
-    let (comparison, direction) = match order.descending {
+    let (comparison, direction) = match source.descending {
         true => ("<", "DESC"),
         false => (">", "ASC"),
     };
     if let Some(position) = after {
-        let key = order
+        let key = source
             .cast
             .replace("$?", &filters.push(position.key.as_str()));
         filters.add(

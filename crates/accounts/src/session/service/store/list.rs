@@ -2,7 +2,7 @@
 
 use spin_pg_bindings::postgres::Database;
 
-use crate::pagination::statement::{Filters, Order, Window, read};
+use crate::pagination::statement::{Filters, Source, Window, read};
 use crate::session::service::list::{ListQuery, Page};
 use crate::{Error, UserId};
 
@@ -18,7 +18,7 @@ pub(in crate::session::service) async fn list(
             AND epoch = (SELECT u.session_epoch FROM users AS u WHERE u.id = user_id)",
         user.0,
     );
-    let order = Order {
+    let source = Source {
         table: "sessions",
         columns: "id, created_at AT TIME ZONE 'UTC' AS created_at,
             last_used_at AT TIME ZONE 'UTC' AS last_used_at,
@@ -32,5 +32,5 @@ pub(in crate::session::service) async fn list(
         include_total: query.include_total,
         after: query.after.as_ref(),
     };
-    read(database, &order, filters, &window, ListQuery::position_of).await
+    read(database, &source, filters, &window, ListQuery::position_of).await
 }

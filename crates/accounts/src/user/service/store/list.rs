@@ -3,7 +3,7 @@
 use spin_pg_bindings::postgres::Database;
 
 use super::columns;
-use crate::pagination::statement::{Filters, Order, Window, read};
+use crate::pagination::statement::{Filters, Source, Window, read};
 use crate::user::service::list::{ListQuery, Page, SortKey};
 use crate::{Error, User};
 
@@ -37,7 +37,7 @@ pub(in crate::user::service) async fn list(
         SortKey::Email => ("email COLLATE \"C\"", "$?"),
         SortKey::FullName => ("full_name COLLATE \"und-x-icu\"", "$?"),
     };
-    let order = Order {
+    let source = Source {
         table: "users",
         columns: columns!(),
         column,
@@ -50,5 +50,5 @@ pub(in crate::user::service) async fn list(
         after: query.after.as_ref(),
     };
     let position_of = |user: &User| query.sort.position_of(user);
-    read(database, &order, filters(query), &window, position_of).await
+    read(database, &source, filters(query), &window, position_of).await
 }
