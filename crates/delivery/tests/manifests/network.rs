@@ -190,7 +190,7 @@ fn what_is_not_denied_and_who_is_not_let_in_is_named() {
             "prod: Job migrate-NNNN: no NetworkPolicy denies its pods what is not allowed",
         );
     Broken::prod()
-        .without("NetworkPolicy", "from-gateway")
+        .without("NetworkPolicy", "from-gateway-to-users")
         .is_found(
             ingress::check,
             "prod: SpinApp users: no NetworkPolicy lets the gateway in on port 80",
@@ -204,7 +204,7 @@ fn what_is_not_denied_and_who_is_not_let_in_is_named() {
         .set(
             "SpinApp",
             "users",
-            "/spec/podLabels/app.kubernetes.io~1component",
+            "/spec/podLabels/app.kubernetes.io~1name",
             "app",
         )
         .is_found(
