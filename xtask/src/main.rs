@@ -9,6 +9,7 @@ mod bench;
 mod database;
 mod dev;
 mod gates;
+mod template;
 mod tools;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use dev::up;
 use gates::{
     audit, chaos, check, ci, codegen, coverage, fuzz, openapi, reproducible, sbom, soak, test,
 };
+use template::new_group;
 use tools::build;
 
 /// Builds, runs and tests Roster.
@@ -49,6 +51,7 @@ enum Command {
     Codegen(codegen::Arguments),
     Openapi(openapi::Arguments),
     Fuzz(fuzz::Arguments),
+    NewGroup(new_group::Arguments),
 }
 
 #[tokio::main]
@@ -72,6 +75,7 @@ async fn main() -> ExitCode {
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::NewGroup(arguments) => new_group::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -44,10 +44,7 @@ impl Present {
         let policies = policies.context("no scaleUp policies")?;
         let growth = find(policies, "/type", "Percent")?;
         Ok(Self {
-            base: size(at(
-                find(&users, "/kind", "SpinApp")?,
-                "/spec/resources",
-            )?)?,
+            base: size(at(find(&users, "/kind", "SpinApp")?, "/spec/resources")?)?,
             prod: prod(&k8s.join("overlays/prod/sizes/kustomization.yaml"))?,
             utilization: number(scaler, "/spec/metrics/0/resource/target/averageUtilization")?,
             max_pods: number(scaler, "/spec/maxReplicas")?,

@@ -15,7 +15,8 @@ pub struct Filters {
 }
 
 impl Filters {
-    pub fn new() -> Self {
+    /// Creates filters that every row matches.
+    pub fn none() -> Self {
         Self {
             conditions: vec!["true".into()],
             params: Vec::new(),

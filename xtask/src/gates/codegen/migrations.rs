@@ -21,7 +21,7 @@ pub(crate) fn names(root: &Path) -> Result<Vec<String>> {
 }
 
 /// `kustomization` with the list of files replaced.
-pub(super) fn kustomization(kustomization: &str, names: &[String]) -> Result<String> {
+pub(crate) fn kustomization(kustomization: &str, names: &[String]) -> Result<String> {
     const FILES: &str = "    files:\n";
     let (head, _) = kustomization
         .split_once(FILES)
@@ -34,7 +34,7 @@ pub(super) fn kustomization(kustomization: &str, names: &[String]) -> Result<Str
 }
 
 /// `job` with the number of the last migration in its name.
-pub(super) fn job(job: &str, names: &[String]) -> Result<String> {
+pub(crate) fn job(job: &str, names: &[String]) -> Result<String> {
     const NAME: &str = "\n  name: migrate-";
     let last = names.last().context("there is no migration")?;
     let (number, _) = last

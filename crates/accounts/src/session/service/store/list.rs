@@ -12,7 +12,7 @@ pub(in crate::session::service) async fn list(
     user: UserId,
     query: &ListQuery,
 ) -> Result<Page, Error> {
-    let mut filters = Filters::new();
+    let mut filters = Filters::none();
     filters.add(
         "user_id = $? AND idle_expires_at > now() AND expires_at > now()
             AND epoch = (SELECT u.session_epoch FROM users AS u WHERE u.id = user_id)",

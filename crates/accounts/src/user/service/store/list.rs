@@ -8,7 +8,7 @@ use crate::user::service::list::{ListQuery, Page, SortKey};
 use crate::{Error, User};
 
 fn filters(query: &ListQuery) -> Filters {
-    let mut filters = Filters::new();
+    let mut filters = Filters::none();
     let email = query.email.as_ref().map(|email| email.as_str());
     filters.add_option("email = $?", email);
     filters.add_option("role = $?", query.role.map(|role| role.as_str()));
