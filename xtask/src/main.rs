@@ -20,7 +20,7 @@ use dev::up;
 use gates::{
     audit, book, chaos, check, ci, codegen, coverage, fuzz, openapi, reproducible, sbom, soak, test,
 };
-use template::new_group;
+use template::{new_group, rename};
 use tools::build;
 
 /// Builds, runs and tests Roster.
@@ -53,6 +53,7 @@ enum Command {
     Openapi(openapi::Arguments),
     Fuzz(fuzz::Arguments),
     NewGroup(new_group::Arguments),
+    Rename(rename::Arguments),
 }
 
 #[tokio::main]
@@ -78,6 +79,7 @@ async fn main() -> ExitCode {
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::NewGroup(arguments) => new_group::run(&arguments),
+        Command::Rename(arguments) => rename::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

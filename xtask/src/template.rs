@@ -1,3 +1,4 @@
-//! Commands for a project that was made from this template.
+//! Commands that turn a copy of this template into a project of its own.
 
 pub mod new_group;
+pub mod rename;
