@@ -3,6 +3,7 @@
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+use web::auth::endpoints::Endpoint;
 
 use crate::document;
 
@@ -24,18 +25,22 @@ const INTERNALS: [&str; 14] = [
     "select ",
 ];
 
-/// Paths that a component serves; the host responds to all others.
-const COMPONENTS: [&str; 9] = [
-    "/api/docs",
-    "/api/openapi.json",
-    "/api/redoc",
-    "/api/v1/users",
-    "/api/v1/audit",
-    "/api/v1/auth",
-    "/api/v1/health",
-    "/.well-known/jwks.json",
-    "/metrics",
-];
+/// Returns true if a component serves the path; the host responds to all others.
+fn is_of_a_component(path: &str) -> bool {
+    Endpoint::ALL.iter().any(|endpoint| {
+        let of_endpoint = endpoint.path();
+        // `/api/v1/users` for everything below it.
+        let route = match of_endpoint.strip_prefix("/api/v1/") {
+            Some(rest) => {
+                let group = rest.split('/').next().unwrap_or_default();
+                &of_endpoint[.."/api/v1/".len() + group.len()]
+            }
+            None => of_endpoint,
+        };
+        let rest = path.strip_prefix(route);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
 
 /// Response, read in full.
 #[derive(Debug, Clone)]
@@ -208,9 +213,7 @@ impl Reply {
             Some("nosniff"),
             "{self}"
         );
-        let under =
-            |route: &&str| self.path == *route || self.path.starts_with(&format!("{route}/"));
-        if COMPONENTS.iter().any(under) {
+        if is_of_a_component(&self.path) {
             assert!(
                 self.header("x-request-id").is_some_and(|id| !id.is_empty()),
                 "{self}"

@@ -11,7 +11,7 @@ mod small_disk;
 mod variables;
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,7 @@ pub struct Stack {
     // Declared in the order in which they end: the host first, the folder and the lock last.
     host: Option<HostProcess>,
     program: HostProgram,
+    manifest: PathBuf,
     redis: Redis,
     postgres: Postgres,
     small_disk: Option<SmallDisk>,
@@ -80,7 +81,15 @@ impl Stack {
 
     /// Starts a stack with another storage for Postgres and some variables overridden.
     pub async fn start_with_storage(storage: Storage, variables: &[(&str, &str)]) -> Result<Self> {
-        let stack = Self::launch(crate::host::program()?, variables, storage).await?;
+        let (program, manifest) = (crate::host::program()?, host::manifest());
+        let stack = Self::launch(program, manifest, variables, storage).await?;
+        Ok(stack.signed_in().await)
+    }
+
+    /// Starts a stack without limits that serves another manifest.
+    pub async fn start_from(manifest: &Path) -> Result<Self> {
+        let (program, manifest) = (crate::host::program()?, manifest.to_owned());
+        let stack = Self::launch(program, manifest, &[], Storage::default()).await?;
         Ok(stack.signed_in().await)
     }
 
@@ -99,17 +108,19 @@ impl Stack {
     /// Starts a stack without signing in. The error contains the end of the host's log.
     pub async fn start_signed_out(variables: &[(&str, &str)]) -> Result<Self> {
         needs_host();
-        Self::launch(crate::host::program()?, variables, Storage::default()).await
+        let (program, manifest) = (crate::host::program()?, host::manifest());
+        Self::launch(program, manifest, variables, Storage::default()).await
     }
 
     /// Starts a stack on another host than the suites', with the administrator signed in.
     pub async fn start_on(program: HostProgram, variables: &[(&str, &str)]) -> Result<Self> {
-        let stack = Self::launch(program, variables, Storage::default()).await?;
+        let stack = Self::launch(program, host::manifest(), variables, Storage::default()).await?;
         Ok(stack.signed_in().await)
     }
 
     async fn launch(
         program: HostProgram,
+        manifest: PathBuf,
         others: &[(&str, &str)],
         storage: Storage,
     ) -> Result<Self> {
@@ -137,11 +148,13 @@ impl Stack {
         let mut variables = Variables::of(&postgres, &redis);
         variables.set(others);
         let log = log_path(folder.path());
-        let host = block_in_place(|| host::start(&program, &variables, folder.path(), &log))?;
+        let host =
+            block_in_place(|| host::start(&program, &manifest, &variables, folder.path(), &log))?;
         Ok(Self {
             client: Client::new(&host.url),
             host: Some(host),
             program,
+            manifest,
             redis,
             postgres,
             small_disk,
@@ -194,7 +207,8 @@ impl Stack {
 
     fn another_host(&self, variables: &Variables) -> Result<HostProcess> {
         let folder = self.folder.path();
-        host::start(&self.program, variables, folder, &log_path(folder))
+        let log = log_path(folder);
+        host::start(&self.program, &self.manifest, variables, folder, &log)
     }
 
     /// Returns the standard error of the host and its components so far.

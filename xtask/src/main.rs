@@ -9,6 +9,7 @@ mod bench;
 mod database;
 mod dev;
 mod gates;
+mod template;
 mod tools;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use dev::up;
 use gates::{
     audit, book, chaos, check, ci, codegen, coverage, fuzz, openapi, reproducible, sbom, soak, test,
 };
+use template::{new_group, rename};
 use tools::build;
 
 /// Builds, runs and tests Roster.
@@ -50,6 +52,8 @@ enum Command {
     Codegen(codegen::Arguments),
     Openapi(openapi::Arguments),
     Fuzz(fuzz::Arguments),
+    NewGroup(new_group::Arguments),
+    Rename(rename::Arguments),
 }
 
 #[tokio::main]
@@ -74,6 +78,8 @@ async fn main() -> ExitCode {
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::NewGroup(arguments) => new_group::run(&arguments),
+        Command::Rename(arguments) => rename::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -40,7 +40,7 @@ pub struct Profile {
 
 /// Role of a target in the comparison.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// The app.
     Roster,

@@ -37,18 +37,14 @@ impl Present {
     /// Reads the values from the folder `k8s`.
     pub fn read(k8s: &Path) -> Result<Self> {
         let users = documents(&k8s.join("base/apps/users.yaml"))?;
-        let scaler = documents(&k8s.join("base/autoscaling.yaml"))?;
-        let scaler = find(&scaler, "/metadata/name", "users")?;
+        let scaler = find(&users, "/kind", "HorizontalPodAutoscaler")?;
         let pooler = documents(&k8s.join("components/pgbouncer/pgbouncer.yaml"))?;
         let pooler = find(&pooler, "/kind", "Deployment")?;
         let policies = at(scaler, "/spec/behavior/scaleUp/policies")?.as_array();
         let policies = policies.context("no scaleUp policies")?;
         let growth = find(policies, "/type", "Percent")?;
         Ok(Self {
-            base: size(at(
-                find(&users, "/metadata/name", "users")?,
-                "/spec/resources",
-            )?)?,
+            base: size(at(find(&users, "/kind", "SpinApp")?, "/spec/resources")?)?,
             prod: prod(&k8s.join("overlays/prod/sizes/kustomization.yaml"))?,
             utilization: number(scaler, "/spec/metrics/0/resource/target/averageUtilization")?,
             max_pods: number(scaler, "/spec/maxReplicas")?,

@@ -14,7 +14,7 @@ mod component {
     use web::auth::access_token::{Signer, Verifier};
     use web::config::{Component, ConfigError, HttpConfig, Variables};
     use web::response::cursor::CursorKey;
-    use web::wiring::host::{HostRequest, HostResponse, Instance, stores};
+    use web::wiring::host::{HostRequest, HostResponse, Instance, breached_passwords, stores};
     use web::wiring::services::{self, Services};
 
     use crate::routes::{AuthState, router};
@@ -26,7 +26,8 @@ mod component {
         let verifier = Verifier::read(&variables)?;
         let stores = stores(&variables)?;
         let metrics = stores.metrics();
-        let services = Services::read(&variables, stores, verifier.clone())?;
+        let breached = breached_passwords(&variables)?;
+        let services = Services::read(&variables, stores, breached, verifier.clone())?;
         let policy = services::session_policy(&variables)?;
         let sessions = services.sessions(bootstrap(&variables, &services)?, policy);
         let state = AuthState {

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use accounts::session::service::SignedIn;
 use accounts::session::service::list::{ListParameters, ListQuery};
 use accounts::{Error, Passwords, SessionId, Sessions, Users};
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use utoipa::OpenApi;
 use web::Problem;
-use web::auth::access_control::{AccessControl, Anonymous, Caller, Client, Routes};
+use web::auth::access_control::{Anonymous, Caller, Client};
 use web::auth::access_token::{JwkSet, Signer, Verifier};
 use web::auth::endpoints::Endpoint;
 use web::extract::body::{Form, Json};
@@ -45,35 +43,18 @@ pub struct AuthState {
     pub pause: fn() -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// OpenAPI documentation of the endpoints.
-#[derive(OpenApi)]
-#[openapi(paths(
-    register,
-    login,
-    token_form,
-    refresh,
-    logout,
-    logout_all,
-    list_sessions,
-    end_session,
-    reset_password,
-    jwks,
-))]
-pub struct Documentation;
-
-pub fn router(access_control: AccessControl, state: AuthState) -> Router {
-    Routes::protected_by(access_control)
-        .serve(Endpoint::Register, register)
-        .serve(Endpoint::Login, login)
-        .serve(Endpoint::TokenForm, token_form)
-        .serve(Endpoint::Refresh, refresh)
-        .serve(Endpoint::Logout, logout)
-        .serve(Endpoint::LogoutAll, logout_all)
-        .serve(Endpoint::ListSessions, list_sessions)
-        .serve(Endpoint::EndSession, end_session)
-        .serve(Endpoint::ResetPassword, reset_password)
-        .serve(Endpoint::Jwks, jwks)
-        .with_state(Arc::new(state))
+web::routes! {
+    AuthState:
+    Register => register,
+    Login => login,
+    TokenForm => token_form,
+    Refresh => refresh,
+    Logout => logout,
+    LogoutAll => logout_all,
+    ListSessions => list_sessions,
+    EndSession => end_session,
+    ResetPassword => reset_password,
+    Jwks => jwks,
 }
 
 /// Register

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use accounts::user::service::SCHEMA_VERSION;
+use accounts::schema::SCHEMA_VERSION;
 use serde::Serialize;
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 use spin_pg_bindings::redis::{Command, Redis, Reply};

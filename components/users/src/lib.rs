@@ -13,7 +13,7 @@ mod component {
     use web::auth::access_token::Verifier;
     use web::config::{Component, ConfigError, HttpConfig, Variables};
     use web::response::cursor::CursorKey;
-    use web::wiring::host::{HostRequest, HostResponse, Instance, stores};
+    use web::wiring::host::{HostRequest, HostResponse, Instance, breached_passwords, stores};
     use web::wiring::services::Services;
 
     use crate::routes::{UsersState, router};
@@ -24,8 +24,9 @@ mod component {
         let variables = Variables::load(Component::Users).await?;
         let stores = stores(&variables)?;
         let metrics = stores.metrics();
+        let breached = breached_passwords(&variables)?;
         let audit = Audit::new(stores.database.clone());
-        let services = Services::read(&variables, stores, Verifier::read(&variables)?)?;
+        let services = Services::read(&variables, stores, breached, Verifier::read(&variables)?)?;
         let state = UsersState {
             sessions: services.sessions(None, SessionPolicy::default()),
             users: services.users,

@@ -8,13 +8,11 @@ use std::sync::Arc;
 use accounts::password::{PasswordHash, SubmittedPassword};
 use accounts::user::service::list::{ListParameters, ListQuery};
 use accounts::{Audit, Passwords, Sessions, UserId, Users};
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
-use utoipa::OpenApi;
 use web::Problem;
-use web::auth::access_control::{AboutUser, AccessControl, Caller, Client, Routes};
+use web::auth::access_control::{AboutUser, Caller, Client};
 use web::auth::endpoints::Endpoint;
 use web::extract::body::{Json, MergePatch, OptionalJson};
 use web::extract::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
@@ -38,39 +36,20 @@ pub struct UsersState {
     pub require_if_match: bool,
 }
 
-/// OpenAPI documentation of the endpoints.
-#[derive(OpenApi)]
-#[openapi(paths(
-    list_users,
-    create_user,
-    get_user,
-    update_user,
-    delete_user,
-    end_sessions,
-    create_reset_token,
-    me::get,
-    me::update,
-    me::delete,
-    me::change_password,
-    audit::list,
-))]
-pub struct Documentation;
-
-pub fn router(access_control: AccessControl, state: UsersState) -> Router {
-    Routes::protected_by(access_control)
-        .serve(Endpoint::ListUsers, list_users)
-        .serve(Endpoint::CreateUser, create_user)
-        .serve(Endpoint::GetUser, get_user)
-        .serve(Endpoint::UpdateUser, update_user)
-        .serve(Endpoint::DeleteUser, delete_user)
-        .serve(Endpoint::EndUserSessions, end_sessions)
-        .serve(Endpoint::CreateResetToken, create_reset_token)
-        .serve(Endpoint::GetMe, me::get)
-        .serve(Endpoint::UpdateMe, me::update)
-        .serve(Endpoint::DeleteMe, me::delete)
-        .serve(Endpoint::ChangePassword, me::change_password)
-        .serve(Endpoint::ListAudit, audit::list)
-        .with_state(Arc::new(state))
+web::routes! {
+    UsersState:
+    ListUsers => list_users,
+    CreateUser => create_user,
+    GetUser => get_user,
+    UpdateUser => update_user,
+    DeleteUser => delete_user,
+    EndUserSessions => end_sessions,
+    CreateResetToken => create_reset_token,
+    GetMe => me::get,
+    UpdateMe => me::update,
+    DeleteMe => me::delete,
+    ChangePassword => me::change_password,
+    ListAudit => audit::list,
 }
 
 /// List users

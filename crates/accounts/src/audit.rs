@@ -47,17 +47,17 @@ impl Actor {
         self
     }
 
-    pub(crate) fn id(&self) -> Option<Uuid> {
+    pub fn id(&self) -> Option<Uuid> {
         self.user.map(|user| user.0)
     }
 
-    pub(crate) fn client(&self) -> Option<&str> {
+    pub fn client(&self) -> Option<&str> {
         self.client.as_deref()
     }
 }
 
 /// Actions that the statements record.
-pub const ACTIONS: [&str; 20] = [
+pub const ACTIONS: &[&str] = &[
     "admin_bootstrapped",
     "email_changed",
     "login_failed",
@@ -88,7 +88,7 @@ pub struct Event {
     pub action: String,
     /// The user that caused the event, if known.
     pub actor_id: Option<Uuid>,
-    /// The user that the event is about, if any.
+    /// The user or other resource that the event is about, if any.
     pub target_id: Option<Uuid>,
     pub request_id: String,
     /// Fingerprint of the client's address; `None` when no client was involved.
@@ -184,7 +184,8 @@ impl ListQuery {
 
 fn parse_action(text: &str) -> Result<&'static str, &'static str> {
     ACTIONS
-        .into_iter()
+        .iter()
+        .copied()
         .find(|action| *action == text)
         .ok_or("is not a known audit action")
 }

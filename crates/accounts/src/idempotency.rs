@@ -1,5 +1,7 @@
 //! Idempotency keys: a client's name for one request, so that it can be retried safely.
 
+pub mod store;
+
 /// Hours that a key is kept.
 pub const KEPT_HOURS: i32 = 24;
 

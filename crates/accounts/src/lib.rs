@@ -15,6 +15,7 @@ pub mod login_attempts;
 pub mod metrics;
 pub mod pagination;
 pub mod password;
+pub mod schema;
 pub mod session;
 pub mod user;
 

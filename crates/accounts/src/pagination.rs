@@ -3,7 +3,7 @@
 //! Pages continue from a position: the sort key and the id of the last item. Each page costs the same,
 //! and items created in the meantime neither repeat nor hide others.
 
-pub(crate) mod statement;
+pub mod statement;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -41,7 +41,7 @@ impl<T> Page<T> {
     }
 
     /// Creates a page. `items` has one more than `limit` if there is a next page.
-    pub(crate) fn cut(
+    pub fn cut(
         mut items: Vec<T>,
         limit: i64,
         total: Option<i64>,
@@ -55,11 +55,11 @@ impl<T> Page<T> {
     }
 }
 
-pub(crate) fn timestamp(time: OffsetDateTime) -> String {
+pub fn timestamp(time: OffsetDateTime) -> String {
     time.format(&Rfc3339).unwrap_or_default()
 }
 
-pub(crate) fn parse_limit(text: &str) -> Result<i64, &'static str> {
+pub fn parse_limit(text: &str) -> Result<i64, &'static str> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<i64>() {
         Ok(limit) if is_number && limit >= 1 => Ok(limit.min(MAX_LIMIT)),
@@ -70,7 +70,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<i64, &'static str> {
 }
 
 /// Returns true if the newest come first.
-pub(crate) fn parse_time_sort(text: &str) -> Result<bool, &'static str> {
+pub fn parse_time_sort(text: &str) -> Result<bool, &'static str> {
     match text {
         "created_at" => Ok(false),
         "-created_at" => Ok(true),
@@ -78,7 +78,7 @@ pub(crate) fn parse_time_sort(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-pub(crate) fn parse_flag(text: &str) -> Result<bool, &'static str> {
+pub fn parse_flag(text: &str) -> Result<bool, &'static str> {
     match text {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -86,7 +86,7 @@ pub(crate) fn parse_flag(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-pub(crate) fn parse_time(text: &str) -> Result<OffsetDateTime, &'static str> {
+pub fn parse_time(text: &str) -> Result<OffsetDateTime, &'static str> {
     const WRONG: &str = "must be an RFC 3339 time such as 2026-01-31T12:00:00Z";
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| WRONG)?;
     time.checked_to_offset(time::UtcOffset::UTC)

@@ -25,6 +25,13 @@ pub mod selector;
 
 use std::path::PathBuf;
 
+/// Returns the names of the endpoint groups, which have a SpinApp each, in alphabetical order.
+pub fn groups() -> Vec<&'static str> {
+    let mut names = settings::Component::NAMES.to_vec();
+    names.sort_unstable();
+    names
+}
+
 /// Returns the folder of the workspace.
 pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))

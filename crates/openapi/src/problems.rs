@@ -5,23 +5,10 @@ use accounts::password::service::unusable_token;
 use web::Problem;
 use web::auth::endpoints::Endpoint;
 
-/// Returns the problems that the handler's use case can end in. There is no wildcard arm, so a new
-/// endpoint has to list its own.
+/// Returns the problems that the handler's use case can end in. The black-box suites fail on a response that
+/// is missing here, because they validate every response against the document.
 pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
     let errors = match endpoint {
-        Endpoint::ListUsers
-        | Endpoint::GetMe
-        | Endpoint::ListAudit
-        | Endpoint::Logout
-        | Endpoint::LogoutAll
-        | Endpoint::ListSessions
-        | Endpoint::Jwks
-        | Endpoint::Health
-        | Endpoint::Live
-        | Endpoint::Docs
-        | Endpoint::Redoc
-        | Endpoint::OpenApi
-        | Endpoint::DocsAsset => vec![],
         Endpoint::CreateUser => vec![Error::EmailTaken, Error::Busy],
         Endpoint::GetUser | Endpoint::EndUserSessions | Endpoint::EndSession => {
             vec![Error::NotFound]
@@ -59,6 +46,7 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
         Endpoint::Refresh => vec![Error::BadRefreshToken, unavailable()],
         Endpoint::ResetPassword => vec![unusable_token(), Error::Busy, unavailable()],
         Endpoint::Ready | Endpoint::Metrics => vec![unavailable()],
+        _ => vec![],
     };
     errors.into_iter().map(Problem::from).collect()
 }

@@ -1,4 +1,4 @@
-//! Every setting of Roster: name, values, default, components and description.
+//! Every setting of Roster: name, values, default, readers and description.
 //!
 //! The table is the only place where a setting is described. Components read their variables by it, and
 //! `cargo xtask codegen` writes the variables of `spin.toml`, `.env.example` and `docs/configuration.md` from it.
@@ -9,28 +9,67 @@ use std::ops::RangeInclusive;
 
 pub use table::SECTIONS;
 
-/// A component of `spin.toml`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Component {
-    Health,
-    Users,
-    Auth,
-    Docs,
+/// Defines [`Component`] from one row per component.
+macro_rules! components {
+    ($($variant:ident = $name:literal, $parts:expr;)*) => {
+        /// A component of `spin.toml`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Component {
+            $($variant,)*
+        }
+
+        impl Component {
+            /// Every component, in the order of `spin.toml`.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// Names of all components, in the same order.
+            pub const NAMES: [&str; Self::ALL.len()] = [$($name),*];
+
+            /// Name in `spin.toml`, and of the package in `components/`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// Parts of the app that the component contains.
+            pub const fn parts(self) -> &'static [Part] {
+                match self {
+                    $(Self::$variant => $parts,)*
+                }
+            }
+        }
+    };
 }
 
-impl Component {
-    /// Every component, in the order of `spin.toml`.
-    pub const ALL: [Self; 4] = [Self::Health, Self::Users, Self::Auth, Self::Docs];
+// The only list of components: commands, tests and deployment checks read it.
+components! {
+    Health = "health", &[Part::Stores, Part::Host];
+    Users = "users", &[Part::Stores, Part::Host, Part::AccessControl, Part::Passwords];
+    Auth = "auth", &[Part::Stores, Part::Host, Part::AccessControl, Part::Passwords];
+    Docs = "docs", &[];
+}
 
-    /// The name in `spin.toml`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Health => "health",
-            Self::Users => "users",
-            Self::Auth => "auth",
-            Self::Docs => "docs",
-        }
-    }
+/// Part of the app with settings of its own, which several components contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Clients of Postgres and Redis.
+    Stores,
+    /// State per host: slots for hashing passwords, and the results of readiness checks.
+    Host,
+    /// Authentication, authorization, rate limits, and the keys of cursors and cached users.
+    AccessControl,
+    /// Verification and hashing of passwords.
+    Passwords,
+}
+
+/// Components that read a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    All,
+    /// Those that contain the part.
+    With(Part),
+    Only(Component),
 }
 
 /// Values that a setting accepts.
@@ -56,10 +95,24 @@ pub struct Setting {
     pub default: Option<&'static str>,
     /// True for values that logs and manifests must not contain.
     pub secret: bool,
-    /// Components that read it.
-    pub components: &'static [Component],
+    pub readers: Readers,
     /// One or two sentences in Markdown, without the values.
     pub description: &'static str,
+}
+
+impl Setting {
+    /// Returns true if a component with these parts reads the setting.
+    pub fn is_read_with(&self, parts: &[Part]) -> bool {
+        match self.readers {
+            Readers::All => true,
+            Readers::With(part) => parts.contains(&part),
+            Readers::Only(_) => false,
+        }
+    }
+
+    fn is_read_by(&self, component: Component) -> bool {
+        self.readers == Readers::Only(component) || self.is_read_with(component.parts())
+    }
 }
 
 /// Related settings.
@@ -76,7 +129,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
 
 /// The settings that `component` reads.
 pub fn of(component: Component) -> impl Iterator<Item = &'static Setting> {
-    all().filter(move |setting| setting.components.contains(&component))
+    all().filter(move |setting| setting.is_read_by(component))
 }
 
 /// The range of a numeric setting; `None` for other settings and unknown names.
@@ -109,7 +162,8 @@ mod tests {
         let mut names = BTreeSet::new();
         for setting in all() {
             assert!(names.insert(setting.name), "{} is not unique", setting.name);
-            assert!(!setting.components.is_empty(), "{}", setting.name);
+            let is_read = Component::ALL.iter().any(|one| setting.is_read_by(*one));
+            assert!(is_read, "{}", setting.name);
             assert!(setting.description.ends_with('.'), "{}", setting.name);
         }
     }

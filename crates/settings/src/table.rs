@@ -1,17 +1,17 @@
 //! The table of settings.
 
-use super::Component::{Auth, Docs, Health, Users};
+use super::Component::{Auth, Docs, Users};
+use super::Readers::{All, Only, With};
 use super::Values::{Flag, Number, Text, Words};
-use super::{Component, Section, Setting, Values};
+use super::{Part, Readers, Section, Setting, Values};
 
-const ALL_COMPONENTS: &[Component] = &Component::ALL;
-/// Components with stores.
-const STORES: &[Component] = &[Health, Users, Auth];
-/// Components with access control.
-const API: &[Component] = &[Users, Auth];
-const USERS: &[Component] = &[Users];
-const AUTH: &[Component] = &[Auth];
-const DOCS: &[Component] = &[Docs];
+const STORES: Readers = With(Part::Stores);
+const HOST: Readers = With(Part::Host);
+const API: Readers = With(Part::AccessControl);
+const PASSWORDS: Readers = With(Part::Passwords);
+const USERS: Readers = Only(Users);
+const AUTH: Readers = Only(Auth);
+const DOCS: Readers = Only(Docs);
 
 /// Every setting, in sections.
 pub const SECTIONS: &[Section] = &[
@@ -202,7 +202,7 @@ pub const SECTIONS: &[Section] = &[
                 "breach_check_url",
                 Text,
                 Some(""),
-                API,
+                PASSWORDS,
                 "`scheme://host[:port]` of a server with the range API of Have I Been Pwned, such as \
                     `https://api.pwnedpasswords.com`: new passwords from known data breaches are rejected. \
                     It receives five characters of their SHA-1; without a response within 500 ms the \
@@ -240,7 +240,7 @@ pub const SECTIONS: &[Section] = &[
                 "login_attempts_per_account",
                 Number(1, 1_000_000),
                 Some("5"),
-                API,
+                PASSWORDS,
                 "Failed logins per account within 15 minutes before further ones are delayed, up to 15 \
                     minutes. Networks that signed in to the account within 30 days have a count of their \
                     own.",
@@ -249,7 +249,7 @@ pub const SECTIONS: &[Section] = &[
                 "login_attempts_per_ip",
                 Number(1, 1_000_000),
                 Some("50"),
-                API,
+                PASSWORDS,
                 "Failed logins per network within 15 minutes before further ones are delayed, up to one \
                     minute.",
             ),
@@ -257,14 +257,14 @@ pub const SECTIONS: &[Section] = &[
                 "login_delay_seconds",
                 Number(1, 900),
                 Some("30"),
-                API,
+                PASSWORDS,
                 "First delay in seconds; it doubles up to 15 minutes.",
             ),
             open(
                 "hash_slots",
                 Number(1, 64),
                 Some("1"),
-                API,
+                PASSWORDS,
                 "Passwords hashed at a time per host; each takes a CPU for tens of milliseconds.",
             ),
         ],
@@ -310,7 +310,7 @@ pub const SECTIONS: &[Section] = &[
                 "cors_allowed_origins",
                 Text,
                 Some(""),
-                ALL_COMPONENTS,
+                All,
                 "Exact origins that browsers may call from, separated by commas.",
             ),
             open(
@@ -343,21 +343,21 @@ pub const SECTIONS: &[Section] = &[
                 "host_id",
                 Text,
                 Some("local"),
-                STORES,
+                HOST,
                 "Name of the host that shares the hash slots: the pod's name in a cluster.",
             ),
             open(
                 "log_level",
                 Words(&["debug", "info", "warn", "error"]),
                 Some("info"),
-                ALL_COMPONENTS,
+                All,
                 "Least severe level that is logged.",
             ),
             open(
                 "service_name",
                 Text,
                 Some("roster"),
-                ALL_COMPONENTS,
+                All,
                 "Name of the service in every log line and in `/health`: up to 63 letters, digits, \
                  dots, hyphens and underscores.",
             ),
@@ -365,7 +365,7 @@ pub const SECTIONS: &[Section] = &[
                 "environment_name",
                 Text,
                 Some("local"),
-                ALL_COMPONENTS,
+                All,
                 "Name of the environment in every log line and in `/health`, in the same form.",
             ),
         ],
@@ -376,7 +376,7 @@ const fn open(
     name: &'static str,
     values: Values,
     default: Option<&'static str>,
-    components: &'static [Component],
+    readers: Readers,
     description: &'static str,
 ) -> Setting {
     Setting {
@@ -384,7 +384,7 @@ const fn open(
         values,
         default,
         secret: false,
-        components,
+        readers,
         description,
     }
 }
@@ -393,11 +393,11 @@ const fn secret(
     name: &'static str,
     values: Values,
     default: Option<&'static str>,
-    components: &'static [Component],
+    readers: Readers,
     description: &'static str,
 ) -> Setting {
     Setting {
         secret: true,
-        ..open(name, values, default, components, description)
+        ..open(name, values, default, readers, description)
     }
 }

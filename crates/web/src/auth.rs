@@ -3,3 +3,4 @@
 pub mod access_control;
 pub mod access_token;
 pub mod endpoints;
+mod routes;

@@ -10,10 +10,11 @@ use devservices::{HostOptions, HostProcess, HostProgram};
 use super::variables::Variables;
 use crate::host::devhost;
 
-/// Starts a host on a free port, with its files in `folder`. Its standard error is appended to `log`. The
-/// error has the log as its context.
+/// Starts a host of `manifest` on a free port, with its files in `folder`. Its standard error is appended to
+/// `log`. The error has the log as its context.
 pub(super) fn start(
     program: &HostProgram,
+    manifest: &Path,
     variables: &Variables,
     folder: &Path,
     log: &Path,
@@ -22,7 +23,7 @@ pub(super) fn start(
         .prefix("host-")
         .tempdir_in(folder)?;
     let options = HostOptions {
-        manifest: &manifest(),
+        manifest,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         // Removed with the stack's folder.
         folder: &folder.keep(),
@@ -33,7 +34,8 @@ pub(super) fn start(
         .with_context(|| fs::read_to_string(log).unwrap_or_default())
 }
 
-fn manifest() -> PathBuf {
+/// Manifest of the suites.
+pub(super) fn manifest() -> PathBuf {
     let project = concat!(env!("CARGO_MANIFEST_DIR"), "/../spin.toml");
     std::env::var_os("ROSTER_MANIFEST").map_or_else(|| project.into(), PathBuf::from)
 }

@@ -59,11 +59,9 @@ impl Target {
 
     /// Returns true if a list names the target or its group. An empty list selects all.
     pub fn is_in(self, names: &[String]) -> bool {
-        let group = self.name().split('-').next().unwrap_or_default();
-        names.is_empty()
-            || names
-                .iter()
-                .any(|name| name == self.name() || name == group)
+        let name = self.name();
+        let group = name.rsplit_once('-').map_or(name, |(group, _)| group);
+        names.is_empty() || names.iter().any(|listed| listed == name || listed == group)
     }
 
     /// Host of a component; `None` when the target is native.

@@ -2,8 +2,9 @@
 //!
 //! `cargo xtask check` compares them, so that a forgotten call fails there.
 
+pub(crate) mod migrations;
 mod modules;
-mod variables;
+pub(crate) mod variables;
 
 use std::fs;
 
@@ -11,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::tools::workspace::root;
 
-/// Writes what is derived from the code: docs/modules.md, the variables in spin.toml, .env.example, and the
-/// table in docs/configuration.md.
+/// Writes what is derived from the code: docs/modules.md, the variables in spin.toml, .env.example, the table in
+/// docs/configuration.md, and the migrations in migrations/kustomization.yaml and k8s/base/migrate/job.yaml.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
@@ -41,10 +42,14 @@ pub(super) fn check() -> Result<()> {
 fn files() -> Result<Vec<(&'static str, String)>> {
     let read = |path: &str| fs::read_to_string(root().join(path)).with_context(|| path.to_owned());
     let (manifest, page) = ("spin.toml", "docs/configuration.md");
+    let (list, job) = ("migrations/kustomization.yaml", "k8s/base/migrate/job.yaml");
+    let names = migrations::names(root())?;
     Ok(vec![
         ("docs/modules.md", modules::text()?),
         (manifest, variables::manifest(&read(manifest)?)?),
         (page, variables::page(&read(page)?)?),
         (".env.example", variables::example()),
+        (list, migrations::kustomization(&read(list)?, &names)?),
+        (job, migrations::job(&read(job)?, &names)?),
     ])
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::database::migrate;
 use crate::dev::servers::{Servers, throwaway_folder};
 use crate::dev::settings::Settings;
+use crate::tools::build::COMPONENTS;
 use crate::tools::cargo::check;
 use crate::tools::cargo_tools::CargoTool;
 use crate::tools::workspace::{reports_dir, root, step};
@@ -22,17 +23,8 @@ const LLVM_COV: CargoTool = CargoTool {
     version: "0.9.1",
 };
 
-/// Measured packages.
-const PACKAGES: [&str; 8] = [
-    "accounts",
-    "auth",
-    "docs",
-    "health",
-    "openapi",
-    "spin-pg-bindings",
-    "users",
-    "web",
-];
+/// Measured packages, besides the components.
+const PACKAGES: [&str; 4] = ["accounts", "openapi", "spin-pg-bindings", "web"];
 
 /// Minimum of covered lines, in percent.
 const GATE: &str = "80";
@@ -59,7 +51,7 @@ pub async fn run(_: Arguments) -> Result<()> {
     step("running the tests with counters");
     let mut tests = llvm_cov();
     tests.args(["--no-report", "--locked"]);
-    for package in PACKAGES {
+    for package in PACKAGES.into_iter().chain(COMPONENTS) {
         tests.args(["--package", package]);
     }
     tests.env("ROSTER_DATABASE_URL", &database);

@@ -6,22 +6,33 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use settings::Component;
 
 use crate::tools::cargo::{WASM, cargo, check, ensure_wasm_target};
 use crate::tools::workspace::{root, step, target_dir};
 
 /// Every component, by package.
-pub const COMPONENTS: [&str; 4] = ["health", "users", "auth", "docs"];
+pub const COMPONENTS: [&str; Component::ALL.len()] = Component::NAMES;
 
 /// Builds the components for wasm32-wasip2 and prints their sizes.
 #[derive(clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Components to build [default: all].
+    components: Vec<String>,
+    /// Checkout to build [default: this one]; both share cargo's target folder.
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
+}
 
 /// Runs the command.
-pub fn run(_: &Arguments) -> Result<()> {
-    let files = components()?;
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let names: Vec<&str> = match arguments.components.as_slice() {
+        [] => COMPONENTS.to_vec(),
+        named => named.iter().map(String::as_str).collect(),
+    };
+    let files = build(&names, arguments.root.as_deref().unwrap_or(root()))?;
     println!("{:<12} {:>10}", "component", "KiB");
-    for (name, path) in COMPONENTS.iter().zip(files) {
+    for (name, path) in names.iter().zip(files) {
         println!(
             "{name:<12} {:>10}",
             fs::metadata(path)?.len().div_ceil(1024)
@@ -32,10 +43,17 @@ pub fn run(_: &Arguments) -> Result<()> {
 
 /// Builds the components where spin.toml expects them, and returns their paths.
 pub fn components() -> Result<Vec<PathBuf>> {
+    build(&COMPONENTS, root())
+}
+
+/// Builds components of a checkout where its spin.toml expects them, and returns their paths.
+fn build(names: &[&str], checkout: &Path) -> Result<Vec<PathBuf>> {
     ensure_wasm_target()?;
-    step(&format!("building {}", COMPONENTS.join(", ")));
-    check(&mut wasm(&COMPONENTS, root(), &target_dir())?)?;
-    COMPONENTS.iter().map(|name| place(name)).collect()
+    step(&format!("building {}", names.join(", ")));
+    // With the flags of this checkout: with others, cargo would build the dependencies again.
+    let mut command = wasm(names, root(), &target_dir())?;
+    check(command.current_dir(checkout))?;
+    names.iter().map(|name| place(name, checkout)).collect()
 }
 
 /// Returns the command that builds `packages` of the checkout at `root` for wasm32-wasip2.
@@ -99,12 +117,12 @@ pub fn tests_and_host() -> Result<()> {
 }
 
 /// Copies a component to `target`, as named in spin.toml, if cargo's target folder is elsewhere.
-fn place(name: &str) -> Result<PathBuf> {
+fn place(name: &str, checkout: &Path) -> Result<PathBuf> {
     let file = PathBuf::from(WASM)
         .join("release")
         .join(format!("{name}.wasm"));
     let built = target_dir().join(&file);
-    let expected = root().join("target").join(file);
+    let expected = checkout.join("target").join(file);
     if built != expected {
         let folder = expected.parent().context("the path has no parent folder")?;
         fs::create_dir_all(folder)?;

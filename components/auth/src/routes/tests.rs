@@ -1,5 +1,6 @@
 //! Tests of the router with scripted stores.
 
+use accounts::password::breached::BreachedPasswords;
 use axum::body::Body;
 use axum::extract::Request;
 use futures::executor::block_on;
@@ -18,7 +19,13 @@ fn send(answers: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::resp
     let verifier = Verifier::read(&variables).unwrap();
     let database = ScriptedDatabase::new(answers.into_iter().map(Ok).collect());
     let stores = stores(database.clone(), None);
-    let services = Services::read(&variables, stores, verifier.clone()).unwrap();
+    let services = Services::read(
+        &variables,
+        stores,
+        BreachedPasswords::off(),
+        verifier.clone(),
+    )
+    .unwrap();
     let state = AuthState {
         sessions: services.sessions(None, accounts::SessionPolicy::default()),
         users: services.users.clone(),

@@ -4,7 +4,7 @@ use super::*;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use accounts::user::service::SCHEMA_VERSION;
+use accounts::schema::SCHEMA_VERSION;
 use async_trait::async_trait;
 use axum::body::Body;
 use futures::executor::block_on;

@@ -14,6 +14,7 @@ use web::wiring::services::Services;
 use web::wiring::testing::{ScriptedDatabase, authorization, quiet, stores, variables};
 
 use accounts::User;
+use accounts::password::breached::BreachedPasswords;
 
 use super::*;
 
@@ -55,7 +56,7 @@ fn send(
     let stores = stores(database.clone(), Some(admin.clone()));
     let audit = Audit::new(stores.database.clone());
     let verifier = Verifier::read(&variables).unwrap();
-    let services = Services::read(&variables, stores, verifier).unwrap();
+    let services = Services::read(&variables, stores, BreachedPasswords::off(), verifier).unwrap();
     let state = UsersState {
         sessions: services.sessions(None, accounts::SessionPolicy::default()),
         users: services.users,

@@ -25,7 +25,7 @@ pub struct ListAudit {
     /// Only events caused by this user.
     #[param(value_type = Option<Uuid>)]
     actor_id: Option<String>,
-    /// Only events that affected this user.
+    /// Only events that affected this user or other resource.
     #[param(value_type = Option<Uuid>)]
     target_id: Option<String>,
     /// Only events after this time (RFC 3339).
@@ -43,7 +43,7 @@ fn action() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some("Only events with this action."))
-        .enum_values(Some(ACTIONS))
+        .enum_values(Some(ACTIONS.iter().copied()))
         .build()
 }
 
@@ -77,7 +77,7 @@ pub struct EventView {
     /// User who caused the event; `null` when no user was signed in.
     #[schema(required = true, example = "019927df-93aa-7b18-8c44-5d0e2f9a6b01")]
     actor_id: Option<Uuid>,
-    /// User affected by the event; `null` when there is none.
+    /// User or other resource affected by the event; `null` when there is none.
     #[schema(required = true, example = "019927e0-59f4-7c60-b0a5-3a7f4b1f2c11")]
     target_id: Option<Uuid>,
     /// Id of the request that caused the event, as in its `X-Request-ID`.

@@ -2,18 +2,21 @@
 //!
 //! The text is composed of constants only; every value is a parameter.
 
-use spin_pg_bindings::postgres::Param;
+use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
+use uuid::Uuid;
 
-use super::Position;
+use super::{Page, Position};
+use crate::Error;
 
 /// Conditions and their parameters.
-pub(crate) struct Filters {
+pub struct Filters {
     conditions: Vec<String>,
     params: Vec<Param>,
 }
 
 impl Filters {
-    pub(crate) fn new() -> Self {
+    /// Creates filters that every row matches.
+    pub fn none() -> Self {
         Self {
             conditions: vec!["true".into()],
             params: Vec::new(),
@@ -21,13 +24,13 @@ impl Filters {
     }
 
     /// Adds a condition; `condition` names its parameter `$?`.
-    pub(crate) fn add(&mut self, condition: &str, param: impl Into<Param>) {
+    pub fn add(&mut self, condition: &str, param: impl Into<Param>) {
         let condition = condition.replace("$?", &self.push(param));
         self.conditions.push(condition);
     }
 
     /// Adds the condition if there is a value to filter by.
-    pub(crate) fn add_option(&mut self, condition: &str, param: Option<impl Into<Param>>) {
+    pub fn add_option(&mut self, condition: &str, param: Option<impl Into<Param>>) {
         if let Some(param) = param {
             self.add(condition, param);
         }
@@ -44,40 +47,86 @@ impl Filters {
 }
 
 /// Source and order of a list, all constants of the code.
-pub(crate) struct Order {
-    pub(crate) table: &'static str,
+pub struct Source {
+    pub table: &'static str,
     /// Columns selected from a row of the page.
-    pub(crate) columns: &'static str,
+    pub columns: &'static str,
     /// Sort key: a column with its collation.
-    pub(crate) column: &'static str,
+    pub column: &'static str,
     /// The position's key as the column's type, with `$?` for the parameter.
-    pub(crate) cast: &'static str,
-    pub(crate) descending: bool,
+    pub cast: &'static str,
+    pub descending: bool,
+}
+
+/// Selected part of a list.
+pub struct Window<'a> {
+    /// 1 to 100.
+    pub limit: i64,
+    pub include_total: bool,
+    /// Position after which the page begins.
+    pub after: Option<&'a Position>,
+}
+
+/// Reads one page. `position_of` returns the position of an item in the order.
+pub async fn read<T: FromRow>(
+    database: &dyn Database,
+    source: &Source,
+    filters: Filters,
+    window: &Window<'_>,
+    position_of: impl FnOnce(&T) -> Position,
+) -> Result<Page<T>, Error> {
+    let (sql, params) = page(
+        source,
+        filters,
+        window.after,
+        window.limit,
+        window.include_total,
+    );
+    let rows: Vec<PageRow<T>> = database.read_as(&sql, params).await?;
+    let total = rows.first().and_then(|row| row.total);
+    let items = rows.into_iter().filter_map(|row| row.item).collect();
+    Ok(Page::cut(items, window.limit, total, position_of))
+}
+
+/// A row of a page: an empty page has one row with the total and without an item.
+struct PageRow<T> {
+    total: Option<i64>,
+    item: Option<T>,
+}
+
+impl<T: FromRow> FromRow for PageRow<T> {
+    fn from_row(row: &Row) -> Result<Self, postgres::Error> {
+        let id: Option<Uuid> = row.get("id")?;
+        Ok(Self {
+            total: row.get("total")?,
+            item: id.map(|_| T::from_row(row)).transpose()?,
+        })
+    }
 }
 
 /// Returns the statement of one page and its parameters. It selects one row more than `limit`, which
 /// shows that there is a next page, and the `total` on each row. The page is joined to the total, so that
 /// an empty page has it too.
-pub(crate) fn page(
-    order: &Order,
+fn page(
+    source: &Source,
     mut filters: Filters,
     after: Option<&Position>,
     limit: i64,
     include_total: bool,
 ) -> (String, Vec<Param>) {
-    let Order {
+    let Source {
         table,
         columns,
         column,
         ..
-    } = order;
+    } = source;
     let counted = filters.all();
-    let (comparison, direction) = match order.descending {
+    let (comparison, direction) = match source.descending {
         true => ("<", "DESC"),
         false => (">", "ASC"),
     };
     if let Some(position) = after {
-        let key = order
+        let key = source
             .cast
             .replace("$?", &filters.push(position.key.as_str()));
         filters.add(

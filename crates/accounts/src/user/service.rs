@@ -10,14 +10,14 @@ use spin_pg_bindings::postgres::Database;
 use crate::audit::Actor;
 use crate::cache::Cache;
 use crate::idempotency::IdempotentRequest;
+use crate::idempotency::store::replay;
 use crate::keys::{FingerprintKey, Purpose, RootKey};
 use crate::password::PasswordHash;
 use crate::password::service::NewPasswords;
 use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 use list::{ListQuery, Page};
-use store::idempotent::{self, InsertOutcome};
+use store::idempotent;
 
-pub use store::SCHEMA_VERSION;
 pub(crate) use store::{Outcome, columns, confirmation_check, outcome, user_if_any};
 
 /// The users resource over its two stores. Cheap to clone.
@@ -79,7 +79,7 @@ impl Users {
             Some(password) => {
                 // A repeated request is handled without hashing again.
                 if let Some(request) = &request
-                    && let Some(user) = self.replay(request, &fingerprint).await?
+                    && let Some(user) = replay(&*self.database, request, &fingerprint).await?
                 {
                     return Ok(user);
                 }
@@ -98,18 +98,12 @@ impl Users {
         };
         match idempotent::insert_idempotent(&*self.database, &insert, &request, &fingerprint).await
         {
-            Ok(InsertOutcome::Created(user)) => Ok(user),
-            Ok(InsertOutcome::InFlight) => Err(Error::KeyInFlight),
-            Ok(InsertOutcome::KeyExists) => {
-                let replayed = self.replay(&request, &fingerprint).await?;
-                replayed.ok_or(Error::KeyInFlight)
-            }
             // The winner of a race has both the key and the email: the key decides.
             Err(Error::EmailTaken) => {
-                let replayed = self.replay(&request, &fingerprint).await?;
+                let replayed = replay(&*self.database, &request, &fingerprint).await?;
                 replayed.ok_or(Error::EmailTaken)
             }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
@@ -122,18 +116,6 @@ impl Users {
             new.role.as_str().as_bytes(),
             &[new.is_active.into(), new.password.is_some().into()],
         ])
-    }
-
-    async fn replay(
-        &self,
-        request: &IdempotentRequest,
-        fingerprint: &[u8],
-    ) -> Result<Option<User>, Error> {
-        match idempotent::find_response(&*self.database, request).await? {
-            Some(stored) if stored.fingerprint != fingerprint => Err(Error::KeyReused),
-            Some(stored) => stored.user().map(Some),
-            None => Ok(None),
-        }
     }
 
     /// Returns the user from Postgres after a miss in [`crate::Authenticator`], and caches it for the next

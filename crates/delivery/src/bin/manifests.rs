@@ -1,6 +1,7 @@
-//! Prints the problems of an environment's manifests:
-//! `cargo run --package delivery --bin manifests -- prod`.
+//! Prints the problems of an environment's manifests, of this checkout or of another:
+//! `cargo run --package delivery --bin manifests -- prod [FOLDER]`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,8 +13,10 @@ use delivery::project::Project;
 fn main() -> Result<ExitCode> {
     let overlay = std::env::args()
         .nth(1)
-        .context("usage: manifests <overlay of k8s/overlays>")?;
-    let project = Arc::new(Project::read(&delivery::root())?);
+        .context("usage: manifests <overlay of k8s/overlays> [<checkout>]")?;
+    let root = std::env::args_os().nth(2);
+    let root = root.map_or_else(delivery::root, PathBuf::from);
+    let project = Arc::new(Project::read(&root)?);
     let environment = kustomize::overlay(&project, &overlay)?;
     let mut found = checks::core_kinds::check([&environment].into_iter())?;
     found.extend(

@@ -22,9 +22,6 @@ use cyclonedx_bom::models::metadata::Metadata;
 use cyclonedx_bom::validation::Validate;
 use delivery::root;
 
-/// The components of the artifact, by package.
-const COMPONENTS: [&str; 4] = ["auth", "docs", "health", "users"];
-
 /// Name, version and licence of the npm packages that the docs component serves. Its build script
 /// extracts their files from crates and verifies them.
 const SCRIPTS: [(&str, &str, &str); 2] = [
@@ -65,7 +62,7 @@ fn tree() -> Result<BTreeMap<Package, Crate>> {
         "--no-dedupe",
         "--format=|{p}|{l}",
     ]);
-    for name in COMPONENTS {
+    for name in settings::Component::NAMES {
         command.args(["--package", name]);
     }
     let output = command.output().context("cannot run cargo tree")?;
@@ -137,7 +134,7 @@ fn bom(crates: &BTreeMap<Package, Crate>, checksums: &BTreeMap<Package, String>)
         dependency_ref: reference(&artifact),
         dependencies: crates
             .keys()
-            .filter(|(name, _)| COMPONENTS.contains(&name.as_str()))
+            .filter(|(name, _)| settings::Component::NAMES.contains(&name.as_str()))
             .map(purl)
             .collect::<Result<_>>()?,
     }];

@@ -11,12 +11,12 @@ use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, members, text, texts};
 use crate::pod::Pod;
 
-/// Cap per pod of each group: a full instance has four connections, and eight instances serve 128
-/// requests. If only the readiness probe uses Postgres, one instance is enough.
-const CAPS: [(&str, u64); 4] = [("users", 32), ("auth", 32), ("health", 4), ("docs", 4)];
+/// Cap per pod of a group: a full instance has four connections, and eight instances serve 128 requests.
+const CAP: u64 = 32;
 
-/// Columns of groups in the table.
-const COLUMNS: [[&str; 2]; 2] = [["users", "auth"], ["health", "docs"]];
+/// Cap per pod of the groups in which only the readiness probe uses Postgres: one instance is enough.
+const SMALL_CAP: u64 = 4;
+const SMALL: [&str; 2] = ["health", "docs"];
 
 const FILE: &str = "k8s/README.md";
 
@@ -28,8 +28,8 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         let name = app.name();
         match cap(environment, app) {
             Ok(cap) => {
-                let expected = CAPS.iter().find(|(group, _)| *group == name);
-                let expected = expected.map_or(0, |(_, cap)| *cap);
+                let is_small = SMALL.contains(&name);
+                let expected = if is_small { SMALL_CAP } else { CAP };
                 let problem =
                     format!("a pod may open {cap} connections to Postgres instead of {expected}");
                 found.expect(expected == cap, app, problem);
@@ -49,7 +49,11 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
     };
     // An optional component does not change these numbers, so it shares the overlay's row.
     let overlay = environment.name.split(' ').next().unwrap_or_default();
-    let columns = COLUMNS.map(|names| column(&groups, &names));
+    let columns = [false, true].map(|is_small| {
+        let groups = groups.iter();
+        let groups = groups.filter(|(name, _)| SMALL.contains(name) == is_small);
+        column(groups.map(|(_, group)| group))
+    });
     let [first, second] = &columns;
     let row = format!("| {overlay} | {first} | {second} | {total} | {connections} |");
     let has_row = environment
@@ -91,9 +95,9 @@ fn cap(environment: &Environment, app: &Object) -> Result<u64, String> {
 }
 
 /// Formats `2 x 13 x 32` for two groups of 13 pods with 32 connections each; other groups are added.
-fn column(groups: &BTreeMap<&str, (u64, u64)>, names: &[&str]) -> String {
+fn column<'a>(groups: impl Iterator<Item = &'a (u64, u64)>) -> String {
     let mut counts: BTreeMap<_, u64> = BTreeMap::new();
-    for group in names.iter().filter_map(|name| groups.get(name)) {
+    for group in groups {
         *counts.entry(group).or_default() += 1;
     }
     let terms = counts

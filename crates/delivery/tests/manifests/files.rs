@@ -8,27 +8,30 @@ use crate::modified::ModifiedEnvironment;
 #[test]
 fn reports_unlisted_and_missing_migrations() {
     let modified = ModifiedEnvironment::prod().project(|project| {
-        project.migrations.insert("0014_teams.sql".to_owned());
+        project.migrations.insert("9999_teams.sql".to_owned());
     });
     modified.assert_reported(
         migrations::check,
-        "prod: migrations/kustomization.yaml: it does not list 0014_teams.sql",
+        "prod: migrations/kustomization.yaml: it does not list 9999_teams.sql",
     );
     modified.assert_reported(
         migrations::check,
-        "prod: Job migrate-0013: its name must be migrate-0014",
+        "prod: Job migrate-NNNN: its name must be migrate-9999",
     );
     modified.assert_reported(
         migrations::check,
-        "prod: Job migrate-0013: its pod does not mount 0014_teams.sql",
+        "prod: Job migrate-NNNN: its pod does not mount 9999_teams.sql",
     );
-    ModifiedEnvironment::prod()
+    let unmodified = ModifiedEnvironment::prod();
+    let last = unmodified.environment().project.migrations.last().cloned();
+    let last = last.unwrap();
+    unmodified
         .project(|project| {
             project.migrations.pop_last();
         })
         .assert_reported(
             migrations::check,
-            "prod: migrations/kustomization.yaml: it lists 0013_roles.sql, which does not exist",
+            &format!("prod: migrations/kustomization.yaml: it lists {last}, which does not exist"),
         );
 }
 

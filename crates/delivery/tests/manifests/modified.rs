@@ -10,7 +10,17 @@ use delivery::object::Object;
 use delivery::project::Project;
 use serde_json::Value;
 
-use crate::rendered;
+use crate::{PROJECT, rendered};
+
+/// Name of the migration Job in tests, for any number of the last migration.
+const JOB: &str = "migrate-NNNN";
+
+/// Returns the text with the real name of the migration Job.
+fn with_job(text: &str) -> String {
+    let last = PROJECT.migrations.last().unwrap();
+    let (number, _) = last.split_once('_').unwrap();
+    text.replace(JOB, &format!("migrate-{number}"))
+}
 
 /// Prod with changes.
 pub struct ModifiedEnvironment(Environment);
@@ -107,7 +117,7 @@ impl ModifiedEnvironment {
     /// Asserts that the check reports this line, among others that follow from the change.
     #[track_caller]
     pub fn assert_reported(&self, check: Check, line: &str) {
-        assert_finding(check(&self.0), line);
+        assert_finding(check(&self.0), &with_job(line));
     }
 
     /// Returns the full name of an object with a hash in its name.
@@ -126,8 +136,9 @@ impl ModifiedEnvironment {
 
     #[track_caller]
     fn object(&mut self, kind: &str, name: &str) -> &mut Object {
+        let name = with_job(name);
         let mut objects = self.0.objects.iter_mut();
-        objects.find(|object| object.is(kind, name)).unwrap()
+        objects.find(|object| object.is(kind, &name)).unwrap()
     }
 }
 

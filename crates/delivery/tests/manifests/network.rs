@@ -151,7 +151,7 @@ fn reports_a_connection_without_an_egress_policy() {
          http://otel-collector.observability:4318",
         );
     let modified = ModifiedEnvironment::prod().without("NetworkPolicy", "to-postgres");
-    for owner in ["Job migrate-0013", "Deployment pgbouncer"] {
+    for owner in ["Job migrate-NNNN", "Deployment pgbouncer"] {
         let url = "postgres://postgres.prod.example.internal:5432";
         modified.assert_reported(
             egress::check,
@@ -214,10 +214,10 @@ fn reports_missing_default_deny_and_gateway_policies() {
         )
         .assert_reported(
             ingress::check,
-            "prod: Job migrate-0013: no NetworkPolicy denies connections of its pods by default",
+            "prod: Job migrate-NNNN: no NetworkPolicy denies connections of its pods by default",
         );
     ModifiedEnvironment::prod()
-        .without("NetworkPolicy", "from-gateway")
+        .without("NetworkPolicy", "from-gateway-to-users")
         .assert_reported(
             ingress::check,
             "prod: SpinApp users: no NetworkPolicy allows ingress from the gateway on port 80",
@@ -231,7 +231,7 @@ fn reports_missing_default_deny_and_gateway_policies() {
         .set(
             "SpinApp",
             "users",
-            "/spec/podLabels/app.kubernetes.io~1component",
+            "/spec/podLabels/app.kubernetes.io~1name",
             "app",
         )
         .assert_reported(

@@ -17,13 +17,13 @@ fn reports_an_image_without_a_digest() {
     ModifiedEnvironment::prod()
         .set(
             "Job",
-            "migrate-0013",
+            "migrate-NNNN",
             &format!("{CONTAINER}/image"),
             "postgres:latest",
         )
         .assert_reported(
             images::check,
-            "prod: Job migrate-0013: the image postgres:latest has the tag `latest`",
+            "prod: Job migrate-NNNN: the image postgres:latest has the tag `latest`",
         );
     ModifiedEnvironment::prod()
         .set(
@@ -60,10 +60,10 @@ fn reports_missing_requests_and_limits() {
             "prod: SpinApp users: container users has no limits of memory",
         );
     ModifiedEnvironment::prod()
-        .unset("Job", "migrate-0013", CONTAINER, "resources")
+        .unset("Job", "migrate-NNNN", CONTAINER, "resources")
         .assert_reported(
             resources::check,
-            "prod: Job migrate-0013: container migrate has no requests of cpu",
+            "prod: Job migrate-NNNN: container migrate has no requests of cpu",
         );
     ModifiedEnvironment::prod()
         .set("SpinApp", "users", "/spec/resources/requests/cpu", "3")
@@ -146,19 +146,19 @@ fn reports_privileged_pods() {
     ModifiedEnvironment::prod()
         .set(
             "Job",
-            "migrate-0013",
+            "migrate-NNNN",
             &format!("{CONTAINER}/securityContext/readOnlyRootFilesystem"),
             false,
         )
         .assert_reported(
             identity::check,
-            "prod: Job migrate-0013: container migrate has privileges or a writable root file system",
+            "prod: Job migrate-NNNN: container migrate has privileges or a writable root file system",
         );
     ModifiedEnvironment::prod()
-        .set("Job", "migrate-0013", "/metadata/namespace", "default")
+        .set("Job", "migrate-NNNN", "/metadata/namespace", "default")
         .assert_reported(
             identity::check,
-            "prod: Job migrate-0013: it is in the namespace `default`",
+            "prod: Job migrate-NNNN: it is in the namespace `default`",
         );
 }
 
@@ -228,13 +228,13 @@ fn reports_missing_scripts_and_variables() {
         ModifiedEnvironment::prod()
             .set(
                 "Job",
-                "migrate-0013",
+                "migrate-NNNN",
                 &format!("{CONTAINER}/{pointer}"),
                 value,
             )
             .assert_reported(
                 scripts::check,
-                &format!("prod: Job migrate-0013: {problem}"),
+                &format!("prod: Job migrate-NNNN: {problem}"),
             );
     }
 }

@@ -8,7 +8,11 @@ use serde_yaml_ng::Value;
 
 use super::fixture::{Fixture, assert_order, digest};
 
-const APPS: [&str; 4] = ["auth", "docs", "health", "users"];
+/// Returns the groups of production, which has no documentation.
+fn groups_of_prod() -> Vec<&'static str> {
+    let groups = delivery::groups().into_iter();
+    groups.filter(|group| *group != "docs").collect()
+}
 
 /// Returns the SpinApps of rendered YAML.
 fn spin_apps(yaml: &str) -> Vec<Value> {
@@ -93,7 +97,7 @@ fn every_spin_app_gets_the_digest_and_a_version() {
         .assert_status(0);
     let applied = fixture.applied();
     let apps = spin_apps(applied.last().unwrap());
-    assert_eq!(apps.len(), APPS.len());
+    assert_eq!(apps.len(), delivery::groups().len());
     for app in apps {
         let image = format!("registry.example.com/roster/api@{}", digest('b'));
         assert_eq!(app["spec"]["image"], image);
@@ -173,7 +177,7 @@ fn prod_waits_for_external_secrets_and_has_no_docs() {
         ],
     );
     let names: Vec<_> = fixture.executors().into_iter().map(|app| app.0).collect();
-    assert_eq!(names, ["auth", "health", "users"]);
+    assert_eq!(names, groups_of_prod());
 }
 
 #[test]
@@ -230,7 +234,10 @@ fn a_dry_run_prints_every_step_and_runs_none() {
             "component=migrations",
             "waits up to 5 minutes for migrate-",
             "component=api",
-            "waits up to 10 minutes for pgbouncer auth health users",
+            &format!(
+                "waits up to 10 minutes for pgbouncer {}",
+                groups_of_prod().join(" ")
+            ),
             "https://api.example.com/api/v1/health/live",
             "the previous release is restored",
             "nothing was changed: this was --dry-run",

@@ -28,7 +28,7 @@ pub use http::{HostRequest, HostResponse};
 /// Delay of the response to a rejected login.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Creates the clients of Postgres, Redis and the breached-passwords server.
+/// Creates the clients of Postgres and Redis.
 pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {
     let postgres = HostPostgres::new(variables.postgres()?.dsn(), deadline::POSTGRES);
     let redis = HostRedis::new(variables.redis_url()?, deadline::REDIS);
@@ -36,11 +36,12 @@ pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {
         database: Arc::new(postgres),
         redis: Arc::new(redis),
         deferred: Arc::new(HostDeferred),
-        breached: breached_passwords(variables)?,
     })
 }
 
-fn breached_passwords(variables: &Variables) -> Result<BreachedPasswords, ConfigError> {
+/// Creates the client of the breached-passwords server. Separate from [`stores`], because it needs outgoing
+/// HTTP, which the world of a component must allow.
+pub fn breached_passwords(variables: &Variables) -> Result<BreachedPasswords, ConfigError> {
     let Some(base) = BaseUrl::read(variables)? else {
         return Ok(BreachedPasswords::off());
     };

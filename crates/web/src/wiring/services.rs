@@ -1,4 +1,4 @@
-//! Use cases shared by several components, built from the configuration.
+//! Access control and use cases shared by several components, built from the configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,6 @@ pub struct Stores {
     pub database: Arc<dyn Database>,
     pub redis: Arc<dyn Redis>,
     pub deferred: Arc<dyn Deferred>,
-    pub breached: BreachedPasswords,
 }
 
 impl Stores {
@@ -55,7 +54,52 @@ pub fn session_policy(variables: &Variables) -> Result<SessionPolicy, ConfigErro
     }
 }
 
-/// Use cases built on the stores.
+/// Access control over the stores, which every endpoint group with users needs.
+#[derive(Clone)]
+pub struct Access {
+    pub control: AccessControl,
+    /// Root of all keys except those of the tokens.
+    pub root_key: RootKey,
+    cache: Cache,
+}
+
+impl Access {
+    /// # Errors
+    /// Names the first invalid variable.
+    pub fn read(
+        variables: &Variables,
+        stores: &Stores,
+        tokens: Verifier,
+    ) -> Result<Self, ConfigError> {
+        let root_key = RootKey::new(&variables.secret("cursor_key")?);
+        let cache_ttl = seconds(variables, "cache_ttl_seconds")?;
+        let Stores {
+            database,
+            redis,
+            deferred,
+        } = stores.clone();
+        let cache = Cache::new(redis, cache_ttl, deferred, &root_key);
+        let limit = RateLimit {
+            requests: variables.number("rate_limit_requests")?,
+            window: seconds(variables, "rate_limit_window_seconds")?,
+        };
+        let limit = Some(limit).filter(|limit| limit.requests > 0);
+        let authenticator = Authenticator::new(database, cache.clone(), limit);
+        let hops = ProxyHops(variables.number("trusted_proxy_hops")?);
+        let addresses = root_key.fingerprint_key(Purpose::Address);
+        Ok(Self {
+            control: AccessControl::new(tokens, authenticator, hops, addresses),
+            root_key,
+            cache,
+        })
+    }
+}
+
+fn seconds(variables: &Variables, name: &'static str) -> Result<Duration, ConfigError> {
+    variables.number(name).map(Duration::from_secs)
+}
+
+/// Use cases of users, passwords and sessions, with the access control of their endpoints.
 #[derive(Clone)]
 pub struct Services {
     pub access_control: AccessControl,
@@ -75,40 +119,29 @@ impl Services {
     pub fn read(
         variables: &Variables,
         stores: Stores,
+        breached: BreachedPasswords,
         tokens: Verifier,
     ) -> Result<Self, ConfigError> {
-        let seconds = |name| variables.number(name).map(Duration::from_secs);
-        let root_key = RootKey::new(&variables.secret("cursor_key")?);
-        let Stores {
-            database,
-            redis,
-            deferred,
-            breached,
-        } = stores.clone();
-        let cache_ttl = seconds("cache_ttl_seconds")?;
-        let cache = Cache::new(redis, cache_ttl, deferred, &root_key);
+        let Access {
+            control: access_control,
+            root_key,
+            cache,
+        } = Access::read(variables, &stores, tokens)?;
+        let database = stores.database.clone();
         let slots = variables.number("hash_slots")?;
         let host = variables.text("host_id")?;
         let hash_slots = HashSlots::new(cache.clone(), database.clone(), host, slots);
         let limits = AttemptLimits {
             per_account: variables.number("login_attempts_per_account")?,
             per_address: variables.number("login_attempts_per_ip")?,
-            first_delay: seconds("login_delay_seconds")?,
+            first_delay: seconds(variables, "login_delay_seconds")?,
         };
         let emails = root_key.fingerprint_key(Purpose::LoginEmail);
         let login_attempts =
             LoginAttempts::new(database.clone(), hash_slots.clone(), limits, emails);
         let new_passwords = NewPasswords::new(breached, hash_slots.clone());
-        let limit = RateLimit {
-            requests: variables.number("rate_limit_requests")?,
-            window: seconds("rate_limit_window_seconds")?,
-        };
-        let limit = Some(limit).filter(|limit| limit.requests > 0);
-        let authenticator = Authenticator::new(database.clone(), cache.clone(), limit);
-        let hops = ProxyHops(variables.number("trusted_proxy_hops")?);
-        let addresses = root_key.fingerprint_key(Purpose::Address);
         Ok(Self {
-            access_control: AccessControl::new(tokens, authenticator, hops, addresses),
+            access_control,
             users: Users::new(
                 database.clone(),
                 cache.clone(),

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accounts::cache::user_entry;
-use accounts::password::breached::BreachedPasswords;
 use accounts::{Deferred, RootKey, SessionId, User};
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, Error, Param, Row};
@@ -85,7 +84,6 @@ pub fn stores(database: Arc<ScriptedDatabase>, caller: Option<User>) -> Stores {
         database,
         redis: Arc::new(RedisWithCaller(caller)),
         deferred: Arc::new(NoDeferred),
-        breached: BreachedPasswords::off(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
-use settings::{Component, SECTIONS, Setting, Values};
+use settings::{Component, Part, SECTIONS, Setting, Values};
 
 /// Lines that enclose the generated part of `docs/configuration.md`.
 const BEGIN: &str = "<!-- Written by `cargo xtask codegen`; do not edit this part. -->\n";
@@ -28,6 +28,12 @@ pub(super) fn manifest(manifest: &str) -> Result<String> {
         )?;
     }
     Ok(text)
+}
+
+/// Variables of a component with these parts, as in `spin.toml`.
+pub(crate) fn bindings(parts: &[Part]) -> String {
+    let read = settings::all().filter(|setting| setting.is_read_with(parts));
+    read.map(binding).collect()
 }
 
 /// `page` with the table of settings replaced.

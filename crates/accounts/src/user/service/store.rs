@@ -13,9 +13,6 @@ use crate::password::PasswordHash;
 use crate::password::service::wrong;
 use crate::{Error, Expected, FieldError, NewUser, User, UserId, UserPatch};
 
-/// Number of the migration that these statements require.
-pub const SCHEMA_VERSION: i64 = 13;
-
 /// Columns of a user as read by [`User`].
 macro_rules! columns {
     () => {

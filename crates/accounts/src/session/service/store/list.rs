@@ -1,10 +1,8 @@
 //! SQL that lists sessions.
 
-use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
-use uuid::Uuid;
+use spin_pg_bindings::postgres::Database;
 
-use crate::pagination::statement::{Filters, Order, page};
-use crate::session::Session;
+use crate::pagination::statement::{Filters, Source, Window, read};
 use crate::session::service::list::{ListQuery, Page};
 use crate::{Error, UserId};
 
@@ -14,13 +12,13 @@ pub(in crate::session::service) async fn list(
     user: UserId,
     query: &ListQuery,
 ) -> Result<Page, Error> {
-    let mut filters = Filters::new();
+    let mut filters = Filters::none();
     filters.add(
         "user_id = $? AND idle_expires_at > now() AND expires_at > now()
             AND epoch = (SELECT u.session_epoch FROM users AS u WHERE u.id = user_id)",
         user.0,
     );
-    let order = Order {
+    let source = Source {
         table: "sessions",
         columns: "id, created_at AT TIME ZONE 'UTC' AS created_at,
             last_used_at AT TIME ZONE 'UTC' AS last_used_at,
@@ -29,26 +27,10 @@ pub(in crate::session::service) async fn list(
         cast: "$?::text::timestamptz",
         descending: query.descending,
     };
-    let after = query.after.as_ref();
-    let (sql, params) = page(&order, filters, after, query.limit, query.include_total);
-    let rows: Vec<ListRow> = database.read_as(&sql, params).await?;
-    let total = rows.first().and_then(|row| row.total);
-    let sessions = rows.into_iter().filter_map(|row| row.session).collect();
-    let position_of = ListQuery::position_of;
-    Ok(Page::cut(sessions, query.limit, total, position_of))
-}
-
-struct ListRow {
-    total: Option<i64>,
-    session: Option<Session>,
-}
-
-impl FromRow for ListRow {
-    fn from_row(row: &Row) -> Result<Self, postgres::Error> {
-        let id: Option<Uuid> = row.get("id")?;
-        Ok(Self {
-            total: row.get("total")?,
-            session: id.map(|_| Session::from_row(row)).transpose()?,
-        })
-    }
+    let window = Window {
+        limit: query.limit,
+        include_total: query.include_total,
+        after: query.after.as_ref(),
+    };
+    read(database, &source, filters, &window, ListQuery::position_of).await
 }

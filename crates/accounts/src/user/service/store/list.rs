@@ -1,14 +1,14 @@
 //! SQL of one page of users.
 
-use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
+use spin_pg_bindings::postgres::Database;
 
-use super::{columns, user_if_any};
-use crate::pagination::statement::{Filters, Order, page};
+use super::columns;
+use crate::pagination::statement::{Filters, Source, Window, read};
 use crate::user::service::list::{ListQuery, Page, SortKey};
 use crate::{Error, User};
 
 fn filters(query: &ListQuery) -> Filters {
-    let mut filters = Filters::new();
+    let mut filters = Filters::none();
     let email = query.email.as_ref().map(|email| email.as_str());
     filters.add_option("email = $?", email);
     filters.add_option("role = $?", query.role.map(|role| role.as_str()));
@@ -37,38 +37,18 @@ pub(in crate::user::service) async fn list(
         SortKey::Email => ("email COLLATE \"C\"", "$?"),
         SortKey::FullName => ("full_name COLLATE \"und-x-icu\"", "$?"),
     };
-    let order = Order {
+    let source = Source {
         table: "users",
         columns: columns!(),
         column,
         cast,
         descending: query.sort.descending,
     };
-    let after = query.after.as_ref();
-    let (sql, params) = page(
-        &order,
-        filters(query),
-        after,
-        query.limit,
-        query.include_total,
-    );
-    let rows: Vec<ListRow> = database.read_as(&sql, params).await?;
-    let total = rows.first().and_then(|row| row.total);
-    let users = rows.into_iter().filter_map(|row| row.user).collect();
+    let window = Window {
+        limit: query.limit,
+        include_total: query.include_total,
+        after: query.after.as_ref(),
+    };
     let position_of = |user: &User| query.sort.position_of(user);
-    Ok(Page::cut(users, query.limit, total, position_of))
-}
-
-struct ListRow {
-    total: Option<i64>,
-    user: Option<User>,
-}
-
-impl FromRow for ListRow {
-    fn from_row(row: &Row) -> Result<Self, postgres::Error> {
-        Ok(Self {
-            total: row.get("total")?,
-            user: user_if_any(row)?,
-        })
-    }
+    read(database, &source, filters(query), &window, position_of).await
 }
