@@ -328,6 +328,6 @@ fn open_to_servers(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn log_path(folder: &Path) -> std::path::PathBuf {
+fn log_path(folder: &Path) -> PathBuf {
     folder.join("host.log")
 }

@@ -21,7 +21,10 @@ pub fn cargo() -> Command {
     command.current_dir(root()).stdin(Stdio::null());
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        if OF_THIS_PROGRAM.iter().any(|prefix| name.starts_with(prefix)) {
+        if OF_THIS_PROGRAM
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
             command.env_remove(&*name);
         }
     }

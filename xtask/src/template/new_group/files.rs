@@ -102,7 +102,9 @@ fn ensure_free(root: &Path, name: &Name) -> Result<()> {
     for form in ["__Name__", "__Name__List", "__Name__Name", "Create__Name__"] {
         let schema = name.render(form);
         ensure!(
-            document["components"]["schemas"][&schema].is_null(),
+            document
+                .pointer(&format!("/components/schemas/{schema}"))
+                .is_none(),
             "`{schema}` is a schema of openapi/v1.json: choose another name"
         );
     }
