@@ -6,18 +6,16 @@ use std::time::Duration;
 use spin_pg_bindings::Deadline;
 
 /// Deadline of one statement, including a new connection: if Postgres is down, a client gets an error within
-/// two seconds. The hard limit exceeds the time that 1,024 lists at once wait for the host's connections on
-/// two slow cores.
+/// two seconds. Queues before Postgres must give up earlier.
 pub const POSTGRES: Deadline = Deadline {
     store: Duration::from_millis(1_500),
-    hard: Duration::from_millis(5_000),
+    hard: Duration::from_millis(1_750),
 };
 
-/// Deadline of one command, including a new connection, before Postgres takes the place of Redis. The hard
-/// limit exceeds the wait of 1,024 requests at once.
+/// Deadline of one command, including a new connection, before Postgres takes the place of Redis.
 pub const REDIS: Deadline = Deadline {
     store: Duration::from_millis(100),
-    hard: Duration::from_millis(1_500),
+    hard: Duration::from_millis(1_000),
 };
 
 /// Returns the output of `work`; `None` when it takes longer than `limit` and is dropped.
