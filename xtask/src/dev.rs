@@ -8,5 +8,6 @@ pub mod running_app;
 pub mod secrets;
 pub mod servers;
 pub mod settings;
+pub mod setup;
 pub mod up;
 pub mod watch;

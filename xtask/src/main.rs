@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use database::{admin, migrate, sweep};
-use dev::up;
+use dev::{setup, up};
 use gates::{
     audit, book, chaos, check, ci, codegen, coverage, fuzz, openapi, reproducible, sbom, soak, test,
 };
@@ -33,6 +33,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Setup(setup::Arguments),
     Up(up::Arguments),
     Test(test::Arguments),
     Check(check::Arguments),
@@ -59,6 +60,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Setup(arguments) => setup::run(&arguments),
         Command::Up(arguments) => up::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Check(arguments) => check::run(&arguments),

@@ -27,6 +27,19 @@ pub enum Program {
     Promtool,
 }
 
+impl Program {
+    /// Every program.
+    pub const ALL: [Self; 7] = [
+        Self::Postgres,
+        Self::Redis,
+        Self::Browser,
+        Self::Python,
+        Self::ShellCheck,
+        Self::Registry,
+        Self::Promtool,
+    ];
+}
+
 impl Display for Program {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
