@@ -179,8 +179,8 @@ fn the_spelling_depends_on_the_place() {
         ),
         (
             "migrations/1.sql",
-            "-- The role is roster.",
-            "-- The role is copper_kettle.",
+            "-- The role 'roster'",
+            "-- The role 'copper_kettle'",
         ),
         (
             "crates/accounts/src/password/context.rs",
