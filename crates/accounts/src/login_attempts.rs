@@ -39,7 +39,7 @@ pub struct AttemptLimits {
 #[derive(Debug, Clone)]
 pub enum Account<'a> {
     /// Account of a sign-in attempt; may not exist.
-    Account(&'a Email),
+    Email(&'a Email),
     /// A signed-in user.
     User(UserId),
 }
@@ -173,7 +173,7 @@ impl LoginAttempts {
         actor: &Actor,
     ) -> Result<Attempt, Error> {
         let unknown_key = match account {
-            Account::Account(email) => Some(self.emails.fingerprint(&[email.as_str().as_bytes()])),
+            Account::Email(email) => Some(self.emails.fingerprint(&[email.as_str().as_bytes()])),
             Account::User(_) => None,
         };
         let (database, limits) = (&*self.database, &self.limits);

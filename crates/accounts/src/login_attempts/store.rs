@@ -123,7 +123,7 @@ pub(super) async fn count(
     actor: &Actor,
 ) -> Result<Result<Attempt, u64>, Error> {
     let (email, user) = match account {
-        Account::Account(email) => (Some(email.as_str()), None),
+        Account::Email(email) => (Some(email.as_str()), None),
         Account::User(user) => (None, Some(user.0)),
     };
     let params = vec![

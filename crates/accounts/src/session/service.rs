@@ -104,7 +104,7 @@ impl Sessions {
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<Verified, Error> {
-        let account = Account::Account(email);
+        let account = Account::Email(email);
         let attempt = match self
             .login_attempts
             .compare(&account, submitted, address, actor)
