@@ -21,6 +21,9 @@ pub enum Error {
     /// Wrong password, unknown email or deactivated account. Callers must not reveal which.
     #[error("wrong email or password")]
     WrongPassword,
+    /// The signed-in user was deactivated or deleted after their request had been authenticated.
+    #[error("the user of the request is no longer active")]
+    SignedOut,
     /// Too many login attempts; contains the number of seconds until the next one is checked.
     #[error("too many attempts; retry after {0} s")]
     TooManyAttempts(u64),

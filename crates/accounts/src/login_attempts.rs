@@ -152,6 +152,9 @@ impl LoginAttempts {
     }
 
     /// Runs [`Self::check`] for a signed-in user and resets their failures.
+    ///
+    /// # Errors
+    /// Those of [`Self::check`]; [`Error::SignedOut`] for a user who was deactivated or deleted meanwhile.
     pub(crate) async fn confirm(
         &self,
         user: UserId,
@@ -159,11 +162,16 @@ impl LoginAttempts {
         address: &ClientAddress,
         actor: &Actor,
     ) -> Result<PasswordHash, Error> {
-        let verified = self
-            .check(Account::User(user), submitted, address, actor)
-            .await?;
-        self.forget(&verified.attempt).await?;
-        Ok(verified.hash)
+        let account = Account::User(user);
+        match self.compare(&account, submitted, address, actor).await? {
+            Ok(verified) => {
+                self.forget(&verified.attempt).await?;
+                Ok(verified.hash)
+            }
+            // A signed-in user has a password; only an inactive or deleted one has none to compare.
+            Err(attempt) if attempt.hash.is_none() => Err(Error::SignedOut),
+            Err(attempt) => Err(self.refuse(&attempt, actor).await?),
+        }
     }
 
     async fn count(

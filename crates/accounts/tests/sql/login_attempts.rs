@@ -314,3 +314,21 @@ async fn the_hash_slot_of_a_crashed_holder_expires() {
         assert!(fixture.sign_in("ada@b.example", PASSWORD).await.is_ok());
     }
 }
+
+#[tokio::test]
+async fn a_confirmation_of_a_deactivated_or_deleted_user_is_no_wrong_password() {
+    let fixture = Fixture::new().await;
+    let ada = fixture.user("ada@b.example", "user").await;
+    let (password, home) = (submitted(PASSWORD), client("192.0.2.1"));
+    for change in ["UPDATE users SET is_active = false", "DELETE FROM users"] {
+        fixture.execute(change).await;
+        let confirmed = fixture
+            .passwords
+            .confirm(ada.id, &password, "password", &home, actor());
+        assert_eq!(
+            confirmed.await.map(|_| ()),
+            Err(Error::SignedOut),
+            "{change}"
+        );
+    }
+}

@@ -35,6 +35,10 @@ impl From<Error> for Problem {
                 "invalid_credentials",
                 "The email or the password is wrong, or the account cannot sign in.",
             ),
+            Error::SignedOut => Self::unauthenticated(
+                INVALID_TOKEN,
+                "the user was deactivated or deleted during the request",
+            ),
             Error::BadRefreshToken => refused_sign_in(
                 "invalid_refresh_token",
                 "The refresh token is invalid, expired or already used; sign in again.",
