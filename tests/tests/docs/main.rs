@@ -10,4 +10,5 @@
 mod browser;
 mod pages;
 mod registry;
+mod services;
 mod tour;

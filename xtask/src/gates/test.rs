@@ -22,6 +22,7 @@ use crate::tools::cargo::check;
 use crate::tools::cargo_tools;
 use crate::tools::kubectl;
 use crate::tools::schemathesis;
+use crate::tools::services;
 use crate::tools::workspace::{root, step, target_dir};
 
 /// Runs all tests: native, SQL and black-box, against private servers that it starts and stops.
@@ -73,6 +74,7 @@ async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Resu
         devservices::Program::Promtool,
     ])?;
     let schemathesis = schemathesis::provide()?;
+    let services = services::provide()?;
     let kubectl = kubectl::provide()?;
     let delivery = cargo_tools::python("delivery-tools", "crates/delivery/requirements.txt")?;
     let servers = Servers::throwaway(&mut settings, dir).await?;
@@ -99,6 +101,7 @@ async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Resu
         .env("ROSTER_DEVHOST", devhost_path())
         .env("ROSTER_CLI", devhost_path().with_file_name("roster"))
         .env("ROSTER_SCHEMATHESIS", schemathesis)
+        .env("ROSTER_SERVICES", services)
         .env("ROSTER_KUBECTL", kubectl)
         .env("ROSTER_TOOLS", delivery);
     if let Err(error) = provide_registry() {
