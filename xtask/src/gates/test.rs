@@ -107,9 +107,9 @@ async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Resu
     if let Err(error) = provide_registry() {
         command.env("ROSTER_NO_REGISTRY", format!("{error:#}"));
     }
-    let notes = dir.join("answers");
+    let notes = dir.join("responses");
     fs::create_dir(&notes)?;
-    command.env("ROSTER_ANSWERS", &notes);
+    command.env("ROSTER_RESPONSES", &notes);
     let not_run = dir.join("not-run");
     command.env("ROSTER_NOT_RUN", &not_run);
     step(&format!("running the tests on {program}"));
