@@ -4,8 +4,8 @@ use std::io::{BufRead, stdin};
 
 use accounts::NewUser;
 use anyhow::{Context, Result, bail};
-use devservices::migrations::{self, State};
 use devservices::random_password;
+use migrations::State;
 use time::macros::format_description;
 
 use crate::database;

@@ -1,7 +1,7 @@
 //! `cargo xtask migrate`: brings a database to the last migration, or prints its state.
 
 use anyhow::{Result, bail};
-use devservices::migrations::{self, State};
+use migrations::State;
 
 use crate::database;
 
