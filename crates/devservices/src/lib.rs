@@ -31,4 +31,4 @@ pub use postgres::{Postgres, PostgresOptions};
 pub use process::Process;
 pub use provided::{COMPLETE, provided, provided_or_exit};
 pub use redis::{Redis, RedisOptions};
-pub use secret::{persistent_secret, random_hex, random_password, write_private};
+pub use secret::{persistent_secret, random_hex, write_private};
