@@ -99,7 +99,7 @@ async fn the_app_has_its_own_role() -> Result<()> {
     let database = app_database(&admin).await?;
     assert_eq!(app_database(&admin).await?, database);
     let (url, owner) = (database.app_url, database.owner_url);
-    devservices::migrations::migrate(&owner).await?;
+    migrations::migrate(&owner).await?;
     assert_eq!(count_users(&url).await?, 0);
     for url in [&url, &owner] {
         let mut connection = PgConnection::connect(url).await?;

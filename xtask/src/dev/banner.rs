@@ -1,6 +1,6 @@
 //! Text that `cargo xtask up` prints when the app is ready: its address, and how to log in.
 
-use crate::dev::first_admin::Admin;
+use roster_admin::Admin;
 
 /// Returns the text. A generated password appears in it once.
 pub fn text(url: &str, admin: &Admin) -> String {
@@ -11,7 +11,7 @@ pub fn text(url: &str, admin: &Admin) -> String {
             "Created the first admin. Store the password; it is not shown again:\n  \
              PASSWORD='{password}'"
         ),
-        None => "Set the password of an admin (`cargo xtask admin reset-password` replaces a lost one):\n  \
+        None => "Set the password of an admin (`cargo xtask admin users reset-password` replaces a lost one):\n  \
              PASSWORD='<password>'"
             .to_owned(),
     };

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use anyhow::Result;
+use roster_admin::migrate;
 
-use crate::database::migrate;
 use crate::dev::servers::{Servers, throwaway_folder};
 use crate::dev::settings::Settings;
 use crate::tools::build::COMPONENTS;

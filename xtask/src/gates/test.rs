@@ -9,9 +9,9 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result, bail};
 use devservices::random_hex;
+use roster_admin::migrate;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::database::migrate;
 use crate::dev::host::{Host, Kind, Program, devhost_path};
 use crate::dev::servers::{Servers, install_missing, throwaway_folder};
 use crate::dev::settings::Settings;
