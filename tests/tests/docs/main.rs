@@ -8,6 +8,8 @@
 )]
 
 mod browser;
+mod command_line;
 mod pages;
+mod readme;
 mod registry;
 mod tour;
