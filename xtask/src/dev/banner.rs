@@ -40,6 +40,20 @@ mod tests {
     use super::{Admin, text};
 
     #[test]
+    fn the_readme_shows_the_first_part() {
+        let readme = include_str!("../../../README.md");
+        let (_, rest) = readme.split_once("```text\n").unwrap();
+        let (block, _) = rest.split_once("```").unwrap();
+        let admin = Admin {
+            email: "admin@example.com".into(),
+            password: Some("...".into()),
+        };
+        let shown = text("http://127.0.0.1:3000", &admin);
+        let (first, _) = shown.split_once("Log in:").unwrap();
+        assert_eq!(block, first.trim_start());
+    }
+
+    #[test]
     fn a_generated_password_is_shown_once() {
         let mut admin = Admin {
             email: "o'hara@example.com".into(),

@@ -21,6 +21,7 @@ pub struct Arguments {}
 const LLVM_COV: CargoTool = CargoTool {
     name: "cargo-llvm-cov",
     version: "0.9.1",
+    options: &[],
 };
 
 /// Measured packages, besides the components.

@@ -15,6 +15,7 @@ use crate::tools::workspace::{reports_dir, root, target_dir};
 const NEXTEST: CargoTool = CargoTool {
     name: "cargo-nextest",
     version: "0.9.143",
+    options: &[],
 };
 
 /// Path of cargo-nextest's report (see .config/nextest.toml) in the target folder.

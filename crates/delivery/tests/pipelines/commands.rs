@@ -11,6 +11,7 @@ use crate::{assert_no_problems, assert_one_problem, changed, read, workflows};
 
 const COMMANDS: &[&str] = &[
     "cargo xtask check",
+    "cargo xtask book",
     "cargo xtask test",
     "cargo xtask coverage",
     "cargo xtask sbom",
