@@ -65,7 +65,7 @@ pub struct Arguments {
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<()> {
     step("building the load generator");
-    build::native(&["bench", "devhost"])?;
+    build::native(&["bench", "devhost"], &[])?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

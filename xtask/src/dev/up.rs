@@ -107,7 +107,7 @@ async fn serve(
     let database_url = servers.owner_url(&settings)?;
     step("migrating");
     migrate::apply(&database_url).await?;
-    let mut host = Host::start_with(&app.manifest, &app.program, app.listen, &settings)?;
+    let mut host = Host::start(&app.manifest, &app.program, app.listen, &settings)?;
     host.ready().await?;
     let operator = Operator::connect(&database_url).await?;
     let running = Running {
