@@ -71,6 +71,7 @@ async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Resu
         devservices::Program::Browser,
         devservices::Program::ShellCheck,
         devservices::Program::Promtool,
+        devservices::Program::Groovy,
     ])?;
     let schemathesis = schemathesis::provide()?;
     let kubectl = kubectl::provide()?;
