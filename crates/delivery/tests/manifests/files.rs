@@ -1,0 +1,149 @@
+//! Files that have to match the manifests, and numbers that depend on the groups.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::checks::{self, Check};
+use delivery::finding::Finding;
+use delivery::project::Project;
+use serde_json::json;
+
+use crate::violations::differences;
+use crate::{PROJECT, rendered};
+
+/// Asserts that the check reports these lines of prod after a change of files.
+#[track_caller]
+fn assert_reported(check: Check, change: impl FnOnce(&mut Project), lines: &[&str]) {
+    let mut environment = rendered("prod", None).clone();
+    change(Arc::make_mut(&mut environment.project));
+    let found: Vec<_> = check(&environment).iter().map(Finding::to_string).collect();
+    for line in lines {
+        assert!(
+            found.contains(&format!("prod: {line}")),
+            "{line}: {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn reports_unlisted_and_missing_migrations() {
+    let last = PROJECT.migrations.last().unwrap();
+    let (number, _) = last.split_once('_').unwrap();
+    assert_reported(
+        checks::migrations::check,
+        |project| assert!(project.migrations.insert("9999_teams.sql".to_owned())),
+        &[
+            "migrations/kustomization.yaml: it does not list 9999_teams.sql",
+            &format!("Job migrate-{number}: its name must be migrate-9999"),
+            &format!("Job migrate-{number}: its pod does not mount 9999_teams.sql"),
+        ],
+    );
+    assert_reported(
+        checks::migrations::check,
+        |project| assert!(project.migrations.pop_last().is_some()),
+        &[&format!(
+            "migrations/kustomization.yaml: it lists {last}, which does not exist"
+        )],
+    );
+}
+
+#[test]
+fn reports_a_wrong_example_of_the_secrets() {
+    let file = "k8s/base/secret.example.yaml";
+    assert_reported(
+        checks::secrets::check,
+        |project| project.example["stringData"]["cursor_key"] = "0123456789abcdef".into(),
+        &[&format!(
+            "{file}: the value of cursor_key is not a placeholder"
+        )],
+    );
+    let path = "k8s/base/kustomization.yaml";
+    assert_reported(
+        checks::secrets::check,
+        |project| *project.kustomizations.get_mut(path).unwrap() += "  - secret.example.yaml\n",
+        &[&format!("{path}: it refers to {file}")],
+    );
+    assert_reported(
+        checks::references::check,
+        |project| project.example["stringData"]["api_key"] = "replace-me".into(),
+        &[&format!("{file}: nothing reads the key api_key")],
+    );
+}
+
+#[test]
+fn reports_undocumented_secrets_and_alerts() {
+    let replace = |text: &mut String, from: &str| *text = text.replace(from, "x");
+    assert_reported(
+        checks::references::check,
+        |project| replace(&mut project.description, "cursor_key"),
+        &["k8s/README.md: the secrets of dev lack cursor_key"],
+    );
+    assert_reported(
+        checks::references::check,
+        |project| replace(&mut project.description, "roster-roots"),
+        &["k8s/README.md: it does not describe how to create the Secret roster-roots"],
+    );
+    assert_reported(
+        checks::alerts::check,
+        |project| replace(&mut project.runbook, "## RosterDown"),
+        &["PrometheusRule roster: RosterDown has no section in docs/runbook.md, or no link to it"],
+    );
+}
+
+#[test]
+fn reports_a_role_for_every_environment() {
+    let everywhere = |project: &mut Project| {
+        for role in project.deployers.get_mut("prod").unwrap() {
+            if role.kind() == "ClusterRole" {
+                role.value_mut()["rules"][0]["resourceNames"] = json!([]);
+            }
+        }
+    };
+    let problem =
+        "a rule of the ClusterRole has no resourceNames, so it applies to every environment";
+    let line = format!("k8s/deployer/prod: {problem}");
+    assert_reported(checks::deployer::check, everywhere, &[&line]);
+}
+
+#[test]
+fn reports_undocumented_connection_counts() {
+    let groups = settings::Component::ALL.iter();
+    let api = groups.filter(|group| group.parts().contains(&settings::Part::AccessControl));
+    let api = u64::try_from(api.count()).unwrap();
+    // As in the table: groups with 13 pods each.
+    let groups = |count: u64| match count {
+        1 => "13 x 32".to_owned(),
+        count => format!("{count} x 13 x 32"),
+    };
+    let file = "k8s/README.md: the table of connections must have the row";
+    let (total, others) = (api * 13 * 32 + 12, groups(api - 1));
+    let larger = total + 12 * 32;
+    let dev = api * 3 * 32 + 2 * 2 * 4;
+    for row in [
+        json!({
+            "set": {"HorizontalPodAutoscaler users/spec/maxReplicas": 20},
+            "finds": [format!("{file} `| prod | 25 x 32 + {others} | 3 x 4 | {larger} | 2 x 30 of PgBouncer, and the Job |`")],
+        }),
+        json!({
+            "set": {"Deployment pgbouncer/spec/replicas": 3},
+            "finds": [format!("{file} `| prod | {} | 3 x 4 | {total} | 3 x 30 of PgBouncer, and the Job |`", groups(api))],
+        }),
+        json!({
+            "in": "dev",
+            "set": {"StatefulSet postgres/spec/template/spec/containers/0/args/1": "max_connections=200"},
+            "finds": [format!("the database: max_connections is 200, but the pods may open {dev}")],
+        }),
+    ] {
+        let lines = differences(checks::connections::check, &row);
+        assert!(lines.is_empty(), "\n{}", lines.join("\n"));
+    }
+}
+
+#[test]
+fn the_pooler_times_out_before_the_app() {
+    let wait = checks::connections::pooler_wait(rendered("prod", None)).map(Duration::from_secs);
+    // A statement that waits longer would run after its caller has given up.
+    assert!(
+        wait.is_some_and(|wait| !wait.is_zero() && wait < web::config::deadline::POSTGRES.store)
+    );
+}
