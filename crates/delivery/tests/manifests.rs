@@ -1,7 +1,7 @@
 //! Runs every check on the manifests of every environment, unchanged and with each optional component;
 //! and, for each rule, on a manifest that violates it, which has to be reported (`violations`).
 //!
-//! Needs ROSTER_KUBECTL, a kubectl with kustomize 5, and ROSTER_TOOLS, the folder of
+//! Needs ROSTER_KUBECTL, a kubectl with kustomize 5, and ROSTER_TOOLS, the folder of squawk and
 //! kubernetes-validate; `cargo xtask test` provides both.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
