@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use accounts::RootKey;
-use accounts::user::service::list::Position;
+use accounts::pagination::Position;
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
 use web::response::cursor::CursorKey;

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use accounts::session::service::SignedIn;
-use accounts::session::service::list::{ListParameters, ListQuery};
+use accounts::session::service::list::context;
 use accounts::{Error, Passwords, SessionId, Sessions, Users};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
@@ -17,6 +17,7 @@ use web::auth::access_token::{JwkSet, Signer, Verifier};
 use web::auth::endpoints::Endpoint;
 use web::extract::body::{Form, Json};
 use web::extract::idempotency_key;
+use web::extract::path::PathId;
 use web::extract::query::Query;
 use web::openapi::IdempotencyKeyHeader;
 use web::response;
@@ -206,10 +207,9 @@ async fn list_sessions(
     uri: Uri,
     Query(sent): Query<ListSessions>,
 ) -> Result<Response, Problem> {
-    let cursor = sent.cursor.clone();
-    let mut query = ListQuery::parse(&ListParameters::from(sent))?;
-    let context = query.context(caller.user.id);
-    query.after = list::position(&state.cursors, cursor.as_deref(), &context)?;
+    let mut query = sent.parse()?;
+    let context = context(caller.user.id, query.order);
+    query.window.after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;
     let page = state.sessions.list(caller.user.id, &query).await?;
     let page = page.map(|session| SessionView::new(session, caller.session));
     list::page::<_, SessionView>(&state.cursors, &context, &uri, page)
@@ -220,15 +220,14 @@ async fn list_sessions(
 /// Ends one of the caller's own sessions.
 #[utoipa::path(
     delete, path = Endpoint::EndSession.path(), tag = "auth",
-    params(("id" = Uuid, Path, description = "The session's id.")),
+    params(PathId<SessionId>),
     responses((status = 204, description = "The session has ended")),
 )]
 async fn end_session(
     State(state): State<Arc<AuthState>>,
-    Path(id): Path<String>,
     caller: Caller,
+    PathId(session): PathId<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    let session = SessionId::parse(&id).ok_or_else(Problem::not_found)?;
     let user = caller.user.id;
     state.sessions.end(user, session, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)

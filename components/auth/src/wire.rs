@@ -1,8 +1,8 @@
 //! JSON of the auth endpoints: request and response bodies, and queries.
 
 use accounts::error::FieldErrors;
+use accounts::pagination::TimeQuery;
 use accounts::password::{Password, SubmittedPassword};
-use accounts::session::service::list::ListParameters;
 use accounts::session::{OpaqueToken, Session};
 use accounts::user::email::Email;
 use accounts::user::full_name::FullName;
@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use web::Problem;
+use web::extract::parameter::parse_time_query;
 use web::response::list::List;
 
 /// Body of `POST /api/v1/auth/register`.
@@ -211,12 +212,13 @@ pub struct ListSessions {
     include_total: Option<String>,
 }
 
-impl From<ListSessions> for ListParameters {
-    fn from(query: ListSessions) -> Self {
-        Self {
-            limit: query.limit,
-            sort: query.sort,
-            include_total: query.include_total,
-        }
+impl ListSessions {
+    /// Parses the parameters and reports all errors at once.
+    pub fn parse(&self) -> Result<TimeQuery, Error> {
+        parse_time_query(
+            self.limit.as_deref(),
+            self.sort.as_deref(),
+            self.include_total.as_deref(),
+        )
     }
 }

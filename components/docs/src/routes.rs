@@ -12,7 +12,8 @@ use axum::response::Response;
 use web::Problem;
 use web::auth::access_control::Routes;
 use web::auth::endpoints::Endpoint;
-use web::extract::conditional::{ContentTag, IfNoneMatch};
+use web::extract::conditional::IfNoneMatch;
+use web::response::entity_tag::ContentTag;
 
 use crate::encoding::accepts_gzip;
 use crate::files::{ASSETS, File, OPENAPI, REDOC, SWAGGER_UI};

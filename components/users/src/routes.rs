@@ -6,24 +6,26 @@ mod me;
 use std::sync::Arc;
 
 use accounts::password::{PasswordHash, SubmittedPassword};
-use accounts::user::service::list::{ListParameters, ListQuery};
 use accounts::{Audit, Passwords, Sessions, UserId, Users};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
 use web::Problem;
 use web::auth::access_control::{AboutUser, Caller, Client};
 use web::auth::endpoints::Endpoint;
 use web::extract::body::{Json, MergePatch, OptionalJson};
-use web::extract::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
+use web::extract::conditional::{IfMatch, IfNoneMatch, Precondition};
 use web::extract::idempotency_key;
+use web::extract::path::PathId;
 use web::extract::query::Query;
 use web::openapi::IdempotencyKeyHeader;
 use web::response::cursor::CursorKey;
+use web::response::entity_tag::ETag;
 use web::response::list;
 use web::response::{self, UserList, UserView};
 
-use crate::wire::{Confirmation, CreateUser, ListUsers, PatchUser, ResetTokenView};
+use crate::wire::list::ListUsers;
+use crate::wire::{Confirmation, CreateUser, PatchUser, ResetTokenView};
 
 /// Shared state of the endpoints.
 pub struct UsersState {
@@ -68,12 +70,11 @@ web::routes! {
 async fn list_users(
     State(state): State<Arc<UsersState>>,
     uri: Uri,
-    Query(query): Query<ListUsers>,
+    Query(sent): Query<ListUsers>,
 ) -> Result<Response, Problem> {
-    let cursor = query.cursor.clone();
-    let mut query = ListQuery::parse(&ListParameters::from(query))?;
+    let mut query = sent.parse()?;
     let context = query.context();
-    query.after = list::position(&state.cursors, cursor.as_deref(), &context)?;
+    query.window.after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;
     let page = state.users.list_users(&query).await?;
     list::page::<_, UserView>(&state.cursors, &context, &uri, page)
 }
@@ -113,7 +114,7 @@ async fn create_user(
 /// Admins can get every user; other users only themselves.
 #[utoipa::path(
     get, path = Endpoint::GetUser.path(), tag = "users",
-    params(("id" = Uuid, Path, description = "The user's id."), IfNoneMatch),
+    params(PathId<UserId>, IfNoneMatch),
     responses(
         (status = 200, description = "The user", body = UserView, headers(("ETag"))),
         (status = 304, description = "The client's copy is current", headers(("ETag")))
@@ -121,14 +122,14 @@ async fn create_user(
 )]
 async fn get_user(
     State(state): State<Arc<UsersState>>,
-    Path(id): Path<String>,
     AboutUser(seen): AboutUser,
     if_match: IfMatch,
     if_none_match: IfNoneMatch,
+    PathId(id): PathId<UserId>,
 ) -> Result<Response, Problem> {
     let user = match seen {
         Some(user) => user,
-        None => state.users.get_user(user_id(&id)?).await?,
+        None => state.users.get_user(id).await?,
     };
     let tag = ETag(user.version);
     if_match.expect(tag)?;
@@ -145,7 +146,7 @@ async fn get_user(
 /// their own email at `/users/me`. An empty patch returns the user unchanged.
 #[utoipa::path(
     patch, path = Endpoint::UpdateUser.path(), tag = "users",
-    params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
+    params(PathId<UserId>, IfMatch, IfNoneMatch),
     request_body(
         description = "A JSON merge patch (RFC 7396). Omitted members remain unchanged.",
         content((PatchUser = "application/merge-patch+json"), (PatchUser = "application/json"))
@@ -154,21 +155,17 @@ async fn get_user(
 )]
 async fn update_user(
     State(state): State<Arc<UsersState>>,
-    Path(id): Path<String>,
     caller: Caller,
     client: Client,
     precondition: Precondition,
+    PathId(id): PathId<UserId>,
     MergePatch(patch): MergePatch<PatchUser>,
 ) -> Result<Response, Problem> {
     let expected = precondition.expected(state.require_if_match)?;
-    if !caller.is_admin() && patch.is_for_admins() {
-        return Err(Problem::forbidden());
+    if caller.is_admin() && patch.has_email() {
+        require_other(id, &caller)?;
     }
-    let id = user_id(&id)?;
-    if id == caller.user.id && patch.has_email() {
-        return Err(Problem::use_users_me());
-    }
-    let (patch, submitted) = patch.parse()?;
+    let (patch, submitted) = patch.parse(caller.user.role)?;
     let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
     let user = state
@@ -183,20 +180,20 @@ async fn update_user(
 /// delete themselves at `/users/me`.
 #[utoipa::path(
     delete, path = Endpoint::DeleteUser.path(), tag = "users",
-    params(("id" = Uuid, Path, description = "The user's id."), IfMatch, IfNoneMatch),
+    params(PathId<UserId>, IfMatch, IfNoneMatch),
     request_body = Option<Confirmation>,
     responses((status = 204, description = "The user has been deleted")),
 )]
 async fn delete_user(
     State(state): State<Arc<UsersState>>,
-    Path(id): Path<String>,
     caller: Caller,
     client: Client,
     precondition: Precondition,
+    PathId(id): PathId<UserId>,
     OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<StatusCode, Problem> {
     let expected = precondition.expected(state.require_if_match)?;
-    let id = other_user_id(&id, &caller)?;
+    require_other(id, &caller)?;
     let submitted = confirmation.unwrap_or_default().parse()?;
     let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
@@ -212,15 +209,14 @@ async fn delete_user(
 /// The user has to sign in again everywhere.
 #[utoipa::path(
     delete, path = Endpoint::EndUserSessions.path(), tag = "users",
-    params(("id" = Uuid, Path, description = "The user's id.")),
+    params(PathId<UserId>),
     responses((status = 204, description = "All sessions of the user have ended")),
 )]
 async fn end_sessions(
     State(state): State<Arc<UsersState>>,
-    Path(id): Path<String>,
     caller: Caller,
+    PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, Problem> {
-    let id = user_id(&id)?;
     state.sessions.end_all(id, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -232,18 +228,18 @@ async fn end_sessions(
 /// own password at `/users/me/password`.
 #[utoipa::path(
     post, path = Endpoint::CreateResetToken.path(), tag = "users",
-    params(("id" = Uuid, Path, description = "The user's id.")),
+    params(PathId<UserId>),
     request_body = Option<Confirmation>,
     responses((status = 201, description = "The reset token", body = ResetTokenView)),
 )]
 async fn create_reset_token(
     State(state): State<Arc<UsersState>>,
-    Path(id): Path<String>,
     caller: Caller,
     client: Client,
+    PathId(id): PathId<UserId>,
     OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<Response, Problem> {
-    let id = other_user_id(&id, &caller)?;
+    require_other(id, &caller)?;
     let submitted = confirmation.unwrap_or_default().parse()?;
     let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
@@ -268,18 +264,12 @@ impl UsersState {
     }
 }
 
-/// Parses the id of a user other than the caller.
-fn other_user_id(text: &str, caller: &Caller) -> Result<UserId, Problem> {
-    let id = user_id(text)?;
+/// Returns 409 for the caller's own id.
+fn require_other(id: UserId, caller: &Caller) -> Result<(), Problem> {
     match id == caller.user.id {
         true => Err(Problem::use_users_me()),
-        false => Ok(id),
+        false => Ok(()),
     }
-}
-
-/// Parses a user id; 404 if it is not a UUID.
-fn user_id(text: &str) -> Result<UserId, Problem> {
-    UserId::parse(text).ok_or_else(Problem::not_found)
 }
 
 #[cfg(test)]

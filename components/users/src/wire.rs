@@ -3,18 +3,17 @@
 //! Requests with unknown fields are rejected.
 
 pub mod audit;
+pub mod list;
 
 use accounts::error::FieldErrors;
 use accounts::password::service::ResetToken;
 use accounts::password::{Password, SubmittedPassword};
 use accounts::user::email::Email;
 use accounts::user::full_name::FullName;
-use accounts::user::service::list::ListParameters;
-use accounts::{Error, FieldError, NewUser, Role, UserPatch};
+use accounts::{Error, NewUser, Role, UserPatch};
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
-use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// Body of `POST /api/v1/users`.
 #[derive(Deserialize, ToSchema)]
@@ -74,14 +73,10 @@ impl PatchUser {
         self.email.is_some()
     }
 
-    /// Returns true if the patch has a field that only admins may change.
-    pub fn is_for_admins(&self) -> bool {
-        self.email.is_some() || self.role.is_some() || self.is_active.is_some()
-    }
-
-    pub fn parse(self) -> Result<(UserPatch, Option<SubmittedPassword>), Error> {
+    pub fn parse(self, editor: Role) -> Result<(UserPatch, Option<SubmittedPassword>), Error> {
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
-        let patch = UserPatch::parse(email, full_name, self.role.as_deref(), self.is_active)?;
+        let role = self.role.as_deref();
+        let patch = UserPatch::parse_by(editor, email, full_name, role, self.is_active)?;
         Ok((patch, parse_current_password(self.current_password)?))
     }
 }
@@ -93,84 +88,6 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
-}
-
-/// Query of `GET /api/v1/users`. Fields are text, so that each error can describe the expected value.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct ListUsers {
-    /// `next` of the previous page. All parameters except `limit` and `include_total` must be the same as for
-    /// that page.
-    pub cursor: Option<String>,
-    #[param(schema_with = web::openapi::limit)]
-    limit: Option<String>,
-    #[param(schema_with = sort)]
-    sort: Option<String>,
-    /// Only the user with this email.
-    #[param(format = "email", max_length = 254)]
-    email: Option<String>,
-    /// Only users with this role.
-    #[param(value_type = Option<Role>, inline)]
-    role: Option<String>,
-    /// Only users who can (`true`) or cannot (`false`) sign in.
-    #[param(value_type = Option<bool>)]
-    is_active: Option<String>,
-    #[param(schema_with = prefix)]
-    q: Option<String>,
-    /// Only users created after this time (RFC 3339).
-    #[param(value_type = Option<OffsetDateTime>)]
-    created_after: Option<String>,
-    /// Only users created before this time (RFC 3339).
-    #[param(value_type = Option<OffsetDateTime>)]
-    created_before: Option<String>,
-    /// `true` adds `total`, the number of users on all pages.
-    #[param(value_type = Option<bool>, default = false)]
-    include_total: Option<String>,
-}
-
-/// The parameter `sort`, with the orders of [`accounts::user::service::list::Sort`].
-fn sort() -> Object {
-    let keys = ["created_at", "updated_at", "email", "full_name"];
-    let orders = keys
-        .iter()
-        .flat_map(|key| [(*key).to_owned(), format!("-{key}")]);
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(
-            "Sort key; the prefix `-` sorts in descending order. Equal keys are sorted by id.",
-        ))
-        .enum_values(Some(orders))
-        .default(Some("-created_at".into()))
-        .build()
-}
-
-/// The parameter `q`, validated like a name.
-fn prefix() -> RefOr<Schema> {
-    let mut schema = <FullName as utoipa::PartialSchema>::schema();
-    if let RefOr::T(Schema::Object(object)) = &mut schema {
-        let description = "Only users whose email or name begins with this text, ignoring case \
-             (Unicode case folding).";
-        object.description = Some(description.to_owned());
-        object.example = None;
-    }
-    schema
-}
-
-impl From<ListUsers> for ListParameters {
-    fn from(query: ListUsers) -> Self {
-        Self {
-            limit: query.limit,
-            sort: query.sort,
-            email: query.email,
-            role: query.role,
-            is_active: query.is_active,
-            q: query.q,
-            created_after: query.created_after,
-            created_before: query.created_before,
-            include_total: query.include_total,
-        }
-    }
 }
 
 /// Body of `PATCH /api/v1/users/me`: a merge patch. A new email requires the current password.
@@ -192,8 +109,8 @@ pub struct PatchMe {
 impl PatchMe {
     pub fn parse(self) -> Result<(UserPatch, SubmittedPassword), Error> {
         if self.email.is_some() && self.current_password.is_none() {
-            let missing = FieldError::new("current_password", "is required to change the email");
-            return Err(Error::Invalid(vec![missing]));
+            let detail = "is required to change the email";
+            return Err(Error::invalid("current_password", detail));
         }
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
         let patch = UserPatch::parse(email, full_name, None, None)?;
@@ -259,9 +176,8 @@ fn parse_current_password(text: Option<String>) -> Result<Option<SubmittedPasswo
         .transpose()
 }
 
-fn parse_submitted_password(field: &str, text: String) -> Result<SubmittedPassword, Error> {
-    SubmittedPassword::parse(text)
-        .map_err(|detail| Error::Invalid(vec![FieldError::new(field, detail)]))
+fn parse_submitted_password(field: &'static str, text: String) -> Result<SubmittedPassword, Error> {
+    SubmittedPassword::parse(text).map_err(|detail| Error::invalid(field, detail))
 }
 
 /// Response of `POST /api/v1/users/{id}/reset-token`. The token is shown only once.

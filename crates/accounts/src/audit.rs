@@ -8,9 +8,7 @@ use spin_pg_bindings::postgres::Database;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::error::FieldErrors;
-use crate::pagination::{self, Position};
-use crate::user::parse_uuid;
+use crate::pagination::{self, Position, TimeOrder, Window};
 use crate::{Error, UserId};
 
 /// Originator of a change, for the audit trail.
@@ -80,6 +78,19 @@ pub const ACTIONS: &[&str] = &[
     "user_registered",
 ];
 
+/// Name of one of the [`ACTIONS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Action(&'static str);
+
+impl Action {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let known = ACTIONS.iter().find(|name| **name == text);
+        known
+            .map(|name| Self(name))
+            .ok_or("is not a known audit action")
+    }
+}
+
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -95,80 +106,30 @@ pub struct Event {
     pub client: Option<String>,
 }
 
-/// List parameters as sent, all optional.
-#[derive(Debug, Default, Clone)]
-pub struct ListParameters {
-    pub limit: Option<String>,
-    pub sort: Option<String>,
-    pub action: Option<String>,
-    pub actor_id: Option<String>,
-    pub target_id: Option<String>,
-    pub created_after: Option<String>,
-    pub created_before: Option<String>,
-    pub include_total: Option<String>,
-}
-
-/// A valid list query.
-#[derive(Debug, Clone)]
+/// Query of the audit trail: its order, its filters and the part to return.
+#[derive(Debug, Clone, Default)]
 pub struct ListQuery {
-    /// 1 to 100.
-    pub limit: i64,
-    /// Newest first, which is the default.
-    pub descending: bool,
-    pub action: Option<&'static str>,
-    pub actor_id: Option<Uuid>,
-    pub target_id: Option<Uuid>,
+    pub order: TimeOrder,
+    pub action: Option<Action>,
+    pub actor: Option<UserId>,
+    /// Id of a user or another resource.
+    pub target: Option<Uuid>,
     /// Exclusive.
     pub created_after: Option<OffsetDateTime>,
     /// Exclusive.
     pub created_before: Option<OffsetDateTime>,
-    pub include_total: bool,
-    /// Position after which the page begins.
-    pub after: Option<Position>,
+    pub window: Window,
 }
 
 impl ListQuery {
-    /// Parses the parameters and reports all errors at once.
-    pub fn parse(parameters: &ListParameters) -> Result<Self, Error> {
-        let mut errors = FieldErrors::default();
-        let p = parameters;
-        let query = Self {
-            limit: errors
-                .check_option("limit", p.limit.as_deref().map(pagination::parse_limit))
-                .unwrap_or(pagination::DEFAULT_LIMIT),
-            descending: errors
-                .check_option("sort", p.sort.as_deref().map(pagination::parse_time_sort))
-                .unwrap_or(true),
-            action: errors.check_option("action", p.action.as_deref().map(parse_action)),
-            actor_id: errors.check_option("actor_id", p.actor_id.as_deref().map(parse_id)),
-            target_id: errors.check_option("target_id", p.target_id.as_deref().map(parse_id)),
-            created_after: errors.check_option(
-                "created_after",
-                p.created_after.as_deref().map(pagination::parse_time),
-            ),
-            created_before: errors.check_option(
-                "created_before",
-                p.created_before.as_deref().map(pagination::parse_time),
-            ),
-            include_total: errors
-                .check_option(
-                    "include_total",
-                    p.include_total.as_deref().map(pagination::parse_flag),
-                )
-                .unwrap_or(false),
-            after: None,
-        };
-        errors.finish(Some(query))
-    }
-
     /// Context of a cursor of this list: every parameter but those of the page.
     pub fn context(&self) -> String {
         format!(
             "audit {} {:?} {:?} {:?} {:?} {:?}",
-            self.descending,
-            self.action,
-            self.actor_id,
-            self.target_id,
+            self.order.is_descending(),
+            self.action.map(|Action(name)| name),
+            self.actor.map(|UserId(id)| id),
+            self.target,
             self.created_after,
             self.created_before
         )
@@ -180,18 +141,6 @@ impl ListQuery {
             id: event.id,
         }
     }
-}
-
-fn parse_action(text: &str) -> Result<&'static str, &'static str> {
-    ACTIONS
-        .iter()
-        .copied()
-        .find(|action| *action == text)
-        .ok_or("is not a known audit action")
-}
-
-fn parse_id(text: &str) -> Result<Uuid, &'static str> {
-    parse_uuid(text).ok_or("must be a UUID in its hyphenated form")
 }
 
 /// A page of events.

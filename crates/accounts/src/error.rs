@@ -1,10 +1,6 @@
 //! Error of this crate, in terms that a caller can act on.
 
-use std::borrow::Cow;
-
-use serde::Serialize;
 use spin_pg_bindings::postgres;
-use utoipa::ToSchema;
 
 /// Failure of a use case. The texts of the last two variants are for the log, not for clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +9,9 @@ pub enum Error {
     Invalid(Vec<FieldError>),
     #[error("the resource does not exist")]
     NotFound,
+    /// Only an admin may do this.
+    #[error("only an admin may do this")]
+    Forbidden,
     #[error("another user has this email")]
     EmailTaken,
     /// The change would leave no active admin.
@@ -69,27 +68,20 @@ impl From<postgres::Error> for Error {
     }
 }
 
-/// An invalid value of the input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// The reason, for people.
-    pub detail: Cow<'static, str>,
-    /// The position of the value: a JSON Pointer in URI fragment form (RFC 6901, section 6).
-    pub pointer: String,
+impl Error {
+    /// Creates the error of a single value.
+    pub fn invalid(field: &'static str, detail: &'static str) -> Self {
+        Self::Invalid(vec![FieldError { field, detail }])
+    }
 }
 
-impl FieldError {
-    /// Creates an error of a top-level member named `field`.
-    pub fn new(field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::at(format!("#/{field}"), detail)
-    }
-
-    pub fn at(pointer: String, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            detail: detail.into(),
-            pointer,
-        }
-    }
+/// An invalid value of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldError {
+    /// The value's name.
+    pub field: &'static str,
+    /// The reason, for people.
+    pub detail: &'static str,
 }
 
 /// Collects the errors of several values, so that a client receives all of them at once.
@@ -98,19 +90,20 @@ pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
     /// Returns the value, or `None` after recording the error under `field`.
-    pub fn check<T>(&mut self, field: &str, result: Result<T, &'static str>) -> Option<T> {
+    pub fn check<T>(&mut self, field: &'static str, result: Result<T, &'static str>) -> Option<T> {
         result
-            .map_err(|detail| self.0.push(FieldError::new(field, detail)))
+            .map_err(|detail| self.0.push(FieldError { field, detail }))
             .ok()
     }
 
-    /// Does the same for an optional value.
-    pub fn check_option<T>(
+    /// Parses an optional value, and does the same with the result.
+    pub fn parse<V, T>(
         &mut self,
-        field: &str,
-        result: Option<Result<T, &'static str>>,
+        field: &'static str,
+        value: Option<V>,
+        parse: impl FnOnce(V) -> Result<T, &'static str>,
     ) -> Option<T> {
-        result.and_then(|result| self.check(field, result))
+        value.and_then(|value| self.check(field, parse(value)))
     }
 
     /// Returns `value` if it is present and no error was recorded.

@@ -10,8 +10,58 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-pub const DEFAULT_LIMIT: i64 = 20;
-pub const MAX_LIMIT: i64 = 100;
+/// Maximum number of items per page: 1 to 100, 20 by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSize(i64);
+
+impl PageSize {
+    pub const MAX: Self = Self(100);
+
+    /// Returns `None` for a size below 1, and the maximum for a larger one.
+    pub fn new(size: i64) -> Option<Self> {
+        (size >= 1).then_some(Self(size.min(Self::MAX.0)))
+    }
+
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl Default for PageSize {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+/// Part of a list that one page shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Window {
+    pub size: PageSize,
+    pub include_total: bool,
+    /// Position after which the page begins.
+    pub after: Option<Position>,
+}
+
+/// Order of a list by the time of its items.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TimeOrder {
+    #[default]
+    NewestFirst,
+    OldestFirst,
+}
+
+impl TimeOrder {
+    pub fn is_descending(self) -> bool {
+        self == Self::NewestFirst
+    }
+}
+
+/// Query of a list that is ordered by time and has no filters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TimeQuery {
+    pub order: TimeOrder,
+    pub window: Window,
+}
 
 /// End of a page: the sort key's text and the id. Part of cursors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,16 +90,16 @@ impl<T> Page<T> {
         }
     }
 
-    /// Creates a page. `items` has one more than `limit` if there is a next page.
+    /// Creates a page. `items` has one more than `size` if there is a next page.
     pub fn cut(
         mut items: Vec<T>,
-        limit: i64,
+        size: PageSize,
         total: Option<i64>,
         position_of: impl FnOnce(&T) -> Position,
     ) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > limit;
-        items.truncate(limit);
+        let size = usize::try_from(size.0).unwrap_or(usize::MAX);
+        let more = items.len() > size;
+        items.truncate(size);
         let next = items.last().filter(|_| more).map(position_of);
         Self { items, next, total }
     }
@@ -59,51 +109,19 @@ pub fn timestamp(time: OffsetDateTime) -> String {
     time.format(&Rfc3339).unwrap_or_default()
 }
 
-pub fn parse_limit(text: &str) -> Result<i64, &'static str> {
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse::<i64>() {
-        Ok(limit) if is_number && limit >= 1 => Ok(limit.min(MAX_LIMIT)),
-        // Digits that overflow are still a number over 100.
-        Err(_) if is_number => Ok(MAX_LIMIT),
-        _ => Err("must be a whole number of at least 1"),
-    }
-}
-
-/// Returns true if the newest come first.
-pub fn parse_time_sort(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "created_at" => Ok(false),
-        "-created_at" => Ok(true),
-        _ => Err("must be created_at or -created_at"),
-    }
-}
-
-pub fn parse_flag(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err("must be `true` or `false`"),
-    }
-}
-
-pub fn parse_time(text: &str) -> Result<OffsetDateTime, &'static str> {
-    const WRONG: &str = "must be an RFC 3339 time such as 2026-01-31T12:00:00Z";
-    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| WRONG)?;
-    time.checked_to_offset(time::UtcOffset::UTC)
-        .filter(|time| time.year() >= 1)
-        .ok_or(WRONG)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn times_are_rfc_3339() {
-        assert!(parse_time("2026-01-31T12:00:00+02:00").is_ok());
-        for bad in ["2026-01-31", "now", "", "2026-13-01T00:00:00Z", "infinity"] {
-            assert!(parse_time(bad).is_err(), "{bad}");
+    fn sizes_are_capped_at_the_maximum_and_rejected_below_one() {
+        for (size, accepted) in [(1, 1), (100, 100), (101, 100), (i64::MAX, 100)] {
+            assert_eq!(PageSize::new(size), Some(PageSize(accepted)), "{size}");
         }
+        for size in [0, -1, i64::MIN] {
+            assert_eq!(PageSize::new(size), None, "{size}");
+        }
+        assert_eq!(PageSize::default().get(), 20);
     }
 
     #[test]
@@ -113,11 +131,12 @@ mod tests {
             key: key.to_string(),
             id,
         };
-        let page = Page::cut(vec![1, 2, 3], 2, None, at);
+        let two = PageSize(2);
+        let page = Page::cut(vec![1, 2, 3], two, None, at);
         assert_eq!(
             (page.items, page.next.unwrap().key),
             (vec![1, 2], "2".into())
         );
-        assert!(Page::cut(vec![1, 2], 2, None, at).next.is_none());
+        assert!(Page::cut(vec![1, 2], two, None, at).next.is_none());
     }
 }

@@ -5,6 +5,7 @@ mod common;
 pub(crate) mod context;
 pub mod hash_slots;
 pub mod placeholder;
+pub mod policy;
 pub mod service;
 
 use std::fmt;
@@ -21,6 +22,9 @@ use crate::Error;
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+
+/// Detail of the error of a wrong password of a signed-in user.
+pub(crate) const NOT_CURRENT: &str = "is not the current password";
 
 /// Maximum length of a submitted password: longer than any accepted password, but still cheap to reject.
 const MAX_SUBMITTED_CHARACTERS: usize = 1_024;

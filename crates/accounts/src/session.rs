@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::keys::FingerprintKey;
-use crate::user::parse_uuid;
 
 /// Lifetimes of sessions and the maximum per user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,10 +49,11 @@ impl SessionId {
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
+}
 
-    /// Parses the hyphenated form.
-    pub fn parse(text: &str) -> Option<Self> {
-        parse_uuid(text).map(Self)
+impl From<Uuid> for SessionId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
     }
 }
 

@@ -28,10 +28,11 @@ impl UserId {
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
+}
 
-    /// Parses the hyphenated form; anything else is not the id of a user.
-    pub fn parse(text: &str) -> Option<Self> {
-        parse_uuid(text).map(Self)
+impl From<Uuid> for UserId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
     }
 }
 
@@ -39,13 +40,6 @@ impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Rejects braces and URNs, which `Uuid` accepts: each resource has one URL.
-pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
-    (text.len() == 36)
-        .then(|| Uuid::try_parse(text).ok())
-        .flatten()
 }
 
 /// The rights of a user.
@@ -138,10 +132,8 @@ impl NewUser {
         let mut errors = FieldErrors::default();
         let email = errors.check("email", Email::parse(email));
         let full_name = errors.check("full_name", FullName::parse(full_name));
-        let password = errors.check_option("password", password.map(Password::parse));
-        let role = errors
-            .check_option("role", role.map(Role::parse))
-            .unwrap_or(Role::User);
+        let password = errors.parse("password", password, Password::parse);
+        let role = errors.parse("role", role, Role::parse);
         if let (Some(email), Some(name), Some(password)) = (&email, &full_name, &password) {
             let words = ContextWords::of(email, name);
             errors.check("password", words.check(password));
@@ -150,7 +142,7 @@ impl NewUser {
             email,
             full_name,
             password,
-            role,
+            role: role.unwrap_or(Role::User),
             is_active: is_active.unwrap_or(true),
         });
         errors.finish(parsed)
@@ -176,12 +168,30 @@ impl UserPatch {
     ) -> Result<Self, Error> {
         let mut errors = FieldErrors::default();
         let patch = Self {
-            email: errors.check_option("email", email.map(Email::parse)),
-            full_name: errors.check_option("full_name", full_name.map(FullName::parse)),
-            role: errors.check_option("role", role.map(Role::parse)),
+            email: errors.parse("email", email, Email::parse),
+            full_name: errors.parse("full_name", full_name, FullName::parse),
+            role: errors.parse("role", role, Role::parse),
             is_active,
         };
         errors.finish(Some(patch))
+    }
+
+    /// Does the same for a user whom `editor` changes by id: only admins change more than the name.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], whether the values are valid or not.
+    pub fn parse_by(
+        editor: Role,
+        email: Option<&str>,
+        full_name: Option<&str>,
+        role: Option<&str>,
+        is_active: Option<bool>,
+    ) -> Result<Self, Error> {
+        let is_for_admins = email.is_some() || role.is_some() || is_active.is_some();
+        if is_for_admins && editor != Role::Admin {
+            return Err(Error::Forbidden);
+        }
+        Self::parse(email, full_name, role, is_active)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -199,15 +209,24 @@ mod tests {
         let Error::Invalid(errors) = error else {
             panic!("{error:?}")
         };
-        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
-        assert_eq!(pointers, ["#/email", "#/full_name", "#/password", "#/role"]);
+        let fields: Vec<_> = errors.iter().map(|error| error.field).collect();
+        assert_eq!(fields, ["email", "full_name", "password", "role"]);
     }
 
     #[test]
-    fn ids_are_accepted_only_in_canonical_form() {
-        let id = UserId::generate();
-        assert_eq!(UserId::parse(&id.to_string()), Some(id));
-        assert_eq!(UserId::parse(&id.0.simple().to_string()), None);
-        assert_eq!(UserId::parse("me"), None);
+    fn only_admins_change_more_than_the_name() {
+        for (email, role, is_active) in [
+            (Some("ada@b.example"), None, None),
+            (Some("x"), None, None),
+            (None, Some("user"), None),
+            (None, None, Some(true)),
+        ] {
+            let by = |editor| UserPatch::parse_by(editor, email, Some("Ada"), role, is_active);
+            assert_eq!(by(Role::User), Err(Error::Forbidden));
+            assert_ne!(by(Role::Admin), Err(Error::Forbidden));
+        }
+        for editor in [Role::User, Role::Admin] {
+            assert!(UserPatch::parse_by(editor, None, Some("Ada"), None, None).is_ok());
+        }
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
+use accounts::pagination::PageSize;
 use accounts::password::breached::BreachedPasswords;
 use accounts::password::service::ResetToken;
 use accounts::user::email::Email;
-use accounts::user::service::list::{ListParameters, ListQuery};
+use accounts::user::service::list::{ListQuery, Sort, SortKey};
 use accounts::{
     Actor, Bootstrap, Cache, Deferred, Error, HashSlots, LoginAttempts, NewPasswords, NewUser,
     Passwords, Role, RootKey, User, Users,
@@ -104,17 +105,20 @@ impl Operator {
         role: Option<Role>,
         mut visit: impl FnMut(User) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut query = ListQuery::parse(&ListParameters {
-            role: role.map(|role| role.as_str().into()),
-            sort: Some("created_at".into()),
-            limit: Some("100".into()),
-            ..ListParameters::default()
-        })?;
+        let mut query = ListQuery {
+            role,
+            sort: Sort {
+                key: SortKey::CreatedAt,
+                descending: false,
+            },
+            ..ListQuery::default()
+        };
+        query.window.size = PageSize::MAX;
         loop {
             let page = self.users.list_users(&query).await?;
             page.items.into_iter().try_for_each(&mut visit)?;
             match page.next {
-                Some(position) => query.after = Some(position),
+                Some(position) => query.window.after = Some(position),
                 None => return Ok(()),
             }
         }
@@ -122,10 +126,11 @@ impl Operator {
 
     /// Returns the user with this email; [`Error::NotFound`] when there is none.
     pub async fn find(&self, email: &str) -> Result<User, Error> {
-        let query = ListQuery::parse(&ListParameters {
-            email: Some(email.into()),
-            ..ListParameters::default()
-        })?;
+        let email = Email::parse(email).map_err(|detail| Error::invalid("email", detail))?;
+        let query = ListQuery {
+            email: Some(email),
+            ..ListQuery::default()
+        };
         let page = self.users.list_users(&query).await?;
         page.items.into_iter().next().ok_or(Error::NotFound)
     }
@@ -146,10 +151,9 @@ impl Operator {
 pub fn explain(error: Error) -> anyhow::Error {
     match error {
         Error::Invalid(fields) => {
-            let sentences = fields.iter().map(|field| {
-                let name = field.pointer.trim_start_matches("#/").replace('_', " ");
-                format!("the {name} {}", field.detail)
-            });
+            let sentences = fields
+                .iter()
+                .map(|field| format!("the {} {}", field.field.replace('_', " "), field.detail));
             anyhow!("{}", sentences.collect::<Vec<_>>().join("; "))
         }
         Error::EmailTaken => anyhow!("a user with this email already exists"),

@@ -15,10 +15,12 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
         }
         Endpoint::CreateResetToken => return confirmed(vec![Error::NotFound]),
         Endpoint::UpdateUser => {
-            let errors = vec![Error::NotFound, Error::EmailTaken, Error::LastAdmin];
-            let mut problems = confirmed(errors);
-            problems.push(Problem::forbidden());
-            return problems;
+            return confirmed(vec![
+                Error::NotFound,
+                Error::EmailTaken,
+                Error::LastAdmin,
+                Error::Forbidden,
+            ]);
         }
         Endpoint::DeleteUser => return confirmed(vec![Error::NotFound, Error::LastAdmin]),
         Endpoint::UpdateMe => vec![Error::EmailTaken, too_many(), Error::Busy],

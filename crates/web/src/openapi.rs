@@ -6,12 +6,13 @@
 
 mod error_responses;
 
-use accounts::pagination::DEFAULT_LIMIT;
+use accounts::pagination::PageSize;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::{Object, ObjectBuilder, Required, Type};
+use utoipa::openapi::{KnownFormat, Object, ObjectBuilder, Required, SchemaFormat, Type};
 
 use crate::extract::conditional::{IfMatch, IfNoneMatch};
+use crate::extract::path::{PathId, ResourceId};
 pub use error_responses::{Part, of_access_control};
 
 /// The `Idempotency-Key` header of a request that can be retried.
@@ -49,6 +50,21 @@ impl IntoParams for IfNoneMatch {
     }
 }
 
+impl<T: ResourceId> IntoParams for PathId<T> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let uuid = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        let parameter = ParameterBuilder::new()
+            .name("id")
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some(T::DESCRIPTION))
+            .schema(Some(uuid));
+        vec![parameter.build()]
+    }
+}
+
 /// The parameter `sort` of a list that is ordered by time.
 pub fn time_sort() -> Object {
     ObjectBuilder::new()
@@ -69,7 +85,7 @@ pub fn limit() -> Object {
             "Maximum number of items per page; values over 100 are treated as 100.",
         ))
         .minimum(Some(1))
-        .default(Some(DEFAULT_LIMIT.into()))
+        .default(Some(PageSize::default().get().into()))
         .build()
 }
 

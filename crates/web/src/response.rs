@@ -1,6 +1,7 @@
 //! Responses: JSON, users, lists and problem documents.
 
 pub mod cursor;
+pub mod entity_tag;
 mod json;
 pub mod list;
 pub mod problem;

@@ -1,8 +1,9 @@
-//! Property tests of cursors, tokens and lists of entity tags.
+//! Property tests of cursors, tokens, page sizes and lists of entity tags.
 
 // A failed expectation is the result that a test reports.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
+use accounts::pagination::PageSize;
 use accounts::{RootKey, SessionId, UserId};
 use axum::extract::FromRequestParts;
 use axum::response::IntoResponse;
@@ -13,8 +14,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use web::auth::access_token::{AccessClaims, Signer, Verifier};
 use web::config::Variables;
-use web::extract::conditional::{ETag, IfMatch, IfNoneMatch};
+use web::extract::conditional::{IfMatch, IfNoneMatch};
+use web::extract::parameter::parse_page_size;
 use web::response::cursor::CursorKey;
+use web::response::entity_tag::ETag;
 
 /// Writes no file of seeds: a failing case belongs in a unit test.
 fn config() -> ProptestConfig {
@@ -123,6 +126,14 @@ proptest! {
         "[A-Za-z0-9_-]{0,80}(\\.[A-Za-z0-9_-]{0,80}){0,4}",
     ]) {
         prop_assert!(token_keys("roster", "roster-api").1.verify(&text).is_err());
+    }
+
+    #[test]
+    fn a_limit_is_a_positive_number_or_rejected(digits in "[0-9]{1,25}") {
+        let size = parse_page_size(&digits).ok().map(PageSize::get);
+        let number: u128 = digits.parse().unwrap();
+        let expected = (number > 0).then(|| i64::try_from(number.min(100)).unwrap());
+        prop_assert_eq!(size, expected);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use accounts::audit::{ListParameters, ListQuery};
 use axum::extract::State;
 use axum::response::Response;
 use http::Uri;
@@ -31,10 +30,9 @@ pub(super) async fn list(
     uri: Uri,
     Query(sent): Query<ListAudit>,
 ) -> Result<Response, Problem> {
-    let cursor = sent.cursor.clone();
-    let mut query = ListQuery::parse(&ListParameters::from(sent))?;
+    let mut query = sent.parse()?;
     let context = query.context();
-    query.after = list::position(&state.cursors, cursor.as_deref(), &context)?;
+    query.window.after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;
     let page = state.audit.list(&query).await?;
     list::page::<_, EventView>(&state.cursors, &context, &uri, page)
 }

@@ -10,9 +10,10 @@ use web::Problem;
 use web::auth::access_control::{Caller, Client};
 use web::auth::endpoints::Endpoint;
 use web::extract::body::{Json, MergePatch};
-use web::extract::conditional::{ETag, IfMatch, IfNoneMatch, Precondition};
+use web::extract::conditional::{IfMatch, IfNoneMatch, Precondition};
 use web::response;
 use web::response::UserView;
+use web::response::entity_tag::ETag;
 
 use super::UsersState;
 use crate::wire::{ChangePassword, DeleteMe, PatchMe};

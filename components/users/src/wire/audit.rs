@@ -1,11 +1,16 @@
 //! JSON of the audit trail.
 
-use accounts::audit::{ACTIONS, Event, ListParameters};
+use accounts::audit::{ACTIONS, Action, Event, ListQuery};
+use accounts::error::FieldErrors;
+use accounts::{Error, UserId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+use web::extract::parameter::{
+    first_page, parse_flag, parse_page_size, parse_time, parse_time_order, parse_uuid,
+};
 use web::response::list::List;
 
 /// Query of `GET /api/v1/audit`. Fields are text, so that each error can describe the expected value.
@@ -47,18 +52,27 @@ fn action() -> Object {
         .build()
 }
 
-impl From<ListAudit> for ListParameters {
-    fn from(query: ListAudit) -> Self {
-        Self {
-            limit: query.limit,
-            sort: query.sort,
-            action: query.action,
-            actor_id: query.actor_id,
-            target_id: query.target_id,
-            created_after: query.created_after,
-            created_before: query.created_before,
-            include_total: query.include_total,
-        }
+impl ListAudit {
+    /// Parses the parameters and reports all errors at once.
+    pub fn parse(&self) -> Result<ListQuery, Error> {
+        let mut errors = FieldErrors::default();
+        let limit = errors.parse("limit", self.limit.as_deref(), parse_page_size);
+        let order = errors.parse("sort", self.sort.as_deref(), parse_time_order);
+        let after = self.created_after.as_deref();
+        let before = self.created_before.as_deref();
+        let total = self.include_total.as_deref();
+        let query = ListQuery {
+            order: order.unwrap_or_default(),
+            action: errors.parse("action", self.action.as_deref(), Action::parse),
+            actor: errors
+                .parse("actor_id", self.actor_id.as_deref(), parse_uuid)
+                .map(UserId),
+            target: errors.parse("target_id", self.target_id.as_deref(), parse_uuid),
+            created_after: errors.parse("created_after", after, parse_time),
+            created_before: errors.parse("created_before", before, parse_time),
+            window: first_page(limit, errors.parse("include_total", total, parse_flag)),
+        };
+        errors.finish(Some(query))
     }
 }
 

@@ -2,16 +2,16 @@
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 
-use super::{Event, ListQuery, Page};
+use super::{Action, Event, ListQuery, Page};
 use crate::Error;
-use crate::pagination::statement::{Filters, Source, Window, read};
+use crate::pagination::statement::{Filters, Source, read};
 
 /// One page of events.
 pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<Page, Error> {
     let mut filters = Filters::none();
-    filters.add_option("action = $?", query.action);
-    filters.add_option("actor_id = $?", query.actor_id);
-    filters.add_option("target_id = $?", query.target_id);
+    filters.add_option("action = $?", query.action.map(|Action(name)| name));
+    filters.add_option("actor_id = $?", query.actor.map(|actor| actor.0));
+    filters.add_option("target_id = $?", query.target);
     filters.add_option(
         "at > ($?::timestamp AT TIME ZONE 'UTC')",
         query.created_after,
@@ -25,14 +25,16 @@ pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<P
         columns: "id, at AT TIME ZONE 'UTC' AS at, action, actor_id, target_id, request_id, client",
         column: "at",
         cast: "$?::text::timestamptz",
-        descending: query.descending,
+        descending: query.order.is_descending(),
     };
-    let window = Window {
-        limit: query.limit,
-        include_total: query.include_total,
-        after: query.after.as_ref(),
-    };
-    read(database, &source, filters, &window, ListQuery::position_of).await
+    read(
+        database,
+        &source,
+        filters,
+        &query.window,
+        ListQuery::position_of,
+    )
+    .await
 }
 
 impl FromRow for Event {

@@ -5,7 +5,7 @@
 use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
 use uuid::Uuid;
 
-use super::{Page, Position};
+use super::{Page, Position, Window};
 use crate::Error;
 
 /// Conditions and their parameters.
@@ -58,34 +58,19 @@ pub struct Source {
     pub descending: bool,
 }
 
-/// Selected part of a list.
-pub struct Window<'a> {
-    /// 1 to 100.
-    pub limit: i64,
-    pub include_total: bool,
-    /// Position after which the page begins.
-    pub after: Option<&'a Position>,
-}
-
 /// Reads one page. `position_of` returns the position of an item in the order.
 pub async fn read<T: FromRow>(
     database: &dyn Database,
     source: &Source,
     filters: Filters,
-    window: &Window<'_>,
+    window: &Window,
     position_of: impl FnOnce(&T) -> Position,
 ) -> Result<Page<T>, Error> {
-    let (sql, params) = page(
-        source,
-        filters,
-        window.after,
-        window.limit,
-        window.include_total,
-    );
+    let (sql, params) = page(source, filters, window);
     let rows: Vec<PageRow<T>> = database.read_as(&sql, params).await?;
     let total = rows.first().and_then(|row| row.total);
     let items = rows.into_iter().filter_map(|row| row.item).collect();
-    Ok(Page::cut(items, window.limit, total, position_of))
+    Ok(Page::cut(items, window.size, total, position_of))
 }
 
 /// A row of a page: an empty page has one row with the total and without an item.
@@ -104,16 +89,10 @@ impl<T: FromRow> FromRow for PageRow<T> {
     }
 }
 
-/// Returns the statement of one page and its parameters. It selects one row more than `limit`, which
+/// Returns the statement of one page and its parameters. It selects one row more than the page's size, which
 /// shows that there is a next page, and the `total` on each row. The page is joined to the total, so that
 /// an empty page has it too.
-fn page(
-    source: &Source,
-    mut filters: Filters,
-    after: Option<&Position>,
-    limit: i64,
-    include_total: bool,
-) -> (String, Vec<Param>) {
+fn page(source: &Source, mut filters: Filters, window: &Window) -> (String, Vec<Param>) {
     let Source {
         table,
         columns,
@@ -125,7 +104,7 @@ fn page(
         true => ("<", "DESC"),
         false => (">", "ASC"),
     };
-    if let Some(position) = after {
+    if let Some(position) = &window.after {
         let key = source
             .cast
             .replace("$?", &filters.push(position.key.as_str()));
@@ -134,9 +113,9 @@ fn page(
             position.id,
         );
     }
-    let limit = filters.push(limit + 1);
+    let limit = filters.push(window.size.get() + 1);
     let conditions = filters.all();
-    let total = match include_total {
+    let total = match window.include_total {
         true => format!("(SELECT count(*) FROM {table} WHERE {counted})"),
         false => "NULL::bigint".to_owned(),
     };

@@ -2,7 +2,6 @@
 
 use super::Password;
 use crate::Error;
-use crate::error::FieldError;
 use crate::user::email::Email;
 use crate::user::full_name::FullName;
 
@@ -29,9 +28,9 @@ impl ContextWords {
     }
 
     /// Rejects the password in `field` if it contains one of the words.
-    pub(crate) fn refuse(&self, field: &str, password: &Password) -> Result<(), Error> {
+    pub(crate) fn refuse(&self, field: &'static str, password: &Password) -> Result<(), Error> {
         self.check(password)
-            .map_err(|detail| Error::Invalid(vec![FieldError::new(field, detail)]))
+            .map_err(|detail| Error::invalid(field, detail))
     }
 
     /// Does the same, for a list of errors.

@@ -10,45 +10,15 @@ use time::OffsetDateTime;
 use crate::audit::Actor;
 use crate::cache::Cache;
 use crate::client_address::ClientAddress;
-use crate::error::FieldError;
 use crate::login_attempts::LoginAttempts;
-use crate::password::breached::BreachedPasswords;
 use crate::password::context::ContextWords;
-use crate::password::hash_slots::HashSlots;
-use crate::password::{Password, PasswordHash, SubmittedPassword};
+use crate::password::policy::NewPasswords;
+use crate::password::{NOT_CURRENT, Password, PasswordHash, SubmittedPassword};
 use crate::session::{OpaqueToken, SessionId};
 use crate::{Error, User, UserId};
 
 /// Hours that a reset token is valid.
 pub const RESET_HOURS: i32 = 1;
-
-/// Turns acceptable new passwords into hashes. Cheap to clone.
-#[derive(Clone)]
-pub struct NewPasswords {
-    breached: BreachedPasswords,
-    hash_slots: HashSlots,
-}
-
-impl NewPasswords {
-    pub fn new(breached: BreachedPasswords, hash_slots: HashSlots) -> Self {
-        Self {
-            breached,
-            hash_slots,
-        }
-    }
-
-    /// Hashes a new password; one from a known data breach is an error of `field`.
-    pub(crate) async fn hash(
-        &self,
-        field: &'static str,
-        password: &Password,
-    ) -> Result<PasswordHash, Error> {
-        // Before a slot is taken: no slot is blocked during the query to the server.
-        let breached = self.breached.refuse_breached(password).await;
-        breached.map_err(|detail| invalid(field, detail))?;
-        self.hash_slots.run(|| password.hash()).await
-    }
-}
 
 /// A token that lets a user set a password, shown once.
 #[derive(Debug)]
@@ -101,7 +71,7 @@ impl Passwords {
         let changed = store::change(&*self.database, user, kept, &old, &new, actor).await;
         let changed = self.cache.settle(changed, Some(user), None).await?;
         // Another change came first: the given old password is no longer the current one.
-        let user = changed.ok_or_else(|| wrong("old_password"))?;
+        let user = changed.ok_or_else(|| Error::invalid("old_password", NOT_CURRENT))?;
         self.cache.replace(&user, &generation).await;
         Ok(())
     }
@@ -120,7 +90,7 @@ impl Passwords {
             .confirm(user, submitted, address, actor)
             .await
         {
-            Err(Error::WrongPassword) => Err(wrong(field)),
+            Err(Error::WrongPassword) => Err(Error::invalid(field, NOT_CURRENT)),
             other => other,
         }
     }
@@ -168,13 +138,5 @@ impl Passwords {
 
 /// Error of a reset token: unknown, used, replaced or expired, without revealing which.
 pub fn unusable_token() -> Error {
-    invalid("token", "is invalid, expired or already used")
-}
-
-pub(crate) fn wrong(field: &str) -> Error {
-    invalid(field, "is not the current password")
-}
-
-fn invalid(field: &str, detail: &'static str) -> Error {
-    Error::Invalid(vec![FieldError::new(field, detail)])
+    Error::invalid("token", "is invalid, expired or already used")
 }

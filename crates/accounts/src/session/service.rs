@@ -13,12 +13,13 @@ use crate::client_address::ClientAddress;
 use crate::keys::FingerprintKey;
 use crate::login_attempts::{Account, LoginAttempts, Verified};
 use crate::metrics::{self, Event};
+use crate::pagination::TimeQuery;
 use crate::password::SubmittedPassword;
 use crate::session::bootstrap::Bootstrap;
 use crate::session::{OpaqueToken, SessionId, SessionPolicy};
 use crate::user::email::Email;
 use crate::{Error, User, UserId};
-use list::{ListQuery, Page};
+use list::Page;
 use store::rotate::{self, Rotated};
 
 /// Result of a sign-in or refresh: the user, the session, and the token that prolongs it.
@@ -183,7 +184,7 @@ impl Sessions {
     }
 
     /// Returns a page of the user's sessions.
-    pub async fn list(&self, user: UserId, query: &ListQuery) -> Result<Page, Error> {
+    pub async fn list(&self, user: UserId, query: &TimeQuery) -> Result<Page, Error> {
         store::list::list(&*self.database, user, query).await
     }
 

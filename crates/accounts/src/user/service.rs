@@ -13,7 +13,7 @@ use crate::idempotency::IdempotentRequest;
 use crate::idempotency::store::replay;
 use crate::keys::{FingerprintKey, Purpose, RootKey};
 use crate::password::PasswordHash;
-use crate::password::service::NewPasswords;
+use crate::password::policy::NewPasswords;
 use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 use list::{ListQuery, Page};
 use store::idempotent;

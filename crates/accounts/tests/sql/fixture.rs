@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use accounts::audit::{ListParameters, ListQuery};
+use accounts::audit::ListQuery;
 use accounts::authentication::{AuthRequest, Authenticator};
 use accounts::client_address::Network;
 use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
+use accounts::pagination::{PageSize, TimeOrder, TimeQuery};
 use accounts::password::SubmittedPassword;
 use accounts::password::breached::BreachedPasswords;
-use accounts::session::service::{SignedIn, list};
+use accounts::session::service::SignedIn;
 use accounts::{
     Actor, Audit, Bootstrap, Cache, ClientAddress, Deferred, Error, HashSlots, LoginAttempts,
     NewPasswords, NewUser, Passwords, RootKey, SessionPolicy, Sessions, User, Users,
@@ -179,23 +180,19 @@ impl Fixture {
 
     /// Returns the number of the user's live sessions.
     pub async fn session_count(&self, user: accounts::UserId) -> i64 {
-        let parameters = list::ListParameters {
-            include_total: Some("true".into()),
-            ..list::ListParameters::default()
-        };
-        let query = list::ListQuery::parse(&parameters).unwrap();
+        let mut query = TimeQuery::default();
+        query.window.include_total = true;
         let page = self.sessions.list(user, &query).await.unwrap();
         page.total.unwrap()
     }
 
     /// Returns the actions of the audit trail, in order.
     pub async fn actions(&self) -> Vec<String> {
-        let parameters = ListParameters {
-            sort: Some("created_at".into()),
-            limit: Some("100".into()),
-            ..ListParameters::default()
+        let mut query = ListQuery {
+            order: TimeOrder::OldestFirst,
+            ..ListQuery::default()
         };
-        let query = ListQuery::parse(&parameters).unwrap();
+        query.window.size = PageSize::MAX;
         let page = self.audit.list(&query).await.unwrap();
         page.items.into_iter().map(|event| event.action).collect()
     }

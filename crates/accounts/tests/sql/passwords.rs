@@ -262,7 +262,7 @@ async fn changing_another_admin_requires_the_actors_password() {
         confirmed.await.unwrap()
     };
     let refused = |error: Error| match error {
-        Error::Invalid(errors) => errors[0].pointer == "#/current_password",
+        Error::Invalid(errors) => errors[0].field == "current_password",
         _ => false,
     };
     let changes = [

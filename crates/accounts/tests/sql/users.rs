@@ -1,8 +1,14 @@
 //! The users resource.
 
 use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
-use accounts::user::service::list::{ListParameters, ListQuery};
+use accounts::pagination::PageSize;
+use accounts::user::email::Email;
+use accounts::user::full_name::FullName;
+use accounts::user::service::list::{ListQuery, Sort, SortKey};
 use accounts::{Error, Expected, NewUser, Role, User, UserId, UserPatch, Users};
+
+use time::OffsetDateTime;
+use time::macros::datetime;
 
 use crate::fixture::{Fixture, actor};
 
@@ -26,18 +32,15 @@ fn request(key: &str) -> IdempotentRequest {
     }
 }
 
-async fn page(users: &Users, parameters: ListParameters, size: &str) -> Vec<User> {
-    let mut query = ListQuery::parse(&ListParameters {
-        limit: Some(size.into()),
-        ..parameters
-    })
-    .unwrap();
+/// Reads all pages of a list.
+async fn pages(users: &Users, mut query: ListQuery, size: i64) -> Vec<User> {
+    query.window.size = PageSize::new(size).unwrap();
     let mut all = Vec::new();
     loop {
         let page = users.list_users(&query).await.unwrap();
         all.extend(page.items);
         match page.next {
-            Some(position) => query.after = Some(position),
+            Some(position) => query.window.after = Some(position),
             None => return all,
         }
     }
@@ -379,24 +382,25 @@ async fn pages_cover_a_list_once_in_every_order() {
         let user = NewUser::parse(&email, &name, None, None, None).unwrap();
         users.create_user(user, None, actor()).await.unwrap();
     }
-    for sort in [
-        "created_at",
-        "-created_at",
-        "updated_at",
-        "-email",
-        "full_name",
-        "-full_name",
+    for (key, descending) in [
+        (SortKey::CreatedAt, false),
+        (SortKey::CreatedAt, true),
+        (SortKey::UpdatedAt, false),
+        (SortKey::Email, true),
+        (SortKey::FullName, false),
+        (SortKey::FullName, true),
     ] {
-        let parameters = ListParameters {
-            sort: Some(sort.into()),
-            ..Default::default()
+        let sort = Sort { key, descending };
+        let query = ListQuery {
+            sort,
+            ..ListQuery::default()
         };
-        let listed = page(&users, parameters.clone(), "5").await;
-        assert_eq!(listed, page(&users, parameters, "100").await, "{sort}");
+        let listed = pages(&users, query.clone(), 5).await;
+        assert_eq!(listed, pages(&users, query, 100).await, "{sort:?}");
         let mut ids: Vec<_> = listed.iter().map(|user| user.id.0).collect();
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), 23, "{sort}");
+        assert_eq!(ids.len(), 23, "{sort:?}");
     }
 }
 
@@ -411,59 +415,34 @@ async fn filters_narrow_the_list_and_the_total() {
         let user = NewUser::parse(email, name, None, Some(role), Some(active)).unwrap();
         users.create_user(user, None, actor()).await.unwrap();
     }
-    let emails = async |change: fn(&mut ListParameters)| {
-        let mut parameters = ListParameters::default();
-        change(&mut parameters);
-        let listed = page(&users, parameters, "10").await;
+    let emails = async |change: fn(&mut ListQuery)| {
+        let mut query = ListQuery::default();
+        change(&mut query);
+        let listed = pages(&users, query, 10).await;
         listed
             .iter()
             .map(|user| user.email.as_str().to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(
-        emails(|p| p.q = Some("ANN".into())).await.len(),
-        2,
-        "email or name"
-    );
-    assert_eq!(
-        emails(|p| p.q = Some("a_".into())).await,
-        ["a_b@b.example"],
-        "no wildcard"
-    );
-    assert_eq!(
-        emails(|p| p.role = Some("admin".into())).await,
-        ["ann@b.example"]
-    );
-    assert_eq!(
-        emails(|p| p.is_active = Some("false".into())).await,
-        ["a_b@b.example"]
-    );
-    assert_eq!(
-        emails(|p| p.email = Some("ANN@b.example".into())).await,
-        ["ann@b.example"]
-    );
-    assert_eq!(
-        emails(|p| p.created_after = Some("2100-01-01T00:00:00Z".into()))
-            .await
-            .len(),
-        0
-    );
-    assert_eq!(
-        emails(|p| p.created_before = Some("2100-01-01T00:00:00Z".into()))
-            .await
-            .len(),
-        2
-    );
+    let (ann, a_b) = (["ann@b.example"], ["a_b@b.example"]);
+    let by_name = emails(|q| q.prefix = FullName::parse("ANN").ok()).await;
+    assert_eq!(by_name.len(), 2, "email or name");
+    let underscore = emails(|q| q.prefix = FullName::parse("a_").ok()).await;
+    assert_eq!(underscore, a_b, "no wildcard");
+    assert_eq!(emails(|q| q.role = Some(Role::Admin)).await, ann);
+    assert_eq!(emails(|q| q.is_active = Some(false)).await, a_b);
+    let by_email = emails(|q| q.email = Email::parse("ANN@b.example").ok()).await;
+    assert_eq!(by_email, ann);
+    const FUTURE: OffsetDateTime = datetime!(2100-01-01 00:00 UTC);
+    let after = emails(|q| q.created_after = Some(FUTURE)).await;
+    assert_eq!(after.len(), 0);
+    let before = emails(|q| q.created_before = Some(FUTURE)).await;
+    assert_eq!(before.len(), 2);
 
-    let counted = ListParameters {
-        limit: Some("1".into()),
-        include_total: Some("true".into()),
-        ..Default::default()
-    };
-    let page = users
-        .list_users(&ListQuery::parse(&counted).unwrap())
-        .await
-        .unwrap();
+    let mut counted = ListQuery::default();
+    counted.window.size = PageSize::new(1).unwrap();
+    counted.window.include_total = true;
+    let page = users.list_users(&counted).await.unwrap();
     assert_eq!(
         (page.total, page.items.len(), page.next.is_some()),
         (Some(2), 1, true)

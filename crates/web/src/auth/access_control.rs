@@ -21,7 +21,8 @@ use http::request::Parts;
 
 use crate::Problem;
 use crate::auth::access_token::Verifier;
-use crate::auth::endpoints::{Access, Endpoint, Limit};
+use crate::auth::endpoints::{Access, Endpoint, Limit, Prefetch};
+use crate::extract::parameter::parse_uuid;
 use crate::middleware::request_id::RequestContext;
 use bearer::Bearer;
 pub use limits::ProxyHops;
@@ -169,7 +170,8 @@ impl AccessControl {
         let auth_request = AuthRequest {
             caller: claims.map(|claims| (claims.user, claims.session)),
             about: about.filter(|about| {
-                endpoint.prefetches_user() && claims.is_some_and(|claims| claims.user != *about)
+                endpoint.prefetches().contains(&Prefetch::User)
+                    && claims.is_some_and(|claims| claims.user != *about)
             }),
             rate: (endpoint.limit() == Limit::General).then(|| {
                 let address = format!("address:{}", address.fingerprint());
@@ -255,7 +257,7 @@ fn allow(
 async fn path_user(request: &mut Request) -> Option<UserId> {
     let params = request.extract_parts::<RawPathParams>().await.ok()?;
     let (_, id) = params.iter().find(|(name, _)| *name == "id")?;
-    UserId::parse(id)
+    parse_uuid(id).ok().map(UserId)
 }
 
 /// Extracts a value that access control or the app inserted into the request; a missing one is a server error.

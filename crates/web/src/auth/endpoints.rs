@@ -6,9 +6,10 @@
 
 use axum::routing::MethodFilter;
 
-/// Defines [`Endpoint`] from one row per endpoint: name, method, path and access rule.
+/// Defines [`Endpoint`] from one row per endpoint: name, method, path, access rule, and `prefetches User` if access
+/// control reads the path's user together with the caller, in one round trip to Redis.
 macro_rules! endpoints {
-    ($($name:ident: $method:ident $path:literal $access:ident;)*) => {
+    ($($name:ident: $method:ident $path:literal $access:ident $(prefetches $prefetched:ident)?;)*) => {
         /// One method of one path.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Endpoint {
@@ -19,10 +20,12 @@ macro_rules! endpoints {
             /// Every endpoint, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// Method, path template and access rule.
-            const fn row(self) -> (&'static str, &'static str, Access) {
+            /// Method, path template, access rule and prefetched resources.
+            const fn row(self) -> (&'static str, &'static str, Access, &'static [Prefetch]) {
                 match self {
-                    $(Self::$name => (stringify!($method), $path, Access::$access),)*
+                    $(Self::$name => (
+                        stringify!($method), $path, Access::$access, &[$(Prefetch::$prefetched)?]
+                    ),)*
                 }
             }
         }
@@ -32,7 +35,7 @@ macro_rules! endpoints {
 endpoints! {
     ListUsers: GET "/api/v1/users" Admin;
     CreateUser: POST "/api/v1/users" Admin;
-    GetUser: GET "/api/v1/users/{id}" SelfOrAdmin;
+    GetUser: GET "/api/v1/users/{id}" SelfOrAdmin prefetches User;
     UpdateUser: PATCH "/api/v1/users/{id}" SelfOrAdmin;
     DeleteUser: DELETE "/api/v1/users/{id}" Admin;
     EndUserSessions: DELETE "/api/v1/users/{id}/sessions" Admin;
@@ -74,6 +77,13 @@ pub enum Access {
     Admin,
 }
 
+/// Resource of the path that access control reads for the handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefetch {
+    /// The user of the path's `{id}`.
+    User,
+}
+
 /// Limit that a request counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -84,11 +94,6 @@ pub enum Limit {
 }
 
 impl Endpoint {
-    /// True when access control reads the path's user together with the caller, in one round trip to Redis.
-    pub const fn prefetches_user(self) -> bool {
-        matches!(self, Self::GetUser)
-    }
-
     pub const fn method(self) -> &'static str {
         self.row().0
     }
@@ -100,6 +105,11 @@ impl Endpoint {
 
     pub const fn access(self) -> Access {
         self.row().2
+    }
+
+    /// Resources that access control reads before the handler runs.
+    pub const fn prefetches(self) -> &'static [Prefetch] {
+        self.row().3
     }
 
     pub const fn limit(self) -> Limit {

@@ -12,13 +12,11 @@ use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use accounts::FieldError;
-
 use crate::Problem;
 use crate::config::deadline::within;
 use crate::extract::pointer::{bounded, pointer};
 use crate::extract::query;
-use crate::response::problem::too_large;
+use crate::response::problem::{InvalidValue, too_large};
 
 /// Maximum size of a request body in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -226,22 +224,22 @@ fn require_object(bytes: &[u8]) -> Result<(), Problem> {
     }
     serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
         .map_err(|error| refuse(String::from("#"), &error))?;
-    Err(Problem::invalid(vec![FieldError::at(
-        "#".into(),
+    Err(Problem::invalid([InvalidValue::new(
+        "#",
         "must be an object",
     )]))
 }
 
 fn refuse(pointer: String, error: &serde_json::Error) -> Problem {
-    let field = FieldError::at(pointer, bounded(&error.to_string()));
+    let field = InvalidValue::new(pointer, bounded(&error.to_string()));
     match error.classify() {
-        Category::Data => Problem::invalid(vec![field]),
+        Category::Data => Problem::invalid([field]),
         Category::Syntax | Category::Eof | Category::Io => Problem::new(
             StatusCode::BAD_REQUEST,
             "malformed_json",
             "The request body is not valid JSON (RFC 8259).",
         )
-        .with_errors(vec![field]),
+        .with_errors([field]),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Strict query strings: an unknown or repeated parameter is rejected, not ignored.
 
-use accounts::FieldError;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
 use crate::extract::pointer::{bounded, pointer};
+use crate::response::problem::InvalidValue;
 
 /// The parameters of the query string; `T` denies unknown fields and takes text.
 pub struct Query<T>(pub T);
@@ -24,7 +24,7 @@ pub(crate) fn parse<T: DeserializeOwned>(pairs: &[u8]) -> Result<T, Problem> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(pairs));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let detail = bounded(&error.inner().to_string());
-        Problem::invalid(vec![FieldError::at(pointer(error.path(), &detail), detail)])
+        Problem::invalid([InvalidValue::new(pointer(error.path(), &detail), detail)])
     })
 }
 

@@ -3,7 +3,6 @@
 
 use accounts::idempotency::IdempotencyKey;
 use accounts::user::email::Email;
-use accounts::user::service::list::{ListParameters, ListQuery};
 use accounts::{Error, FieldError};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use serde::de::IgnoredAny;
@@ -14,6 +13,7 @@ use crate::auth::endpoints::{Access, Endpoint, Limit};
 use crate::extract::body;
 use crate::extract::conditional;
 use crate::extract::idempotency_key;
+use crate::extract::parameter::parse_time_query;
 use crate::response::problem;
 
 /// Part of a request besides its path.
@@ -85,19 +85,15 @@ fn of_json(other_type: Problem) -> Vec<Problem> {
 }
 
 /// Error response for a value that is not an email.
-fn no_email(field: &str) -> Problem {
+fn no_email(field: &'static str) -> Problem {
     let detail = Email::parse("ada").err();
-    let errors = detail.map(|detail| FieldError::new(field, detail));
-    Problem::invalid(errors.into_iter().collect())
+    Problem::invalid(detail.map(|detail| FieldError { field, detail }))
 }
 
 /// Error response for a `limit` that is not a number.
 fn no_limit() -> Option<Problem> {
-    let parameters = ListParameters {
-        limit: Some("none".into()),
-        ..ListParameters::default()
-    };
-    ListQuery::parse(&parameters).err().map(Problem::from)
+    let refused = parse_time_query(Some("none"), None, None).err();
+    refused.map(Problem::from)
 }
 
 /// Error responses of access control, by the endpoint's row in the table, and those that any handler may return.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use accounts::FieldError;
+use accounts::Error;
 use accounts::pagination::{Page, Position};
 use axum::response::Response;
 use http::header::LINK;
@@ -11,9 +11,9 @@ use serde::Serialize;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema, Type, schema::SchemaType};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::cursor::CursorKey;
+use super::json;
 use crate::Problem;
-use crate::response;
-use crate::response::cursor::CursorKey;
 
 /// A page of a list.
 #[derive(Serialize)]
@@ -80,16 +80,11 @@ pub fn position(
     let Some(cursor) = cursor else {
         return Ok(None);
     };
-    let wrong = || {
-        FieldError::new(
-            "cursor",
-            "does not belong to this query; omit it to start at the first page",
-        )
-    };
     let position = cursors.open::<Position>(cursor, context);
+    let wrong = "does not belong to this query; omit it to start at the first page";
     position
         .map(Some)
-        .ok_or_else(|| Problem::invalid(vec![wrong()]))
+        .ok_or_else(|| Error::invalid("cursor", wrong).into())
 }
 
 /// Returns the page as JSON, with a `Link` to the next one.
@@ -108,7 +103,7 @@ pub fn page<T, V: From<T> + Serialize>(
         next,
         total: page.total,
     };
-    let mut response = response::json(StatusCode::OK, &list)?;
+    let mut response = json(StatusCode::OK, &list)?;
     if let Some(link) = link {
         response.headers_mut().insert(LINK, link);
     }

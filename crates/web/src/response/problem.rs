@@ -4,11 +4,11 @@
 //! internal text, which is never sent to the client.
 
 mod from_error;
+mod invalid_value;
 mod oauth;
 
 use std::borrow::Cow;
 
-use accounts::FieldError;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -16,6 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use from_error::INVALID_TOKEN;
+pub use invalid_value::InvalidValue;
 use oauth::OauthError;
 
 /// `Retry-After` in seconds when a dependency does not respond.
@@ -31,7 +32,7 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
-    errors: Vec<FieldError>,
+    errors: Vec<InvalidValue>,
     headers: Vec<(HeaderName, HeaderValue)>,
     oauth_error: Option<OauthError>,
     internal: Option<String>,
@@ -58,7 +59,7 @@ pub struct Document<'a> {
     /// Invalid values of the request; absent when there are none.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
-    errors: &'a [FieldError],
+    errors: &'a [InvalidValue],
     /// OAuth2 error code (RFC 6749, section 5.2); only at the token endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "invalid_grant")]
@@ -84,14 +85,13 @@ impl Problem {
     }
 
     /// Returns 422 with the invalid values.
-    pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let mut problem = Self::new(
+    pub fn invalid(errors: impl IntoIterator<Item: Into<InvalidValue>>) -> Self {
+        Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid",
             "The request is well-formed, but some of its values are invalid.",
-        );
-        problem.errors = errors;
-        problem
+        )
+        .with_errors(errors)
     }
 
     /// Returns 503: a dependency did not respond. `internal` goes to the log only.
@@ -186,8 +186,8 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
-        self.errors = errors;
+    pub fn with_errors(mut self, errors: impl IntoIterator<Item: Into<InvalidValue>>) -> Self {
+        self.errors = errors.into_iter().map(Into::into).collect();
         self
     }
 

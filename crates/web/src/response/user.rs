@@ -11,11 +11,11 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::entity_tag::ETag;
 use super::json;
 use super::list::List;
 use super::validators::set_validators;
 use crate::Problem;
-use crate::extract::conditional::ETag;
 
 /// A user.
 #[derive(Serialize, ToSchema)]

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ETAG, VARY};
 use http::{HeaderValue, StatusCode};
 
-use crate::extract::conditional::ETag;
+use super::entity_tag::ETag;
 
 /// Returns 304: the client has this version.
 pub fn not_modified(tag: ETag) -> Response {

@@ -4,6 +4,7 @@ pub(super) mod list;
 pub(super) mod rotate;
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
+use uuid::Uuid;
 
 use crate::audit::Actor;
 use crate::login_attempts::{Verified, forgive};
@@ -68,7 +69,11 @@ impl FromRow for Opened {
         let ended = ended.unwrap_or_default();
         Ok(Self {
             user: User::from_row(row)?,
-            ended: ended.split(' ').filter_map(SessionId::parse).collect(),
+            ended: ended
+                .split(' ')
+                .flat_map(Uuid::try_parse)
+                .map(SessionId)
+                .collect(),
         })
     }
 }

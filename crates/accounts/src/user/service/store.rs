@@ -9,9 +9,8 @@ use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
 use uuid::Uuid;
 
 use crate::audit::Actor;
-use crate::password::PasswordHash;
-use crate::password::service::wrong;
-use crate::{Error, Expected, FieldError, NewUser, User, UserId, UserPatch};
+use crate::password::{NOT_CURRENT, PasswordHash};
+use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 
 /// Columns of a user as read by [`User`].
 macro_rules! columns {
@@ -147,11 +146,11 @@ impl Outcome {
             Self { found: false, .. } => Error::NotFound,
             Self {
                 confirmed: false, ..
-            } => wrong("current_password"),
-            Self { needed: true, .. } => Error::Invalid(vec![FieldError::new(
+            } => Error::invalid("current_password", NOT_CURRENT),
+            Self { needed: true, .. } => Error::invalid(
                 "current_password",
                 "is required for this operation on another admin",
-            )]),
+            ),
             _ => unmet.unwrap_or(Error::NotFound),
         }
     }

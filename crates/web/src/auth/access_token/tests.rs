@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jwt_simple::algorithms::Ed25519KeyPair;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 
 use super::*;
 use forge::{Forge, Key};
@@ -162,8 +162,8 @@ fn signed_tokens_verify() {
 #[test]
 fn a_token_contains_only_the_required_claims() {
     let signer = Signer::read(&variables(&[("jwt_secret", SECRET)])).unwrap();
-    let user = UserId::parse("01941f29-7c00-7aaa-8bbb-0123456789ab").unwrap();
-    let session = SessionId::parse("01941f29-7c00-7ccc-8ddd-0123456789ab").unwrap();
+    let user = UserId(uuid!("01941f29-7c00-7aaa-8bbb-0123456789ab"));
+    let session = SessionId(uuid!("01941f29-7c00-7ccc-8ddd-0123456789ab"));
     let token = signer.sign_at(user, session, NOW).unwrap();
     let key = Key::Hs256(SECRET.into());
     assert_eq!(Forge::from_token(key, &token).claims, claims());

@@ -20,12 +20,16 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(errors) => Self::invalid(errors),
             Error::NotFound => Self::not_found(),
+            Error::Forbidden => Self::forbidden(),
             Error::EmailTaken => Self::new(
                 StatusCode::CONFLICT,
                 "email_taken",
                 "Another user has this email.",
             )
-            .with_errors(vec![FieldError::new("email", "is taken")]),
+            .with_errors([FieldError {
+                field: "email",
+                detail: "is taken",
+            }]),
             Error::LastAdmin => Self::new(
                 StatusCode::CONFLICT,
                 "last_admin",

@@ -79,7 +79,10 @@ mod tests {
         let grant = Some("invalid_grant".to_owned());
         assert_eq!(document(Error::WrongPassword.into()), (400, grant));
         let request = Some("invalid_request".to_owned());
-        assert_eq!(document(Problem::invalid(Vec::new())), (400, request));
+        assert_eq!(
+            document(Error::invalid("email", "is wrong").into()),
+            (400, request)
+        );
         assert_eq!(document(Error::TooManyAttempts(1).into()), (429, None));
         assert_eq!(document(Problem::not_found()), (404, None));
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use accounts::idempotency::IdempotentRequest;
 use accounts::idempotency::store::create_idempotent;
 use accounts::keys::{FingerprintKey, Purpose};
-use accounts::pagination::Page;
-use accounts::pagination::statement::{Filters, Source, Window, read};
+use accounts::pagination::statement::{Filters, Source, read};
+use accounts::pagination::{Page, TimeQuery};
 use accounts::{Actor, Error, RootKey, claim_key};
 use spin_pg_bindings::postgres::Database;
 
@@ -38,20 +38,16 @@ impl __Names__ {
     }
 
     /// Returns one page, by time of creation.
-    pub async fn list(
-        &self,
-        descending: bool,
-        window: &Window<'_>,
-    ) -> Result<Page<__Name__>, Error> {
+    pub async fn list(&self, query: &TimeQuery) -> Result<Page<__Name__>, Error> {
         let source = Source {
             table: "__names__",
             columns: columns!(),
             column: "created_at",
             cast: "$?::text::timestamptz",
-            descending,
+            descending: query.order.is_descending(),
         };
         let database = &*self.database;
-        read(database, &source, Filters::none(), window, __Name__::position).await
+        read(database, &source, Filters::none(), &query.window, __Name__::position).await
     }
 
     /// Stores a new __name__. A repeated request with the same idempotency key returns the original response.

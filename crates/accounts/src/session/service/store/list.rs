@@ -2,15 +2,16 @@
 
 use spin_pg_bindings::postgres::Database;
 
-use crate::pagination::statement::{Filters, Source, Window, read};
-use crate::session::service::list::{ListQuery, Page};
+use crate::pagination::TimeQuery;
+use crate::pagination::statement::{Filters, Source, read};
+use crate::session::service::list::{Page, position_of};
 use crate::{Error, UserId};
 
 /// Returns one page of the user's live sessions.
 pub(in crate::session::service) async fn list(
     database: &dyn Database,
     user: UserId,
-    query: &ListQuery,
+    query: &TimeQuery,
 ) -> Result<Page, Error> {
     let mut filters = Filters::none();
     filters.add(
@@ -25,12 +26,7 @@ pub(in crate::session::service) async fn list(
             idle_expires_at AT TIME ZONE 'UTC' AS idle_expires_at",
         column: "created_at",
         cast: "$?::text::timestamptz",
-        descending: query.descending,
+        descending: query.order.is_descending(),
     };
-    let window = Window {
-        limit: query.limit,
-        include_total: query.include_total,
-        after: query.after.as_ref(),
-    };
-    read(database, &source, filters, &window, ListQuery::position_of).await
+    read(database, &source, filters, &query.window, position_of).await
 }

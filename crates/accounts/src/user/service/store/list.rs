@@ -3,7 +3,7 @@
 use spin_pg_bindings::postgres::Database;
 
 use super::columns;
-use crate::pagination::statement::{Filters, Source, Window, read};
+use crate::pagination::statement::{Filters, Source, read};
 use crate::user::service::list::{ListQuery, Page, SortKey};
 use crate::{Error, User};
 
@@ -15,7 +15,7 @@ fn filters(query: &ListQuery) -> Filters {
     filters.add_option("is_active = $?", query.is_active);
     // Folded by Postgres on both sides: its rules differ from Rust's.
     let pattern = query.prefix.as_ref().map(|prefix| {
-        let escaped = prefix.replace('\\', "\\\\").replace('%', "\\%");
+        let escaped = prefix.as_str().replace('\\', "\\\\").replace('%', "\\%");
         escaped.replace('_', "\\_") + "%"
     });
     let prefix = "(email LIKE lower($?) OR users_fold(full_name) LIKE users_fold($?))";
@@ -44,11 +44,13 @@ pub(in crate::user::service) async fn list(
         cast,
         descending: query.sort.descending,
     };
-    let window = Window {
-        limit: query.limit,
-        include_total: query.include_total,
-        after: query.after.as_ref(),
-    };
     let position_of = |user: &User| query.sort.position_of(user);
-    read(database, &source, filters(query), &window, position_of).await
+    read(
+        database,
+        &source,
+        filters(query),
+        &query.window,
+        position_of,
+    )
+    .await
 }

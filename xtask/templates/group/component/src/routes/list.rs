@@ -2,10 +2,6 @@
 
 use std::sync::Arc;
 
-use accounts::Error;
-use accounts::error::FieldErrors;
-use accounts::pagination::statement::Window;
-use accounts::pagination::{DEFAULT_LIMIT, parse_flag, parse_limit, parse_time_sort};
 use axum::extract::State;
 use axum::response::Response;
 use http::Uri;
@@ -13,6 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use web::Problem;
 use web::auth::endpoints::Endpoint;
+use web::extract::parameter::parse_time_query;
 use web::extract::query::Query;
 use web::response::list::{self, List};
 
@@ -36,29 +33,6 @@ pub(super) struct List__Names__ {
     include_total: Option<String>,
 }
 
-/// A valid query, without the cursor.
-struct ListQuery {
-    limit: i64,
-    descending: bool,
-    include_total: bool,
-}
-
-impl List__Names__ {
-    /// Parses the parameters and reports all errors at once.
-    fn parse(&self) -> Result<ListQuery, Error> {
-        let mut errors = FieldErrors::default();
-        let limit = errors.check_option("limit", self.limit.as_deref().map(parse_limit));
-        let descending = errors.check_option("sort", self.sort.as_deref().map(parse_time_sort));
-        let total = self.include_total.as_deref().map(parse_flag);
-        let include_total = errors.check_option("include_total", total);
-        errors.finish(Some(ListQuery {
-            limit: limit.unwrap_or(DEFAULT_LIMIT),
-            descending: descending.unwrap_or(true),
-            include_total: include_total.unwrap_or(false),
-        }))
-    }
-}
-
 /// A page of __names__.
 type __Name__List = List<__Name__>;
 
@@ -78,15 +52,11 @@ pub(super) async fn list___names__(
     uri: Uri,
     Query(sent): Query<List__Names__>,
 ) -> Result<Response, Problem> {
-    let query = sent.parse()?;
+    let (limit, sort) = (sent.limit.as_deref(), sent.sort.as_deref());
+    let mut query = parse_time_query(limit, sort, sent.include_total.as_deref())?;
     // A cursor continues only the list that it was made for.
-    let context = format!("__names__ {}", query.descending);
-    let after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;
-    let window = Window {
-        limit: query.limit,
-        include_total: query.include_total,
-        after: after.as_ref(),
-    };
-    let page = state.__names__.list(query.descending, &window).await?;
+    let context = format!("__names__ {}", query.order.is_descending());
+    query.window.after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;
+    let page = state.__names__.list(&query).await?;
     list::page::<_, __Name__>(&state.cursors, &context, &uri, page)
 }
