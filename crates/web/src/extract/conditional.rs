@@ -6,7 +6,7 @@ use accounts::{Error, Expected};
 use axum::extract::FromRequestParts;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::Problem;
 use crate::response::entity_tag::ETag;
