@@ -186,6 +186,7 @@ mod tests {
     use super::*;
     use crate::response::entity_tag::ContentTag;
     use futures::executor::block_on;
+    use http::HeaderValue;
 
     fn parts(name: HeaderName, value: &str) -> Parts {
         http::Request::builder()
