@@ -1,5 +1,6 @@
 //! Audit trail: one row per security event, written by the statement that makes the change.
 
+mod action;
 mod store;
 
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use crate::error::FieldErrors;
 use crate::pagination::{self, Position};
 use crate::user::parse_uuid;
 use crate::{Error, UserId};
+
+pub use action::{ACTIONS, Action};
 
 /// Originator of a change, for the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,30 +59,6 @@ impl Actor {
     }
 }
 
-/// Actions that the statements record.
-pub const ACTIONS: &[&str] = &[
-    "admin_bootstrapped",
-    "email_changed",
-    "login_failed",
-    "login_succeeded",
-    "login_throttled",
-    "name_changed",
-    "password_changed",
-    "password_reset",
-    "refresh_failed",
-    "refresh_replayed",
-    "reset_failed",
-    "reset_token_created",
-    "role_changed",
-    "session_ended",
-    "sessions_ended",
-    "user_activated",
-    "user_created",
-    "user_deactivated",
-    "user_deleted",
-    "user_registered",
-];
-
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -115,7 +94,7 @@ pub struct ListQuery {
     pub limit: i64,
     /// Newest first, which is the default.
     pub descending: bool,
-    pub action: Option<&'static str>,
+    pub action: Option<Action>,
     pub actor_id: Option<Uuid>,
     pub target_id: Option<Uuid>,
     /// Exclusive.
@@ -139,7 +118,7 @@ impl ListQuery {
             descending: errors
                 .check_option("sort", p.sort.as_deref().map(pagination::parse_time_sort))
                 .unwrap_or(true),
-            action: errors.check_option("action", p.action.as_deref().map(parse_action)),
+            action: errors.check_option("action", p.action.as_deref().map(Action::parse)),
             actor_id: errors.check_option("actor_id", p.actor_id.as_deref().map(parse_id)),
             target_id: errors.check_option("target_id", p.target_id.as_deref().map(parse_id)),
             created_after: errors.check_option(
@@ -166,7 +145,7 @@ impl ListQuery {
         format!(
             "audit {} {:?} {:?} {:?} {:?} {:?}",
             self.descending,
-            self.action,
+            self.action.map(|action| action.into_str()),
             self.actor_id,
             self.target_id,
             self.created_after,
@@ -180,14 +159,6 @@ impl ListQuery {
             id: event.id,
         }
     }
-}
-
-fn parse_action(text: &str) -> Result<&'static str, &'static str> {
-    ACTIONS
-        .iter()
-        .copied()
-        .find(|action| *action == text)
-        .ok_or("is not a known audit action")
 }
 
 fn parse_id(text: &str) -> Result<Uuid, &'static str> {

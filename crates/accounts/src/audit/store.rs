@@ -9,7 +9,7 @@ use crate::pagination::statement::{Filters, Source, Window, read};
 /// One page of events.
 pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<Page, Error> {
     let mut filters = Filters::none();
-    filters.add_option("action = $?", query.action);
+    filters.add_option("action = $?", query.action.map(|action| action.into_str()));
     filters.add_option("actor_id = $?", query.actor_id);
     filters.add_option("target_id = $?", query.target_id);
     filters.add_option(
