@@ -6,6 +6,7 @@ mod checks;
 mod metrics;
 pub mod routes;
 mod start;
+pub mod state;
 
 #[cfg(target_arch = "wasm32")]
 mod component {
@@ -21,8 +22,9 @@ mod component {
     use web::wiring::startup::{self, StartupReport};
     use web::{App, Metrics};
 
-    use crate::routes::{HealthState, router};
+    use crate::routes::router;
     use crate::start::Components;
+    use crate::state::HealthState;
 
     /// Deadline that lets `ready` respond to a probe within a second.
     const POSTGRES_DEADLINE: Deadline = Deadline {

@@ -10,7 +10,7 @@ use web::Problem;
 use web::auth::endpoints::Endpoint;
 use web::metrics::{KEY, prometheus};
 
-use crate::routes::HealthState;
+use crate::state::HealthState;
 
 /// Get the metrics
 ///

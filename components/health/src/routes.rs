@@ -5,30 +5,17 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::{Json, Router};
 use serde::Serialize;
-use spin_pg_bindings::postgres::Database;
-use spin_pg_bindings::redis::Redis;
 use time::OffsetDateTime;
 use utoipa::{OpenApi, ToSchema};
 use web::Problem;
 use web::auth::access_control::Routes;
 use web::auth::endpoints::Endpoint;
-use web::middleware::log::Log;
 use web::wiring::startup::Started;
 
 use crate::checks::{Checks, check};
 use crate::metrics::{self, metrics};
-use crate::start::{self, Components};
-
-/// Shared state of the endpoints.
-pub struct HealthState {
-    pub database: Arc<dyn Database>,
-    pub redis: Arc<dyn Redis>,
-    /// The components whose configuration is checked.
-    pub others: Arc<dyn Components>,
-    pub log: Log,
-    /// The host's name, `host_id`.
-    pub host: Arc<str>,
-}
+use crate::start;
+use crate::state::HealthState;
 
 /// OpenAPI documentation of the endpoints.
 #[derive(OpenApi)]

@@ -1,5 +1,6 @@
 //! Audit trail: one row per security event, written by the statement that makes the change.
 
+mod action;
 mod store;
 
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use uuid::Uuid;
 
 use crate::pagination::{self, Position, TimeOrder, Window};
 use crate::{Error, UserId};
+
+pub use action::{ACTIONS, Action};
 
 /// Originator of a change, for the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,43 +57,6 @@ impl Actor {
     }
 }
 
-/// Actions that the statements record.
-pub const ACTIONS: &[&str] = &[
-    "admin_bootstrapped",
-    "email_changed",
-    "login_failed",
-    "login_succeeded",
-    "login_throttled",
-    "name_changed",
-    "password_changed",
-    "password_reset",
-    "refresh_failed",
-    "refresh_replayed",
-    "reset_failed",
-    "reset_token_created",
-    "role_changed",
-    "session_ended",
-    "sessions_ended",
-    "user_activated",
-    "user_created",
-    "user_deactivated",
-    "user_deleted",
-    "user_registered",
-];
-
-/// Name of one of the [`ACTIONS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Action(&'static str);
-
-impl Action {
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let known = ACTIONS.iter().find(|name| **name == text);
-        known
-            .map(|name| Self(name))
-            .ok_or("is not a known audit action")
-    }
-}
-
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -127,7 +93,7 @@ impl ListQuery {
         format!(
             "audit {} {:?} {:?} {:?} {:?} {:?}",
             self.order.is_descending(),
-            self.action.map(|Action(name)| name),
+            self.action.map(|action| action.into_str()),
             self.actor.map(|UserId(id)| id),
             self.target,
             self.created_after,

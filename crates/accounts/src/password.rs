@@ -12,6 +12,8 @@ use std::fmt;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
@@ -40,14 +42,15 @@ fn internal(error: impl fmt::Display) -> Error {
 
 /// A new password: 8 to 128 characters, none of the most common ones, no composition rules, nothing cut
 /// off. In NFC, since keyboards differ in how they compose letters (NIST SP 800-63B-4, section 3.1.1.2).
-#[derive(ToSchema)]
+#[derive(Debug, ToSchema)]
 #[schema(
+    value_type = String,
     format = "password",
     min_length = 8,
     max_length = 128,
     example = "correct horse battery"
 )]
-pub struct Password(String);
+pub struct Password(SecretString);
 
 impl Password {
     pub fn parse(text: String) -> Result<Self, &'static str> {
@@ -60,28 +63,18 @@ impl Password {
             _ if common::is_common(&text) => {
                 Err("is one of the most common passwords; choose another")
             }
-            _ => Ok(Self(text)),
+            _ => Ok(Self(text.into())),
         }
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 
     /// Hashes with a fresh salt. Takes tens of milliseconds of CPU: call it only in a slot of
     /// [`crate::password::hash_slots::HashSlots`].
     pub(crate) fn hash(&self) -> Result<PasswordHash, Error> {
-        PasswordHash::of(self.as_bytes())
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(..)")
+        PasswordHash::of(self.as_str().as_bytes())
     }
 }
 
@@ -95,15 +88,16 @@ pub(crate) enum Verdict {
 }
 
 /// A password as typed by a client, right or wrong.
-#[derive(ToSchema)]
+#[derive(Debug, ToSchema)]
 #[schema(
     as = Guess,
+    value_type = String,
     description = "A password as entered; it may be wrong.",
     format = "password",
     max_length = 1024,
     example = "correct horse battery"
 )]
-pub struct SubmittedPassword(String);
+pub struct SubmittedPassword(SecretString);
 
 impl SubmittedPassword {
     /// Accepts up to 1,024 characters of any text; an unacceptable password is simply wrong.
@@ -111,85 +105,70 @@ impl SubmittedPassword {
         if text.chars().count() > MAX_SUBMITTED_CHARACTERS {
             return Err("must have at most 1024 characters");
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// Compares the password in NFC, then as typed if that differs, for hashes made before passwords were
     /// normalized. Takes as long as hashing, also without a `stored` hash, so that the time does not
     /// reveal the existence of one.
     pub(crate) fn verify(&self, stored: Option<&PasswordHash>) -> Result<Verdict, Error> {
-        let normal = self.normal();
+        let (typed, normal) = (self.0.expose_secret(), self.normal());
+        let normal = normal.expose_secret();
         let is = |text: &str| match stored {
             Some(stored) => {
-                let hash = phc::PasswordHash::new(&stored.0).map_err(internal)?;
+                let hash = phc::PasswordHash::new(stored.as_str()).map_err(internal)?;
                 Ok(argon2()?.verify_password(text.as_bytes(), &hash).is_ok())
             }
             None => PasswordHash::of(text.as_bytes()).map(|_| false),
         };
-        Ok(match is(&normal)? {
+        Ok(match is(normal)? {
             true if stored.is_some_and(PasswordHash::is_outdated) => Verdict::Outdated,
             true => Verdict::Right,
-            false if normal != self.0 && is(&self.0)? => Verdict::Outdated,
+            false if normal != typed && is(typed)? => Verdict::Outdated,
             false => Verdict::Wrong,
         })
     }
 
     /// Hashes a password that proved right, in NFC at the current cost.
     pub(crate) fn hash(&self) -> Result<PasswordHash, Error> {
-        PasswordHash::of(self.normal().as_bytes())
+        PasswordHash::of(self.normal().expose_secret().as_bytes())
     }
 
-    fn normal(&self) -> String {
-        self.0.nfc().collect()
+    fn normal(&self) -> SecretString {
+        self.0.expose_secret().nfc().collect::<String>().into()
     }
 
     /// Compares with the text of a [`Password`] without stopping at the first difference.
     pub(crate) fn matches_text(&self, password: &str) -> bool {
         let submitted = self.normal();
-        let (submitted, password) = (submitted.as_bytes(), password.as_bytes());
-        let differing = submitted
-            .iter()
-            .zip(password)
-            .fold(0, |all, (a, b)| all | (a ^ b));
-        submitted.len() == password.len() && differing == 0
-    }
-}
-
-impl fmt::Debug for SubmittedPassword {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SubmittedPassword(..)")
+        let submitted = submitted.expose_secret().as_bytes();
+        submitted.ct_eq(password.as_bytes()).into()
     }
 }
 
 /// A hash in PHC string format.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(String);
+#[derive(Debug, Clone)]
+pub struct PasswordHash(SecretString);
 
 impl PasswordHash {
     fn of(password: &[u8]) -> Result<Self, Error> {
         let hash = argon2()?.hash_password(password).map_err(internal)?;
-        Ok(Self(hash.to_string()))
+        Ok(Self::stored(hash.to_string()))
     }
 
     /// Wraps a stored hash.
     pub(crate) fn stored(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 
     /// Returns true if the hash was not made at the current cost.
     pub(crate) fn is_outdated(&self) -> bool {
         let today = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
-        !self.0.starts_with(&today)
-    }
-}
-
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(..)")
+        !self.as_str().starts_with(&today)
     }
 }
 
@@ -219,9 +198,9 @@ mod tests {
         let cost = "$argon2id$v=19$m=19456,t=2,p=1$";
         assert!(one.as_str().starts_with(cost), "{}", one.as_str());
         assert!(!one.is_outdated());
-        assert_ne!(one, two);
+        assert_ne!(one.as_str(), two.as_str());
         let shown = format!("{password:?} {one:?}");
-        assert_eq!(shown, "Password(..) PasswordHash(..)");
+        assert!(!shown.contains("horse") && !shown.contains('$'), "{shown}");
     }
 
     #[test]
@@ -243,7 +222,7 @@ mod tests {
     fn a_hash_with_an_older_cost_verifies_as_outdated() {
         let params = Params::new(12_288, 3, 1, None).unwrap();
         let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let hash = PasswordHash(old.hash_password(b"correct horse").unwrap().to_string());
+        let hash = PasswordHash::stored(old.hash_password(b"correct horse").unwrap().to_string());
         assert!(hash.is_outdated());
         let submitted = SubmittedPassword::parse("correct horse".into()).unwrap();
         assert_eq!(submitted.verify(Some(&hash)).unwrap(), Verdict::Outdated);

@@ -7,6 +7,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spin_pg_bindings::postgres::{self, FromRow, Row};
@@ -87,8 +88,8 @@ impl FromRow for Session {
 /// A secret that is shown once and stored as its hash: 32 bytes, base64url without padding. A new token
 /// is random. A successor keeps the first half, by which a session recognizes all of its tokens, and has
 /// 128 bits that cannot be derived without the server's key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OpaqueToken(String);
+#[derive(Debug, Clone)]
+pub struct OpaqueToken(SecretString);
 
 impl OpaqueToken {
     const BYTES: usize = 32;
@@ -97,28 +98,28 @@ impl OpaqueToken {
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0_u8; Self::BYTES];
         getrandom::fill(&mut bytes).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
+        Ok(Self::encode(&bytes))
     }
 
     /// Parses a client's input; returns `None` if it does not have the form of a token.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        (bytes.len() == Self::BYTES).then(|| Self(text.to_owned()))
+        (bytes.len() == Self::BYTES).then(|| Self(text.into()))
     }
 
     /// Returns the token itself, for the one response that shows it.
     pub fn reveal(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 
     /// Returns the token that replaces this one. It is the same for the same `salt`, so it can be
     /// returned again without being stored.
     pub(crate) fn successor(&self, key: &FingerprintKey, salt: &[u8]) -> Self {
         let mut bytes = self.bytes();
-        let derived = key.fingerprint(&[self.0.as_bytes(), salt]);
+        let derived = key.fingerprint(&[self.reveal().as_bytes(), salt]);
         bytes.truncate(Self::FAMILY_BYTES);
         bytes.extend(derived.iter().take(Self::BYTES - Self::FAMILY_BYTES));
-        Self(URL_SAFE_NO_PAD.encode(bytes))
+        Self::encode(&bytes)
     }
 
     /// Returns the SHA-256 of the part that the token shares with its successors.
@@ -128,20 +129,18 @@ impl OpaqueToken {
         Sha256::digest(bytes).to_vec()
     }
 
+    fn encode(bytes: &[u8]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(bytes).into())
+    }
+
     fn bytes(&self) -> Vec<u8> {
         // It was encoded or decoded at its creation.
-        URL_SAFE_NO_PAD.decode(&self.0).unwrap_or_default()
+        URL_SAFE_NO_PAD.decode(self.reveal()).unwrap_or_default()
     }
 
     /// Returns the SHA-256. The token is random, so it needs no slow hash.
     pub fn hash(&self) -> Vec<u8> {
-        Sha256::digest(self.0.as_bytes()).to_vec()
-    }
-}
-
-impl fmt::Debug for OpaqueToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OpaqueToken(..)")
+        Sha256::digest(self.reveal()).to_vec()
     }
 }
 
@@ -157,12 +156,13 @@ mod tests {
         );
         assert_ne!(one.reveal(), two.reveal());
         assert_eq!(one.reveal().len(), 43);
-        assert_eq!(OpaqueToken::parse(one.reveal()), Some(one.clone()));
+        let parsed = OpaqueToken::parse(one.reveal()).unwrap();
+        assert_eq!(parsed.reveal(), one.reveal());
         let padded = format!("{}=", one.reveal());
         for bad in ["", "abc", &one.reveal()[1..], padded.as_str()] {
-            assert_eq!(OpaqueToken::parse(bad), None, "{bad}");
+            assert!(OpaqueToken::parse(bad).is_none(), "{bad}");
         }
-        assert_eq!(format!("{one:?}"), "OpaqueToken(..)");
+        assert!(!format!("{one:?}").contains(one.reveal()));
     }
 
     #[test]
@@ -174,8 +174,8 @@ mod tests {
             OpaqueToken::generate().unwrap(),
         );
         let next = one.successor(&key(7), b"salt");
-        assert_eq!(next, one.successor(&key(7), b"salt"));
-        assert_eq!(OpaqueToken::parse(next.reveal()), Some(next.clone()));
+        assert_eq!(next.reveal(), one.successor(&key(7), b"salt").reveal());
+        assert!(OpaqueToken::parse(next.reveal()).is_some());
         assert_eq!(next.family(), one.family());
         assert_ne!(two.family(), one.family());
         for other in [
@@ -184,7 +184,7 @@ mod tests {
             one.successor(&key(7), b"pepper"),
             two.successor(&key(7), b"salt"),
         ] {
-            assert_ne!(next, other);
+            assert_ne!(next.reveal(), other.reveal());
         }
     }
 }

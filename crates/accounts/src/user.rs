@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use spin_pg_bindings::postgres::{self, FromRow, Row};
+use strum::{EnumString, IntoStaticStr};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -43,8 +44,11 @@ impl fmt::Display for UserId {
 }
 
 /// The rights of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, EnumString, IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Role {
     User,
     Admin,
@@ -52,18 +56,11 @@ pub enum Role {
 
 impl Role {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        match text {
-            "user" => Ok(Self::User),
-            "admin" => Ok(Self::Admin),
-            _ => Err("must be `user` or `admin`"),
-        }
+        text.parse().map_err(|_| "must be `user` or `admin`")
     }
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Admin => "admin",
-        }
+        self.into()
     }
 }
 

@@ -48,7 +48,7 @@ impl Project {
         let names = migrations.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
         let sources = [
             "crates/web/src/metrics/prometheus.rs",
-            "crates/accounts/src/metrics.rs",
+            "crates/web/src/metrics/events.rs",
         ];
         let sources = sources.map(text).into_iter().collect::<Result<Vec<_>>>()?;
         let deployers = OVERLAYS.iter().map(|overlay| {

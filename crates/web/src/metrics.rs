@@ -133,10 +133,7 @@ impl Flush {
         }
         let mut fields = state.counts.take();
         let events = accounts::metrics::take().into_iter();
-        fields.extend(events.map(|(event, count)| {
-            let name = format!("event {}{}", event.family(), event.labels());
-            (name, count)
-        }));
+        fields.extend(events.map(|(event, count)| (events::field(event), count)));
         let id = Uuid::now_v7();
         let batch = Batch { id, fields };
         state.batch = Some(batch.clone());
@@ -170,6 +167,7 @@ impl Batch {
 }
 
 mod counters;
+mod events;
 pub mod prometheus;
 #[cfg(test)]
 mod tests;

@@ -9,12 +9,14 @@ use async_trait::async_trait;
 use axum::body::Body;
 use futures::executor::block_on;
 use http_body_util::BodyExt;
-use spin_pg_bindings::postgres::{Error, Param, Row, Value};
-use spin_pg_bindings::redis::{Command, RedisError, Reply};
+use spin_pg_bindings::postgres::{Database, Error, Param, Row, Value};
+use spin_pg_bindings::redis::{Command, Redis, RedisError, Reply};
 use web::App;
 use web::config::HttpConfig;
-use web::middleware::log::Level;
+use web::middleware::log::{Level, Log};
 use web::wiring::startup::StartupReport;
+
+use crate::start::Components;
 
 const READY: &str = "/api/v1/health/ready";
 

@@ -9,7 +9,7 @@ use crate::pagination::statement::{Filters, Source, read};
 /// One page of events.
 pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<Page, Error> {
     let mut filters = Filters::none();
-    filters.add_option("action = $?", query.action.map(|Action(name)| name));
+    filters.add_option("action = $?", query.action.map(|action| action.into_str()));
     filters.add_option("actor_id = $?", query.actor.map(|actor| actor.0));
     filters.add_option("target_id = $?", query.target);
     filters.add_option(

@@ -47,7 +47,7 @@ impl BreachedPasswords {
         let Some(ranges) = &self.0 else {
             return Ok(());
         };
-        let hash = hex(&Sha1::digest(password.as_bytes()));
+        let hash = hex(&Sha1::digest(password.as_str()));
         let Some((prefix, suffix)) = hash.split_at_checked(PREFIX) else {
             return Ok(());
         };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use spin_pg_bindings::postgres::Database;
 
-use crate::audit::Actor;
+use crate::audit::{Action, Actor};
 use crate::cache::Cache;
 use crate::idempotency::IdempotentRequest;
 use crate::idempotency::store::replay;
@@ -53,7 +53,7 @@ impl Users {
         request: Option<IdempotentRequest>,
         actor: &Actor,
     ) -> Result<User, Error> {
-        self.create("user_created", new, request, actor).await
+        self.create(Action::UserCreated, new, request, actor).await
     }
 
     /// Registers a user at their own request: active and without privileges.
@@ -63,12 +63,13 @@ impl Users {
         request: Option<IdempotentRequest>,
         actor: &Actor,
     ) -> Result<User, Error> {
-        self.create("user_registered", new, request, actor).await
+        self.create(Action::UserRegistered, new, request, actor)
+            .await
     }
 
     async fn create(
         &self,
-        action: &'static str,
+        action: Action,
         new: NewUser,
         request: Option<IdempotentRequest>,
         actor: &Actor,

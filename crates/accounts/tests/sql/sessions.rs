@@ -47,7 +47,10 @@ async fn a_replayed_refresh_token_ends_its_session() {
         .sessions
         .refresh(&first.refresh_token, actor())
         .await;
-    assert!(again.unwrap().refresh_token == second.refresh_token);
+    assert_eq!(
+        again.unwrap().refresh_token.reveal(),
+        second.refresh_token.reveal()
+    );
 
     fixture
         .execute("UPDATE refresh_tokens SET spent_at = spent_at - interval '11 s'")

@@ -35,7 +35,7 @@ fn read_log(variables: &Variables) -> Result<Log, ConfigError> {
         .optional("log_level")
         .unwrap_or("info")
         .parse()
-        .map_err(|problem: &str| ConfigError::new("log_level", problem))?;
+        .map_err(|_| ConfigError::new("log_level", "must be debug, info, warn or error"))?;
     let service = variables.name("service_name", DEFAULT_SERVICE)?;
     let environment = variables.name("environment_name", "local")?;
     Ok(Log::new(least, service, environment))

@@ -22,7 +22,7 @@ const PUBLISHED: [&str; 5] = [
 impl Variables {
     /// Returns a secret of at least 32 bytes that is neither guessable nor well-known: anyone can sign with a
     /// published key.
-    pub fn secret(&self, name: &'static str) -> Result<Vec<u8>, ConfigError> {
+    pub fn secret(&self, name: &'static str) -> Result<&[u8], ConfigError> {
         let value = self.text(name)?;
         if value.len() < MIN_BYTES {
             let problem = format!("must have at least {MIN_BYTES} bytes");
@@ -32,7 +32,7 @@ impl Variables {
             let problem = "is guessable; use `openssl rand -hex 32`";
             return Err(ConfigError::new(name, problem));
         }
-        Ok(value.as_bytes().to_vec())
+        Ok(value.as_bytes())
     }
 }
 
@@ -67,7 +67,8 @@ mod tests {
     use super::*;
 
     fn read(value: &str) -> Result<Vec<u8>, ConfigError> {
-        Variables::from_pairs([("cursor_key", value)]).secret("cursor_key")
+        let variables = Variables::from_pairs([("cursor_key", value)]);
+        variables.secret("cursor_key").map(<[u8]>::to_vec)
     }
 
     #[test]

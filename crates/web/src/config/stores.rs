@@ -1,8 +1,16 @@
 //! Connection settings of Postgres and Redis.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use spin_pg_bindings::postgres::ConnectionConfig;
 
 use super::{ConfigError, Variables};
+
+/// All but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 impl Variables {
     /// Address of Postgres, and the app's credentials.
@@ -28,26 +36,14 @@ impl Variables {
         };
         let host = self.text("redis_host")?;
         let port: u16 = self.number("redis_port")?;
-        let user = percent_encode(self.optional("redis_user").unwrap_or_default());
+        let encoded = |text| utf8_percent_encode(text, RESERVED);
+        let user = encoded(self.optional("redis_user").unwrap_or_default());
         let login = match self.optional("redis_password") {
-            Some(password) => format!("{user}:{}@", percent_encode(password)),
+            Some(password) => format!("{user}:{}@", encoded(password)),
             None => String::new(),
         };
         Ok(format!("{scheme}://{login}{host}:{port}"))
     }
-}
-
-/// Encodes everything but unreserved characters (RFC 3986).
-fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

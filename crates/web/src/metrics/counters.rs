@@ -11,20 +11,9 @@ use http::{Method, StatusCode};
 /// Label of an unmatched route and of an unusual method.
 pub(super) const OTHER: &str = "other";
 
-/// Buckets of the histogram: upper bounds in microseconds and as the label has them, from a cache hit to the
-/// longest deadline.
-pub(super) const BOUNDS: [(u64, &str); 11] = [
-    (1_000, "0.001"),
-    (2_500, "0.0025"),
-    (5_000, "0.005"),
-    (10_000, "0.01"),
-    (25_000, "0.025"),
-    (50_000, "0.05"),
-    (100_000, "0.1"),
-    (250_000, "0.25"),
-    (500_000, "0.5"),
-    (1_000_000, "1"),
-    (2_500_000, "2.5"),
+/// Upper bounds of the histogram's buckets in microseconds, from a cache hit to the longest deadline.
+pub(super) const BOUNDS: [u64; 11] = [
+    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
 ];
 
 /// Maximum number of routes, more than any router has; the rest count as [`OTHER`].
@@ -52,8 +41,7 @@ impl Counts {
         took: Duration,
     ) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bound = BOUNDS.iter().map(|(bound, _)| *bound);
-        let bound = bound.into_iter().find(|bound| micros <= *bound);
+        let bound = BOUNDS.into_iter().find(|bound| micros <= *bound);
         let route = self.route(route.unwrap_or(OTHER));
         let answer = (method_label(method), status.as_u16());
         add(route.answers.entry(answer).or_default(), 1);

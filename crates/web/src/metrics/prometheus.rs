@@ -1,30 +1,38 @@
 //! Rendering of the totals in the Prometheus text format, version 0.0.4.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt;
 
 use accounts::metrics::Event;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, prometheus_text,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 use spin_pg_bindings::redis::Reply;
+use strum::VariantArray;
 
 use super::counters::BOUNDS;
+use super::events::{field, metric};
 
 /// Media type of the output of [`render`].
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-const REQUESTS: &str = "http_requests_total";
-const DURATION: &str = "http_request_duration_seconds";
+pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
 /// The totals, read from the fields of the hash.
-#[derive(Default)]
-struct Totals<'a> {
+#[derive(Debug, Default)]
+struct Totals {
     /// Counts by route, method and status.
-    requests: BTreeMap<(&'a str, &'a str, u16), u64>,
-    durations: BTreeMap<&'a str, Histogram>,
-    /// Counts by family and labels.
-    events: BTreeMap<&'a str, u64>,
+    requests: BTreeMap<(String, String, u16), u64>,
+    durations: BTreeMap<String, Histogram>,
+    /// Counts by field.
+    events: BTreeMap<String, u64>,
+    version: String,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Histogram {
     /// Counts by upper bound in microseconds; each response is in one bucket.
     buckets: BTreeMap<u64, u64>,
@@ -34,7 +42,10 @@ struct Histogram {
 /// Renders `hash`, the reply of HGETALL with alternating names and values. Unknown fields are left out: a
 /// later version may have added them.
 pub fn render(hash: &[Reply], version: &str) -> String {
-    let mut totals = Totals::default();
+    let mut totals = Totals {
+        version: version.to_owned(),
+        ..Totals::default()
+    };
     for pair in hash.chunks_exact(2) {
         if let [Reply::Bytes(name), Reply::Bytes(value)] = pair
             && let (Ok(name), Ok(value)) = (str::from_utf8(name), str::from_utf8(value))
@@ -44,21 +55,23 @@ pub fn render(hash: &[Reply], version: &str) -> String {
             let _ = totals.read(name, value);
         }
     }
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(totals));
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = totals.write(&mut text, version);
+    let _ = prometheus_text::encode(&mut text, &registry);
     text
 }
 
-impl<'a> Totals<'a> {
-    fn read(&mut self, name: &'a str, value: u64) -> Option<()> {
+impl Totals {
+    fn read(&mut self, name: &str, value: u64) -> Option<()> {
         let (kind, rest) = name.split_once(' ')?;
         match kind {
             "requests" => {
                 let (method, rest) = rest.split_once(' ')?;
                 let (route, status) = rest.rsplit_once(' ')?;
-                let status = status.parse().ok()?;
-                self.requests.insert((route, method, status), value);
+                let request = (route.to_owned(), method.to_owned(), status.parse().ok()?);
+                self.requests.insert(request, value);
             }
             "bucket" => {
                 let (route, bound) = rest.rsplit_once(' ')?;
@@ -66,97 +79,84 @@ impl<'a> Totals<'a> {
                     "inf" => u64::MAX,
                     bound => bound.parse().ok()?,
                 };
-                let histogram = self.durations.entry(route).or_default();
+                let histogram = self.durations.entry(route.to_owned()).or_default();
                 histogram.buckets.insert(bound, value);
             }
-            "micros" => self.durations.entry(rest).or_default().micros = value,
+            "micros" => self.durations.entry(rest.to_owned()).or_default().micros = value,
             "event" => {
-                self.events.insert(rest, value);
+                self.events.insert(name.to_owned(), value);
             }
             _ => return None,
         }
         Some(())
     }
+}
 
-    fn write(&self, out: &mut String, version: &str) -> std::fmt::Result {
+impl Collector for Totals {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let help = "Completed requests by method, route and status.";
-        family(out, REQUESTS, "counter", help)?;
+        let mut family = counters(&mut encoder, "http_requests_total", help)?;
         for ((route, method, status), count) in &self.requests {
-            let (method, route) = (escaped(method), escaped(route));
-            writeln!(
-                out,
-                "{REQUESTS}{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}"
-            )?;
+            let status = status.to_string();
+            let labels = [("method", method), ("route", route), ("status", &status)];
+            ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
         }
 
+        let name = "http_request_duration_seconds";
         let help = "Time from the arrival of a request to the head of its response, by route.";
-        family(out, DURATION, "histogram", help)?;
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (route, histogram) in &self.durations {
-            histogram.write(out, &escaped(route))?;
+            histogram.encode(family.encode_family(&[("route", route)])?)?;
         }
 
-        let mut last = "";
-        for event in Event::ALL {
-            let (name, labels) = (event.family(), event.labels());
-            if name != last {
-                family(out, name, "counter", event.help())?;
-                last = name;
+        for events in Event::VARIANTS.chunk_by(|a, b| metric(*a).name == metric(*b).name) {
+            let Some(first) = events.first().map(|event| metric(*event)) else {
+                continue;
+            };
+            let mut family = counters(&mut encoder, first.name, first.help)?;
+            for event in events {
+                let count = self.events.get(&field(*event)).copied().unwrap_or(0);
+                let outcome = metric(*event).outcome.map(|value| ("outcome", value));
+                ConstCounter::new(count).encode(family.encode_family(&outcome.as_slice())?)?;
             }
-            let count = self.events.get(&*format!("{name}{labels}")).unwrap_or(&0);
-            writeln!(out, "{name}{labels} {count}")?;
         }
 
         let name = "roster_build_info";
-        family(
-            out,
-            name,
-            "gauge",
-            "Version of the instance that responded to the scrape.",
-        )?;
-        writeln!(out, "{name}{{version=\"{}\"}} 1", escaped(version))
+        let help = "Version of the instance that responded to the scrape.";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let labels = [("version", &self.version)];
+        ConstGauge::new(1_i64).encode(family.encode_family(&labels)?)
     }
+}
+
+/// Begins a family of counters. The encoder itself appends `_total`.
+fn counters<'e>(
+    encoder: &'e mut DescriptorEncoder<'_>,
+    name: &'e str,
+    help: &str,
+) -> Result<MetricEncoder<'e>, fmt::Error> {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    encoder.encode_descriptor(name, help, None, MetricType::Counter)
 }
 
 impl Histogram {
-    fn write(&self, out: &mut String, route: &str) -> std::fmt::Result {
-        for (bound, label) in BOUNDS {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let mut from = 0;
+        let buckets = BOUNDS.map(|bound| {
             // Buckets with the bounds of another version count where they fit.
-            let within = self.buckets.range(..=bound).map(|(_, count)| count);
-            let count: u64 = within.sum();
-            writeln!(
-                out,
-                "{DURATION}_bucket{{route=\"{route}\",le=\"{label}\"}} {count}"
-            )?;
-        }
-        let all: u64 = self.buckets.values().sum();
-        let (whole, fraction) = (self.micros / 1_000_000, self.micros % 1_000_000);
-        writeln!(
-            out,
-            "{DURATION}_bucket{{route=\"{route}\",le=\"+Inf\"}} {all}"
-        )?;
-        writeln!(
-            out,
-            "{DURATION}_sum{{route=\"{route}\"}} {whole}.{fraction:06}"
-        )?;
-        writeln!(out, "{DURATION}_count{{route=\"{route}\"}} {all}")
+            let count: u64 = self.buckets.range(from..=bound).map(|(_, n)| n).sum();
+            from = bound + 1;
+            (bound as f64 / 1e6, count)
+        });
+        let all = self.buckets.values().sum();
+        encoder.encode_histogram::<NoLabelSet>(self.micros as f64 / 1e6, all, &buckets, None)
     }
-}
-
-fn family(out: &mut String, name: &str, kind: &str, help: &str) -> std::fmt::Result {
-    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
-}
-
-/// Escapes a label's value.
-fn escaped(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     fn rendered(fields: &[(&str, &str)]) -> String {
         let bytes = |text: &str| Reply::Bytes(text.as_bytes().to_vec());
@@ -177,10 +177,9 @@ mod tests {
         let text = rendered(&[]);
         assert!(text.contains("\nroster_logins_total{outcome=\"failed\"} 0\n"));
         assert!(text.ends_with("\nroster_build_info{version=\"1.2.3\"} 1\n"));
-        assert_eq!(
-            text.matches("# TYPE roster_logins_total counter").count(),
-            1
-        );
+        assert!(text.contains("\n# TYPE roster_logins_total counter\n"));
+        let lines: HashSet<_> = text.lines().collect();
+        assert_eq!(lines.len(), text.lines().count(), "{text}");
         assert_eq!(series(&text, "http_"), [""; 0]);
     }
 
@@ -210,7 +209,7 @@ mod tests {
             ("bucket /a inf", "1000"),
             ("micros /a", "61000007"),
         ]);
-        let line = |rest: &str| text.contains(&format!("\n{DURATION}{rest}\n"));
+        let line = |rest: &str| text.contains(&format!("\nhttp_request_duration_seconds{rest}\n"));
         for (le, count) in [("0.001", 1), ("0.0025", 1), ("0.005", 111), ("2.5", 111)] {
             assert!(
                 line(&format!("_bucket{{route=\"/a\",le=\"{le}\"}} {count}")),

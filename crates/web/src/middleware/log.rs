@@ -4,11 +4,11 @@
 //! query.
 
 use std::io::Write;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use serde::Serialize;
+use strum::EnumString;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -18,27 +18,14 @@ use crate::middleware::request_id::RequestContext;
 pub const DEFAULT_SERVICE: &str = "roster";
 
 /// Severity of a line. A line is written if its level is at least the configured one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, EnumString)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Level {
     Debug,
     Info,
     Warn,
     Error,
-}
-
-impl FromStr for Level {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "debug" => Ok(Self::Debug),
-            "info" => Ok(Self::Info),
-            "warn" => Ok(Self::Warn),
-            "error" => Ok(Self::Error),
-            _ => Err("must be debug, info, warn or error"),
-        }
-    }
 }
 
 /// Line of one request.

@@ -71,7 +71,7 @@ impl Access {
         stores: &Stores,
         tokens: Verifier,
     ) -> Result<Self, ConfigError> {
-        let root_key = RootKey::new(&variables.secret("cursor_key")?);
+        let root_key = RootKey::new(variables.secret("cursor_key")?);
         let cache_ttl = seconds(variables, "cache_ttl_seconds")?;
         let Stores {
             database,

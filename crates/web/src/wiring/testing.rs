@@ -55,7 +55,7 @@ impl Redis for RedisWithCaller {
             return Ok(vec![Reply::Int(1)]);
         }
         let entries = self.0.as_ref().map(|user| {
-            let root = RootKey::new(&variables().secret("cursor_key").unwrap());
+            let root = RootKey::new(variables().secret("cursor_key").unwrap());
             let session = format!("{}:{}", user.id, user.session_epoch);
             let user = user_entry(&root, user).unwrap();
             (Reply::Bytes(session.into_bytes()), Reply::Bytes(user))

@@ -193,9 +193,9 @@ fn add_component(draft: &mut Draft, name: &Name) -> Result<()> {
         Ok(text + &component)
     })?;
     draft.append("wit/worlds.wit", &name.render(template!("world.wit")))?;
-    draft.edit("crates/accounts/src/audit.rs", |text| {
-        let action = name.render("    \"__name___created\",\n");
-        edit::sorted(text, "pub const ACTIONS: &[&str] = &[\n", "];\n", &action)
+    draft.edit("crates/accounts/src/audit/action.rs", |text| {
+        let action = name.render("    __Name__Created,\n");
+        edit::sorted(text, "pub enum Action {\n", "}\n", &action)
     })
 }
 

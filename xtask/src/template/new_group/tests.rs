@@ -83,7 +83,7 @@ fn a_group_can_be_added_to_this_checkout() {
             "crates/settings/src/lib.rs",
             "    Orders = \"orders\", &[Part::Stores",
         ),
-        ("crates/accounts/src/audit.rs", "    \"order_created\",\n"),
+        ("crates/accounts/src/audit/action.rs", "    OrderCreated,\n"),
         (
             "crates/web/src/auth/endpoints.rs",
             "CreateOrder: POST \"/api/v1/orders\" Admin;",

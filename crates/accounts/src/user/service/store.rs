@@ -8,7 +8,7 @@ pub(super) mod list;
 use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
 use uuid::Uuid;
 
-use crate::audit::Actor;
+use crate::audit::{Action, Actor};
 use crate::password::{NOT_CURRENT, PasswordHash};
 use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 
@@ -51,8 +51,7 @@ pub(super) struct Insert<'a> {
     pub(super) id: UserId,
     pub(super) new: &'a NewUser,
     pub(super) hash: Option<&'a PasswordHash>,
-    /// `user_created` or `user_registered`.
-    pub(super) action: &'static str,
+    pub(super) action: Action,
     pub(super) actor: &'a Actor,
 }
 
@@ -65,7 +64,7 @@ impl Insert<'_> {
             self.new.role.as_str().into(),
             self.new.is_active.into(),
             self.hash.map(PasswordHash::as_str).into(),
-            self.action.into(),
+            self.action.into_str().into(),
             self.actor.id().into(),
             self.actor.request_id.as_str().into(),
             self.actor.client().into(),

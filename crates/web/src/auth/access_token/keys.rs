@@ -136,12 +136,12 @@ pub fn claims(
 /// The current and, if any, the next and the previous key, in this order.
 pub fn verifying(variables: &Variables) -> Result<Vec<VerifyingKey>, ConfigError> {
     if uses_secret(variables)? {
-        let mut keys = vec![VerifyingKey::secret(&variables.secret("jwt_secret")?)];
+        let mut keys = vec![VerifyingKey::secret(variables.secret("jwt_secret")?)];
         for name in ["jwt_secret_next", "jwt_secret_previous"] {
             if variables.optional(name).is_some() {
                 add(
                     &mut keys,
-                    VerifyingKey::secret(&variables.secret(name)?),
+                    VerifyingKey::secret(variables.secret(name)?),
                     name,
                 )?;
             }
@@ -169,7 +169,7 @@ pub fn verifying(variables: &Variables) -> Result<Vec<VerifyingKey>, ConfigError
 pub fn signing(variables: &Variables) -> Result<SigningKey, ConfigError> {
     if uses_secret(variables)? {
         let secret = variables.secret("jwt_secret")?;
-        let key = HS256Key::from_bytes(&secret).with_key_id(&key_id(&secret));
+        let key = HS256Key::from_bytes(secret).with_key_id(&key_id(secret));
         return Ok(SigningKey::Secret(key));
     }
     let key = private_key(variables)?;
