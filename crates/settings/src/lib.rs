@@ -1,7 +1,8 @@
-//! Every setting of Roster: name, values, default, readers and description.
+//! Every setting of Roster: name, values, default, readers, source in a cluster and description.
 //!
 //! The table is the only place where a setting is described. Components read their variables by it, and
-//! `cargo xtask codegen` writes the variables of `spin.toml`, `.env.example` and `docs/configuration.md` from it.
+//! `cargo xtask codegen` writes the variables of `spin.toml` and of `k8s/base/apps`, `.env.example` and
+//! `docs/configuration.md` from it.
 
 mod table;
 
@@ -85,6 +86,21 @@ pub enum Values {
     Words(&'static [&'static str]),
 }
 
+/// Source of a setting's value in the pods of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Default of the setting: pods get no other value.
+    Default,
+    /// Key of the ConfigMap.
+    ConfigMap,
+    /// Key of the Secret.
+    Secret,
+    /// Key of the Secret. Without it the default applies.
+    OptionalSecret,
+    /// Name of the pod.
+    PodName,
+}
+
 /// One setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
@@ -96,13 +112,16 @@ pub struct Setting {
     /// True for values that logs and manifests must not contain.
     pub secret: bool,
     pub readers: Readers,
+    pub source: Source,
+    /// Key that replaces `name` in pods where only `health` reads the setting: they log in to Postgres as a role
+    /// with fewer rights.
+    pub probe_key: Option<&'static str>,
     /// One or two sentences in Markdown, without the values.
     pub description: &'static str,
 }
 
 impl Setting {
-    /// Returns true if a component with these parts reads the setting.
-    pub fn is_read_with(&self, parts: &[Part]) -> bool {
+    fn is_read_with(&self, parts: &[Part]) -> bool {
         match self.readers {
             Readers::All => true,
             Readers::With(part) => parts.contains(&part),
@@ -130,6 +149,11 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
 /// The settings that `component` reads.
 pub fn of(component: Component) -> impl Iterator<Item = &'static Setting> {
     all().filter(move |setting| setting.is_read_by(component))
+}
+
+/// The settings that a component with these parts reads, without those that only one component reads.
+pub fn with(parts: &[Part]) -> impl Iterator<Item = &'static Setting> {
+    all().filter(move |setting| setting.is_read_with(parts))
 }
 
 /// The range of a numeric setting; `None` for other settings and unknown names.
@@ -181,6 +205,22 @@ mod tests {
                     .is_ok_and(|number| (from..=to).contains(&number)),
             };
             assert!(is_value, "{}: {default:?}", setting.name);
+        }
+    }
+
+    #[test]
+    fn secrets_are_no_keys_of_the_config_map() {
+        for setting in all().filter(|setting| setting.secret) {
+            assert_ne!(setting.source, Source::ConfigMap, "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn settings_without_a_default_have_a_source_in_a_cluster() {
+        for setting in all().filter(|setting| setting.default.is_none()) {
+            let can_be_missing =
+                [Source::Default, Source::OptionalSecret].contains(&setting.source);
+            assert!(!can_be_missing, "{}", setting.name);
         }
     }
 

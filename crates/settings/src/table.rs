@@ -3,7 +3,7 @@
 use super::Component::{Auth, Docs, Users};
 use super::Readers::{All, Only, With};
 use super::Values::{Flag, Number, Text, Words};
-use super::{Part, Readers, Section, Setting, Values};
+use super::{Part, Readers, Section, Setting, Source, Values};
 
 const STORES: Readers = With(Part::Stores);
 const HOST: Readers = With(Part::Host);
@@ -27,8 +27,10 @@ pub const SECTIONS: &[Section] = &[
                 Some("roster"),
                 STORES,
                 "Role that the app logs in with, a member of `roster_app`.",
-            ),
-            secret("db_password", Text, None, STORES, "Password of that role."),
+            )
+            .probe_key("db_probe_user"),
+            secret("db_password", Text, None, STORES, "Password of that role.")
+                .probe_key("db_probe_password"),
             open(
                 "db_sslmode",
                 Words(&["disable", "prefer", "require"]),
@@ -92,27 +94,31 @@ pub const SECTIONS: &[Section] = &[
                 API,
                 "Signature of access tokens. With EdDSA only `auth` has the signing key.",
             ),
+            // In a cluster tokens are signed with EdDSA, so that only `auth` has the signing key.
             secret(
                 "jwt_secret",
                 Text,
                 Some(""),
                 API,
                 "HS256, required: at least 32 random bytes.",
-            ),
+            )
+            .source(Source::Default),
             secret(
                 "jwt_secret_previous",
                 Text,
                 Some(""),
                 API,
                 "HS256: the previous secret, which only verifies, until its tokens have expired.",
-            ),
+            )
+            .source(Source::Default),
             secret(
                 "jwt_secret_next",
                 Text,
                 Some(""),
                 API,
                 "HS256: the next secret, which only verifies, before any instance signs with it.",
-            ),
+            )
+            .source(Source::Default),
             secret(
                 "jwt_private_key",
                 Text,
@@ -121,27 +127,31 @@ pub const SECTIONS: &[Section] = &[
                 "EdDSA, required: Ed25519 in PEM (PKCS#8) or its base64 on one line; `openssl genpkey \
                     -algorithm ed25519` makes one.",
             ),
+            // Beside the private key, with which it is rotated.
             open(
                 "jwt_public_key",
                 Text,
                 Some(""),
                 API,
                 "EdDSA, required: the public half in PEM (SPKI) or its base64 on one line.",
-            ),
+            )
+            .source(Source::Secret),
             open(
                 "jwt_public_key_previous",
                 Text,
                 Some(""),
                 API,
                 "EdDSA: the previous public key, which only verifies and is in the key set.",
-            ),
+            )
+            .source(Source::OptionalSecret),
             open(
                 "jwt_public_key_next",
                 Text,
                 Some(""),
                 API,
                 "EdDSA: the next public key, which only verifies and is in the key set.",
-            ),
+            )
+            .source(Source::OptionalSecret),
             open(
                 "access_token_minutes",
                 Number(1, 60),
@@ -175,14 +185,16 @@ pub const SECTIONS: &[Section] = &[
                 AUTH,
                 "Email of the first admin, created once, at their first login, in a database without an \
                     admin.",
-            ),
+            )
+            .source(Source::OptionalSecret),
             secret(
                 "bootstrap_admin_password",
                 Text,
                 Some(""),
                 AUTH,
                 "Password of the first admin: at least 12 characters. Delete both after the first login.",
-            ),
+            )
+            .source(Source::OptionalSecret),
             open(
                 "registration_enabled",
                 Flag,
@@ -345,7 +357,8 @@ pub const SECTIONS: &[Section] = &[
                 Some("local"),
                 HOST,
                 "Name of the host that shares the hash slots: the pod's name in a cluster.",
-            ),
+            )
+            .source(Source::PodName),
             open(
                 "log_level",
                 Words(&["debug", "info", "warn", "error"]),
@@ -385,6 +398,8 @@ const fn open(
         default,
         secret: false,
         readers,
+        source: Source::ConfigMap,
+        probe_key: None,
         description,
     }
 }
@@ -398,6 +413,20 @@ const fn secret(
 ) -> Setting {
     Setting {
         secret: true,
+        source: Source::Secret,
         ..open(name, values, default, readers, description)
+    }
+}
+
+impl Setting {
+    const fn source(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    const fn probe_key(self, key: &'static str) -> Self {
+        Self {
+            probe_key: Some(key),
+            ..self
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
-use settings::{Component, Part, SECTIONS, Setting, Values};
+use settings::{Component, SECTIONS, Setting, Values};
 
 /// Lines that enclose the generated part of `docs/configuration.md`.
 const BEGIN: &str = "<!-- Written by `cargo xtask codegen`; do not edit this part. -->\n";
@@ -18,7 +18,7 @@ pub(super) fn manifest(manifest: &str) -> Result<String> {
     let mut text = replace(manifest, "\n[variables]\n", "\n[[trigger.http]]", &all)?;
     for component in Component::ALL {
         let name = component.name();
-        let bindings: String = settings::of(component).map(binding).collect();
+        let bindings = bindings(settings::of(component));
         let head = format!("\n[component.{name}.variables]\n");
         text = replace(
             &text,
@@ -30,9 +30,8 @@ pub(super) fn manifest(manifest: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Variables of a component with these parts, as in `spin.toml`.
-pub(crate) fn bindings(parts: &[Part]) -> String {
-    let read = settings::all().filter(|setting| setting.is_read_with(parts));
+/// Variables of a component that reads these settings, as in `spin.toml`.
+pub(crate) fn bindings(read: impl Iterator<Item = &'static Setting>) -> String {
     read.map(binding).collect()
 }
 
@@ -127,7 +126,7 @@ fn values(setting: &Setting) -> String {
 }
 
 /// `text` with the part between `begin` and the next `end` replaced.
-fn replace(text: &str, begin: &str, end: &str, part: &str) -> Result<String> {
+pub(super) fn replace(text: &str, begin: &str, end: &str, part: &str) -> Result<String> {
     let (head, rest) = text
         .split_once(begin)
         .with_context(|| format!("missing {begin:?}"))?;

@@ -3,16 +3,15 @@
 //! `cargo test -p delivery` checks the numbers that are written here against the rendered objects.
 
 use anyhow::{Context, Result, ensure};
-use settings::Part;
 
 use super::draft::Draft;
 use super::name::Name;
 use super::{edit, files};
+use crate::gates::codegen::spin_apps;
 
 /// Objects of the group; the template is listed with the others.
 pub const APP: &str = "k8s/base/apps/__names__.yaml";
 
-const USERS: &str = "k8s/base/apps/users.yaml";
 const README: &str = "k8s/README.md";
 
 /// Numbers of the template `app.yaml`.
@@ -33,9 +32,8 @@ macro_rules! template {
 
 /// Adds the group to the base, to the optional components and to the sizes of every overlay.
 pub fn add(draft: &mut Draft, name: &Name) -> Result<()> {
-    let bindings = bindings(&draft.read(USERS)?)?;
     draft.edit(&name.render(APP), |text| {
-        edit::replace(text, "{{ bindings }}\n", &bindings)
+        spin_apps::with(text, settings::with(&files::PARTS))
     })?;
     draft.edit("k8s/base/kustomization.yaml", |text| {
         edit::before(
@@ -73,25 +71,6 @@ pub fn add(draft: &mut Draft, name: &Name) -> Result<()> {
         allow_connections(draft, overlay, total)?;
     }
     Ok(())
-}
-
-/// Variables of the SpinApp: the bindings of users that the group's component or `health` reads.
-fn bindings(users: &str) -> Result<String> {
-    const ITEM: &str = "    - name: ";
-    let (_, rest) = users
-        .split_once("\n  variables:\n")
-        .with_context(|| format!("{USERS} binds no variables"))?;
-    let (variables, _) = rest
-        .split_once("---\n")
-        .with_context(|| format!("{USERS} has no object after the SpinApp"))?;
-    let [stores, access_control] = files::PARTS;
-    let parts = [stores, access_control, Part::Host];
-    let is_read = |item: &&str| {
-        let name = item.lines().next();
-        settings::all().any(|setting| Some(setting.name) == name && setting.is_read_with(&parts))
-    };
-    let items = variables.split(ITEM).filter(is_read);
-    Ok(items.map(|item| format!("{ITEM}{item}")).collect())
 }
 
 /// Returns the value that a patch of the sizes sets at `path`.

@@ -184,7 +184,11 @@ fn add_component(draft: &mut Draft, name: &Name) -> Result<()> {
     };
     let head = name.render("[component.__names__.variables]\n");
     let component = name.render(template!("component.toml"));
-    let component = edit::after(&component, &head, &variables::bindings(&PARTS))?;
+    let component = edit::after(
+        &component,
+        &head,
+        &variables::bindings(settings::with(&PARTS)),
+    )?;
     draft.edit("spin.toml", |text| {
         let docs = "[[trigger.http]]\nroute = \"/api/docs/...\"\n";
         let text = edit::before(text, docs, &trigger("/api/v1/__names__/..."))?;
