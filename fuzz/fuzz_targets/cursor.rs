@@ -10,7 +10,8 @@ use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
 use web::response::cursor::CursorKey;
 
-static KEY: LazyLock<CursorKey> = LazyLock::new(|| CursorKey::new(&RootKey::new(&b"8c0b5f1e7a2d49c6".repeat(2))));
+static KEY: LazyLock<CursorKey> =
+    LazyLock::new(|| CursorKey::new(&RootKey::new(&b"8c0b5f1e7a2d49c6".repeat(2))));
 const LIST: &str = "users";
 
 fuzz_target!(|input: (&str, &str, u128)| {

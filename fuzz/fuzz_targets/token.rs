@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use web::config::Variables;
 use web::auth::access_token::Verifier;
+use web::config::Variables;
 
 #[path = "../../tests/src/forge.rs"]
 mod forge;

@@ -50,10 +50,11 @@ pub struct Arguments {
     /// Skips starts and memory.
     #[arg(long)]
     no_costs: bool,
-    /// Keeps the run: bench/report.md, .svg and .json, a line of bench/history.jsonl, docs/capacity.md.
+    /// Keeps the run: bench/report.md, .svg and .json, a line of bench/history.jsonl, docs/capacity.md and the
+    /// tables of docs/performance.md.
     #[arg(long)]
     keep: bool,
-    /// Only writes docs/capacity.md, from the last run that was kept.
+    /// Only writes docs/capacity.md and the tables of docs/performance.md, from the last run that was kept.
     #[arg(long)]
     capacity: bool,
     /// URL of a running app. ROSTER_ADMIN_EMAIL and ROSTER_ADMIN_PASSWORD name one of its admins.
@@ -64,7 +65,7 @@ pub struct Arguments {
 /// Runs the command.
 pub async fn run(arguments: Arguments) -> Result<()> {
     step("building the load generator");
-    build::native(&["bench", "devhost"])?;
+    build::native(&["bench", "devhost"], &[])?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -5,4 +5,5 @@ pub mod cargo;
 pub mod cargo_tools;
 pub mod kubectl;
 pub mod schemathesis;
+pub mod services;
 pub mod workspace;

@@ -64,7 +64,7 @@ pub struct Rate {
     pub retry: Duration,
 }
 
-/// Input of [`Authenticator::ask`].
+/// Input of [`Authenticator::authenticate`].
 #[derive(Debug, Clone, Default)]
 pub struct AuthRequest {
     /// User and session named by a valid token.
@@ -84,7 +84,7 @@ pub struct RateKeys {
     pub address: String,
 }
 
-/// Result of [`Authenticator::ask`], from Redis alone where possible.
+/// Result of [`Authenticator::authenticate`], from Redis alone where possible.
 #[derive(Debug)]
 pub struct Authenticated {
     /// Current state of the caller; `None` unless the session is alive and the caller is active.

@@ -196,9 +196,11 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             manager.install.join(" "),
             packages(programs, manager).join(" ")
         ),
-        None => "with Homebrew: `brew install postgresql@17 redis python shellcheck groovy`, `brew \
+        None => {
+            "with Homebrew: `brew install postgresql@17 redis python shellcheck groovy`, `brew \
                  install --cask chromium chromedriver`"
-            .to_owned(),
+                .to_owned()
+        }
     };
     let instead = match programs {
         [

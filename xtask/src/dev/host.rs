@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::dev::settings::Settings;
 use crate::tools::build;
-use crate::tools::workspace::{manifest, step, target_dir};
+use crate::tools::workspace::{step, target_dir};
 
 /// The first Spin that runs WASI 0.3.0 components.
 const OLDEST_SPIN: Version = Version::new(4, 1, 0);
@@ -74,7 +74,7 @@ impl Program {
             }
             Kind::Embedded => {
                 step("building the embedded host");
-                build::native(&["devhost"])?;
+                build::native(&["devhost"], &[])?;
                 Ok(Self::embedded())
             }
         }
@@ -121,13 +121,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts a host on `listen` with `settings` in its environment; returns when it listens.
-    pub fn start(program: &Program, listen: SocketAddr, settings: &Settings) -> Result<Self> {
-        Self::start_with(&manifest(), program, listen, settings)
-    }
-
-    /// As `start`, with another manifest.
-    pub fn start_with(
+    /// Starts a host of `manifest` on `listen` with `settings` in its environment; returns when it listens.
+    pub fn start(
         manifest: &Path,
         program: &Program,
         listen: SocketAddr,

@@ -1,7 +1,9 @@
 //! `cargo xtask check`: formatting, lints and documents, without running anything.
 
+mod commands;
 pub(super) mod links;
 mod prose;
+mod shell;
 
 use std::process::Command;
 
@@ -12,10 +14,10 @@ use super::codegen;
 use crate::dev::servers::install_missing;
 use crate::tools::build::COMPONENTS;
 use crate::tools::cargo::{WASM, cargo, check, ensure_wasm_target};
-use crate::tools::workspace::{root, step};
+use crate::tools::workspace::{root, step, target_dir};
 
 /// Checks the format and the lints of all code, native and for the components' target, and of the
-/// shell scripts.
+/// shell scripts; the fuzz targets must compile.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
@@ -41,12 +43,17 @@ pub fn run(_: &Arguments) -> Result<()> {
         components.args(["--package", name]);
     }
     check(components.args(warnings))?;
+    step("fuzz targets");
+    check_fuzz_targets()?;
     step("derived files");
     codegen::check()?;
     step("prose");
     prose::check()?;
     step("links");
     links::check()?;
+    step("shell blocks and commands in documents");
+    shell::check()?;
+    commands::check()?;
     step("shellcheck");
     install_missing(&[Program::ShellCheck])?;
     check(
@@ -55,6 +62,24 @@ pub fn run(_: &Arguments) -> Result<()> {
             .args(scripts()?)
             .current_dir(root()),
     )
+}
+
+/// Checks that the fuzz targets, which are outside of the workspace, are formatted and compile.
+fn check_fuzz_targets() -> Result<()> {
+    let manifest = root().join("fuzz/Cargo.toml");
+    let run = |arguments: &[&str]| {
+        let mut command = cargo();
+        command
+            .args(arguments)
+            .arg("--manifest-path")
+            .arg(&manifest);
+        // Any path, since nothing is linked: otherwise the fuzzer is built, which takes a C++ compiler.
+        command.env("CUSTOM_LIBFUZZER_PATH", &manifest);
+        command.env("CARGO_TARGET_DIR", target_dir());
+        check(&mut command)
+    };
+    run(&["fmt", "--check"])?;
+    run(&["check", "--locked"])
 }
 
 /// Returns the files under [`SCRIPTS`] that git tracks and that start as a shell script does.

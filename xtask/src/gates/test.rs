@@ -1,34 +1,42 @@
-//! `cargo xtask test`: runs every test, against private servers.
+//! `cargo xtask test`: runs every test, or those of an area, against private servers.
+
+mod app;
+pub mod area;
+mod programs;
 
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, Result, bail};
-use devservices::random_hex;
+use anyhow::{Context, Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::database::migrate;
-use crate::dev::host::{Host, Kind, Program, devhost_path};
-use crate::dev::servers::{Servers, install_missing, throwaway_folder};
-use crate::dev::settings::Settings;
+use crate::dev::host::{Kind, Program};
+use crate::dev::servers::throwaway_folder;
+use crate::dev::watch;
 use crate::gates::openapi_coverage;
 use crate::gates::test_runner::{Runner, Running};
 use crate::tools::build;
-use crate::tools::cargo::check;
-use crate::tools::cargo_tools;
-use crate::tools::kubectl;
-use crate::tools::schemathesis;
-use crate::tools::workspace::{root, step, target_dir};
+use crate::tools::workspace::{manifest, root, step};
+use app::{App, Stores};
+use area::Area;
 
-/// Runs all tests: native, SQL and black-box, against private servers that it starts and stops.
+/// Runs all tests: native, SQL and black-box, against private servers that it starts and stops. With areas, runs
+/// the tests that matter after a change in one folder, and builds and starts only what these need.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Runs only tests whose name contains this.
-    filter: Option<String>,
+    /// Areas to test [default: everything].
+    ///
+    /// Folders of crates/ and components/ (`accounts`: its unit and SQL tests, then the black-box suites that
+    /// matter), black-box programs (`contract`) and suites (`sessions`, `contract::list`). A single word that
+    /// is none of these selects tests whose names contain it.
+    #[arg(value_name = "AREA")]
+    areas: Vec<String>,
+    /// Leaves out the black-box suites of the areas: builds no component, starts no host.
+    #[arg(long, requires = "areas")]
+    native: bool,
     /// Host of the black-box suites: the embedded one, or the Spin on PATH.
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
@@ -37,26 +45,23 @@ pub struct Arguments {
     runner: Vec<OsString>,
 }
 
+/// Packages whose tests need Postgres or Redis, or their programs.
+const ON_STORES: [&str; 4] = ["accounts", "devhost", "devservices", "spin-pg-bindings"];
+
 /// Runs the command and ends the process with the runner's exit code.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    build::components()?;
-    // Built in advance: the host's tests would exceed their time limit while building it.
-    step("building the guest of the host's tests");
-    check(&mut build::wasm(
-        &["strictness-guest"],
-        root(),
-        &target_dir(),
-    )?)?;
-    build::tests_and_host()?;
-    let program = match arguments.host {
-        Kind::Spin => Program::prepare(Kind::Spin)?,
-        Kind::Embedded => Program::embedded(),
-    };
+    let area = Area::named(&arguments.areas, root())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let folder = throwaway_folder()?;
+    let tests = async {
+        match area {
+            Some(area) => run_area(&arguments, area, folder.path()).await,
+            None => run_all(&arguments, folder.path()).await,
+        }
+    };
     let status = tokio::select! {
-        status = run_tests(&arguments, &program, folder.path()) => status?.code(),
+        status = tests => status?.code(),
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
     };
@@ -64,60 +69,126 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     std::process::exit(status.unwrap_or(1))
 }
 
-async fn run_tests(arguments: &Arguments, program: &Program, dir: &Path) -> Result<ExitStatus> {
-    // Not the developer's own .env: tests write, and stop servers.
-    let mut settings = Settings::default();
-    install_missing(&[
-        devservices::Program::Browser,
-        devservices::Program::ShellCheck,
-        devservices::Program::Promtool,
-        devservices::Program::Groovy,
-    ])?;
-    let schemathesis = schemathesis::provide()?;
-    let kubectl = kubectl::provide()?;
-    let delivery = cargo_tools::python("delivery-tools", "crates/delivery/requirements.txt")?;
-    let servers = Servers::throwaway(&mut settings, dir).await?;
-    let database = servers.owner_url(&settings)?;
-    let cache = settings.redis_url()?.context("redis_host is not set")?;
-    migrate::apply(&database).await?;
-    let admin = Administrator::new()?;
-    prepare(&mut settings, &admin)?;
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut host = Host::start(program, listen, &settings)?;
-    host.ready().await?;
+/// Runs all tests, or those whose names contain the only word.
+async fn run_all(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
+    let word = arguments.areas.first();
+    ensure!(
+        !arguments.native,
+        "--native needs an area: see `cargo xtask test --help`"
+    );
+    build::components()?;
+    build::tests_and_host()?;
+    let program = program(arguments.host)?;
     let runner = Runner::provide()?;
-    let mut command = runner.command();
-    command
-        .args(&arguments.filter)
+    if let Some(word) = word {
+        runner.ensure_found(word)?;
+    }
+    let mut tests = runner.workspace();
+    programs::provide(None, &mut tests)?;
+    let mut stores = Stores::start(dir).await?;
+    stores.describe(&mut tests);
+    let app = App::start(&mut stores, &program, &manifest()).await?;
+    app.describe(&mut tests, arguments.host, &manifest());
+    let responses = dir.join("responses");
+    fs::create_dir(&responses)?;
+    tests.env("ROSTER_RESPONSES", &responses);
+    step(&format!("running the tests on {program}"));
+    let status = run_tests(tests.args(word), arguments, dir).await?;
+    runner.keep_report()?;
+    // A filtered run cannot prove coverage.
+    if status.success() && word.is_none() && arguments.runner.is_empty() {
+        openapi_coverage::check(&responses)?;
+    }
+    Ok(status)
+}
+
+/// Runs the tests of an area: first those of its packages, then its suites if all have passed.
+async fn run_area(arguments: &Arguments, mut area: Area, dir: &Path) -> Result<ExitStatus> {
+    if arguments.native {
+        area.suites.clear();
+        ensure!(!area.packages.is_empty(), "the area has no native tests");
+    }
+    let runner = Runner::provide()?;
+    let is_on_stores = |package: &String| ON_STORES.contains(&package.as_str());
+    let mut stores = match area.packages.iter().any(is_on_stores) {
+        true => Some(Stores::start(dir).await?),
+        false => None,
+    };
+    if !area.packages.is_empty() {
+        let mut tests = runner.packages(&area.packages);
+        programs::provide(Some(&area), &mut tests)?;
+        if let Some(stores) = &stores {
+            stores.describe(&mut tests);
+        }
+        step("running the tests of the packages");
+        let status = run_tests(&mut tests, arguments, dir).await?;
+        if !status.success() || area.suites.is_empty() {
+            return Ok(status);
+        }
+    }
+    let stores = match &mut stores {
+        Some(stores) => stores,
+        none => none.insert(Stores::start(dir).await?),
+    };
+    run_suites(arguments, &area, &runner, stores, dir).await
+}
+
+/// Runs the suites of an area until one program fails.
+async fn run_suites(
+    arguments: &Arguments,
+    area: &Area,
+    runner: &Runner,
+    stores: &mut Stores,
+    dir: &Path,
+) -> Result<ExitStatus> {
+    let manifest = match area.suites.iter().all(area::Suite::is_quick) {
+        true => watch::prepare(dir).await?,
+        false => {
+            build::components()?;
+            manifest()
+        }
+    };
+    step("building the suites and what they start");
+    let mut names: Vec<_> = area
+        .suites
+        .iter()
+        .map(|suite| suite.program.as_str())
+        .collect();
+    names.dedup();
+    build::native(&programs::started_by(area), &names)?;
+    let program = program(arguments.host)?;
+    let app = App::start(stores, &program, &manifest).await?;
+    step(&format!("running the suites on {program}"));
+    let mut status = ExitStatus::default();
+    for mut tests in runner.suites(&area.suites) {
+        programs::provide(Some(area), &mut tests)?;
+        stores.describe(&mut tests);
+        app.describe(&mut tests, arguments.host, &manifest);
+        status = run_tests(&mut tests, arguments, dir).await?;
+        if !status.success() {
+            break;
+        }
+    }
+    Ok(status)
+}
+
+/// The host of the suites, which is built already.
+fn program(kind: Kind) -> Result<Program> {
+    match kind {
+        Kind::Spin => Program::prepare(Kind::Spin),
+        Kind::Embedded => Ok(Program::embedded()),
+    }
+}
+
+/// Runs a command of the runner; nothing that its tests need may be missing.
+async fn run_tests(tests: &mut Command, arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
+    let not_run = dir.join("not-run");
+    tests
         .args(&arguments.runner)
         .env(devservices::COMPLETE, "1")
-        .env("ROSTER_URL", &host.url)
-        .env("ROSTER_ADMIN_EMAIL", admin.email)
-        .env("ROSTER_ADMIN_PASSWORD", &admin.password)
-        .env("ROSTER_DATABASE_URL", &database)
-        .env("ROSTER_REDIS_URL", &cache)
-        .env("ROSTER_HOST", arguments.host.name())
-        .env("ROSTER_DEVHOST", devhost_path())
-        .env("ROSTER_CLI", devhost_path().with_file_name("roster"))
-        .env("ROSTER_SCHEMATHESIS", schemathesis)
-        .env("ROSTER_KUBECTL", kubectl)
-        .env("ROSTER_TOOLS", delivery);
-    if let Err(error) = provide_registry() {
-        command.env("ROSTER_NO_REGISTRY", format!("{error:#}"));
-    }
-    let notes = dir.join("answers");
-    fs::create_dir(&notes)?;
-    command.env("ROSTER_ANSWERS", &notes);
-    let not_run = dir.join("not-run");
-    command.env("ROSTER_NOT_RUN", &not_run);
-    step(&format!("running the tests on {program}"));
-    let status = Running::start(&mut command)?.wait().await?;
-    runner.keep_report()?;
+        .env("ROSTER_NOT_RUN", &not_run);
+    let status = Running::start(tests)?.wait().await?;
     report_not_run(&not_run)?;
-    // A filtered run cannot prove coverage.
-    if status.success() && arguments.filter.is_none() && arguments.runner.is_empty() {
-        openapi_coverage::check(&notes)?;
-    }
     Ok(status)
 }
 
@@ -129,53 +200,6 @@ fn report_not_run(notes: &Path) -> Result<()> {
             .for_each(|line| step(&format!("not run on Spin: {line}"))),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error).context("cannot read the list of skipped tests"),
-    }
-    Ok(())
-}
-
-/// Provides the registry for the test of the artifact in a registry, which is skipped without it.
-fn provide_registry() -> Result<()> {
-    if !matches!(Kind::detect(), Kind::Spin) {
-        bail!("Spin 4.1 or later, which pushes the artifact, is not on the PATH");
-    }
-    install_missing(&[devservices::Program::Registry])
-}
-
-/// Admin that the suites sign in as.
-struct Administrator {
-    email: &'static str,
-    password: String,
-}
-
-impl Administrator {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            email: "admin@example.com",
-            password: random_hex(16)?,
-        })
-    }
-}
-
-/// Configures the app shared by all suites, beside its servers. It has no limits but the machine's:
-/// suites about limits and defaults start an app of their own.
-fn prepare(settings: &mut Settings, admin: &Administrator) -> Result<()> {
-    settings.set("cursor_key", &random_hex(32)?);
-    settings.set("jwt_secret", &random_hex(32)?);
-    for (name, value) in [
-        ("bootstrap_admin_email", admin.email),
-        ("bootstrap_admin_password", &admin.password),
-        ("hash_slots", "2"),
-        ("login_attempts_per_account", "10000"),
-        ("login_attempts_per_ip", "10000"),
-        // Every test signs in as the administrator.
-        ("max_sessions", "1000"),
-        ("rate_limit_requests", "0"),
-        ("registration_enabled", "true"),
-        ("token_form_enabled", "true"),
-        // A line per request would bury the runner's output.
-        ("log_level", "warn"),
-    ] {
-        settings.set(name, value);
     }
     Ok(())
 }

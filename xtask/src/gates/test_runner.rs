@@ -1,20 +1,23 @@
 //! Test runner: cargo-nextest, or `cargo test`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use crate::tools::cargo::cargo;
+use crate::gates::test::area::Suite;
+use crate::tools::cargo::{cargo, that_runs_cargo};
 use crate::tools::cargo_tools::CargoTool;
-use crate::tools::workspace::{reports_dir, root, target_dir};
+use crate::tools::workspace::{reports_dir, target_dir};
 
 const NEXTEST: CargoTool = CargoTool {
     name: "cargo-nextest",
     version: "0.9.143",
+    options: &[],
 };
 
 /// Path of cargo-nextest's report (see .config/nextest.toml) in the target folder.
@@ -47,12 +50,68 @@ impl Runner {
     }
 
     /// The command that runs the tests of the workspace.
-    pub fn command(&self) -> Command {
-        let mut command = match self {
+    pub fn workspace(&self) -> Command {
+        let mut command = self.command();
+        command.arg("--workspace");
+        command
+    }
+
+    /// The command that runs the tests of some packages.
+    pub fn packages(&self, names: &BTreeSet<String>) -> Command {
+        let mut command = self.command();
+        for name in names {
+            command.args(["--package", name]);
+        }
+        command
+    }
+
+    /// The commands that run black-box suites: `cargo test` needs one per program.
+    pub fn suites(&self, suites: &BTreeSet<Suite>) -> Vec<Command> {
+        let programs = by_program(suites);
+        match self {
+            Self::Nextest(_) => {
+                let mut command = self.workspace();
+                for program in programs.keys() {
+                    command.args(["--test", program]);
+                }
+                command.args(["--filterset", &filterset(&programs)]);
+                vec![command]
+            }
+            Self::Cargo => {
+                let command = |(program, modules): (&&str, &Vec<&str>)| {
+                    let mut command = self.workspace();
+                    command.args(["--test", program, "--"]);
+                    command.args(modules.iter().map(|module| format!("{module}::")));
+                    command
+                };
+                programs.iter().map(command).collect()
+            }
+        }
+    }
+
+    /// Checks that a test has `word` in its name. cargo-nextest fails by itself if there is none, and `cargo test`
+    /// succeeds.
+    pub fn ensure_found(&self, word: &str) -> Result<()> {
+        if matches!(self, Self::Nextest(_)) {
+            return Ok(());
+        }
+        let mut list = self.workspace();
+        list.args([word, "--", "--list"]).stderr(Stdio::inherit());
+        let output = list.output().context("cannot run cargo")?;
+        let names = String::from_utf8_lossy(&output.stdout);
+        let is_found = names.lines().any(|line| line.ends_with(": test"));
+        ensure!(
+            is_found && output.status.success(),
+            "{word} is no area, and no test has it in its name"
+        );
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        match self {
             Self::Nextest(program) => {
-                let mut command = Command::new(program);
+                let mut command = that_runs_cargo(program);
                 command.args(["nextest", "run"]);
-                command.current_dir(root()).stdin(Stdio::null());
                 command
             }
             Self::Cargo => {
@@ -60,9 +119,7 @@ impl Runner {
                 command.arg("test");
                 command
             }
-        };
-        command.arg("--workspace");
-        command
+        }
     }
 
     /// Copies the report to the other reports, if the runner writes one.
@@ -73,6 +130,26 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// The modules of each program.
+fn by_program(suites: &BTreeSet<Suite>) -> BTreeMap<&str, Vec<&str>> {
+    let mut programs: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for Suite { program, module } in suites {
+        programs
+            .entry(program.as_str())
+            .or_default()
+            .push(module.as_str());
+    }
+    programs
+}
+
+/// The expression by which cargo-nextest selects modules of programs.
+fn filterset(programs: &BTreeMap<&str, Vec<&str>>) -> String {
+    let programs = programs.iter().map(|(program, modules)| {
+        format!("(binary({program}) & test(/^({})::/))", modules.join("|"))
+    });
+    programs.collect::<Vec<_>>().join(" | ")
 }
 
 /// A running command, such as the test runner. Dropping it gives the command, which Ctrl-C stops, a few
@@ -112,5 +189,49 @@ impl Drop for Running {
             }
             std::thread::sleep(Self::POLL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(command: &Command) -> String {
+        let arguments: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        arguments.join(" ")
+    }
+
+    #[test]
+    fn suites_are_selected_by_program_and_module() {
+        let suite = |program: &str, module: &str| Suite {
+            program: program.to_owned(),
+            module: module.to_owned(),
+        };
+        let suites = [
+            suite("identity", "sessions"),
+            suite("contract", "list"),
+            suite("contract", "audit"),
+        ];
+        let suites = BTreeSet::from(suites);
+        let nextest = Runner::Nextest(NEXTEST.name.into()).suites(&suites);
+        let [nextest] = nextest.as_slice() else {
+            panic!("{nextest:?}");
+        };
+        assert_eq!(
+            arguments(nextest),
+            "nextest run --workspace --test contract --test identity --filterset \
+             (binary(contract) & test(/^(audit|list)::/)) | (binary(identity) & test(/^(sessions)::/))"
+        );
+        let cargo = Runner::Cargo.suites(&suites);
+        assert_eq!(
+            cargo.iter().map(arguments).collect::<Vec<_>>(),
+            [
+                "test --workspace --test contract -- audit:: list::",
+                "test --workspace --test identity -- sessions::",
+            ]
+        );
     }
 }

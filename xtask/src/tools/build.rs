@@ -99,13 +99,16 @@ fn cargo_home() -> Result<PathBuf> {
     }
 }
 
-/// Builds native programs of the workspace. No package is selected: a selection would build shared
-/// dependencies, such as the engine, once more with other features than the tests.
-pub fn native(programs: &[&str]) -> Result<()> {
+/// Builds native programs of the workspace, and programs of `tests/tests`. No package is selected: a selection
+/// would build shared dependencies, such as the engine, once more with other features than the tests.
+pub fn native(programs: &[&str], suites: &[&str]) -> Result<()> {
     let mut command = cargo();
     command.args(["build", "--workspace"]);
     for name in programs {
         command.args(["--bin", name]);
+    }
+    for name in suites {
+        command.args(["--test", name]);
     }
     check(&mut command)
 }

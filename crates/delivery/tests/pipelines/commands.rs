@@ -10,6 +10,7 @@ use crate::{assert_no_problems, jenkins, read, workflows};
 
 const COMMANDS: &[&str] = &[
     "cargo xtask check",
+    "cargo xtask book",
     "cargo xtask test",
     "cargo xtask coverage",
     "cargo xtask sbom",

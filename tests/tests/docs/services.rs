@@ -1,0 +1,248 @@
+//! The examples of docs/protect-a-service.md, taken from the page and started as they stand, with the addresses
+//! replaced: FastAPI on Python, Express on Node.js, and a real Envoy. Go is not run: its modules are in no
+//! registry that the tests use.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use blackbox::Person;
+use blackbox::forge::{Forge, Key};
+use blackbox::forged::forged;
+use blackbox::stack::{Stack, eventually};
+use devservices::Process;
+use jwt_simple::prelude::Ed25519KeyPair;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
+/// Address of Roster in the examples.
+const ROSTER: &str = "https://api.example.com";
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running example. Dropping it stops it.
+struct Service {
+    name: &'static str,
+    url: String,
+    _process: Process,
+}
+
+/// Returns the block in `language` of the section `title`, with the address of `roster`.
+fn example(title: &str, language: &str, roster: &str) -> String {
+    let (_, section) = PAGE.split_once(&format!("## {title}\n")).expect(title);
+    let (_, rest) = section
+        .split_once(&format!("```{language}\n"))
+        .expect(language);
+    let (code, _) = rest.split_once("```").expect("the end of the block");
+    code.replace(ROSTER, roster)
+}
+
+/// Folder of the programs in `bin` and of the packages of Node.js.
+fn installed() -> PathBuf {
+    devservices::provided_or_exit("ROSTER_SERVICES").into()
+}
+
+/// Starts `command`, whose output ends up in a file, and waits until `port` finds the port in it.
+async fn start(
+    name: &'static str,
+    command: &mut Command,
+    folder: &Path,
+    port: impl Fn(&str) -> Option<String>,
+) -> Service {
+    let path = folder.join(format!("{name}.log"));
+    let log = File::create(&path).expect("a log");
+    command
+        .stderr(log.try_clone().expect("the log"))
+        .stdout(log);
+    let process = Process::spawn(command, Duration::from_secs(5)).expect(name);
+    let output = || fs::read_to_string(&path).unwrap_or_default();
+    let is_ready = async || port(&output()).is_some();
+    eventually(START_LIMIT, name, is_ready).await;
+    Service {
+        name,
+        url: format!("http://127.0.0.1:{}", port(&output()).expect("a port")),
+        _process: process,
+    }
+}
+
+async fn fastapi(roster: &str, folder: &Path) -> Service {
+    fs::write(
+        folder.join("orders.py"),
+        example("FastAPI", "python", roster),
+    )
+    .expect("orders.py");
+    let mut uvicorn = Command::new(installed().join("bin/uvicorn"));
+    uvicorn
+        .args(["orders:app", "--port", "0"])
+        .current_dir(folder);
+    start("FastAPI", &mut uvicorn, folder, |log| {
+        let (_, rest) = log.split_once("running on http://127.0.0.1:")?;
+        Some(rest.split_once(' ')?.0.to_owned())
+    })
+    .await
+}
+
+async fn express(roster: &str, folder: &Path) -> Service {
+    let fixed = "app.listen(8081)";
+    let code = example("Express", "js", roster);
+    assert!(code.contains(fixed), "{code}");
+    let chosen = "const server = app.listen(0, \"127.0.0.1\", () => console.log(`port ${server.address().port}.`))";
+    let installed = installed();
+    // Node.js looks for packages beside the file.
+    let modules = folder.join("node_modules");
+    std::os::unix::fs::symlink(installed.join("node_modules"), &modules).expect("packages");
+    fs::write(folder.join("orders.mjs"), code.replace(fixed, chosen)).expect("orders.mjs");
+    let mut node = Command::new(installed.join("bin/node"));
+    node.arg("orders.mjs").current_dir(folder);
+    start("Express", &mut node, folder, |log| {
+        let (_, rest) = log.split_once("port ")?;
+        Some(rest.split_once('.')?.0.to_owned())
+    })
+    .await
+}
+
+/// Envoy in front of `service`.
+async fn envoy(roster: &str, service: &Service, folder: &Path) -> Service {
+    let filters = example("Envoy", "yaml", roster);
+    let indented: String = filters
+        .lines()
+        .map(|line| format!("          {line}\n"))
+        .collect();
+    let cluster = |name: &str, url: &str| {
+        let (host, port) = url.rsplit_once(':').expect("a port");
+        let host = host.trim_start_matches("http://");
+        format!(
+            "  - name: {name}\n    load_assignment:\n      cluster_name: {name}\n      endpoints:\n      - lb_endpoints:\n        \
+             - endpoint: {{ address: {{ socket_address: {{ address: {host}, port_value: {port} }} }} }}\n"
+        )
+    };
+    let config = format!(
+        "admin:\n  address: {{ socket_address: {{ address: 127.0.0.1, port_value: 0 }} }}\n\
+         static_resources:\n  listeners:\n  - name: orders\n    \
+         address: {{ socket_address: {{ address: 127.0.0.1, port_value: 0 }} }}\n    \
+         filter_chains:\n    - filters:\n      - name: envoy.filters.network.http_connection_manager\n        \
+         typed_config:\n          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n          \
+         stat_prefix: orders\n          \
+         route_config: {{ virtual_hosts: [{{ name: all, domains: ['*'], routes: [{{ match: {{ prefix: / }}, route: {{ cluster: orders }} }}] }}] }}\n\
+         {indented}  clusters:\n{}{}",
+        cluster("orders", &service.url),
+        cluster("roster", roster),
+    );
+    fs::write(folder.join("envoy.yaml"), config).expect("envoy.yaml");
+    let admin = folder.join("envoy.admin");
+    let mut envoy = Command::new(installed().join("bin/envoy"));
+    envoy.args([
+        "--config-path",
+        "envoy.yaml",
+        "--use-dynamic-base-id",
+        "--concurrency",
+        "1",
+    ]);
+    envoy
+        .arg("--admin-address-path")
+        .arg(&admin)
+        .current_dir(folder);
+    let mut started = start("Envoy", &mut envoy, folder, |log| {
+        log.contains("starting main dispatch loop")
+            .then(|| "0".to_owned())
+    })
+    .await;
+    let address = fs::read_to_string(&admin).expect("the address of Envoy's administration");
+    let listeners = plain_get(&format!("http://{address}/listeners?format=json"), None).await;
+    let listeners: Value = serde_json::from_str(&listeners.1).expect("JSON");
+    let port = &listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"];
+    started.url = format!("http://127.0.0.1:{port}");
+    started
+}
+
+/// Returns the status and the body of a GET.
+async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
+    let http = roster_client::http(url).expect("a URL").no_proxy();
+    let http = http.build().expect("an HTTP client");
+    let mut request = http.get(url);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let response = request.send().await.expect(url);
+    (
+        response.status().as_u16(),
+        response.text().await.expect("a body"),
+    )
+}
+
+/// Another spelling of a valid signature, whose last character has unused bits. Most libraries ignore them, and
+/// nobody can make one without a valid token; Roster rejects it.
+const OTHER_SPELLING: &str = "signature with trailing bits";
+
+/// Returns tokens that were made without the key.
+fn forgeries(forge: &Forge) -> Vec<(String, String)> {
+    let mut all = forged(forge);
+    all.retain(|(name, token)| {
+        name != OTHER_SPELLING
+            && match token.rsplit_once('.') {
+                Some((input, _)) => forge.sealed(input) != *token,
+                None => true,
+            }
+    });
+    all
+}
+
+async fn accepts_tokens_of_roster_only(service: &Service, ada: &Person, forge: &Forge) {
+    let name = service.name;
+    let orders = format!("{}/orders", service.url);
+    let (status, body) = plain_get(&orders, Some(ada.client.token())).await;
+    assert_eq!(status, 200, "{name}: {body}");
+    let body: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(body, json!({ "user": ada.id }), "{name}");
+    assert_eq!(
+        plain_get(&orders, None).await.0,
+        401,
+        "{name} without a token"
+    );
+    for claim in ["iss", "aud"] {
+        let token = forge.with_claim(claim, json!("another"));
+        assert_eq!(
+            plain_get(&orders, Some(&token)).await.0,
+            401,
+            "{name}: {claim}"
+        );
+    }
+    let forgeries = forgeries(forge);
+    assert!(forgeries.len() > 30, "{}", forgeries.len());
+    for (forgery, token) in forgeries {
+        let (status, body) = plain_get(&orders, Some(&token)).await;
+        assert_ne!(status, 200, "{name}: {forgery}: {body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_accept_tokens_of_roster_only() {
+    installed();
+    let pair = Ed25519KeyPair::generate();
+    let stack = Stack::start_with(&[
+        ("jwt_algorithm", "EdDSA"),
+        ("jwt_secret", ""),
+        ("jwt_private_key", &pair.to_pem()),
+        ("jwt_public_key", &pair.public_key().to_pem()),
+    ])
+    .await;
+    let ada = Person::create(&stack.client).await;
+    let forge = Forge::from_token(Key::EdDsa(Box::new(pair)), ada.client.token());
+    let folder = tempfile::tempdir().expect("a folder");
+    let roster = stack.client.base();
+    let fastapi = fastapi(roster, folder.path()).await;
+    let express = express(roster, folder.path()).await;
+    let envoy = envoy(roster, &fastapi, folder.path()).await;
+    for service in [&fastapi, &express, &envoy] {
+        accepts_tokens_of_roster_only(service, &ada, &forge).await;
+    }
+    // The limit that the page names: a signature proves no session.
+    let logout = ada.client.request(Method::POST, "/api/v1/auth/logout");
+    ada.client.send(logout).await.expect(204);
+    ada.client.get(blackbox::client::ME).await.expect(401);
+    for service in [&fastapi, &express, &envoy] {
+        let orders = format!("{}/orders", service.url);
+        assert_eq!(plain_get(&orders, Some(ada.client.token())).await.0, 200);
+    }
+}

@@ -1,0 +1,86 @@
+//! Programs that single tests need: installed only if such a test may run.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use devservices::Program;
+
+use super::area::Area;
+use crate::dev::host::Kind;
+use crate::dev::servers::install_missing;
+use crate::tools::build;
+use crate::tools::cargo::check;
+use crate::tools::cargo_tools;
+use crate::tools::kubectl;
+use crate::tools::schemathesis;
+use crate::tools::services;
+use crate::tools::workspace::{root, step, target_dir};
+
+/// Package whose tests need a component of their own.
+const DEVHOST: &str = "devhost";
+/// Package whose tests check manifests and scripts.
+const DELIVERY: &str = "delivery";
+/// Suite that runs the checks of that package.
+const NEW_GROUP: &str = "template::new_group";
+
+/// Provides what the tests of an area need, or all tests, and sets the variables that name it.
+pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
+    let package = |name: &str| area.is_none_or(|area| area.packages.contains(name));
+    let suite = |name: &str| area.is_none_or(|area| area.suites.iter().any(|suite| suite.is(name)));
+    if package(DEVHOST) {
+        build_guest()?;
+    }
+    let mut wanted = Vec::new();
+    if suite("docs::browser") {
+        wanted.push(Program::Browser);
+    }
+    if package(DELIVERY) {
+        wanted.extend([Program::ShellCheck, Program::Promtool, Program::Groovy]);
+    }
+    install_missing(&wanted)?;
+    if suite("attacks::schemathesis") {
+        tests.env("ROSTER_SCHEMATHESIS", schemathesis::provide()?);
+    }
+    if suite("docs::services") {
+        tests.env("ROSTER_SERVICES", services::provide()?);
+    }
+    if package(DELIVERY) || suite(NEW_GROUP) {
+        let tools = cargo_tools::python("delivery-tools", "crates/delivery/requirements.txt")?;
+        tests
+            .env("ROSTER_KUBECTL", kubectl::provide()?)
+            .env("ROSTER_TOOLS", tools);
+    }
+    if suite("docs::registry")
+        && let Err(error) = provide_registry()
+    {
+        tests.env("ROSTER_NO_REGISTRY", format!("{error:#}"));
+    }
+    Ok(())
+}
+
+/// Returns the programs of the workspace that the suites of an area start.
+pub fn started_by(area: &Area) -> Vec<&'static str> {
+    let mut programs = vec![DEVHOST];
+    if area.suites.iter().any(|suite| suite.program == "cli") {
+        programs.push("roster");
+    }
+    if area.suites.iter().any(|suite| suite.is(NEW_GROUP)) {
+        programs.extend(["manifests", "xtask"]);
+    }
+    programs
+}
+
+/// Builds the guest of the host's tests in advance: they would exceed their time limit while building it.
+fn build_guest() -> Result<()> {
+    step("building the guest of the host's tests");
+    let packages = ["strictness-guest"];
+    check(&mut build::wasm(&packages, root(), &target_dir())?)
+}
+
+/// Provides the registry for the test of the artifact in a registry, which is skipped without it.
+fn provide_registry() -> Result<()> {
+    if !matches!(Kind::detect(), Kind::Spin) {
+        bail!("Spin 4.1 or later, which pushes the artifact, is not on the PATH");
+    }
+    install_missing(&[Program::Registry])
+}
