@@ -3,9 +3,9 @@ class Rules {
     static final Map ENV = [BRANCH_NAME: 'main', BUILD_NUMBER: '7', BUILD_URL: 'https://ci/7',
                             JENKINS_URL: 'https://ci', WORKSPACE_TMP: '/tmp/7', HOME: '/home']
     static final String DIGEST = 'sha256:parameter'
-    static final List<String> BUILD = ['rustup', 'cargo xtask check', 'cargo xtask test', 'cargo xtask coverage',
-                                       'cargo xtask audit', 'cargo xtask sbom', 'trivy sbom']
-    static final List<String> PUBLISH = ['scripts/build.sh build', 'rustup', 'scripts/build.sh build',
+    static final List<String> BUILD = ['rustup', 'cargo xtask check', 'cargo xtask book', 'cargo xtask test',
+                                       'cargo xtask coverage', 'cargo xtask audit', 'cargo xtask sbom', 'trivy sbom']
+    static final List<String> PUBLISH = ['scripts/build.sh build', 'cargo build', 'rustup', 'scripts/build.sh build',
                                          'scripts/build.sh publish']
     /** Minutes of a deployment and its rollback. */
     static final int LIMIT = 75
@@ -95,7 +95,7 @@ class Rules {
     /** Returns the commands in the scripts, without their arguments. */
     static List<String> commands(List<Map> trace) {
         def lines = trace.findAll { it.step == 'sh' }.collectMany { it.script.toString().readLines()*.trim() }
-        def known = /^(cargo xtask \w+|rustup|scripts\/build.sh \w+|scripts\/\S+|trivy sbom|sonar-scanner)/
+        def known = /^(cargo (?:xtask )?\w+|rustup|scripts\/build.sh \w+|scripts\/\S+|trivy sbom|sonar-scanner)/
         lines.collect { it =~ known }.findAll { it.find() }*.group(1)
     }
 

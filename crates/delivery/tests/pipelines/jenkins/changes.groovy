@@ -1,5 +1,5 @@
 // Breaks one place of a Jenkinsfile after the other, and fails unless Rules reports it.
-def steps = "steps {\n                        sh 'cargo xtask check'\n                    }"
+def steps = "steps {\n                        sh 'cargo xtask reproducible'\n                    }"
 def archive = '{\n                    archiveArtifacts(\n'
 def approval = "ok 'Deploy'\n                        submitter 'roster-release'\n"
 def milestone = '        milestone(ordinal: order + 1, label: environment)\n'
@@ -10,8 +10,8 @@ def release = [
     ["always $archive", "ever $archive", 'post has no ever'],
     ['    agent none\n', '', 'pipeline lacks agent'],
     ['        timestamps()', "        ansiColor('xterm')", 'pipeline options has no ansiColor'],
-    [steps, "sh 'cargo xtask check'", 'stage has no sh'],
-    [steps, '', "stage 'Check' has 0 of"],
+    [steps, "sh 'cargo xtask reproducible'", 'stage has no sh'],
+    [steps, '', "stage 'Reproducible' has 0 of"],
     [steps, "$steps\n$steps", 'stage has steps twice'],
     ["\n                        sh 'cargo xtask reproducible'", '', "stage 'Reproducible' has no step"],
     ["junit 'target", "jnuit 'target", 'no step is called jnuit'],

@@ -4,7 +4,8 @@ import groovy.json.JsonOutput
 def names = ['Jenkinsfile', 'Jenkinsfile.rollback']
 def results = names.collect { Rules.of(it, new File(args[0], it).text) }
 def problems = [names, results*.found].transpose().collectMany { name, found -> found.collect { "$name: $it" } }
-problems.each { System.err.println(it) }
+// A wrong condition is reported for many combinations.
+problems.take(20).each { System.err.println(it) }
 if (problems) System.exit(1)
 println JsonOutput.toJson(results.collect {
     [scripts: it.scripts, registry: it.last.model.inner('environment').assigned.REGISTRY]
