@@ -2,7 +2,7 @@
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
 
-use super::{Action, Event, ListQuery, Page};
+use super::{Event, ListQuery, Page};
 use crate::Error;
 use crate::pagination::statement::{Filters, Source, read};
 
