@@ -3,6 +3,7 @@
 //! Requests with unknown fields are rejected.
 
 pub mod audit;
+pub mod import;
 
 use accounts::error::FieldErrors;
 use accounts::password::service::ResetToken;

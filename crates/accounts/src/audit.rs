@@ -77,6 +77,7 @@ pub const ACTIONS: &[&str] = &[
     "user_created",
     "user_deactivated",
     "user_deleted",
+    "user_imported",
     "user_registered",
 ];
 

@@ -3,5 +3,6 @@
 pub mod body;
 pub mod conditional;
 pub mod idempotency_key;
+pub mod lines;
 mod pointer;
 pub mod query;

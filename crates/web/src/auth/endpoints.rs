@@ -32,6 +32,7 @@ macro_rules! endpoints {
 endpoints! {
     ListUsers: GET "/api/v1/users" Admin;
     CreateUser: POST "/api/v1/users" Admin;
+    ImportUsers: POST "/api/v1/users/import" Admin;
     GetUser: GET "/api/v1/users/{id}" SelfOrAdmin;
     UpdateUser: PATCH "/api/v1/users/{id}" SelfOrAdmin;
     DeleteUser: DELETE "/api/v1/users/{id}" Admin;
