@@ -1,6 +1,7 @@
 //! Endpoints of the users resource: each extracts the request, calls the use case and converts the result.
 
 mod audit;
+mod import;
 mod me;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ web::routes! {
     UsersState:
     ListUsers => list_users,
     CreateUser => create_user,
+    ImportUsers => import::import_users,
     GetUser => get_user,
     UpdateUser => update_user,
     DeleteUser => delete_user,

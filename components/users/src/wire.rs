@@ -3,6 +3,7 @@
 //! Requests with unknown fields are rejected.
 
 pub mod audit;
+pub mod import;
 pub mod list;
 
 use accounts::error::FieldErrors;

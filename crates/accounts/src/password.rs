@@ -4,6 +4,7 @@ pub mod breached;
 mod common;
 pub(crate) mod context;
 pub mod hash_slots;
+mod imported;
 pub mod placeholder;
 pub mod policy;
 pub mod service;
@@ -110,11 +111,12 @@ impl SubmittedPassword {
 
     /// Compares the password in NFC, then as typed if that differs, for hashes made before passwords were
     /// normalized. Takes as long as hashing, also without a `stored` hash, so that the time does not
-    /// reveal the existence of one.
+    /// reveal the existence of one; an imported hash takes as long as its own function.
     pub(crate) fn verify(&self, stored: Option<&PasswordHash>) -> Result<Verdict, Error> {
         let (typed, normal) = (self.0.expose_secret(), self.normal());
         let normal = normal.expose_secret();
         let is = |text: &str| match stored {
+            Some(stored) if stored.is_foreign() => stored.matches_foreign(text.as_bytes()),
             Some(stored) => {
                 let hash = phc::PasswordHash::new(stored.as_str()).map_err(internal)?;
                 Ok(argon2()?.verify_password(text.as_bytes(), &hash).is_ok())
@@ -146,7 +148,7 @@ impl SubmittedPassword {
     }
 }
 
-/// A hash in PHC string format.
+/// A hash in PHC string format, or in the form of the system that the user was imported from.
 #[derive(Debug, Clone)]
 pub struct PasswordHash(SecretString);
 

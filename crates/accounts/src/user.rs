@@ -1,7 +1,9 @@
 //! A user, a new user, and a change to a user.
 
 pub mod email;
+pub mod external_id;
 pub mod full_name;
+pub mod imported;
 pub mod service;
 
 use std::fmt;

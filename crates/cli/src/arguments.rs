@@ -1,5 +1,7 @@
 //! Commands and their options.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use roster_client::types::Role;
@@ -86,6 +88,7 @@ pub enum Users {
         id: Uuid,
     },
     Create(CreateUser),
+    Import(ImportUsers),
     /// Changes a user.
     ///
     /// A new email or role for another admin requires your own password, from ROSTER_PASSWORD or a prompt.
@@ -182,6 +185,21 @@ pub struct CreateUser {
     /// Unique key that makes it safe to repeat the command.
     #[arg(long)]
     pub idempotency_key: Option<String>,
+}
+
+/// Imports users of another system from a file with one JSON object per line.
+///
+/// Members: email, full_name; optional role, is_active, external_id, created_at, password_hash. Existing users remain
+/// unchanged. An interrupted import continues where it stopped when the command is repeated; until it is complete,
+/// FILE.progress has its position. FILE.rejected.ndjson lists the lines that were rejected, with the reasons; if there
+/// are any, the exit code is 1.
+#[derive(Args)]
+pub struct ImportUsers {
+    /// File with one JSON object per line.
+    pub file: PathBuf,
+    /// Shows a progress bar if standard error is a terminal.
+    #[arg(long)]
+    pub progress: bool,
 }
 
 #[derive(Args)]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use roster_client::types::Problem;
 use roster_client::{ConnectError, Error, ErrorExt};
@@ -38,6 +39,19 @@ impl Failure {
         match &**error {
             Error::ErrorResponse(problem) => problem.errors.iter().any(|e| e.pointer == pointer),
             _ => false,
+        }
+    }
+
+    /// Returns true if the server may accept the same call later.
+    pub fn is_temporary(&self) -> bool {
+        self.code() == 5
+    }
+
+    /// Returns the time to wait before the next attempt, if the server stated it.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Call(error) => error.retry_after(),
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use roster_client::types::Problem;
 use roster_client::{Client, Error};
+use tokio::sync::Mutex;
 
 use crate::credentials::{Credentials, Tokens};
 use crate::failure::Failure;
@@ -11,6 +12,8 @@ pub struct Session {
     url: String,
     /// Access token from `ROSTER_TOKEN`, which has no refresh token.
     given: Option<String>,
+    /// Taken during a refresh: the lock of the file would block all calls of this process.
+    refreshing: Mutex<()>,
 }
 
 /// Result of one call.
@@ -23,6 +26,7 @@ impl Session {
         Self {
             url: url.trim_end_matches('/').to_owned(),
             given: given.filter(|token| !token.is_empty()),
+            refreshing: Mutex::default(),
         }
     }
 
@@ -66,6 +70,7 @@ impl Session {
     /// use ends the session. Hence the lock, and the check for tokens that another run has stored.
     async fn refresh(&self, refused: &str) -> Result<String, Failure> {
         const OVER: Failure = Failure::SignedOut("the session has ended");
+        let _refreshing = self.refreshing.lock().await;
         let credentials = Credentials::of_user()?;
         let lock = credentials.lock()?;
         let tokens = credentials.get(&self.url)?.ok_or(OVER)?;

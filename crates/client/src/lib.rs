@@ -3,7 +3,8 @@
 //! Everything in [`Client`], [`types`] and [`builder`] is generated from `openapi/v1.json` when this
 //! crate is built: one method per operation, which returns a builder; `send` makes the request.
 //! Added by hand: constructors ([`Client::new`], [`Client::signed_in`]), lists as streams of all
-//! their pages (`stream` of the lists' builders), and accessors for problems ([`ErrorExt`]).
+//! their pages (`stream` of the lists' builders), imports as lines ([`Client::import_lines`]), and
+//! accessors for problems ([`ErrorExt`]).
 //!
 //! ```no_run
 //! use futures::TryStreamExt;
@@ -44,6 +45,7 @@
 mod connect;
 mod error;
 mod generated;
+mod import;
 mod pages;
 
 #[cfg(test)]

@@ -126,6 +126,8 @@ fn parts(operation: &Operation) -> Result<Vec<Part>> {
             ["application/json"] => Part::Json,
             ["application/merge-patch+json", "application/json"]
             | ["application/json", "application/merge-patch+json"] => Part::MergePatch,
+            ["application/json", "application/x-ndjson"]
+            | ["application/x-ndjson", "application/json"] => Part::Lines,
             ["application/x-www-form-urlencoded"] => Part::Form,
             others => bail!("no extractor accepts {others:?}"),
         });

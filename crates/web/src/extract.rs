@@ -3,6 +3,7 @@
 pub mod body;
 pub mod conditional;
 pub mod idempotency_key;
+pub mod lines;
 pub mod parameter;
 pub mod path;
 mod pointer;

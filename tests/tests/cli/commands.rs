@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Program with a separate home folder.
-struct Cli {
+pub struct Cli {
     home: TempDir,
     url: String,
 }
@@ -26,7 +26,7 @@ impl Cli {
     }
 
     /// Signs in as this person, and waits for a hash slot as other suites do.
-    async fn signed_in(person: &Person) -> Self {
+    pub async fn signed_in(person: &Person) -> Self {
         let cli = Self::new(person.client.base());
         for _ in 0..60 {
             let login = ["login", "--email", &person.email];
@@ -45,7 +45,7 @@ impl Cli {
         panic!("no hash slot");
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let program = devservices::provided_or_exit("ROSTER_CLI");
         let mut command = Command::new(program);
         command
@@ -59,7 +59,7 @@ impl Cli {
 
     /// Runs the program, checks its exit code and returns its output.
     #[track_caller]
-    fn run(&self, arguments: &[&str], code: i32) -> Output {
+    pub fn run(&self, arguments: &[&str], code: i32) -> Output {
         let output = self.command(arguments).output().unwrap();
         check(&output, code);
         output
@@ -80,14 +80,14 @@ impl Cli {
     }
 
     #[track_caller]
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let arguments = [&["--output", "json"], arguments].concat();
         serde_json::from_str(&self.text(&arguments)).unwrap()
     }
 
     /// Returns standard error of a failing run; standard output must be empty.
     #[track_caller]
-    fn fails(&self, arguments: &[&str], code: i32) -> String {
+    pub fn fails(&self, arguments: &[&str], code: i32) -> String {
         let output = self.run(arguments, code);
         assert!(output.stdout.is_empty(), "{output:?}");
         String::from_utf8(output.stderr).unwrap()

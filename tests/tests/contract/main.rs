@@ -23,4 +23,5 @@ mod races;
 mod readiness;
 mod registration;
 mod typed_client;
+mod user_import;
 mod users;

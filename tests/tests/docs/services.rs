@@ -202,11 +202,11 @@ async fn accepts_tokens_of_roster_only(service: &Service, ada: &Person, forge: &
     );
     for claim in ["iss", "aud"] {
         let token = forge.with_claim(claim, json!("another"));
-        assert_eq!(
-            plain_get(&orders, Some(&token)).await.0,
-            401,
-            "{name}: {claim}"
-        );
+        let (status, body) = plain_get(&orders, Some(&token)).await;
+        // Envoy distinguishes an audience that is not allowed.
+        let forbidden = name == "Envoy" && claim == "aud";
+        let expected = if forbidden { 403 } else { 401 };
+        assert_eq!(status, expected, "{name}: {claim}: {body}");
     }
     let forgeries = forgeries(forge);
     assert!(forgeries.len() > 30, "{}", forgeries.len());

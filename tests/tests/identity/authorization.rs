@@ -76,6 +76,7 @@ fn row(endpoint: Endpoint, known: &Person) -> (Row, Option<Value>) {
     match endpoint {
         Endpoint::ListUsers | Endpoint::ListAudit => (admin_only(200), None),
         Endpoint::CreateUser => (admin_only(201), Some(new_user())),
+        Endpoint::ImportUsers => (admin_only(200), Some(json!([new_user()]))),
         Endpoint::CreateResetToken => (admin_only(201), None),
         Endpoint::DeleteUser | Endpoint::EndUserSessions => (admin_only(204), None),
         Endpoint::GetUser => (owner_or_admin(200), None),

@@ -162,3 +162,47 @@ fn bad_input_reaches_no_statement() {
         assert_eq!(parts.status.as_u16(), status, "{document}");
     }
 }
+
+#[test]
+fn an_import_has_one_result_per_line() {
+    let import =
+        || Request::post(format!("{USERS}/import")).header("content-type", "application/x-ndjson");
+    let lines = "{\"email\":\"x\",\"full_name\":\"A\"}\n\n[]\n{\"email\":\"a@b.example\",\"full_name\":\"A\",\"id\":1}";
+    let (parts, body) = send(vec![], import(), lines);
+    assert_eq!((parts.status.as_u16(), &body["rejected"]), (200, &3.into()));
+    let pointers: Vec<_> = (0..3)
+        .map(|at| &body["results"][at]["errors"][0]["pointer"])
+        .collect();
+    assert_eq!(pointers, ["#/email", "#", "#/id"]);
+
+    let names = [
+        "line",
+        "has_external_id",
+        "created",
+        "by_email",
+        "by_external_id",
+    ];
+    let columns: Arc<[String]> = names.map(str::to_owned).into();
+    let found = |line, created, by_email| {
+        let values = vec![
+            Value::Int64(line),
+            Value::Bool(false),
+            created,
+            by_email,
+            Value::Null,
+        ];
+        Row::new(columns.clone(), values)
+    };
+    let first = vec![
+        found(1, Value::Uuid(ID), Value::Null),
+        // Created by a concurrent request.
+        found(2, Value::Null, Value::Null),
+    ];
+    let second = vec![found(2, Value::Null, Value::Uuid(ID))];
+    let lines = "{\"email\":\"a@b.example\",\"full_name\":\"A\"}\n{\"email\":\"b@b.example\",\"full_name\":\"B\"}";
+    let (parts, body) = send(vec![Ok(first), Ok(second)], import(), lines);
+    assert_eq!(parts.status, 200, "{body}");
+    assert_eq!(body["results"][0]["status"], "created");
+    assert_eq!(body["results"][1]["status"], "unchanged");
+    assert_eq!(body["results"][1]["id"], ID.to_string());
+}

@@ -25,6 +25,7 @@ pub enum Action {
     UserCreated,
     UserDeactivated,
     UserDeleted,
+    UserImported,
     UserRegistered,
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 /// Addresses are compared without regard to case. Addresses that need UTF-8 (RFC 6531) are rejected:
 /// their equality depends on normalization, which allows look-alikes. A domain name beyond ASCII has its
 /// `xn--` form.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(
     description = "Unique; compared without regard to case and stored in lower case.",

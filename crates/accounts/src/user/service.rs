@@ -1,5 +1,6 @@
 //! Use cases of users: one Postgres statement each, with a cache of single users.
 
+pub mod import;
 pub mod list;
 mod store;
 

@@ -9,6 +9,7 @@
 )]
 
 mod fixture;
+mod import;
 mod login_attempts;
 mod login_races;
 mod passwords;

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod health;
+mod import;
 mod pages;
 pub mod sessions;
 pub mod sign_in;

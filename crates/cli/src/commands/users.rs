@@ -5,6 +5,7 @@ use std::slice;
 use roster_client::types::{User, UserList};
 
 use crate::arguments::{CreateUser, ListUsers, UpdateUser, Users};
+use crate::commands::import;
 use crate::commands::pages::{self, paged, request, set};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -24,6 +25,7 @@ pub async fn run(session: &Session, output: &Output, users: Users) -> Result<(),
             print(output, &user)
         }
         Users::Create(options) => create(session, output, options).await,
+        Users::Import(options) => import::run(session, output, options).await,
         Users::Update(options) => update(session, output, options).await,
         Users::Delete { id, condition } => {
             let delete = async |client: roster_client::Client, password: Option<String>| {

@@ -35,6 +35,7 @@ macro_rules! endpoints {
 endpoints! {
     ListUsers: GET "/api/v1/users" Admin;
     CreateUser: POST "/api/v1/users" Admin;
+    ImportUsers: POST "/api/v1/users/import" Admin;
     GetUser: GET "/api/v1/users/{id}" SelfOrAdmin prefetches User;
     UpdateUser: PATCH "/api/v1/users/{id}" SelfOrAdmin;
     DeleteUser: DELETE "/api/v1/users/{id}" Admin;

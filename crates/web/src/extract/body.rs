@@ -18,13 +18,13 @@ use crate::extract::pointer::{bounded, pointer};
 use crate::extract::query;
 use crate::response::problem::{InvalidValue, too_large};
 
-/// Maximum size of a request body in bytes.
+/// Maximum size of a request body in bytes, except that of [`super::lines`].
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Deadline of a request body.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 /// Names of UTF-8 and of its subset ASCII.
@@ -118,7 +118,7 @@ pub(crate) fn coded() -> Problem {
     .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
 }
 
-fn unsupported(detail: &'static str) -> Problem {
+pub(super) fn unsupported(detail: &'static str) -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
@@ -128,7 +128,7 @@ fn unsupported(detail: &'static str) -> Problem {
 
 /// Returns true if there is one Content-Type, it is among `accepted`, and its charset, if any, is UTF-8 or
 /// its subset ASCII (RFC 8259).
-fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
+pub(super) fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return false;
@@ -153,9 +153,18 @@ fn has_media_type(headers: &HeaderMap, accepted: &[&str]) -> bool {
             .any(|name| media_type.eq_ignore_ascii_case(name))
 }
 
-/// Reads the whole body, up to [`MAX_BODY_BYTES`]. A longer body is rejected before it is read if its
-/// Content-Length shows it. An encoded body is rejected: the limit would not bound its decoded size.
+/// Reads the whole body, up to [`MAX_BODY_BYTES`].
 async fn read(request: Request) -> Result<Bytes, Problem> {
+    read_up_to(request, MAX_BODY_BYTES, too_large).await
+}
+
+/// Reads the whole body, up to `limit` bytes; a longer one is `too_large`. It is rejected before it is read if its
+/// Content-Length shows it. An encoded body is rejected: the limit would not bound its decoded size.
+pub(super) async fn read_up_to(
+    request: Request,
+    limit: usize,
+    too_large: fn() -> Problem,
+) -> Result<Bytes, Problem> {
     let codings = request.headers().get_all(CONTENT_ENCODING);
     let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !codings.iter().all(is_plain) {
@@ -167,11 +176,11 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
         .and_then(|value| value.to_str().ok());
     if declared
         .and_then(|text| text.parse::<u64>().ok())
-        .is_some_and(|n| n > MAX_BODY_BYTES as u64)
+        .is_some_and(|n| n > limit as u64)
     {
         return Err(too_large());
     }
-    let body = to_bytes(request.into_body(), MAX_BODY_BYTES);
+    let body = to_bytes(request.into_body(), limit);
     let body = within(BODY_DEADLINE, body).await.ok_or_else(too_slow)?;
     body.map_err(|error| {
         let source = std::error::Error::source(&error);
@@ -230,7 +239,7 @@ fn require_object(bytes: &[u8]) -> Result<(), Problem> {
     )]))
 }
 
-fn refuse(pointer: String, error: &serde_json::Error) -> Problem {
+pub(super) fn refuse(pointer: String, error: &serde_json::Error) -> Problem {
     let field = InvalidValue::new(pointer, bounded(&error.to_string()));
     match error.classify() {
         Category::Data => Problem::invalid([field]),

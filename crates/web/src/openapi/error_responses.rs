@@ -13,6 +13,7 @@ use crate::auth::endpoints::{Access, Endpoint, Limit};
 use crate::extract::body;
 use crate::extract::conditional;
 use crate::extract::idempotency_key;
+use crate::extract::lines;
 use crate::extract::parameter::parse_time_query;
 use crate::response::problem;
 
@@ -20,6 +21,7 @@ use crate::response::problem;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Json,
+    Lines,
     MergePatch,
     Form,
     Query,
@@ -34,6 +36,7 @@ impl Part {
         let entity_tags = |name| vec![conditional::malformed(name)];
         match self {
             Self::Json => of_json(body::not_json()),
+            Self::Lines => of_lines(),
             Self::MergePatch => of_json(body::not_a_merge_patch()),
             Self::Form => vec![
                 body::incomplete(),
@@ -81,6 +84,19 @@ fn of_json(other_type: Problem) -> Vec<Problem> {
     ];
     refusals.extend(malformed);
     refusals.push(no_email("email"));
+    refusals
+}
+
+fn of_lines() -> Vec<Problem> {
+    let mut refusals = vec![
+        body::incomplete(),
+        body::too_slow(),
+        lines::too_large(),
+        lines::not_lines(),
+        body::coded(),
+    ];
+    refusals.extend(lines::split_array(b"[{\"email\":").err());
+    refusals.push(lines::too_many());
     refusals
 }
 

@@ -215,6 +215,11 @@ impl Problem {
         &self.detail
     }
 
+    /// Invalid values of the request.
+    pub fn into_errors(self) -> Vec<InvalidValue> {
+        self.errors
+    }
+
     /// Headers of the response.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers

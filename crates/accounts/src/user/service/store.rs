@@ -3,6 +3,7 @@
 //! Times leave Postgres as `timestamp` in UTC: the host cannot convert `timestamptz`.
 
 pub(super) mod idempotent;
+pub(super) mod import;
 pub(super) mod list;
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
