@@ -208,7 +208,7 @@ async fn list_sessions(
     Query(sent): Query<ListSessions>,
 ) -> Result<Response, Problem> {
     let mut query = sent.parse()?;
-    let context = context(caller.user.id, query.order);
+    let context = context(caller.user.id, query.sort);
     query.window.after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;
     let page = state.sessions.list(caller.user.id, &query).await?;
     let page = page.map(|session| SessionView::new(session, caller.session));

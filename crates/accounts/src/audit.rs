@@ -75,7 +75,7 @@ pub struct Event {
 /// Query of the audit trail: its order, its filters and the part to return.
 #[derive(Debug, Clone, Default)]
 pub struct ListQuery {
-    pub order: TimeOrder,
+    pub sort: TimeOrder,
     pub action: Option<Action>,
     pub actor: Option<UserId>,
     /// Id of a user or another resource.
@@ -92,7 +92,7 @@ impl ListQuery {
     pub fn context(&self) -> String {
         format!(
             "audit {} {:?} {:?} {:?} {:?} {:?}",
-            self.order.is_descending(),
+            self.sort.is_descending(),
             self.action.map(|action| action.into_str()),
             self.actor.map(|UserId(id)| id),
             self.target,

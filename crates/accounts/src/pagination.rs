@@ -59,7 +59,7 @@ impl TimeOrder {
 /// Query of a list that is ordered by time and has no filters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TimeQuery {
-    pub order: TimeOrder,
+    pub sort: TimeOrder,
     pub window: Window,
 }
 

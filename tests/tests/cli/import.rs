@@ -20,8 +20,8 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
 }
 
 async fn count(admin: &Client, name: &str) -> Value {
-    let page = admin.list(&[("q", name), ("limit", "1"), ("include_total", "true")]);
-    page.await.expect(200).json()["total"].clone()
+    let query = [("q", name), ("limit", "1"), ("include_total", "true")];
+    admin.list(&query).await.expect(200).json()["total"].clone()
 }
 
 #[tokio::test]

@@ -29,13 +29,13 @@ struct Service {
 }
 
 /// Returns the block in `language` of the section `title`, with the address of `roster`.
-fn example(title: &str, language: &str, roster: &str) -> String {
+fn example(title: &str, language: &str, app: &str) -> String {
     let (_, section) = PAGE.split_once(&format!("## {title}\n")).expect(title);
     let (_, rest) = section
         .split_once(&format!("```{language}\n"))
         .expect(language);
     let (code, _) = rest.split_once("```").expect("the end of the block");
-    code.replace(ROSTER, roster)
+    code.replace(ROSTER, app)
 }
 
 /// Folder of the programs in `bin` and of the packages of Node.js.
@@ -66,12 +66,8 @@ async fn start(
     }
 }
 
-async fn fastapi(roster: &str, folder: &Path) -> Service {
-    fs::write(
-        folder.join("orders.py"),
-        example("FastAPI", "python", roster),
-    )
-    .expect("orders.py");
+async fn fastapi(app: &str, folder: &Path) -> Service {
+    fs::write(folder.join("orders.py"), example("FastAPI", "python", app)).expect("orders.py");
     let mut uvicorn = Command::new(installed().join("bin/uvicorn"));
     uvicorn
         .args(["orders:app", "--port", "0"])
@@ -83,9 +79,9 @@ async fn fastapi(roster: &str, folder: &Path) -> Service {
     .await
 }
 
-async fn express(roster: &str, folder: &Path) -> Service {
+async fn express(app: &str, folder: &Path) -> Service {
     let fixed = "app.listen(8081)";
-    let code = example("Express", "js", roster);
+    let code = example("Express", "js", app);
     assert!(code.contains(fixed), "{code}");
     let chosen = "const server = app.listen(0, \"127.0.0.1\", () => console.log(`port ${server.address().port}.`))";
     let installed = installed();
@@ -103,8 +99,8 @@ async fn express(roster: &str, folder: &Path) -> Service {
 }
 
 /// Envoy in front of `service`.
-async fn envoy(roster: &str, service: &Service, folder: &Path) -> Service {
-    let filters = example("Envoy", "yaml", roster);
+async fn envoy(app: &str, service: &Service, folder: &Path) -> Service {
+    let filters = example("Envoy", "yaml", app);
     let indented: String = filters
         .lines()
         .map(|line| format!("          {line}\n"))
@@ -127,7 +123,7 @@ async fn envoy(roster: &str, service: &Service, folder: &Path) -> Service {
          route_config: {{ virtual_hosts: [{{ name: all, domains: ['*'], routes: [{{ match: {{ prefix: / }}, route: {{ cluster: orders }} }}] }}] }}\n\
          {indented}  clusters:\n{}{}",
         cluster("orders", &service.url),
-        cluster("roster", roster),
+        cluster("roster", app),
     );
     fs::write(folder.join("envoy.yaml"), config).expect("envoy.yaml");
     let admin = folder.join("envoy.admin");
@@ -230,10 +226,10 @@ async fn the_examples_accept_tokens_of_roster_only() {
     let ada = Person::create(&stack.client).await;
     let forge = Forge::from_token(Key::EdDsa(Box::new(pair)), ada.client.token());
     let folder = tempfile::tempdir().expect("a folder");
-    let roster = stack.client.base();
-    let fastapi = fastapi(roster, folder.path()).await;
-    let express = express(roster, folder.path()).await;
-    let envoy = envoy(roster, &fastapi, folder.path()).await;
+    let app = stack.client.base();
+    let fastapi = fastapi(app, folder.path()).await;
+    let express = express(app, folder.path()).await;
+    let envoy = envoy(app, &fastapi, folder.path()).await;
     for service in [&fastapi, &express, &envoy] {
         accepts_tokens_of_roster_only(service, &ada, &forge).await;
     }

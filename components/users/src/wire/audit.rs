@@ -57,12 +57,12 @@ impl ListAudit {
     pub fn parse(&self) -> Result<ListQuery, Error> {
         let mut errors = FieldErrors::default();
         let limit = errors.parse("limit", self.limit.as_deref(), parse_page_size);
-        let order = errors.parse("sort", self.sort.as_deref(), parse_time_order);
+        let sort = errors.parse("sort", self.sort.as_deref(), parse_time_order);
         let after = self.created_after.as_deref();
         let before = self.created_before.as_deref();
         let total = self.include_total.as_deref();
         let query = ListQuery {
-            order: order.unwrap_or_default(),
+            sort: sort.unwrap_or_default(),
             action: errors.parse("action", self.action.as_deref(), Action::parse),
             actor: errors
                 .parse("actor_id", self.actor_id.as_deref(), parse_uuid)

@@ -25,7 +25,7 @@ pub(super) async fn list(database: &dyn Database, query: &ListQuery) -> Result<P
         columns: "id, at AT TIME ZONE 'UTC' AS at, action, actor_id, target_id, request_id, client",
         column: "at",
         cast: "$?::text::timestamptz",
-        descending: query.order.is_descending(),
+        descending: query.sort.is_descending(),
     };
     read(
         database,

@@ -189,7 +189,7 @@ impl Fixture {
     /// Returns the actions of the audit trail, in order.
     pub async fn actions(&self) -> Vec<String> {
         let mut query = ListQuery {
-            order: TimeOrder::OldestFirst,
+            sort: TimeOrder::OldestFirst,
             ..ListQuery::default()
         };
         query.window.size = PageSize::MAX;

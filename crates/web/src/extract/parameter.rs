@@ -64,10 +64,10 @@ pub fn parse_time_query(
 ) -> Result<TimeQuery, Error> {
     let mut errors = FieldErrors::default();
     let limit = errors.parse("limit", limit, parse_page_size);
-    let order = errors.parse("sort", sort, parse_time_order);
+    let sort = errors.parse("sort", sort, parse_time_order);
     let include_total = errors.parse("include_total", include_total, parse_flag);
     errors.finish(Some(TimeQuery {
-        order: order.unwrap_or_default(),
+        sort: sort.unwrap_or_default(),
         window: first_page(limit, include_total),
     }))
 }

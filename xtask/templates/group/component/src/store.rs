@@ -44,7 +44,7 @@ impl __Names__ {
             columns: columns!(),
             column: "created_at",
             cast: "$?::text::timestamptz",
-            descending: query.order.is_descending(),
+            descending: query.sort.is_descending(),
         };
         let database = &*self.database;
         read(database, &source, Filters::none(), &query.window, __Name__::position).await

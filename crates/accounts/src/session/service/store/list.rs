@@ -26,7 +26,7 @@ pub(in crate::session::service) async fn list(
             idle_expires_at AT TIME ZONE 'UTC' AS idle_expires_at",
         column: "created_at",
         cast: "$?::text::timestamptz",
-        descending: query.order.is_descending(),
+        descending: query.sort.is_descending(),
     };
     read(database, &source, filters, &query.window, position_of).await
 }

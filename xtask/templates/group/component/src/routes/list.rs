@@ -55,7 +55,7 @@ pub(super) async fn list___names__(
     let (limit, sort) = (sent.limit.as_deref(), sent.sort.as_deref());
     let mut query = parse_time_query(limit, sort, sent.include_total.as_deref())?;
     // A cursor continues only the list that it was made for.
-    let context = format!("__names__ {}", query.order.is_descending());
+    let context = format!("__names__ {}", query.sort.is_descending());
     query.window.after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;
     let page = state.__names__.list(&query).await?;
     list::page::<_, __Name__>(&state.cursors, &context, &uri, page)
