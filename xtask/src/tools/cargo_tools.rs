@@ -68,11 +68,12 @@ pub fn source_of(name: &str, version: &str) -> Result<PathBuf> {
         .context("cannot run cargo")?;
     ensure!(output.status.success(), "cargo metadata failed");
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"].as_array();
+    let packages = metadata.get("packages").and_then(Value::as_array);
+    let is_named = |package: &&Value| package.get("name").is_some_and(|found| found == name);
     let package = packages
-        .and_then(|all| all.iter().find(|package| package["name"] == name))
+        .and_then(|all| all.iter().find(is_named))
         .with_context(|| format!("no package {name}"))?;
-    let manifest = package["manifest_path"].as_str();
+    let manifest = package.get("manifest_path").and_then(Value::as_str);
     let folder = manifest.and_then(|path| Path::new(path).parent());
     Ok(folder.context("the package has no path")?.to_owned())
 }
