@@ -4,6 +4,7 @@ mod commands;
 pub(super) mod links;
 mod prose;
 mod shell;
+mod words;
 
 use std::process::Command;
 

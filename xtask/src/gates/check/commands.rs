@@ -1,5 +1,5 @@
-//! Commands of this project in documents and pipelines: `cargo xtask` accepts their names and options, and the
-//! scripts know theirs.
+//! Commands of this project in documents and pipelines: `cargo xtask` and `roster-admin` accept their names and
+//! options, and the scripts contain them.
 
 use std::fs;
 
@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 
 use super::shell::blocks;
 use super::tracked;
+use super::words::{PLACEHOLDER, alternatives, words};
 use crate::Cli;
 use crate::tools::workspace::root;
 
@@ -24,7 +25,8 @@ const FILES: [&str; 6] = [
 /// History, which names the commands of its time.
 const HISTORY: [&str; 2] = ["CHANGELOG.md", "docs/decisions/"];
 
-const XTASK: &str = "cargo xtask ";
+/// Beginnings of commands that the command line of xtask parses.
+const PARSED: [&str; 2] = ["cargo xtask ", "roster-admin "];
 const SCRIPTS: [&str; 3] = ["scripts/build.sh", "scripts/deploy.sh", "scripts/smoke.sh"];
 
 /// Words before a command on a line of a pipeline.
@@ -60,7 +62,8 @@ pub(super) fn check() -> Result<()> {
 /// Returns true if a line of a shell runs a command of this project.
 pub(super) fn is_command(line: &str) -> bool {
     let line = line.trim_start();
-    line.starts_with(XTASK) || SCRIPTS.iter().any(|script| line.starts_with(script))
+    let mut starts = PARSED.iter().chain(&SCRIPTS);
+    starts.any(|start| line.starts_with(start))
 }
 
 /// The commands of a file: on lines of their own, and between backticks.
@@ -118,10 +121,16 @@ fn outside_blocks(text: &str) -> String {
 /// The reason for which a command is not accepted.
 fn problem(mention: &Mention) -> Result<Option<String>> {
     for words in alternatives(&words(&mention.text)) {
-        let report = match words.first().map(String::as_str) {
-            Some("cargo") => rejected(&words, mention.is_line),
-            Some(script) => unknown_option(script, &words)?,
-            None => None,
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let report = match words.as_slice() {
+            ["cargo", command @ ..] => rejected(command, mention.is_line),
+            // `cargo xtask admin` is the same program.
+            ["roster-admin", rest @ ..] => {
+                let command = [&["xtask", "admin"][..], rest].concat();
+                rejected(&command, mention.is_line)
+            }
+            [script, options @ ..] => unknown_option(script, options)?,
+            [] => None,
         };
         if report.is_some() {
             return Ok(report);
@@ -130,13 +139,12 @@ fn problem(mention: &Mention) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// The error of the command line, if it rejects the words.
-fn rejected(words: &[String], is_line: bool) -> Option<String> {
-    // `cargo xtask <command>` names no command.
-    if !is_line && words.get(2).is_none_or(|name| name == PLACEHOLDER) {
-        return None;
-    }
-    let error = Cli::command().try_get_matches_from(words.get(1..)?).err()?;
+/// The error of xtask's command line, if it rejects the words.
+fn rejected(words: &[&str], is_line: bool) -> Option<String> {
+    // After a word such as `<command>`, a sentence names nothing that could be checked.
+    let is_named = |word: &&&str| is_line || **word != PLACEHOLDER;
+    let named = words.iter().take_while(is_named).copied();
+    let error = Cli::command().try_get_matches_from(named).err()?;
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => None,
         ErrorKind::MissingRequiredArgument
@@ -151,70 +159,16 @@ fn rejected(words: &[String], is_line: bool) -> Option<String> {
 }
 
 /// The option that the script does not contain.
-fn unknown_option(script: &str, words: &[String]) -> Result<Option<String>> {
+fn unknown_option(script: &str, words: &[&str]) -> Result<Option<String>> {
     let text = fs::read_to_string(root().join(script))?;
     let mut options = words.iter().filter(|word| word.starts_with("--"));
-    let unknown = options.find(|option| !text.contains(option.as_str()));
+    let unknown = options.find(|option| !text.contains(**option));
     Ok(unknown.map(|option| format!("{script} has no {option}")))
-}
-
-/// Word for a value that the reader chooses; valid as a name.
-const PLACEHOLDER: &str = "placeholder";
-
-/// The words of the first command of a line, as a shell splits them. `<value>` and `VALUE` are placeholders.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut characters = line.chars().peekable();
-    while let Some(character) = characters.next() {
-        let is_start = word.is_none();
-        match (quote, character) {
-            (Some(mark), _) if mark == character => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None, ' ') => words.extend(word.take()),
-            (None, '<') if characters.peek().is_some_and(|next| next.is_alphabetic()) => {
-                characters.by_ref().find(|next| *next == '>');
-                word.get_or_insert_default().push_str(PLACEHOLDER);
-            }
-            (None, '#' | '|' | '&' | '>' | '<' | ';') if is_start => break,
-            _ => word.get_or_insert_default().push(character),
-        }
-    }
-    words.extend(word);
-    let is_value = |word: &str| !word.is_empty() && word.chars().all(|it| it.is_ascii_uppercase());
-    let chosen = words.into_iter().map(|word| match is_value(&word) {
-        true => PLACEHOLDER.to_owned(),
-        false => word,
-    });
-    chosen.collect()
-}
-
-/// The commands that `a|b` in a word stands for.
-fn alternatives(words: &[String]) -> Vec<Vec<String>> {
-    words.iter().fold(vec![Vec::new()], |commands, word| {
-        let choices: Vec<&str> = match word.contains("test(") {
-            // An expression of the test runner.
-            true => vec![word],
-            false => word.split('|').collect(),
-        };
-        let with = |command: &Vec<String>, choice: &&str| {
-            let mut command = command.clone();
-            command.push((*choice).to_owned());
-            command
-        };
-        let all = commands.iter();
-        all.flat_map(|command| choices.iter().map(move |choice| with(command, choice)))
-            .collect()
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Mention, alternatives, check, mentions, problem, words};
+    use super::{Mention, check, mentions, problem};
 
     fn line(text: &str) -> Mention {
         Mention {
@@ -263,42 +217,33 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_split_as_a_shell_does() {
-        assert_eq!(
-            words("cargo xtask test -- -E 'test(/a|b/)' <name of it> NAME </dev/null # c"),
-            [
-                "cargo",
-                "xtask",
-                "test",
-                "--",
-                "-E",
-                "test(/a|b/)",
-                "placeholder",
-                "placeholder"
-            ]
-        );
-        let alternatives = alternatives(&words("cargo xtask check|test"));
-        assert_eq!(
-            alternatives,
-            [["cargo", "xtask", "check"], ["cargo", "xtask", "test"]]
-        );
-    }
-
-    #[test]
     fn unknown_names_and_options_are_reported() {
         for accepted in [
             "cargo xtask up --watch",
             "cargo xtask fuzz --help",
             "cargo xtask admin users list",
+            "roster-admin migrate --check",
             "scripts/deploy.sh ENV --rollback",
         ] {
             assert_eq!(problem(&line(accepted)).unwrap(), None, "{accepted}");
+        }
+        for mentioned in [
+            "cargo xtask admin <command>",
+            "cargo xtask rename NAME",
+            "cargo xtask new-group",
+        ] {
+            let span = Mention {
+                is_line: false,
+                ..line(mentioned)
+            };
+            assert_eq!(problem(&span).unwrap(), None, "{mentioned}");
         }
         for rejected in [
             "cargo xtask uup",
             "cargo xtask up --watched",
             "cargo xtask check|uup",
             "cargo xtask admin",
+            "roster-admin migrate --chuck",
             "cargo xtask rename",
             "scripts/deploy.sh ENV --roll-forward",
         ] {
