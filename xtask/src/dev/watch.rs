@@ -26,7 +26,7 @@ const QUIET: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// Builds all components as later rebuilds do, and returns the manifest that serves them. The release
-/// build, which tests and images use, stays untouched.
+/// build, which images and most tests use, stays untouched.
 pub async fn prepare(state: &Path) -> Result<PathBuf> {
     ensure_wasm_target()?;
     rebuild(&build::COMPONENTS).await?;
