@@ -3,7 +3,8 @@
     ROSTER_ADMIN_EMAIL=... ROSTER_ADMIN_PASSWORD=... python3 contract.py http://127.0.0.1:3000
 
 Logs in as the admin, creates users named contract-...@example.com, which stay, and compares the responses
-with those that every target must send. Prints each difference, and exits with 1 if there is one.
+with those that every target must send: status, members of the body, media type, entity tag, and common headers.
+Prints each difference, and exits with 1 if there is one.
 """
 
 import http.client
@@ -18,7 +19,13 @@ import uuid
 USERS = "/api/v1/users"
 LOGIN = "/api/v1/auth/login"
 USER_MEMBERS = {"id", "email", "full_name", "role", "is_active", "created_at", "updated_at", "version"}
+TOKENS_MEMBERS = {"access_token", "token_type", "expires_in", "refresh_token"}
 PROBLEM_MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id"}
+ERROR_MEMBERS = {"detail", "pointer"}
+# Codes of problems that list the invalid values.
+WITH_ERRORS = {"invalid", "email_taken"}
+# Members of every health report; a target may add others.
+HEALTH_MEMBERS = {"status", "service", "version", "timestamp"}
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 PATIENCE_SECONDS = 30
 
@@ -101,22 +108,44 @@ class Contract:
         what = f"answered {response.status}, not {status}: {response.body[:200]!r}"
         self.expect(response.status == status, response.call, what)
 
+    def check_members(self, response, document, members):
+        """Checks that an object has these members and no others."""
+        found = document.keys() if isinstance(document, dict) else set()
+        self.expect(found == members, response.call, f"has {sorted(found)}, not {sorted(members)}")
+
+    def check_document(self, response, status, media_type, tag=None):
+        """Checks status, media type and entity tag, and returns the object in the body."""
+        self.check_status(response, status)
+        for name, value in {"Content-Type": media_type, "ETag": tag}.items():
+            found = response.headers.get(name)
+            self.expect(found == value, response.call, f"{name} is {found!r}, not {value!r}")
+        document = response.json
+        return document if isinstance(document, dict) else {}
+
     def check_problem(self, response, status, code):
         """Checks a problem document."""
-        self.check_status(response, status)
-        document = response.json or {}
-        missing = PROBLEM_MEMBERS - document.keys()
-        self.expect(not missing, response.call, f"the problem has no {sorted(missing)}")
-        found = document.get("code")
-        self.expect(found == code, response.call, f"the code is {found!r}, not {code!r}")
-        media_type = response.headers.get("Content-Type")
-        self.expect(media_type == "application/problem+json", response.call, f"it is {media_type}")
+        document = self.check_document(response, status, "application/problem+json")
+        has_errors = code in WITH_ERRORS
+        self.check_members(response, document, PROBLEM_MEMBERS | ({"errors"} if has_errors else set()))
+        for name, value in {
+            "type": "about:blank",
+            "status": status,
+            "code": code,
+            "instance": response.call.split()[1],
+            "request_id": response.headers.get("X-Request-ID"),
+        }.items():
+            found = document.get(name)
+            self.expect(found == value, response.call, f"{name} is {found!r}, not {value!r}")
+        for error in document.get("errors", []):
+            self.check_members(response, error, ERROR_MEMBERS)
+        challenge = response.headers.get("WWW-Authenticate", "")
+        is_right = challenge.startswith("Bearer") == (status == 401)
+        self.expect(is_right, response.call, f"WWW-Authenticate is {challenge!r}")
 
     def check_user(self, response, status, full_name, version):
         """Checks a user and its headers, and returns the user."""
-        self.check_status(response, status)
-        user = response.json or {}
-        self.expect(user.keys() == USER_MEMBERS, response.call, f"has {sorted(user.keys())}")
+        user = self.check_document(response, status, "application/json", f'"v{version}"')
+        self.check_members(response, user, USER_MEMBERS)
         self.expect(user.get("full_name") == full_name, response.call, f"name {user.get('full_name')}")
         self.expect(user.get("version") == version, response.call, f"version {user.get('version')}")
         for name in ("created_at", "updated_at"):
@@ -138,19 +167,20 @@ class Contract:
     def log_in(self, credentials):
         """Logs in and returns the access token."""
         response = self.send("POST", LOGIN, body=credentials)
-        self.check_status(response, 200)
+        tokens = self.check_document(response, 200, "application/json")
+        self.check_members(response, tokens, TOKENS_MEMBERS)
         found = response.headers.get("Cache-Control")
         self.expect(found == "no-store", response.call, f"Cache-Control is {found!r}")
-        tokens = response.json or {}
-        members = {"access_token", "token_type", "expires_in", "refresh_token"}
-        self.expect(tokens.keys() == members, response.call, f"has {sorted(tokens.keys())}")
         self.expect(tokens.get("token_type") == "Bearer", response.call, "the type is not Bearer")
         self.expect(len(tokens.get("refresh_token", "")) == 43, response.call, "the refresh token")
         return tokens.get("access_token", "")
 
     def check_health(self):
-        self.check_status(self.send("GET", "/api/v1/health/live"), 200)
-        self.check_status(self.send("GET", "/api/v1/health/ready"), 200)
+        for path in ("/api/v1/health/live", "/api/v1/health/ready"):
+            response = self.send("GET", path)
+            report = self.check_document(response, 200, "application/json")
+            missing = HEALTH_MEMBERS - report.keys()
+            self.expect(not missing, response.call, f"has no {sorted(missing)}")
         response = self.send("GET", "/api/v1/nowhere", X_Request_ID="contract-1.a")
         self.check_problem(response, 404, "not_found")
         found = response.headers.get("X-Request-ID")
@@ -206,13 +236,13 @@ class Contract:
         for name in ("second", "third", "fourth"):
             self.create(token, name)
         response = self.send("GET", f"{USERS}?limit=2", token)
-        self.check_status(response, 200)
+        page = self.check_document(response, 200, "application/json")
         self.check_private(response)
-        page = response.json or {}
-        self.expect(page.keys() == {"items", "next"}, response.call, f"has {sorted(page.keys())}")
+        self.check_members(response, page, {"items", "next"})
         items = page.get("items", [])
         self.expect(len(items) == 2, response.call, f"{len(items)} items of 2")
-        self.expect(all(i.keys() == USER_MEMBERS for i in items), response.call, "other members")
+        for item in items:
+            self.check_members(response, item, USER_MEMBERS)
         link = response.headers.get("Link", "")
         self.expect(f"cursor={page.get('next')}" in link and 'rel="next"' in link, response.call, "Link")
         response = self.send("GET", f"{USERS}?limit=2&cursor={page.get('next')}", token)

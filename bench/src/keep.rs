@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 
 use crate::report::data::Report;
 use crate::report::present::Present;
-use crate::report::{capacity, chart, history, table};
+use crate::report::{capacity, chart, history, performance, table};
 
-const PAGE: &str = "docs/capacity.md";
+const CAPACITY: &str = "docs/capacity.md";
+const PERFORMANCE: &str = "docs/performance.md";
 
 /// Writes `bench.json`, `bench.md` and `bench.svg` to `folder`, and keeps the run in the project at
 /// `root`, if given.
@@ -27,7 +28,7 @@ pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()
     let Some(root) = root else {
         return Ok(());
     };
-    let page = page(report, root)?;
+    let pages = pages(report, root)?;
     let kept = root.join("bench");
     write(&kept.join("report.json"), &lines(report)?)?;
     write(&kept.join("report.md"), &table::markdown(report))?;
@@ -40,10 +41,10 @@ pub fn reports(report: &Report, folder: &Path, root: Option<&Path>) -> Result<()
         .append(true)
         .open(kept.join("history.jsonl"))?;
     file.write_all(history::line(report)?.as_bytes())?;
-    write(&root.join(PAGE), &page)
+    write_pages(root, pages)
 }
 
-/// Writes `docs/capacity.md` from the kept report.
+/// Writes `docs/capacity.md` and the tables of `docs/performance.md` from the kept report.
 pub fn capacity(root: &Path) -> Result<()> {
     let path = root.join("bench/report.json");
     let kept = fs::read_to_string(&path).with_context(|| {
@@ -53,14 +54,25 @@ pub fn capacity(root: &Path) -> Result<()> {
         )
     })?;
     let report: Report = serde_json::from_str(&kept)?;
-    write(&root.join(PAGE), &page(&report, root)?)
+    write_pages(root, pages(&report, root)?)
 }
 
-fn page(report: &Report, root: &Path) -> Result<String> {
-    let page = capacity::page(report, &Present::read(&root.join("k8s"))?);
-    page.context(
+/// The pages of a report, by their paths from the root.
+fn pages(report: &Report, root: &Path) -> Result<[(&'static str, String); 2]> {
+    let capacity = capacity::page(report, &Present::read(&root.join("k8s"))?);
+    let capacity = capacity.context(
         "only a run with `mix` on the app can be kept: docs/capacity.md is generated from it",
-    )
+    )?;
+    let written = fs::read_to_string(root.join(PERFORMANCE))
+        .with_context(|| format!("cannot read {PERFORMANCE}"))?;
+    let performance = performance::page(report, &written).context(PERFORMANCE)?;
+    Ok([(CAPACITY, capacity), (PERFORMANCE, performance)])
+}
+
+fn write_pages(root: &Path, pages: [(&str, String); 2]) -> Result<()> {
+    pages
+        .iter()
+        .try_for_each(|(path, text)| write(&root.join(path), text))
 }
 
 /// Formats JSON with one line per series, so that two reports can be compared.

@@ -40,7 +40,7 @@ pub struct Cli {
     /// Keeps the run in `bench/` and `docs/` of the project in this folder
     #[arg(long, value_name = "FOLDER")]
     pub keep: Option<PathBuf>,
-    /// Only writes docs/capacity.md of the project in this folder
+    /// Only writes docs/capacity.md and the tables of docs/performance.md of the project in this folder
     #[arg(long, value_name = "FOLDER")]
     pub capacity: Option<PathBuf>,
     /// URL of a running app, without TLS

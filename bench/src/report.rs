@@ -1,4 +1,4 @@
-//! Results of a run: tables, JSON, a chart, a line of history, and the capacity page.
+//! Results of a run: tables, JSON, a chart, a line of history, and the pages of docs/.
 
 pub mod capacity;
 pub mod chart;
@@ -7,6 +7,7 @@ pub mod data;
 mod fixture;
 pub mod goals;
 pub mod history;
+pub mod performance;
 pub mod present;
 pub mod table;
 pub mod view;

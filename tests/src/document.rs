@@ -1,7 +1,7 @@
 //! Validates responses against the API's document: every response that a suite receives must be described
 //! by it, including every member and header.
 //!
-//! If `ROSTER_ANSWERS` names a folder, responses are recorded there, one file per process, so that
+//! If `ROSTER_RESPONSES` names a folder, responses are recorded there, one file per process, so that
 //! `cargo xtask test` can report documented responses that no test has received.
 
 use std::collections::{BTreeSet, HashMap};
@@ -54,7 +54,7 @@ impl Document {
                 schema["additionalProperties"] = Value::Bool(false);
             }
         }
-        let notes = std::env::var_os("ROSTER_ANSWERS").map(|folder| {
+        let notes = std::env::var_os("ROSTER_RESPONSES").map(|folder| {
             let name = std::process::id().to_string();
             let file = File::create(Path::new(&folder).join(name)).expect("a file for notes");
             let written = BTreeSet::new();

@@ -27,8 +27,10 @@ pub mod login_attempts;
 pub mod person;
 pub mod raw;
 pub mod reply;
+pub mod shell_blocks;
 pub mod soak;
 pub mod stack;
+pub mod stated;
 pub mod usage;
 
 pub use client::Client;

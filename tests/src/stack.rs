@@ -144,7 +144,7 @@ impl Stack {
             ))
         })?;
         let database = devservices::app_database(&postgres.url("postgres")).await?;
-        devservices::migrations::migrate(&database.owner_url).await?;
+        migrations::migrate(&database.owner_url).await?;
         let mut variables = Variables::of(&postgres, &redis);
         variables.set(others);
         let log = log_path(folder.path());

@@ -50,10 +50,11 @@ pub struct Arguments {
     /// Skips starts and memory.
     #[arg(long)]
     no_costs: bool,
-    /// Keeps the run: bench/report.md, .svg and .json, a line of bench/history.jsonl, docs/capacity.md.
+    /// Keeps the run: bench/report.md, .svg and .json, a line of bench/history.jsonl, docs/capacity.md and the
+    /// tables of docs/performance.md.
     #[arg(long)]
     keep: bool,
-    /// Only writes docs/capacity.md, from the last run that was kept.
+    /// Only writes docs/capacity.md and the tables of docs/performance.md, from the last run that was kept.
     #[arg(long)]
     capacity: bool,
     /// URL of a running app. ROSTER_ADMIN_EMAIL and ROSTER_ADMIN_PASSWORD name one of its admins.

@@ -1,5 +1,6 @@
 //! Commands that run the app on the developer's machine.
 
+pub mod admin;
 pub mod banner;
 pub mod compose;
 pub mod first_admin;

@@ -6,7 +6,6 @@
 )]
 
 mod bench;
-mod database;
 mod dev;
 mod gates;
 mod template;
@@ -15,8 +14,7 @@ mod tools;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use database::{admin, migrate, sweep};
-use dev::{setup, up};
+use dev::{admin, setup, up};
 use gates::{
     audit, book, chaos, check, ci, codegen, coverage, fuzz, openapi, reproducible, sbom, soak, test,
 };
@@ -44,9 +42,7 @@ enum Command {
     Book(book::Arguments),
     Ci(ci::Arguments),
     Build(build::Arguments),
-    Migrate(migrate::Arguments),
-    Sweep(sweep::Arguments),
-    Admin(admin::Arguments),
+    Admin(roster_admin::Arguments),
     Bench(bench::Arguments),
     Chaos(chaos::Arguments),
     Soak(soak::Arguments),
@@ -71,8 +67,6 @@ async fn main() -> ExitCode {
         Command::Book(arguments) => book::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
-        Command::Migrate(arguments) => migrate::run(arguments).await,
-        Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Admin(arguments) => admin::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,

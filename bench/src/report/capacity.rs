@@ -11,10 +11,7 @@ const TYPICAL: &str = "mix";
 
 /// Returns the page; `None` when the report has no measurement of the typical workload.
 pub fn page(report: &Report, present: &Present) -> Option<String> {
-    // Clusters run Spin.
-    let mut apps: Vec<&Target> = report.role(Role::Roster).collect();
-    apps.sort_by_key(|app| app.host != "spin");
-    let app = *apps.first()?;
+    let app = app(report)?;
     let typical = usual(report, app, TYPICAL)?;
     Some(
         [
@@ -25,6 +22,13 @@ pub fn page(report: &Report, present: &Present) -> Option<String> {
         ]
         .join("\n"),
     )
+}
+
+/// Returns the app, on Spin if both hosts were measured: clusters run Spin.
+pub fn app(report: &Report) -> Option<&Target> {
+    report
+        .role(Role::Roster)
+        .min_by_key(|app| app.host != "spin")
 }
 
 /// Returns the closed loop with the most 2xx per second.

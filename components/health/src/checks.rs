@@ -63,9 +63,9 @@ impl FromRow for Schema {
 pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Checks {
     let schema = database.read_opt::<Schema>(SCHEMA, Vec::new());
     let lookup = Command::new("GET", [LAST_REPLY_KEY]);
-    let answered = redis.execute(&lookup);
-    let (schema, answered) = futures::join!(schema, answered);
-    let lately = matches!(answered.as_deref(), Ok([Reply::Bytes(_), ..]));
+    let mark = redis.execute(&lookup);
+    let (schema, mark) = futures::join!(schema, mark);
+    let lately = matches!(mark.as_deref(), Ok([Reply::Bytes(_), ..]));
     let (postgres, internal) = match schema {
         Ok(Some(Schema(version))) if version >= SCHEMA_VERSION => ("up", None),
         Ok(schema) => {
@@ -83,7 +83,7 @@ pub async fn check(database: &Arc<dyn Database>, redis: &Arc<dyn Redis>) -> Chec
     };
     let checks = Checks {
         postgres,
-        redis: if answered.is_ok() { "up" } else { "down" },
+        redis: if mark.is_ok() { "up" } else { "down" },
         internal,
     };
     if checks.status() == "healthy" {

@@ -186,7 +186,9 @@ impl Cache {
         user: Option<UserId>,
         session: Option<SessionId>,
     ) -> Result<T, Error> {
-        if let Err(Error::Unavailable(_) | Error::NotFound | Error::Stale) = &outcome {
+        if let Err(Error::Unavailable(_) | Error::NotFound | Error::Stale | Error::Excluded) =
+            &outcome
+        {
             self.doubt(user, session).await;
         }
         outcome

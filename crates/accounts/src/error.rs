@@ -45,6 +45,9 @@ pub enum Error {
     /// The version that the caller expected is no longer current.
     #[error("the expected version is not current")]
     Stale,
+    /// The current version is one that the caller excluded.
+    #[error("the current version is excluded")]
+    Excluded,
     /// A dependency did not respond; a retry may succeed.
     #[error("unavailable: {0}")]
     Unavailable(String),

@@ -13,6 +13,9 @@ use crate::{admission, operator, selector};
 /// Kinds that have pods.
 const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "Job", "CronJob", "DaemonSet"];
 
+/// Cluster-scoped kinds. An administrator creates their objects once.
+pub const CLUSTER: [&str; 3] = ["Namespace", admission::POLICY, admission::BINDING];
+
 /// Secrets that optional components need and that are created by hand, with their key.
 pub const BY_HAND: [(&str, &str); 2] = [
     ("roster-roots", "ca-certificates.crt"),
@@ -32,6 +35,11 @@ impl Environment {
         self.objects
             .iter()
             .filter(move |object| object.kind() == kind)
+    }
+
+    /// Returns the name of its overlay, which it has in common with those with optional components.
+    pub fn overlay(&self) -> &str {
+        self.name.split(' ').next().unwrap_or_default()
     }
 
     pub fn find(&self, kind: &str, name: &str) -> Option<&Object> {

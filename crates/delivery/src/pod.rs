@@ -68,6 +68,12 @@ impl Pod {
         first.chain(list(&self.spec["containers"]))
     }
 
+    /// Returns the environment variables of its containers.
+    pub fn variables(&self) -> impl Iterator<Item = &Value> {
+        self.containers()
+            .flat_map(|container| list(&container["env"]))
+    }
+
     /// Returns the number of the port with this name, or the given number.
     pub fn port(&self, port: &Value) -> Option<u16> {
         if let Some(number) = port.as_u64() {

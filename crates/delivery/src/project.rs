@@ -26,8 +26,6 @@ pub struct Project {
     pub deployers: BTreeMap<String, Vec<Object>>,
     /// Names of the SQL files in migrations/, in order.
     pub migrations: BTreeSet<String>,
-    /// migrations/kustomization.yaml.
-    pub migrations_list: Value,
     /// Kustomizations under k8s/, by path.
     pub kustomizations: BTreeMap<String, String>,
     /// Names of the metrics that the app exports, without histogram suffixes.
@@ -66,7 +64,6 @@ impl Project {
             runbook: text("docs/runbook.md")?,
             deployers,
             migrations: names.filter(|name| name.ends_with(".sql")).collect(),
-            migrations_list: serde_yaml_ng::from_str(&text("migrations/kustomization.yaml")?)?,
             kustomizations,
             metrics: sources
                 .iter()

@@ -1,27 +1,15 @@
 //! Runs every check on the manifests of every environment, unchanged and with each optional component;
-//! and, for each rule, on a manifest that violates it, which has to be reported.
+//! and, for each rule, on a manifest that violates it, which has to be reported (`violations`).
 //!
-//! Needs ROSTER_KUBECTL, a kubectl with kustomize 5, and ROSTER_TOOLS, the folder of
+//! Needs ROSTER_KUBECTL, a kubectl with kustomize 5, and ROSTER_TOOLS, the folder of squawk and
 //! kubernetes-validate; `cargo xtask test` provides both.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 #[path = "manifests/files.rs"]
 mod files;
-#[path = "manifests/groups.rs"]
-mod groups;
-#[path = "manifests/modified.rs"]
-mod modified;
-#[path = "manifests/network.rs"]
-mod network;
-#[path = "manifests/pods.rs"]
-mod pods;
-#[path = "manifests/policies.rs"]
-mod policies;
-#[path = "manifests/routes.rs"]
-mod routes;
-#[path = "manifests/schemas.rs"]
-mod schemas;
+#[path = "manifests/violations.rs"]
+mod violations;
 
 use std::process::Command;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -90,6 +78,9 @@ fn every_environment_has_the_expected_spin_apps() {
 fn core_kinds_match_the_schemas_of_kubernetes() {
     let others = Optional::ALL.into_iter().flat_map(overlays_with);
     assert_no_findings(core_kinds::check(overlays().chain(others)).unwrap());
+    violations::assert_reported("core_kinds", |environment| {
+        core_kinds::check([environment].into_iter()).unwrap()
+    });
 }
 
 /// Asserts that every overlay with the component passes every check.
@@ -241,9 +232,11 @@ fn alerts_fire_as_specified() {
     }
 }
 
+/// Asserts that the check passes every overlay, and reports its violations.
 #[track_caller]
-fn assert_check_passes(check: Check) {
+fn assert_check_works(name: &str, check: Check) {
     assert_no_findings(overlays().flat_map(check));
+    violations::assert_reported(name, check);
 }
 
 /// Generates one test per check, so that the name of a failed test states the problem.
@@ -251,7 +244,7 @@ macro_rules! checks {
     ($($name:ident: $check:ident,)*) => {
         $(#[test]
         fn $name() {
-            assert_check_passes(checks::$check::check);
+            assert_check_works(stringify!($check), checks::$check::check);
         })*
 
         #[test]

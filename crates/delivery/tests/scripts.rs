@@ -18,8 +18,8 @@ mod scripts {
     mod fixture;
     mod interruptions;
     mod lint;
+    mod outcomes;
     mod preconditions;
     mod rollback;
-    mod secret_leaks;
     mod smoke;
 }

@@ -35,7 +35,7 @@ pub struct ConnectionBuilder {
 }
 
 /// Result of a query for the guest: columns, rows, and the error that ended the rows, if any.
-type Answer = (
+type QueryResult = (
     Vec<Column>,
     StreamReader<Vec<DbValue>>,
     FutureReader<Result<(), Error>>,
@@ -172,7 +172,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         connection: Resource<Connection>,
         statement: String,
         parameters: Vec<ParameterValue>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<QueryResult, Error> {
         let client = accessor.with(|mut access| access.get().pg_client(&connection))?;
         let (columns, rows) = client
             .query(&statement, &parameters)

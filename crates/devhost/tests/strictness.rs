@@ -257,9 +257,9 @@ async fn a_request_without_an_unambiguous_authority_gets_no_response() {
     ] {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        assert_eq!(String::from_utf8_lossy(&answer), "", "{head}");
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).unwrap();
+        assert_eq!(String::from_utf8_lossy(&response), "", "{head}");
     }
     assert_eq!(host.call_guest("uri", "").await, format!("{}/", host.url));
 }
@@ -272,9 +272,9 @@ async fn a_header_that_is_not_utf_8_gets_an_empty_500() {
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-A: \xff\r\n\r\n")
         .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
     assert_eq!(body, "");
     assert_eq!(

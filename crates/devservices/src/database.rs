@@ -7,7 +7,6 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use url::Url;
 
-use crate::migrations;
 use crate::secret::random_hex;
 
 /// Creates and migrates a fresh database, and returns its URL with the role in `admin_url`, which must

@@ -25,11 +25,13 @@ pub enum Program {
     Registry,
     /// Prometheus' linter of rules, for tests.
     Promtool,
+    /// Groovy with a Java runtime, which runs the Jenkinsfiles in tests.
+    Groovy,
 }
 
 impl Program {
     /// Every program.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Postgres,
         Self::Redis,
         Self::Browser,
@@ -37,6 +39,7 @@ impl Program {
         Self::ShellCheck,
         Self::Registry,
         Self::Promtool,
+        Self::Groovy,
     ];
 }
 
@@ -50,6 +53,7 @@ impl Display for Program {
             Self::ShellCheck => "ShellCheck",
             Self::Registry => "docker-registry",
             Self::Promtool => "promtool",
+            Self::Groovy => "Groovy",
         })
     }
 }
@@ -67,6 +71,7 @@ struct PackageManager {
     shellcheck: &'static [&'static str],
     registry: &'static [&'static str],
     promtool: &'static [&'static str],
+    groovy: &'static [&'static str],
 }
 
 const MANAGERS: [PackageManager; 3] = [
@@ -81,6 +86,8 @@ const MANAGERS: [PackageManager; 3] = [
         shellcheck: &["shellcheck"],
         registry: &["docker-registry"],
         promtool: &["prometheus"],
+        // Debian's Groovy starts the default runtime, but any other satisfies its dependency.
+        groovy: &["groovy", "default-jre-headless"],
     },
     PackageManager {
         program: "dnf",
@@ -93,6 +100,7 @@ const MANAGERS: [PackageManager; 3] = [
         shellcheck: &["ShellCheck"],
         registry: &["docker-registry"],
         promtool: &["golang-github-prometheus"],
+        groovy: &["groovy"],
     },
     PackageManager {
         program: "apk",
@@ -105,6 +113,7 @@ const MANAGERS: [PackageManager; 3] = [
         shellcheck: &["shellcheck"],
         registry: &["docker-registry"],
         promtool: &["prometheus"],
+        groovy: &["groovy"],
     },
 ];
 
@@ -121,6 +130,7 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
             Program::ShellCheck => binaries::on_path("shellcheck").is_none(),
             Program::Registry => binaries::on_path("docker-registry").is_none(),
             Program::Promtool => binaries::on_path("promtool").is_none(),
+            Program::Groovy => binaries::on_path("groovy").is_none(),
         })
         .collect()
 }
@@ -157,6 +167,7 @@ fn packages(programs: &[Program], manager: &PackageManager) -> Vec<&'static str>
         Program::ShellCheck => manager.shellcheck,
         Program::Registry => manager.registry,
         Program::Promtool => manager.promtool,
+        Program::Groovy => manager.groovy,
     };
     programs.iter().flat_map(of).copied().collect()
 }
@@ -185,9 +196,11 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             manager.install.join(" "),
             packages(programs, manager).join(" ")
         ),
-        None => "with Homebrew: `brew install postgresql@17 redis python shellcheck`, `brew install --cask \
-                 chromium chromedriver`"
-            .to_owned(),
+        None => {
+            "with Homebrew: `brew install postgresql@17 redis python shellcheck groovy`, `brew \
+                 install --cask chromium chromedriver`"
+                .to_owned()
+        }
     };
     let instead = match programs {
         [
@@ -195,7 +208,8 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             | Program::Python
             | Program::ShellCheck
             | Program::Registry
-            | Program::Promtool,
+            | Program::Promtool
+            | Program::Groovy,
         ] => "",
         _ => ", start Docker, or name running servers in .env (see .env.example)",
     };

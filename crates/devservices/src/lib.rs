@@ -1,5 +1,5 @@
-//! Private Postgres and Redis servers for development and tests, the host of the app, the browser that
-//! tests drive, and the runner of `migrations/`.
+//! Private Postgres and Redis servers for development and tests, the host of the app, and the browser that
+//! tests drive.
 //!
 //! Servers use binaries that are installed on the machine, listen on 127.0.0.1 only, and end with the
 //! value that owns them, or with its process if that is killed.
@@ -14,7 +14,6 @@ mod binaries;
 mod database;
 mod host;
 mod install;
-pub mod migrations;
 mod port;
 mod postgres;
 mod process;
@@ -32,4 +31,4 @@ pub use postgres::{Postgres, PostgresOptions};
 pub use process::Process;
 pub use provided::{COMPLETE, provided, provided_or_exit};
 pub use redis::{Redis, RedisOptions};
-pub use secret::{persistent_secret, random_hex, random_password, write_private};
+pub use secret::{persistent_secret, random_hex, write_private};

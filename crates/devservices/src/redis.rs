@@ -171,9 +171,9 @@ impl Redis {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
             stream.set_read_timeout(Some(Duration::from_secs(1)))?;
             stream.write_all(b"PING\r\n")?;
-            let mut answer = [0; 7];
-            stream.read_exact(&mut answer)?;
-            Ok(answer == *b"+PONG\r\n" || answer.starts_with(b"-NOAUTH"))
+            let mut reply = [0; 7];
+            stream.read_exact(&mut reply)?;
+            Ok(reply == *b"+PONG\r\n" || reply.starts_with(b"-NOAUTH"))
         };
         ping().unwrap_or(false)
     }

@@ -6,26 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Returns random bytes from the operating system, as twice as many lower-case hex digits.
 pub fn random_hex(bytes: usize) -> Result<String> {
-    Ok(random(bytes)?
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
-}
-
-/// Returns a password of 144 random bits: 24 characters that need no quoting anywhere.
-pub fn random_password() -> Result<String> {
-    Ok(URL_SAFE_NO_PAD.encode(random(18)?))
-}
-
-fn random(bytes: usize) -> Result<Vec<u8>> {
     let mut buffer = vec![0; bytes];
     getrandom::fill(&mut buffer).map_err(|error| anyhow!("cannot get random bytes: {error}"))?;
-    Ok(buffer)
+    Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Returns the secret in `path`; if there is none, writes a new one of 32 hex digits with mode 0600.

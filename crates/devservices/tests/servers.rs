@@ -99,7 +99,7 @@ async fn the_app_has_its_own_role() -> Result<()> {
     let database = app_database(&admin).await?;
     assert_eq!(app_database(&admin).await?, database);
     let (url, owner) = (database.app_url, database.owner_url);
-    devservices::migrations::migrate(&owner).await?;
+    migrations::migrate(&owner).await?;
     assert_eq!(count_users(&url).await?, 0);
     for url in [&url, &owner] {
         let mut connection = PgConnection::connect(url).await?;
@@ -121,9 +121,9 @@ async fn the_app_has_its_own_role() -> Result<()> {
 
 fn send_command(stream: &mut TcpStream, command: &str) -> std::io::Result<String> {
     stream.write_all(format!("{command}\r\n").as_bytes())?;
-    let mut answer = [0; 64];
-    let length = stream.read(&mut answer)?;
-    Ok(String::from_utf8_lossy(answer.get(..length).unwrap_or_default()).into_owned())
+    let mut reply = [0; 64];
+    let length = stream.read(&mut reply)?;
+    Ok(String::from_utf8_lossy(reply.get(..length).unwrap_or_default()).into_owned())
 }
 
 #[test]
@@ -176,9 +176,9 @@ fn redis_stops_starts_and_freezes_on_one_port() -> Result<()> {
     assert!(send_command(&mut stream, "GET key").is_err());
     server.resume()?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut answer = [0; 11];
-    stream.read_exact(&mut answer)?;
-    assert_eq!(answer, *b"$5\r\nvalue\r\n");
+    let mut reply = [0; 11];
+    stream.read_exact(&mut reply)?;
+    assert_eq!(reply, *b"$5\r\nvalue\r\n");
 
     server.stop()?;
     assert!(TcpStream::connect(address).is_err());

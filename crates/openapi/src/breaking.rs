@@ -94,16 +94,18 @@ impl<'a> Breaking<'a> {
     }
 
     fn compare_responses(&mut self, name: &str, old: &'a Value, new: &'a Value) {
-        for (status, answer) in object(old, "/responses") {
-            let answer = resolve(self.released, answer);
+        for (status, response) in object(old, "/responses") {
+            let response = resolve(self.released, response);
             let at = format!("{name}: response {status}");
-            let now = new.get("responses").and_then(|answers| answers.get(status));
+            let now = new
+                .get("responses")
+                .and_then(|responses| responses.get(status));
             let Some(now) = now.map(|now| resolve(self.new, now)) else {
                 self.found.push(format!("{at} was removed"));
                 continue;
             };
-            self.contents(&at, answer, now, Direction::Answer);
-            for (header, _) in object(answer, "/headers") {
+            self.contents(&at, response, now, Direction::Response);
+            for (header, _) in object(response, "/headers") {
                 if now
                     .get("headers")
                     .and_then(|headers| headers.get(header))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Applies $MIGRATIONS/*.sql with psql as `cargo xtask migrate` does with sqlx (crates/devservices): in order,
+# Applies $MIGRATIONS/*.sql with psql as `roster-admin migrate` does with sqlx (crates/migrations): in order,
 # each in its own transaction with its row in the ledger _sqlx_migrations, under the same advisory lock and
 # with the same checksums, so either can continue from the other. Fails without a change if an applied file
 # was changed or is missing, or if a pending one is older than an applied one. psql reads PGHOST, PGPORT,

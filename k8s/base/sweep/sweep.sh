@@ -1,6 +1,6 @@
 #!/bin/sh
 # Deletes expired rows, and audit rows older than $AUDIT_RETENTION_DAYS (0 keeps them), in batches until none
-# is left, like `cargo xtask sweep`; migrations/0012_retention.sql defines them. psql reads PGHOST, PGPORT,
+# is left, like `roster-admin sweep`; migrations/0012_retention.sql defines them. psql reads PGHOST, PGPORT,
 # PGDATABASE, PGUSER and PGPASSWORD.
 set -eu
 

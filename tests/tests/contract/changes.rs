@@ -246,7 +246,9 @@ async fn if_none_match_applies_to_changes_and_if_match_to_reads() {
     for method in [Method::PATCH, Method::DELETE] {
         for current in ["*", "\"v1\"", "W/\"v1\"", "\"v7\", \"v1\""] {
             let reply = send(method.clone(), "if-none-match", current).await;
-            reply.problem(412, "precondition_failed");
+            let problem = reply.problem(412, "precondition_failed");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.starts_with("If-None-Match excludes"), "{detail}");
         }
     }
     client.user(id(&user)).await.expect(200).json();

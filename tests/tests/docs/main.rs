@@ -8,7 +8,9 @@
 )]
 
 mod browser;
+mod command_line;
 mod pages;
+mod readme;
 mod registry;
 mod services;
 mod tour;

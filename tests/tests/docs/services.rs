@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use blackbox::Person;
 use blackbox::forge::{Forge, Key};
 use blackbox::forged::forged;
 use blackbox::stack::{Stack, eventually};
-use blackbox::{Client, Person};
 use devservices::Process;
 use jwt_simple::prelude::Ed25519KeyPair;
 use reqwest::Method;
@@ -158,10 +158,8 @@ async fn envoy(roster: &str, service: &Service, folder: &Path) -> Service {
 
 /// Returns the status and the body of a GET.
 async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client");
+    let http = roster_client::http(url).expect("a URL").no_proxy();
+    let http = http.build().expect("an HTTP client");
     let mut request = http.get(url);
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -173,12 +171,19 @@ async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
     )
 }
 
+/// Another spelling of a valid signature, whose last character has unused bits. Most libraries ignore them, and
+/// nobody can make one without a valid token; Roster rejects it.
+const OTHER_SPELLING: &str = "signature with trailing bits";
+
 /// Returns tokens that were made without the key.
 fn forgeries(forge: &Forge) -> Vec<(String, String)> {
     let mut all = forged(forge);
-    all.retain(|(_, token)| match token.rsplit_once('.') {
-        Some((input, _)) => forge.sealed(input) != *token,
-        None => true,
+    all.retain(|(name, token)| {
+        name != OTHER_SPELLING
+            && match token.rsplit_once('.') {
+                Some((input, _)) => forge.sealed(input) != *token,
+                None => true,
+            }
     });
     all
 }

@@ -2,13 +2,7 @@
 
 use std::process::Command;
 
-/// Returns the block after the comment that names this file.
-fn tour() -> String {
-    let page = include_str!("../../../docs/tour.md");
-    let (_, rest) = page.split_once("tests/tests/docs/tour.rs").unwrap();
-    let (_, rest) = rest.split_once("```sh\n").unwrap();
-    rest.split_once("```").unwrap().0.to_owned()
-}
+use blackbox::shell_blocks::blocks_to_run;
 
 /// Returns the statuses in the comments, in order.
 fn expected_statuses(tour: &str) -> Vec<String> {
@@ -21,7 +15,7 @@ fn expected_statuses(tour: &str) -> Vec<String> {
 fn the_tour_gets_the_stated_statuses() {
     let env = devservices::provided_or_exit;
     let name = format!("{}@example.com", blackbox::unique());
-    let tour = tour();
+    let tour = blocks_to_run(include_str!("../../../docs/tour.md")).concat();
     let expected = expected_statuses(&tour);
     assert!(expected.len() >= 10, "{expected:?}");
     // Uses the app under test with its admin, and a unique user.

@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use devservices::{random_hex, random_password};
+use devservices::random_hex;
+use roster_admin::{Operator, migrate, random_password};
 use serde_json::{Value, json};
 
-use crate::database;
-use crate::database::migrate;
-use crate::database::operator::Operator;
-use crate::dev::first_admin::FirstAdmin;
+use crate::dev::first_admin;
 use crate::dev::servers::Servers;
 use crate::dev::settings::Settings;
 
@@ -34,7 +32,7 @@ impl Filled {
         migrate::apply(&url).await?;
         let password = random_password()?;
         settings.set("bootstrap_admin_password", &password);
-        let first_admin = FirstAdmin::take(&mut settings)?;
+        let first_admin = first_admin::take(&mut settings)?;
         let operator = Operator::connect(&url).await?;
         let admin = first_admin.provide(&operator).await?;
         drop(operator);
@@ -84,7 +82,7 @@ fn account(number: usize) -> String {
 /// Adds users in one statement: through the API, a hundred thousand would take minutes. Accounts have
 /// the admin's password hash.
 async fn fill(url: &str, admin: &str, users: u64) -> Result<()> {
-    let database = database::connect(url).await?;
+    let database = roster_admin::connect(url).await?;
     // The load generator computes the same ids from a number.
     let sql = format!(
         "SET statement_timeout = 0;

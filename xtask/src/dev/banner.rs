@@ -1,6 +1,6 @@
 //! Text that `cargo xtask up` prints when the app is ready: its address, and how to log in.
 
-use crate::dev::first_admin::Admin;
+use roster_admin::Admin;
 
 /// Returns the text. A generated password appears in it once.
 pub fn text(url: &str, admin: &Admin) -> String {
@@ -11,7 +11,7 @@ pub fn text(url: &str, admin: &Admin) -> String {
             "Created the first admin. Store the password; it is not shown again:\n  \
              PASSWORD='{password}'"
         ),
-        None => "Set the password of an admin (`cargo xtask admin reset-password` replaces a lost one):\n  \
+        None => "Set the password of an admin (`cargo xtask admin users reset-password` replaces a lost one):\n  \
              PASSWORD='<password>'"
             .to_owned(),
     };
@@ -38,6 +38,20 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Admin, text};
+
+    #[test]
+    fn the_readme_shows_the_first_part() {
+        let readme = include_str!("../../../README.md");
+        let (_, rest) = readme.split_once("```text\n").unwrap();
+        let (block, _) = rest.split_once("```").unwrap();
+        let admin = Admin {
+            email: "admin@example.com".into(),
+            password: Some("...".into()),
+        };
+        let shown = text("http://127.0.0.1:3000", &admin);
+        let (first, _) = shown.split_once("Log in:").unwrap();
+        assert_eq!(block, first.trim_start());
+    }
 
     #[test]
     fn a_generated_password_is_shown_once() {

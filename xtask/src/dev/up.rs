@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use roster_admin::{FirstAdmin, Operator, migrate};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::database::migrate;
-use crate::database::operator::Operator;
 use crate::dev::banner;
-use crate::dev::first_admin::FirstAdmin;
+use crate::dev::first_admin;
 use crate::dev::host::{Host, Kind, Program};
 use crate::dev::running_app::Running;
 use crate::dev::secrets;
@@ -53,7 +52,7 @@ impl Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let mut settings = Settings::load(&root().join(".env"))?;
     // Before all the work: an invalid password ends the command here.
-    let first_admin = FirstAdmin::take(&mut settings)?;
+    let first_admin = first_admin::take(&mut settings)?;
     let kind = arguments.kind()?;
     let state = state_dir();
     fs::create_dir_all(&state)?;

@@ -20,10 +20,12 @@ pub struct Arguments {
 const DENY: CargoTool = CargoTool {
     name: "cargo-deny",
     version: "0.20.2",
+    options: &[],
 };
 const AUDIT: CargoTool = CargoTool {
     name: "cargo-audit",
     version: "0.22.2",
+    options: &[],
 };
 
 /// Runs the command.

@@ -9,29 +9,30 @@ use anyhow::{Context, Result, ensure};
 
 use super::check::links::{links, normal};
 use super::check::tracked;
-use crate::tools::cargo::check;
-use crate::tools::cargo_tools::CargoTool;
+use crate::tools::cargo_tools::{CargoTool, source_of};
 use crate::tools::workspace::{root, step, target_dir};
 
 /// Builds docs/ with mdBook into target/book. Fails on warnings, and on a page that docs/SUMMARY.md lacks.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
+/// Without its server and its watcher, and not optimised: that halves the time of its build, and the book takes a
+/// second.
 const MDBOOK: CargoTool = CargoTool {
     name: "mdbook",
     version: "0.5.4",
+    options: &["--debug", "--no-default-features", "--features", "search"],
 };
-/// Brings Mermaid's script, which draws the diagrams in the browser, so that no copy of it is in the repository.
-/// Only its `install` is called: as a preprocessor it warns about each version of mdBook that is not its own.
-const MERMAID: CargoTool = CargoTool {
-    name: "mdbook-mermaid",
-    version: "0.17.1",
-};
+/// Contains Mermaid's script, which draws the diagrams in the browser, so that no copy of it is in the repository.
+/// The program itself is not used: as a preprocessor it warns about each version of mdBook that is not its own.
+const MERMAID: (&str, &str) = ("mdbook-mermaid", "0.17.1");
+/// Folder of the script in that crate.
+const ASSETS: &str = "src/bin/assets";
 
 const DOCS: &str = "docs";
 const SUMMARY: &str = "docs/SUMMARY.md";
-/// Files that mdbook-mermaid installs, in the order in which pages load them.
-const SCRIPTS: &str = r#"["mermaid.min.js", "mermaid-init.js"]"#;
+/// Scripts, in the order in which pages load them.
+const SCRIPTS: [&str; 2] = ["mermaid.min.js", "mermaid-init.js"];
 
 /// Runs the command.
 pub fn run(_: &Arguments) -> Result<()> {
@@ -44,9 +45,9 @@ pub fn run(_: &Arguments) -> Result<()> {
         "pages missing from {SUMMARY}: {}",
         missing.join(", ")
     );
-    let (mdbook, mermaid) = (MDBOOK.provide()?, MERMAID.provide()?);
+    let mdbook = MDBOOK.provide()?;
     let source = target_dir().join("book-source");
-    add_scripts(&mermaid, &source)?;
+    add_scripts(&source)?;
     copy(&files, &source)?;
     let book = target_dir().join("book");
     build(&mdbook, &source, &book)?;
@@ -67,15 +68,19 @@ fn missing(summary: &str, files: &[String]) -> Vec<String> {
 }
 
 /// Creates `folder` with the scripts.
-fn add_scripts(mermaid: &Path, folder: &Path) -> Result<()> {
+fn add_scripts(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder)?;
-    // `install` changes a configuration; that of docs/ replaces it.
-    fs::write(folder.join("book.toml"), "")?;
-    let mut install = Command::new(mermaid);
-    check(install.arg("install").arg(folder).env("RUST_LOG", "warn"))
+    let (name, version) = MERMAID;
+    let assets = source_of(name, version)?.join(ASSETS);
+    for script in SCRIPTS {
+        let from = assets.join(script);
+        fs::copy(&from, folder.join(script))
+            .with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    Ok(())
 }
 
 /// Copies the files of docs/ to `folder`.
@@ -145,7 +150,10 @@ fn build(mdbook: &Path, source: &Path, book: &Path) -> Result<()> {
         .arg(source)
         .arg("--dest-dir")
         .arg(book)
-        .env("MDBOOK_OUTPUT__HTML__ADDITIONAL_JS", SCRIPTS)
+        .env(
+            "MDBOOK_OUTPUT__HTML__ADDITIONAL_JS",
+            serde_json::to_string(&SCRIPTS)?,
+        )
         .env_remove("MDBOOK_LOG")
         .env_remove("RUST_LOG")
         .output()

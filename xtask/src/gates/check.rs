@@ -1,7 +1,9 @@
 //! `cargo xtask check`: formatting, lints and documents, without running anything.
 
+mod commands;
 pub(super) mod links;
 mod prose;
+mod shell;
 
 use std::process::Command;
 
@@ -49,6 +51,9 @@ pub fn run(_: &Arguments) -> Result<()> {
     prose::check()?;
     step("links");
     links::check()?;
+    step("shell blocks and commands in documents");
+    shell::check()?;
+    commands::check()?;
     step("shellcheck");
     install_missing(&[Program::ShellCheck])?;
     check(

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use roster_admin::migrate;
 use serde_json::Value;
 
-use crate::database::migrate;
 use crate::dev::servers::{Servers, throwaway_folder};
 use crate::dev::settings::Settings;
 use crate::tools::build::COMPONENTS;
@@ -25,6 +25,7 @@ pub struct Arguments {}
 const LLVM_COV: CargoTool = CargoTool {
     name: "cargo-llvm-cov",
     version: "0.9.1",
+    options: &[],
 };
 
 /// Measured packages, besides the components.

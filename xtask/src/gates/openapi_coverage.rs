@@ -56,14 +56,14 @@ fn unseen(document: &Value, seen: &BTreeSet<String>) -> Vec<String> {
     let mut unseen = BTreeSet::new();
     for operation in members(&document["paths"]).flat_map(|(_, item)| members(item)) {
         let name = operation.1["operationId"].as_str().unwrap_or_default();
-        for (status, answer) in members(&operation.1["responses"]) {
-            let reference = answer["$ref"]
+        for (status, response) in members(&operation.1["responses"]) {
+            let reference = response["$ref"]
                 .as_str()
                 .and_then(|text| text.strip_prefix('#'));
-            let answer = reference
+            let response = reference
                 .and_then(|at| document.pointer(at))
-                .unwrap_or(answer);
-            let examples = answer.pointer("/content/application~1problem+json/examples");
+                .unwrap_or(response);
+            let examples = response.pointer("/content/application~1problem+json/examples");
             let codes = examples.into_iter().flat_map(members);
             let codes: Vec<_> = codes.map(|(code, _)| code).collect();
             if codes.is_empty() && !seen.contains(&format!("{name} {status} -")) {

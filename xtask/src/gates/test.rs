@@ -89,15 +89,15 @@ async fn run_all(arguments: &Arguments, dir: &Path) -> Result<ExitStatus> {
     stores.describe(&mut tests);
     let app = App::start(&mut stores, &program, &manifest()).await?;
     app.describe(&mut tests, arguments.host, &manifest());
-    let answers = dir.join("answers");
-    fs::create_dir(&answers)?;
-    tests.env("ROSTER_ANSWERS", &answers);
+    let responses = dir.join("responses");
+    fs::create_dir(&responses)?;
+    tests.env("ROSTER_RESPONSES", &responses);
     step(&format!("running the tests on {program}"));
     let status = run_tests(tests.args(word), arguments, dir).await?;
     runner.keep_report()?;
     // A filtered run cannot prove coverage.
     if status.success() && word.is_none() && arguments.runner.is_empty() {
-        openapi_coverage::check(&answers)?;
+        openapi_coverage::check(&responses)?;
     }
     Ok(status)
 }

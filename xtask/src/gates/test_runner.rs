@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::gates::test::area::Suite;
-use crate::tools::cargo::cargo;
+use crate::tools::cargo::{cargo, that_runs_cargo};
 use crate::tools::cargo_tools::CargoTool;
-use crate::tools::workspace::{reports_dir, root, target_dir};
+use crate::tools::workspace::{reports_dir, target_dir};
 
 const NEXTEST: CargoTool = CargoTool {
     name: "cargo-nextest",
     version: "0.9.143",
+    options: &[],
 };
 
 /// Path of cargo-nextest's report (see .config/nextest.toml) in the target folder.
@@ -109,9 +110,8 @@ impl Runner {
     fn command(&self) -> Command {
         match self {
             Self::Nextest(program) => {
-                let mut command = Command::new(program);
+                let mut command = that_runs_cargo(program);
                 command.args(["nextest", "run"]);
-                command.current_dir(root()).stdin(Stdio::null());
                 command
             }
             Self::Cargo => {

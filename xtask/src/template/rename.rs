@@ -99,7 +99,7 @@ fn report(name: &Name, changes: &[Change], same_words: &[&str], tree: &Tree) {
     }
     println!(
         "\nSteps that remain:\n\
-         - host names, addresses, registry and repository, in {}\n\
+         - host names, addresses, registry, repository and teams, in {}\n\
          - values of your cluster (k8s/README.md), and credentials of your pipeline (Jenkinsfile)\n\
          - pictures in openapi/pictures: see ARCHITECTURE.md for the command\n\
          - introduction of README.md, CHANGELOG.md, LICENSE\n\

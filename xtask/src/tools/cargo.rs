@@ -1,6 +1,7 @@
 //! Runs cargo and rustup.
 
 use std::env;
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -13,11 +14,16 @@ pub const WASM: &str = "wasm32-wasip2";
 /// Variables with which cargo describes the program that it runs.
 const OF_THIS_PROGRAM: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_"];
 
-/// `cargo` that runs this program, in the project's folder. It gets the environment of a cargo that a
+/// `cargo` that runs this program, in the project's folder.
+pub fn cargo() -> Command {
+    that_runs_cargo(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program that is cargo or runs it, in the project's folder. It gets the environment of a cargo that a
 /// person starts: build scripts that read the variables of this program, such as ring's, would run again
 /// after each change from one to the other, and everything that depends on them.
-pub fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+pub fn that_runs_cargo(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(root()).stdin(Stdio::null());
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
@@ -72,4 +78,23 @@ pub fn ensure_wasm_target() -> Result<()> {
     let mut rustup = Command::new("rustup");
     rustup.args(["target", "add", WASM]).current_dir(root());
     check(&mut rustup).with_context(|| format!("the Rust target {WASM} is missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_runs_cargo_gets_no_variable_of_this_one() {
+        // Cargo sets them for tests, too.
+        assert!(env::var_os("CARGO_PKG_NAME").is_some());
+        for command in [cargo(), that_runs_cargo("cargo-nextest")] {
+            for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+                let removed = command
+                    .get_envs()
+                    .any(|variable| variable == (OsStr::new(name), None));
+                assert!(removed, "{name}");
+            }
+        }
+    }
 }

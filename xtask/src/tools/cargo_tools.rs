@@ -1,11 +1,12 @@
-//! Programs that the quality gates run: from crates.io, each in one version, under target/.
+//! Programs and files that the quality gates use: from crates.io, each in one version, under target/.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use devservices::Program;
+use serde_json::Value;
 
 use crate::dev::servers::install_missing;
 use crate::tools::cargo::{cargo, check};
@@ -23,6 +24,8 @@ const PROFILE: [(&str, &str); 3] = [
 pub struct CargoTool {
     pub name: &'static str,
     pub version: &'static str,
+    /// Arguments of `cargo install`.
+    pub options: &'static [&'static str],
 }
 
 impl CargoTool {
@@ -38,10 +41,40 @@ impl CargoTool {
         let mut install = cargo();
         install.args(["install", "--quiet", "--locked", "--force", "--root"]);
         install.arg(&folder).args(["--version", self.version]);
-        check(install.arg(self.name).envs(PROFILE))?;
+        install.args(self.options).arg(self.name);
+        check(install.envs(PROFILE))?;
         fs::write(noted, self.version)?;
         Ok(program)
     }
+}
+
+/// Returns the folder with the source of a crate, which cargo downloads and verifies, but does not build.
+pub fn source_of(name: &str, version: &str) -> Result<PathBuf> {
+    let folder = target_dir().join("tools").join(format!("{name}-source"));
+    fs::create_dir_all(folder.join("src"))?;
+    fs::write(folder.join("src/lib.rs"), "")?;
+    let manifest = folder.join("Cargo.toml");
+    // The folder is inside the project, but no part of its workspace.
+    let text = format!(
+        "[workspace]\n[package]\nname = \"source\"\nedition = \"2024\"\n[dependencies]\n{name} = \"={version}\"\n"
+    );
+    fs::write(&manifest, text)?;
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--quiet", "--format-version", "1"]);
+    metadata.arg("--manifest-path").arg(manifest);
+    let output = metadata
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    ensure!(output.status.success(), "cargo metadata failed");
+    let metadata: Value = serde_json::from_slice(&output.stdout)?;
+    let packages = metadata["packages"].as_array();
+    let package = packages
+        .and_then(|all| all.iter().find(|package| package["name"] == name))
+        .with_context(|| format!("no package {name}"))?;
+    let manifest = package["manifest_path"].as_str();
+    let folder = manifest.and_then(|path| Path::new(path).parent());
+    Ok(folder.context("the package has no path")?.to_owned())
 }
 
 /// Returns the `bin` folder of a virtual environment under target/ with the packages and hashes that

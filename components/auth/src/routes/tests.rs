@@ -14,10 +14,10 @@ use web::wiring::testing::{ScriptedDatabase, quiet, stores, variables};
 use super::*;
 
 /// Sends `request`; returns the head of the response and its JSON document.
-fn send(answers: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::response::Parts, Json) {
+fn send(results: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::response::Parts, Json) {
     let variables = variables();
     let verifier = Verifier::read(&variables).unwrap();
-    let database = ScriptedDatabase::new(answers.into_iter().map(Ok).collect());
+    let database = ScriptedDatabase::new(results.into_iter().map(Ok).collect());
     let stores = stores(database.clone(), None);
     let services = Services::read(
         &variables,

@@ -61,17 +61,17 @@ impl Components for OtherComponent {
     }
 }
 
-fn get(path: &str, answer: Result<i64, Error>, redis: Cache) -> (u16, serde_json::Value) {
-    get_with_component(StartupReport::None, path, answer, redis)
+fn get(path: &str, result: Result<i64, Error>, redis: Cache) -> (u16, serde_json::Value) {
+    get_with_component(StartupReport::None, path, result, redis)
 }
 
 fn get_with_component(
     other: StartupReport,
     path: &str,
-    answer: Result<i64, Error>,
+    result: Result<i64, Error>,
     redis: Cache,
 ) -> (u16, serde_json::Value) {
-    let rows = answer.map(|version| {
+    let rows = result.map(|version| {
         vec![Row::new(
             Arc::new(["version".to_owned()]),
             vec![Value::Int64(version)],

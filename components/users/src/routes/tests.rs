@@ -43,11 +43,11 @@ fn user_row(extra: impl IntoIterator<Item = (&'static str, Value)>) -> Row {
 }
 
 fn send(
-    answers: Vec<Result<Vec<Row>, Error>>,
+    results: Vec<Result<Vec<Row>, Error>>,
     request: http::request::Builder,
     body: &'static str,
 ) -> (Parts, serde_json::Value) {
-    let (variables, database) = (variables(), ScriptedDatabase::new(answers));
+    let (variables, database) = (variables(), ScriptedDatabase::new(results));
     let admin = User {
         id: UserId::generate(),
         role: accounts::Role::Admin,
@@ -101,14 +101,14 @@ fn database_errors_are_mapped_to_statuses() {
         message: "duplicate key".into(),
     });
     let lost = Error::Connection("10.0.0.7 refused".into());
-    for (answer, status, code) in [
+    for (result, status, code) in [
         (Err(taken), 409, "email_taken"),
         (Err(lost), 503, "unavailable"),
         (Err(Error::Other("odd".into())), 500, "internal"),
     ] {
         let request = Request::post(USERS).header("content-type", "application/json");
         let body = r#"{"email":"ada@example.com","full_name":"Ada"}"#;
-        let (parts, body) = send(vec![answer], request, body);
+        let (parts, body) = send(vec![result], request, body);
         assert_eq!(
             (parts.status.as_u16(), &body["code"]),
             (status, &code.into())

@@ -161,8 +161,11 @@ impl Users {
             let user = store::find(&*self.database, id)
                 .await?
                 .ok_or(Error::NotFound)?;
-            let fits = expected.into().allows(user.version);
-            return if fits { Ok(user) } else { Err(Error::Stale) };
+            let expected = expected.into();
+            return match expected.unmet() {
+                Some(error) if !expected.allows(user.version) => Err(error),
+                _ => Ok(user),
+            };
         }
         let generation = self.cache.generation();
         let updated = store::update(

@@ -2,7 +2,7 @@
 
 use accounts::idempotency::{IdempotencyKey, IdempotentRequest};
 use accounts::user::service::list::{ListParameters, ListQuery};
-use accounts::{Error, NewUser, Role, User, UserId, UserPatch, Users};
+use accounts::{Error, Expected, NewUser, Role, User, UserId, UserPatch, Users};
 
 use crate::fixture::{Fixture, actor};
 
@@ -268,6 +268,27 @@ async fn deletion_is_conditional_and_final() {
         Err(Error::NotFound)
     );
     assert_eq!(users.get_user(user.id).await, Err(Error::NotFound));
+}
+
+#[tokio::test]
+async fn a_change_of_an_excluded_version_is_rejected_as_excluded() {
+    let users = users().await;
+    let user = users
+        .create_user(new_user("a@b.example"), None, actor())
+        .await
+        .unwrap();
+    let renamed = rename("Another");
+    for excluded in [Expected::new(None, vec![1]), Expected::absent()] {
+        for patch in [&renamed, &UserPatch::default()] {
+            let patched = users
+                .update_user(user.id, patch, excluded.clone(), actor())
+                .await;
+            assert_eq!(patched, Err(Error::Excluded), "{excluded:?}");
+        }
+        let deleted = users.delete_user(user.id, excluded, actor()).await;
+        assert_eq!(deleted, Err(Error::Excluded));
+    }
+    assert_eq!(users.get_user(user.id).await, Ok(user));
 }
 
 #[tokio::test]

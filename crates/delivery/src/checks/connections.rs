@@ -48,7 +48,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         }
     };
     // An optional component does not change these numbers, so it shares the overlay's row.
-    let overlay = environment.name.split(' ').next().unwrap_or_default();
+    let overlay = environment.overlay();
     let columns = [false, true].map(|is_small| {
         let groups = groups.iter();
         let groups = groups.filter(|(name, _)| SMALL.contains(name) == is_small);

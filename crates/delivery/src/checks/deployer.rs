@@ -1,20 +1,16 @@
 //! Roles of the deployer: they allow applying every object of an environment and, among cluster-scoped
 //! kinds, only the objects of this environment.
 
-use crate::admission::{BINDING, POLICY};
-use crate::environment::Environment;
+use crate::environment::{CLUSTER, Environment};
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, texts};
-
-/// Cluster-scoped kinds. An administrator creates their objects once.
-const CLUSTER: [&str; 3] = ["Namespace", POLICY, BINDING];
 
 /// Verbs that server-side apply requires.
 const VERBS: [&str; 3] = ["get", "create", "patch"];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
-    let overlay = environment.name.split(' ').next().unwrap_or_default();
+    let overlay = environment.overlay();
     let file = format!("k8s/deployer/{overlay}");
     let Some(roles) = environment.project.deployers.get(overlay) else {
         found.add(file, "it does not exist");

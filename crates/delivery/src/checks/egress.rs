@@ -107,10 +107,7 @@ fn variables(environment: &Environment, pod: &Pod) -> BTreeMap<String, String> {
         };
         Some((text(&variable["name"]).to_owned(), value?))
     };
-    let variables = pod
-        .containers()
-        .flat_map(|container| list(&container["env"]));
-    variables.filter_map(value).collect()
+    pod.variables().filter_map(value).collect()
 }
 
 /// Returns the host and port of a URL, or `None` if it has no scheme.

@@ -3,14 +3,10 @@
 
 use serde_json::Value;
 
-use crate::admission::{BINDING, POLICY};
-use crate::environment::Environment;
+use crate::environment::{CLUSTER, Environment};
 use crate::finding::{Finding, Findings};
 use crate::object::text;
 use crate::pod::Pod;
-
-/// Cluster-scoped kinds.
-const CLUSTER: [&str; 3] = ["Namespace", POLICY, BINDING];
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);

@@ -27,10 +27,7 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         })
         .collect();
     for pod in environment.pods() {
-        for variable in pod
-            .containers()
-            .flat_map(|container| list(&container["env"]))
-        {
+        for variable in pod.variables() {
             let name = text(&variable["name"]);
             let from = &variable["valueFrom"];
             for (kind, known, reference) in [
@@ -59,10 +56,7 @@ fn example(environment: &Environment, secrets: &Keys, found: &mut Findings) {
     let project = &environment.project;
     let name = project.secret_name();
     let pods = environment.pods();
-    let variables = pods
-        .iter()
-        .flat_map(Pod::containers)
-        .flat_map(|container| list(&container["env"]));
+    let variables = pods.iter().flat_map(Pod::variables);
     let references = variables.map(|variable| &variable["valueFrom"]["secretKeyRef"]);
     let references = references.filter(|reference| reference["name"] == name);
     let read: BTreeMap<_, _> = references

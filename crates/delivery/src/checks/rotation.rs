@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
-use crate::object::list;
 use crate::pod::Pod;
 
 const ANNOTATION: &str = "roster/secrets";
@@ -39,8 +38,6 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
 }
 
 fn reads(pod: &Pod, secret: &str) -> bool {
-    let mut variables = pod
-        .containers()
-        .flat_map(|container| list(&container["env"]));
+    let mut variables = pod.variables();
     variables.any(|variable| variable["valueFrom"]["secretKeyRef"]["name"] == secret)
 }

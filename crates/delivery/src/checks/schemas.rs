@@ -9,104 +9,50 @@ use serde_json::Value;
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
-use crate::object::Object;
+use crate::object::{Object, text};
 
-/// API version, kind and schema of objects.
-const SCHEMAS: [(&str, &str, &str); 13] = [
-    (
-        "core.spinkube.dev/v1alpha1",
-        "SpinApp",
-        include_str!("../../schemas/spin-app.yaml"),
-    ),
-    (
-        "core.spinkube.dev/v1alpha1",
-        "SpinAppExecutor",
-        include_str!("../../schemas/spin-app-executor.yaml"),
-    ),
-    (
-        "gateway.networking.k8s.io/v1",
-        "Gateway",
-        include_str!("../../schemas/gateway.yaml"),
-    ),
-    (
-        "gateway.networking.k8s.io/v1",
-        "HTTPRoute",
-        include_str!("../../schemas/http-route.yaml"),
-    ),
-    (
-        "gateway.envoyproxy.io/v1alpha1",
-        "ClientTrafficPolicy",
-        include_str!("../../schemas/client-traffic-policy.yaml"),
-    ),
-    (
-        "gateway.envoyproxy.io/v1alpha1",
-        "BackendTrafficPolicy",
-        include_str!("../../schemas/backend-traffic-policy.yaml"),
-    ),
-    (
-        "keda.sh/v1alpha1",
-        "ScaledObject",
-        include_str!("../../schemas/scaled-object.yaml"),
-    ),
-    (
-        "external-secrets.io/v1",
-        "ExternalSecret",
-        include_str!("../../schemas/external-secret.yaml"),
-    ),
-    (
-        "monitoring.coreos.com/v1alpha1",
-        "ScrapeConfig",
-        include_str!("../../schemas/scrape-config.yaml"),
-    ),
-    (
-        "monitoring.coreos.com/v1",
-        "PrometheusRule",
-        include_str!("../../schemas/prometheus-rule.yaml"),
-    ),
-    (
-        "policies.kyverno.io/v1",
-        "NamespacedImageValidatingPolicy",
-        include_str!("../../schemas/image-validating-policy.yaml"),
-    ),
-    (
-        "admissionregistration.k8s.io/v1",
-        "MutatingAdmissionPolicy",
-        include_str!("../../schemas/mutating-admission-policy.yaml"),
-    ),
-    (
-        "admissionregistration.k8s.io/v1",
-        "MutatingAdmissionPolicyBinding",
-        include_str!("../../schemas/mutating-admission-policy-binding.yaml"),
-    ),
+/// Schemas; each has the API version and the kind of its objects.
+const SCHEMAS: [&str; 13] = [
+    include_str!("../../schemas/spin-app.yaml"),
+    include_str!("../../schemas/spin-app-executor.yaml"),
+    include_str!("../../schemas/gateway.yaml"),
+    include_str!("../../schemas/http-route.yaml"),
+    include_str!("../../schemas/client-traffic-policy.yaml"),
+    include_str!("../../schemas/backend-traffic-policy.yaml"),
+    include_str!("../../schemas/scaled-object.yaml"),
+    include_str!("../../schemas/external-secret.yaml"),
+    include_str!("../../schemas/scrape-config.yaml"),
+    include_str!("../../schemas/prometheus-rule.yaml"),
+    include_str!("../../schemas/image-validating-policy.yaml"),
+    include_str!("../../schemas/mutating-admission-policy.yaml"),
+    include_str!("../../schemas/mutating-admission-policy-binding.yaml"),
 ];
 
-type Validators = BTreeMap<(&'static str, &'static str), Result<Validator, String>>;
+/// Validators by API version and kind.
+type Validators = BTreeMap<(String, String), Validator>;
 
-static VALIDATORS: LazyLock<Validators> = LazyLock::new(|| {
-    let schemas = SCHEMAS.iter();
-    schemas
-        .map(|(version, kind, schema)| ((*version, *kind), validator(schema)))
-        .collect()
-});
+static VALIDATORS: LazyLock<Result<Validators, String>> =
+    LazyLock::new(|| SCHEMAS.iter().map(|schema| validator(schema)).collect());
+
+fn of(object: &Object) -> Option<&'static Validator> {
+    let (version, kind) = (object.api_version().to_owned(), object.kind().to_owned());
+    VALIDATORS.as_ref().ok()?.get(&(version, kind))
+}
 
 pub fn knows(object: &Object) -> bool {
-    VALIDATORS.contains_key(&(object.api_version(), object.kind()))
+    of(object).is_some()
 }
 
 pub fn check(environment: &Environment) -> Vec<Finding> {
     let mut found = Findings::of(&environment.name);
+    if let Err(problem) = VALIDATORS.as_ref() {
+        found.add("a schema", problem);
+    }
     for object in &environment.objects {
-        match VALIDATORS.get(&(object.api_version(), object.kind())) {
-            Some(Ok(validator)) => {
-                for error in validator.iter_errors(object.value()) {
-                    found.add(
-                        object,
-                        problem(&error.instance_path().to_string(), &error.to_string()),
-                    );
-                }
-            }
-            Some(Err(problem)) => found.add(object, format!("its schema is invalid: {problem}")),
-            None => {}
+        let errors = of(object).map(|validator| validator.iter_errors(object.value()));
+        for error in errors.into_iter().flatten() {
+            let path = error.instance_path().to_string();
+            found.add(object, problem(&path, &error.to_string()));
         }
     }
     found.into_vec()
@@ -130,10 +76,14 @@ fn problem(path: &str, error: &str) -> String {
     }
 }
 
-fn validator(schema: &str) -> Result<Validator, String> {
+fn validator(schema: &str) -> Result<((String, String), Validator), String> {
     let mut schema: Value = serde_yaml_ng::from_str(schema).map_err(|error| error.to_string())?;
     close(&mut schema);
-    jsonschema::validator_for(&schema).map_err(|error| error.to_string())
+    let [version, kind] =
+        ["apiVersion", "kind"].map(|name| text(&schema["properties"][name]["const"]).to_owned());
+    let validator = jsonschema::validator_for(&schema);
+    let validator = validator.map_err(|error| format!("{kind}: {error}"))?;
+    Ok(((version, kind), validator))
 }
 
 /// Forbids additional members in every object whose members the schema names.
@@ -173,12 +123,9 @@ mod tests {
 
     #[test]
     fn every_schema_is_valid_and_closed() {
-        for (_, kind, text) in SCHEMAS {
-            assert!(
-                validator(text).is_ok(),
-                "{kind}: {:?}",
-                validator(text).err()
-            );
+        for text in SCHEMAS {
+            let ((version, kind), _) = validator(text).unwrap();
+            assert!(!version.is_empty() && !kind.is_empty(), "{text}");
             let schema: Value = serde_yaml_ng::from_str(text).unwrap();
             assert!(is_closed(&schema), "{kind}");
             let specified = &schema["properties"]["spec"]["properties"];

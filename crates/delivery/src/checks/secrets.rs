@@ -3,7 +3,7 @@
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
-use crate::object::{labels, list, members, text};
+use crate::object::{labels, members, text};
 
 /// Parts of names that indicate a secret.
 const NAMES: [&str; 5] = ["password", "secret", "key", "token", "credential"];
@@ -28,16 +28,9 @@ pub fn check(environment: &Environment) -> Vec<Finding> {
         }
     }
     for pod in environment.pods() {
-        for variable in pod
-            .containers()
-            .flat_map(|container| list(&container["env"]))
-        {
-            literal(
-                &pod.owner,
-                text(&variable["name"]),
-                text(&variable["value"]),
-                &mut found,
-            );
+        for variable in pod.variables() {
+            let (name, value) = (text(&variable["name"]), text(&variable["value"]));
+            literal(&pod.owner, name, value, &mut found);
         }
     }
     example(environment, &mut found);

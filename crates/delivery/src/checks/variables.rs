@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, members, text, texts};
@@ -93,10 +91,8 @@ fn bindings(
 fn read(environment: &Environment) -> BTreeSet<String> {
     let mut read = BTreeSet::new();
     for pod in environment.pods() {
-        let variables = pod
-            .containers()
-            .flat_map(|container| list(&container["env"]));
-        let keys = variables.map(|variable: &Value| &variable["valueFrom"]["configMapKeyRef"]);
+        let keys = pod.variables();
+        let keys = keys.map(|variable| &variable["valueFrom"]["configMapKeyRef"]);
         let keys = keys.filter(|reference| text(&reference["name"]).starts_with(CONFIGURATION));
         read.extend(keys.map(|reference| text(&reference["key"]).to_owned()));
     }

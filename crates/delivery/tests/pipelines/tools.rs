@@ -9,10 +9,15 @@ use anyhow::{Context, Result, ensure};
 use devservices::provided;
 use tempfile::TempDir;
 
-use crate::{changed, commands, read, workflows};
+use crate::{changed, jenkins, read, workflows};
 
 /// Variable with the folder of the programs.
 const TOOLS: &str = "ROSTER_TOOLS";
+
+/// Returns true if the programs are there, and Groovy.
+pub fn are_provided() -> bool {
+    provided(TOOLS).is_some()
+}
 
 fn tool(name: &str) -> Result<Command> {
     let folder = provided(TOOLS).context("ROSTER_TOOLS is not set")?;
@@ -48,10 +53,10 @@ fn security(folder: &Path) -> Result<()> {
 }
 
 /// Checks the scripts of a pipeline, which are in no file of their own.
-fn shell(dialect: &str, scripts: &[String]) -> Result<()> {
+fn shell(scripts: &[String]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new("shellcheck");
-    command.args(["--shell", dialect]);
+    command.args(["--shell", "bash"]);
     for (number, script) in scripts.iter().enumerate() {
         let path = folder.path().join(format!("{number}.sh"));
         fs::write(&path, script)?;
@@ -71,7 +76,7 @@ fn paths(part: &str) -> Result<Vec<PathBuf>> {
 
 #[test]
 fn workflows_and_dependabot_match_githubs_schemas() -> Result<()> {
-    if provided(TOOLS).is_none() {
+    if !are_provided() {
         return Ok(());
     }
     schema("github-workflows", &paths("/workflows/")?)?;
@@ -84,7 +89,7 @@ fn workflows_and_dependabot_match_githubs_schemas() -> Result<()> {
 
 #[test]
 fn zizmor_reports_nothing() -> Result<()> {
-    if provided(TOOLS).is_none() {
+    if !are_provided() {
         return Ok(());
     }
     security(&delivery::root().join(".github"))
@@ -92,22 +97,20 @@ fn zizmor_reports_nothing() -> Result<()> {
 
 #[test]
 fn shellcheck_reports_nothing() -> Result<()> {
-    if provided(TOOLS).is_none() {
+    let Some(jenkinsfiles) = jenkins::files() else {
         return Ok(());
-    }
+    };
     // GitHub ends a script at its first failure.
-    let mut scripts = workflows::scripts()?;
-    for script in &mut scripts {
-        script.insert_str(0, "set -e\n");
-    }
-    shell("bash", &scripts)?;
+    let scripts = workflows::scripts()?;
+    let mut scripts: Vec<_> = scripts.iter().map(|it| format!("set -e\n{it}")).collect();
     // Jenkins' own shell is not bash, but it runs only single commands.
-    shell("bash", &commands::scripts(&read("Jenkinsfile")?)?)
+    scripts.extend(jenkinsfiles.iter().flat_map(|it| it.scripts.clone()));
+    shell(&scripts)
 }
 
 #[test]
 fn shellcheck_reports_an_unquoted_variable() {
-    assert_error_contains(shell("bash", &["rm $HOME".to_owned()]), "SC2086");
+    assert_error_contains(shell(&["rm $HOME".to_owned()]), "SC2086");
 }
 
 /// Returns a folder with rollback.yml, broken in one place.
@@ -129,7 +132,7 @@ fn assert_error_contains(result: Result<()>, what: &str) {
 
 #[test]
 fn the_workflow_schema_rejects_a_misspelt_key() -> Result<()> {
-    if provided(TOOLS).is_none() {
+    if !are_provided() {
         return Ok(());
     }
     let (_folder, path) = broken("    runs-on:", "    run-on:")?;
@@ -139,7 +142,7 @@ fn the_workflow_schema_rejects_a_misspelt_key() -> Result<()> {
 
 #[test]
 fn zizmor_reports_a_template_injection() -> Result<()> {
-    if provided(TOOLS).is_none() {
+    if !are_provided() {
         return Ok(());
     }
     let [from, to] = [

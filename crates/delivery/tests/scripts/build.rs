@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::fixture::{Fixture, SECRET, assert_order, digest};
+use super::fixture::{Fixture, SECRET, ScriptOutput, assert_order, digest};
 
 const ARTIFACT: &str = "registry.example.com/roster/api";
 
@@ -20,7 +20,7 @@ fn fixture() -> Fixture {
         .with("COSIGN_KEY", "env://SIGNING_KEY")
         .with("SIGNING_KEY", SECRET)
         .with("COSIGN_PASSWORD", SECRET)
-        .with("PUSHED", &digest('d'));
+        .with("PUSHED", "d");
     fs::write(fixture.project().join(".gitignore"), "/target\n").unwrap();
     git(&fixture, &["init", "--quiet"]);
     let remote = format!("https://robot:{SECRET}@git.example.com/team/roster.git");
@@ -43,15 +43,28 @@ fn git(fixture: &Fixture, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// Runs build.sh with these words, asserts the exit status, and returns the output.
+#[track_caller]
+fn run(fixture: &Fixture, words: &str, status: i32) -> ScriptOutput {
+    let words: Vec<_> = words.split(' ').collect();
+    let ran = fixture.run("build.sh", &words);
+    ran.assert_status(status);
+    ran
+}
+
+/// Publishes 1.2.3, asserts the exit status, and returns the output.
+#[track_caller]
+fn publish(fixture: &Fixture, status: i32) -> String {
+    run(fixture, &format!("publish 1.2.3 {REBUILT}"), status).output()
+}
+
 /// Builds in the fixture, and copies the checksums as those of a second build.
-fn built(fixture: &Fixture, version: &str) {
-    fixture
-        .run("build.sh", &["build", version])
-        .assert_status(0);
-    let target = fixture.project().join("target");
+fn built(fixture: &Fixture) {
+    run(fixture, "build 1.2.3", 0);
+    let project = fixture.project();
     fs::copy(
-        target.join("reports/wasm.sha256"),
-        fixture.project().join(REBUILT),
+        project.join("target/reports/wasm.sha256"),
+        project.join(REBUILT),
     )
     .unwrap();
     fs::remove_file(fixture.path("calls")).unwrap();
@@ -68,8 +81,7 @@ fn json(text: &str) -> Value {
 #[test]
 fn a_build_writes_checksums_and_provenance() {
     let fixture = fixture();
-    let ran = fixture.run("build.sh", &["build", "1.2.3"]);
-    ran.assert_status(0);
+    let ran = run(&fixture, "build 1.2.3", 0);
     assert_eq!(fixture.calls(), ["cargo xtask build", "cargo xtask sbom"]);
     assert_eq!(ran.stdout, "");
     let sums = report(&fixture, "wasm.sha256");
@@ -91,42 +103,33 @@ fn a_build_writes_checksums_and_provenance() {
 #[test]
 fn a_push_signs_the_digest_and_never_the_tag() {
     let fixture = fixture();
-    built(&fixture, "1.2.3-rc.1");
-    let ran = fixture.run("build.sh", &["publish", "1.2.3-rc.1", REBUILT]);
-    let output = ran.assert_status(0);
+    built(&fixture);
+    let ran = run(&fixture, &format!("publish 1.2.3-rc.1 {REBUILT}"), 0);
     assert_eq!(ran.stdout, format!("{}\n", digest('d')));
     assert_eq!(report(&fixture, "digest"), ran.stdout);
     let artifact = format!("{ARTIFACT}@{}", digest('d'));
     let calls = fixture.calls();
-    assert_order(
-        &calls,
-        &[
-            "spin --version",
-            "spin registry push --from spin.toml",
-            &format!("cosign sign --yes --key env://SIGNING_KEY {artifact}"),
-            "cosign attest --yes --key env://SIGNING_KEY --type cyclonedx --predicate target/reports/sbom.cdx.json",
-            "cosign attest --yes --key env://SIGNING_KEY --type slsaprovenance1",
-            &format!("cosign verify --key awskms:///alias/roster --output text {artifact}"),
-        ],
-    );
+    let order = "spin --version
+        spin registry push --from spin.toml
+        cosign sign --yes --key env://SIGNING_KEY {artifact}
+        cosign attest --yes --key env://SIGNING_KEY --type cyclonedx --predicate target/reports/sbom.cdx.json
+        cosign attest --yes --key env://SIGNING_KEY --type slsaprovenance1
+        cosign verify --key awskms:///alias/roster --output text {artifact}";
+    assert_order(&calls, &order.replace("{artifact}", &artifact));
     for call in &calls {
         assert!(!call.contains(SECRET), "{call}");
         assert!(!call.starts_with("cargo"), "{call}");
-        assert!(
-            !call.starts_with("cosign") || call.ends_with(&artifact),
-            "{call}"
-        );
+        let is_signed = !call.starts_with("cosign") || call.ends_with(&artifact);
+        assert!(is_signed, "{call}");
     }
-    assert!(!output.contains(SECRET), "{output}");
+    assert!(!ran.output().contains(SECRET), "{}", ran.output());
 }
 
 #[test]
 fn the_artifact_has_source_annotations_and_provenance() {
     let fixture = fixture();
-    built(&fixture, "1.2.3");
-    fixture
-        .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .assert_status(0);
+    built(&fixture);
+    publish(&fixture, 0);
     let commit = git(&fixture, &["rev-parse", "HEAD"]);
     let push = fixture
         .calls()
@@ -169,24 +172,19 @@ fn the_artifact_has_source_annotations_and_provenance() {
 fn unreproduced_components_are_not_pushed() {
     let fixture = fixture();
     let publish = |told: &str| {
-        let output = fixture
-            .run("build.sh", &["publish", "1.2.3", REBUILT])
-            .assert_status(1);
+        let output = publish(&fixture, 1);
         assert!(output.contains(told), "{output}");
         assert_eq!(fixture.calls(), ["spin --version"]);
         fs::remove_file(fixture.path("calls")).unwrap();
     };
     publish("build first");
-    built(&fixture, "1.2.3");
+    built(&fixture);
     let rebuilt = fixture.project().join(REBUILT);
     let sums = fs::read_to_string(&rebuilt).unwrap();
     fs::remove_file(&rebuilt).unwrap();
     publish("no second build confirms the first");
-    fs::hard_link(
-        fixture.project().join("target/reports/wasm.sha256"),
-        &rebuilt,
-    )
-    .unwrap();
+    let first = fixture.project().join("target/reports/wasm.sha256");
+    fs::hard_link(first, &rebuilt).unwrap();
     publish("of the same build");
     fs::remove_file(&rebuilt).unwrap();
     fs::write(&rebuilt, format!("0{sums}")).unwrap();
@@ -199,28 +197,19 @@ fn unreproduced_components_are_not_pushed() {
 
 #[test]
 fn the_log_has_size_and_commit() {
-    let output = fixture()
-        .run("build.sh", &["build", "1.2.3"])
-        .assert_status(0);
-    assert!(
-        output.contains("KiB in 4 components, version 1.2.3, commit "),
-        "{output}"
-    );
-    assert!(output.contains(" Begin\n"), "{output}");
+    let output = run(&fixture(), "build 1.2.3", 0).output();
+    let has_size = output.contains("KiB in 4 components, version 1.2.3, commit ");
+    assert!(has_size && output.contains(" Begin\n"), "{output}");
 }
 
 #[test]
 fn builds_of_one_commit_have_equal_reports() {
     let fixture = fixture();
-    built(&fixture, "1.2.3");
-    fixture
-        .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .assert_status(0);
+    built(&fixture);
+    publish(&fixture, 0);
     let first = report(&fixture, "provenance.json");
-    built(&fixture, "1.2.3");
-    fixture
-        .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .assert_status(0);
+    built(&fixture);
+    publish(&fixture, 0);
     assert_eq!(report(&fixture, "provenance.json"), first);
 }
 
@@ -233,16 +222,11 @@ fn git_remotes_are_converted_to_urls() {
         "https://git.example.com/team/roster",
     ] {
         git(&fixture, &["remote", "set-url", "origin", remote]);
-        fixture
-            .run("build.sh", &["build", "1.2.3"])
-            .assert_status(0);
+        run(&fixture, "build 1.2.3", 0);
         let statement = json(&report(&fixture, "provenance.json"));
         let uri = &statement["predicate"]["buildDefinition"]["resolvedDependencies"][0]["uri"];
-        let uri = uri.as_str().unwrap();
-        assert!(
-            uri.starts_with("git+https://git.example.com/team/roster@"),
-            "{uri}"
-        );
+        let start = "git+https://git.example.com/team/roster@";
+        assert!(uri.as_str().unwrap().starts_with(start), "{uri}");
     }
 }
 
@@ -258,33 +242,28 @@ fn invalid_versions_run_nothing() {
             .assert_status(2);
         assert!(output.contains("VERSION must be like 1.2.3"), "{output}");
     }
-    fixture.run("build.sh", &[]).assert_status(2);
-    fixture.run("build.sh", &["1.2.3"]).assert_status(2);
-    fixture
-        .run("build.sh", &["publish", "1.2.3"])
-        .assert_status(2);
-    fixture
-        .run("build.sh", &["build", "1.2.3", "1.2.4"])
-        .assert_status(2);
-    fixture
-        .run("build.sh", &["build", "1.2.3", "--sign"])
-        .assert_status(2);
+    for words in [
+        "",
+        "1.2.3",
+        "publish 1.2.3",
+        "build 1.2.3 1.2.4",
+        "build 1.2.3 --sign",
+    ] {
+        let words: Vec<_> = words.split_whitespace().collect();
+        fixture.run("build.sh", &words).assert_status(2);
+    }
     assert_eq!(fixture.calls(), [""; 0]);
 }
 
 #[test]
 fn uncommitted_changes_are_not_pushed() {
     let fixture = fixture();
-    built(&fixture, "1.2.3");
+    built(&fixture);
     fs::write(fixture.project().join("new.rs"), "//! New.\n").unwrap();
-    let output = fixture
-        .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .assert_status(1);
+    let output = publish(&fixture, 1);
     assert!(output.contains("uncommitted changes: nothing was pushed"));
     assert_eq!(fixture.calls(), ["spin --version"]);
-    fixture
-        .run("build.sh", &["build", "1.2.3"])
-        .assert_status(0);
+    run(&fixture, "build 1.2.3", 0);
 }
 
 #[test]
@@ -296,16 +275,9 @@ fn a_push_lists_all_missing_requirements() {
         .with("COSIGN_KEY", "")
         .with("COSIGN_KEY_PUB", "")
         .without("cosign");
-    let output = fixture
-        .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .assert_status(1);
-    for part in [
-        "spin 4.1.0 or later",
-        "cosign",
-        "REGISTRY",
-        "BUILDER_ID",
-        "COSIGN_KEY_PUB",
-    ] {
+    let output = publish(&fixture, 1);
+    let parts = "spin 4.1.0 or later|cosign|REGISTRY|BUILDER_ID|COSIGN_KEY_PUB";
+    for part in parts.split('|') {
         assert!(output.contains(part), "{part}: {output}");
     }
     assert_eq!(output.lines().count(), 1, "{output}");
@@ -316,9 +288,7 @@ fn a_push_lists_all_missing_requirements() {
 fn an_inline_key_is_rejected_and_not_printed() {
     let key = format!("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n{SECRET}");
     let fixture = fixture().with("COSIGN_KEY", &key);
-    let output = fixture
-        .run("build.sh", &["publish", "1.2.3", REBUILT])
-        .assert_status(1);
+    let output = publish(&fixture, 1);
     assert!(output.contains("COSIGN_KEY as a reference to a key"));
     assert!(!output.contains(SECRET), "{output}");
 }
@@ -326,19 +296,16 @@ fn an_inline_key_is_rejected_and_not_printed() {
 #[test]
 fn an_unverified_artifact_has_no_digest() {
     let untold = fixture().with("PUSHED", "");
-    built(&untold, "1.2.3");
-    let ran = untold.run("build.sh", &["publish", "1.2.3", REBUILT]);
-    assert!(
-        ran.assert_status(1)
-            .contains("the registry returned no digest")
-    );
+    built(&untold);
+    let ran = run(&untold, &format!("publish 1.2.3 {REBUILT}"), 1);
+    assert!(ran.stderr.contains("the registry returned no digest"));
     assert_eq!(ran.stdout, "");
     assert!(!untold.calls().iter().any(|call| call.starts_with("cosign")));
 
-    let unverified = fixture().with("SIGNATURE_FAILS_FOR", &digest('d'));
-    built(&unverified, "1.2.3");
-    let ran = unverified.run("build.sh", &["publish", "1.2.3", REBUILT]);
-    assert!(ran.assert_status(1).contains("does not verify"));
+    let unverified = fixture().with("SIGNATURE_FAILS_FOR", "d");
+    built(&unverified);
+    let ran = run(&unverified, &format!("publish 1.2.3 {REBUILT}"), 1);
+    assert!(ran.stderr.contains("does not verify"));
     assert_eq!(ran.stdout, "");
     assert!(!unverified.project().join("target/reports/digest").exists());
 }
@@ -346,20 +313,15 @@ fn an_unverified_artifact_has_no_digest() {
 #[test]
 fn a_dry_run_prints_every_step_and_runs_none() {
     let fixture = fixture();
-    let ran = fixture.run("build.sh", &["publish", "1.2.3", REBUILT, "--dry-run"]);
-    let output = ran.assert_status(0);
-    let lines: Vec<_> = output.lines().map(str::to_owned).collect();
-    assert_order(
-        &lines,
-        &[
-            "compares target/reports/wasm.sha256",
-            "spin registry push",
-            "cosign sign",
-            "cosign attest",
-            "cosign attest",
-            "cosign verify",
-        ],
-    );
+    let ran = run(&fixture, &format!("publish 1.2.3 {REBUILT} --dry-run"), 0);
+    let lines: Vec<_> = ran.output().lines().map(str::to_owned).collect();
+    let order = "compares target/reports/wasm.sha256
+        spin registry push
+        cosign sign
+        cosign attest
+        cosign attest
+        cosign verify";
+    assert_order(&lines, order);
     assert_eq!(fixture.calls(), ["spin --version"]);
     assert!(!fixture.project().join("target").exists());
 }

@@ -25,47 +25,37 @@ fn spin_apps(yaml: &str) -> Vec<Value> {
 #[test]
 fn a_deploy_runs_from_verification_to_smoke_test_in_order() {
     let fixture = Fixture::new();
-    let output = fixture
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(0);
+    let output = fixture.deploy("dev a", 0);
     assert!(output.contains(&format!("dev runs {}", digest('a'))));
-    let signed = format!(
-        "cosign verify --key awskms:///alias/roster --output text registry.example.com/roster/api@{}",
-        digest('a')
-    );
-    assert_order(
-        &fixture.calls(),
-        &[
-            "get --raw /version",
-            &signed,
-            "api-resources",
-            "create --filename -",
-            "get configmaps --selector roster/record=release",
-            "component notin (migrations, api) --dry-run=server",
-            "pending.yaml",
-            "component notin (migrations, api)",
-            "--namespace roster-dev get secret roster-secrets --output name",
-            "get deployments.apps,statefulsets.apps",
-            "component=api --dry-run=server",
-            "delete job migrate-",
-            "--selector app.kubernetes.io/component=migrations",
-            "get job migrate-",
-            "--selector app.kubernetes.io/component=api",
-            "get deployments.apps,statefulsets.apps",
-            "https://api.dev.example.com/api/v1/health/live",
-            "https://api.dev.example.com/.well-known/spin/health",
-            "record.yaml",
-            "delete configmap release-pending",
-            "get deployments,pods,services,httproutes",
-            "replace --filename -",
-        ],
-    );
+    let order = "
+        get --raw /version
+        cosign verify --key awskms:///alias/roster --output text registry.example.com/roster/api@{a}
+        api-resources
+        create --filename -
+        get configmaps --selector roster/record=release
+        component notin (migrations, api) --dry-run=server
+        pending.yaml
+        component notin (migrations, api)
+        --namespace roster-dev get secret roster-secrets --output name
+        get deployments.apps,statefulsets.apps
+        component=api --dry-run=server
+        delete job migrate-
+        --selector app.kubernetes.io/component=migrations
+        get job migrate-
+        --selector app.kubernetes.io/component=api
+        get deployments.apps,statefulsets.apps
+        https://api.dev.example.com/api/v1/health/live
+        https://api.dev.example.com/.well-known/spin/health
+        record.yaml
+        delete configmap release-pending
+        get deployments,pods,services,httproutes
+        replace --filename -";
+    assert_order(&fixture.calls(), &order.replace("{a}", &digest('a')));
     fixture.assert_lease_released();
     let overlay = "k8s/overlays/dev/kustomization.yaml";
     let read = |folder: &Path| fs::read_to_string(folder.join(overlay)).unwrap();
     assert_eq!(read(&fixture.project()), read(&delivery::root()));
-    assert_eq!(fixture.deployed_digests(), "a");
-    assert_eq!(fixture.recorded(), "a");
+    fixture.assert_state("a", "a");
 }
 
 #[test]
@@ -74,14 +64,10 @@ fn a_changed_executor_is_rolled_out_with_the_apps() {
     let before = fixture.executors();
     fixture.set_spin_image(&digest('f'));
     let failing = fixture.with("JOB_FAILS", "yes");
-    failing
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(1);
+    failing.deploy("dev a", 1);
     assert_eq!(failing.executors(), before);
     let fixture = failing.with("JOB_FAILS", "");
-    fixture
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(0);
+    fixture.deploy("dev a", 0);
     let after = fixture.executors();
     assert!(before.iter().zip(&after).all(|(one, other)| one != other));
     // The old one is deleted, because no SpinApp refers to it.
@@ -92,9 +78,7 @@ fn a_changed_executor_is_rolled_out_with_the_apps() {
 #[test]
 fn every_spin_app_gets_the_digest_and_a_version() {
     let fixture = Fixture::new();
-    fixture
-        .run("deploy.sh", &["staging", &digest('b')])
-        .assert_status(0);
+    fixture.deploy("staging b", 0);
     let applied = fixture.applied();
     let apps = spin_apps(applied.last().unwrap());
     assert_eq!(apps.len(), delivery::groups().len());
@@ -110,9 +94,7 @@ fn every_spin_app_gets_the_digest_and_a_version() {
 #[test]
 fn a_repeated_deploy_is_idempotent() {
     let fixture = Fixture::new().released("ab");
-    fixture
-        .run("deploy.sh", &["dev", &digest('b')])
-        .assert_status(0);
+    fixture.deploy("dev b", 0);
     let applied = fixture.applied();
     assert_eq!(applied[3..6], applied[6..9]);
     assert_eq!(fixture.recorded(), "ab");
@@ -132,73 +114,51 @@ fn the_last_three_releases_are_recorded_without_secrets() {
 fn an_older_release_does_not_overtake_a_newer_one() {
     let fixture = Fixture::new().with("RELEASE_ORDER", "7").released("b");
     let older = fixture.with("RELEASE_ORDER", "6");
-    let output = older
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(1);
-    assert!(
-        output.contains("a newer release works in dev (7, this is 6)"),
-        "{output}"
-    );
-    assert_eq!(older.writes(), [""; 0]);
+    let output = older.deploy("dev a", 1);
+    let is_told = output.contains("a newer release works in dev (7, this is 6)");
+    assert!(is_told, "{output}");
+    older.assert_unchanged();
     older.assert_lease_released();
 }
 
 #[test]
 fn migrate_only_runs_only_the_migrations() {
     let fixture = Fixture::new().released("a");
-    fixture
-        .run("deploy.sh", &["dev", &digest('b'), "--migrate-only"])
-        .assert_status(0);
+    fixture.deploy("dev b --migrate-only", 0);
     assert_eq!(fixture.deployed_digests(), "a");
     let applied = fixture.applied().pop().unwrap();
-    assert!(
-        applied.contains("activeDeadlineSeconds: 14380"),
-        "{applied}"
-    );
+    let has_deadline = applied.contains("activeDeadlineSeconds: 14380");
+    assert!(has_deadline, "{applied}");
     fixture.assert_lease_released();
 }
 
 #[test]
 fn prod_waits_for_external_secrets_and_has_no_docs() {
     let fixture = Fixture::new();
-    fixture
-        .run("deploy.sh", &["prod", &digest('a')])
-        .assert_status(0);
-    assert_order(
-        &fixture.calls(),
-        &[
-            "component notin (migrations, api)",
-            "get externalsecrets.external-secrets.io roster-secrets",
-            "get secret roster-secrets --output name",
-            "get deployments.apps,statefulsets.apps",
-            "component=migrations",
-            "component=api",
-            "https://api.example.com/api/v1/health/ready",
-        ],
-    );
+    fixture.deploy("prod a", 0);
+    let order = "component notin (migrations, api)
+        get externalsecrets.external-secrets.io roster-secrets
+        get secret roster-secrets --output name
+        get deployments.apps,statefulsets.apps
+        component=migrations
+        component=api
+        https://api.example.com/api/v1/health/ready";
+    assert_order(&fixture.calls(), order);
     let names: Vec<_> = fixture.executors().into_iter().map(|app| app.0).collect();
     assert_eq!(names, groups_of_prod());
 }
 
 #[test]
 fn keyless_verification_matches_the_whole_identity() {
+    let issuer = "https://token.actions.githubusercontent.com";
     let fixture = Fixture::new()
         .with("COSIGN_KEY_PUB", "")
         .with("COSIGN_IDENTITY", "https://github.com/example/roster/.*")
-        .with(
-            "COSIGN_ISSUER",
-            "https://token.actions.githubusercontent.com",
-        );
-    fixture
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(0);
-    assert_order(
-        &fixture.calls(),
-        &[
-            "cosign verify --certificate-identity-regexp ^(https://github.com/example/roster/.*)$ \
-           --certificate-oidc-issuer https://token.actions.githubusercontent.com",
-        ],
-    );
+        .with("COSIGN_ISSUER", issuer);
+    fixture.deploy("dev a", 0);
+    let identity = "--certificate-identity-regexp ^(https://github.com/example/roster/.*)$";
+    let verify = format!("cosign verify {identity} --certificate-oidc-issuer {issuer}");
+    assert_order(&fixture.calls(), &verify);
 }
 
 #[test]
@@ -206,11 +166,9 @@ fn the_context_and_the_address_are_configurable() {
     let fixture = Fixture::new()
         .with("KUBE_CONTEXT", "blue")
         .with("BASE_URL", "https://10.0.0.1:8443");
-    fixture
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(0);
+    fixture.deploy("dev a", 0);
     let calls = fixture.calls();
-    assert_order(&calls, &["https://10.0.0.1:8443/api/v1/users"]);
+    assert_order(&calls, "https://10.0.0.1:8443/api/v1/users");
     for call in calls.iter().filter(|call| call.contains(" apply ")) {
         assert!(call.starts_with("kubectl --context blue "), "{call}");
     }
@@ -219,29 +177,24 @@ fn the_context_and_the_address_are_configurable() {
 #[test]
 fn a_dry_run_prints_every_step_and_runs_none() {
     let fixture = Fixture::new();
-    let ran = fixture.run("deploy.sh", &["prod", &digest('a'), "--dry-run"]);
-    ran.assert_status(0);
-    let lines: Vec<_> = ran.stdout.lines().map(str::to_owned).collect();
+    let output = fixture.deploy("prod a --dry-run", 0);
+    let lines: Vec<_> = output.lines().map(str::to_owned).collect();
+    let order = "cosign verify
+        'app.kubernetes.io/component notin (migrations, api)'
+        externalsecret/roster-secrets
+        get secret roster-secrets --output name
+        for pgbouncer
+        delete job migrate-
+        component=migrations
+        waits up to 5 minutes for migrate-
+        component=api
+        waits up to 10 minutes for pgbouncer {groups}
+        https://api.example.com/api/v1/health/live
+        the previous release is restored
+        nothing was changed: this was --dry-run";
     assert_order(
         &lines,
-        &[
-            "cosign verify",
-            "'app.kubernetes.io/component notin (migrations, api)'",
-            "externalsecret/roster-secrets",
-            "get secret roster-secrets --output name",
-            "for pgbouncer",
-            "delete job migrate-",
-            "component=migrations",
-            "waits up to 5 minutes for migrate-",
-            "component=api",
-            &format!(
-                "waits up to 10 minutes for pgbouncer {}",
-                groups_of_prod().join(" ")
-            ),
-            "https://api.example.com/api/v1/health/live",
-            "the previous release is restored",
-            "nothing was changed: this was --dry-run",
-        ],
+        &order.replace("{groups}", &groups_of_prod().join(" ")),
     );
     for call in fixture.calls() {
         let harmless = ["kustomize", "version --client", "config current-context"];

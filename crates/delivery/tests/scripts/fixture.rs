@@ -7,7 +7,7 @@
 //! `sleep` advances.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -17,40 +17,20 @@ use tempfile::TempDir;
 pub const SECRET: &str = "correct-horse-battery-staple";
 
 /// Real programs that the scripts use; no others are in their `PATH`.
-const TOOLS: [&str; 28] = [
-    "awk",
-    "base64",
-    "bash",
-    "cat",
-    "cp",
-    "cut",
-    "date",
-    "dirname",
-    "env",
-    "find",
-    "git",
-    "grep",
-    "gzip",
-    "mkdir",
-    "mktemp",
-    "mv",
-    "rm",
-    "sed",
-    "sha256sum",
-    "sort",
-    "stat",
-    "tail",
-    "tee",
-    "touch",
-    "tr",
-    "uname",
-    "wc",
-    "xargs",
-];
+const TOOLS: &str = "awk base64 bash cat cp cut date dirname env find git grep gzip mkdir mktemp mv rm sed \
+                     sha256sum sort stat tail tee touch tr uname wc xargs";
 
 /// Returns the digest of an artifact that is identified by a letter.
 pub fn digest(letter: char) -> String {
     format!("sha256:{}", letter.to_string().repeat(64))
+}
+
+/// Returns the digest that a lower-case letter stands for, and any other word unchanged.
+fn expanded(word: &str) -> String {
+    match word.as_bytes() {
+        [letter @ b'a'..=b'z'] => digest(char::from(*letter)),
+        _ => word.to_owned(),
+    }
 }
 
 /// Exit status and output of a script.
@@ -67,6 +47,7 @@ impl ScriptOutput {
     }
 
     /// Asserts the exit status, and returns the output.
+    #[track_caller]
     pub fn assert_status(&self, status: i32) -> String {
         let output = self.output();
         assert_eq!(self.status, status, "{output}");
@@ -92,28 +73,26 @@ impl Fixture {
         for folder in ["tools", "tmp"] {
             fs::create_dir_all(fixture.path(folder)).unwrap();
         }
-        for name in ["scripts", "k8s", "migrations", "spin.toml", "Cargo.lock"] {
+        let files = "scripts k8s migrations spin.toml Cargo.lock rust-toolchain.toml";
+        for name in files.split(' ') {
             copy(&delivery::root().join(name), &fixture.project());
         }
-        copy(
-            &delivery::root().join("rust-toolchain.toml"),
-            &fixture.project(),
-        );
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts/programs");
         copy(&programs, fixture.folder.path());
-        for tool in TOOLS {
+        for tool in TOOLS.split_whitespace() {
             symlink(find(tool), fixture.path("tools").join(tool)).unwrap();
         }
         fixture.set_spin_image(&digest('e'));
         fixture
             .with("SECRET_VALUE", SECRET)
+            .with("COSIGN_PASSWORD", SECRET)
             .with("COSIGN_KEY_PUB", "awskms:///alias/roster")
     }
 
-    /// Sets an environment variable of the script and of the scripted programs.
+    /// Sets an environment variable of the script and of the scripted programs. A letter stands for its digest.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);
-        self.settings.push((name.to_owned(), value.to_owned()));
+        self.settings.push((name.to_owned(), expanded(value)));
         self
     }
 
@@ -137,8 +116,7 @@ impl Fixture {
     /// Deploys these digests to dev one after the other, and clears the calls and the clock.
     pub fn released(self, letters: &str) -> Self {
         for letter in letters.chars() {
-            self.run("deploy.sh", &["dev", &digest(letter)])
-                .assert_status(0);
+            self.deploy(&format!("dev {letter}"), 0);
         }
         let _ = fs::remove_file(self.path("calls"));
         let _ = fs::remove_file(self.path("clock"));
@@ -179,6 +157,7 @@ impl Fixture {
     }
 
     /// Asserts that the Lease is released.
+    #[track_caller]
     pub fn assert_lease_released(&self) {
         let text = fs::read_to_string(self.path("lease")).unwrap();
         assert_eq!(text.trim().split(' ').count(), 1, "{text}");
@@ -188,6 +167,51 @@ impl Fixture {
     pub fn slept_seconds(&self) -> u64 {
         let text = fs::read_to_string(self.path("clock")).unwrap_or_default();
         text.trim().parse().unwrap_or_default()
+    }
+
+    /// Runs deploy.sh with these arguments, of which a letter stands for its digest; asserts the exit status,
+    /// and returns the output.
+    #[track_caller]
+    pub fn deploy(&self, arguments: &str, status: i32) -> String {
+        let arguments: Vec<_> = arguments.split_whitespace().map(expanded).collect();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let output = self.run("deploy.sh", &arguments).assert_status(status);
+        self.assert_no_secret(&output);
+        output
+    }
+
+    /// Asserts that no Secret's value is printed, passed on a command line or read, and that none is created.
+    fn assert_no_secret(&self, output: &str) {
+        assert!(!output.contains(SECRET), "{output}");
+        for call in self.calls() {
+            let is_safe = !call.contains("get secret")
+                || call.ends_with("get secret roster-secrets --output name")
+                || (call.contains("get secret runtime-config") && call.ends_with("--output name"));
+            assert!(is_safe && !call.contains(SECRET), "{call}");
+            assert!(!call.contains("secret.example"), "{call}");
+        }
+        for yaml in self.applied() {
+            // The example of the Secret has this value.
+            assert!(!yaml.contains("replace-me") && !yaml.contains(SECRET));
+            for object in yaml.split("\n---\n") {
+                let is_secret = object.contains("\nkind: Secret\n");
+                let is_config = object.contains("\n  name: runtime-config");
+                assert!(!is_secret || is_config, "{object}");
+            }
+        }
+    }
+
+    /// Asserts which digests run, and which releases are on record.
+    #[track_caller]
+    pub fn assert_state(&self, deployed: &str, recorded: &str) {
+        let state = (self.deployed_digests(), self.recorded());
+        assert_eq!(state, (deployed.to_owned(), recorded.to_owned()));
+    }
+
+    /// Asserts that the cluster was not changed.
+    #[track_caller]
+    pub fn assert_unchanged(&self) {
+        assert_eq!(self.writes(), [""; 0]);
     }
 
     /// Runs one of the scripts.
@@ -267,10 +291,11 @@ impl Fixture {
     }
 }
 
-/// Asserts that calls that contain these parts were made in this order.
-pub fn assert_order(calls: &[String], parts: &[&str]) {
+/// Asserts that calls that contain these parts, one a line, were made in this order.
+#[track_caller]
+pub fn assert_order(calls: &[String], parts: &str) {
     let mut rest = calls.iter();
-    for part in parts {
+    for part in parts.lines().map(str::trim) {
         assert!(
             rest.any(|call| call.contains(part)),
             "{part} is missing, or out of order, in {calls:#?}"
@@ -293,12 +318,5 @@ fn copy(from: &Path, into: &Path) {
 }
 
 pub fn find(program: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| {
-            file.metadata()
-                .is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
-        })
-        .unwrap_or_else(|| panic!("{program} is not on PATH"))
+    devservices::on_path(program).unwrap_or_else(|| panic!("{program} is not on PATH"))
 }

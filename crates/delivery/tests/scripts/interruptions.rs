@@ -38,21 +38,16 @@ fn a_signal_stops_the_deploy_and_prints_how_to_resume() {
             let fixture = Fixture::new().released("a").with("HANGS_AT", call);
             let child = stopped(&fixture, signal, call);
             let output = fixture.wait(child).assert_status(130);
-            assert!(output.contains(told), "{output}");
+            let is_told = output.contains(told);
             assert!(
-                output.contains("scripts/deploy.sh dev --rollback"),
+                is_told && output.contains("scripts/deploy.sh dev --rollback"),
                 "{output}"
             );
             fixture.assert_lease_released();
             // The last release that worked is on record, so the rollback is right.
             let fixture = fixture.with("HANGS_AT", "");
-            fixture
-                .run("deploy.sh", &["dev", "--rollback"])
-                .assert_status(0);
-            assert_eq!(
-                (fixture.deployed_digests(), fixture.recorded()),
-                ("a".into(), "a".into())
-            );
+            fixture.deploy("dev --rollback", 0);
+            fixture.assert_state("a", "a");
         }
     }
 }
@@ -65,12 +60,8 @@ fn a_rollback_skips_an_interrupted_release() {
     let child = stopped(&fixture, "-TERM", "/health/live");
     fixture.wait(child).assert_status(130);
     assert_eq!(fixture.deployed_digests(), "b");
-    let fixture = fixture
-        .with("HANGS_AT", "")
-        .with("SMOKE_FAILS_FOR", &digest('c'));
-    fixture
-        .run("deploy.sh", &["dev", &digest('c')])
-        .assert_status(3);
+    let fixture = fixture.with("HANGS_AT", "").with("SMOKE_FAILS_FOR", "c");
+    fixture.deploy("dev c", 3);
     assert_eq!(fixture.deployed_digests(), "a");
 }
 
@@ -84,13 +75,10 @@ fn a_second_deploy_fails_during_a_valid_lease() {
     let held = fs::read_to_string(fixture.path("lease")).unwrap();
     // Renewed as the first deploy would by its clock, before each check of the second.
     let second = fixture.with("LEASE_IS_RENEWED", "yes");
-    let output = second
-        .run_concurrently("deploy.sh", &["dev", &digest('c')])
-        .assert_status(1);
-    assert!(
-        output.contains("is deploying to dev; nothing was changed"),
-        "{output}"
-    );
+    let ran = second.run_concurrently("deploy.sh", &["dev", &digest('c')]);
+    let output = ran.assert_status(1);
+    let is_told = output.contains("is deploying to dev; nothing was changed");
+    assert!(is_told, "{output}");
     assert_eq!(second.deployed_digests(), "a");
     let holder = |text: &str| text.trim().split_once(' ').unwrap().1.to_owned();
     let now = fs::read_to_string(second.path("lease")).unwrap();
@@ -104,14 +92,9 @@ fn a_second_deploy_fails_during_a_valid_lease() {
 fn an_unrenewed_lease_expires() {
     let fixture = Fixture::new().released("a");
     fs::write(fixture.path("lease"), "41 killed\n").unwrap();
-    fixture
-        .run("deploy.sh", &["dev", &digest('b')])
-        .assert_status(0);
-    assert!(
-        (60..180).contains(&fixture.slept_seconds()),
-        "{}",
-        fixture.slept_seconds()
-    );
+    fixture.deploy("dev b", 0);
+    let slept = fixture.slept_seconds();
+    assert!((60..180).contains(&slept), "{slept}");
     fixture.assert_lease_released();
 }
 
@@ -136,9 +119,7 @@ fn deploy_and_rollback_finish_within_the_pipeline_timeout() {
     let fixture = Fixture::new().released("a");
     fs::write(fixture.path("lease"), "41 killed\n").unwrap();
     let fixture = fixture.with("OPERATOR_SLEEPS", "yes");
-    fixture
-        .run("deploy.sh", &["dev", &digest('b')])
-        .assert_status(4);
+    fixture.deploy("dev b", 4);
     let slept = fixture.slept_seconds();
     // Added for waits that did not happen here: stores and the Job at their limits, and smoke.sh twice with
     // 30 attempts of 13 seconds and 7 of 10.

@@ -5,43 +5,24 @@ use super::fixture::{Fixture, assert_order, digest};
 #[test]
 fn invalid_arguments_run_nothing() {
     let fixture = Fixture::new();
-    let (good, zeros) = (digest('a'), digest('0'));
-    let calls: [&[&str]; 14] = [
-        &[],
-        &["dev"],
-        &["production", &good],
-        &["../dev", &good],
-        &["dev", "latest"],
-        &["dev", "1.2.3"],
-        &["dev", "registry.example.com/roster/api:1.2.3"],
-        &["dev", "sha256:abc"],
-        &["dev", &good.to_uppercase()],
-        &["dev", &zeros],
-        &["dev", &good, &good],
-        &["dev", &good, "--rollback"],
-        &["--rollback"],
-        &["dev", &good, "--force"],
-    ];
-    for call in calls {
-        let output = fixture.run("deploy.sh", call).assert_status(2);
-        assert!(output.starts_with("error: "), "{call:?}: {output}");
-        assert_eq!(fixture.calls(), [""; 0], "{call:?}");
-    }
-}
-
-#[test]
-fn an_invalid_base_url_changes_nothing() {
-    for address in [
-        "api.example.com",
-        "https://me:word@host",
-        "https://host/path",
-    ] {
-        let fixture = Fixture::new().with("BASE_URL", address);
-        let output = fixture
-            .run("deploy.sh", &["dev", &digest('a')])
-            .assert_status(2);
-        assert!(output.contains("set BASE_URL"), "{output}");
-        assert_eq!(fixture.writes(), [""; 0]);
+    let calls = "
+        dev
+        production a
+        ../dev a
+        dev latest
+        dev 1.2.3
+        dev registry.example.com/roster/api:1.2.3
+        dev sha256:abc
+        dev a a
+        dev a --rollback
+        --rollback
+        dev a --force";
+    let (large, zeros) = (digest('a').to_uppercase(), digest('0'));
+    let digests = [format!("dev {large}"), format!("dev {zeros}")];
+    for call in calls.lines().chain(digests.iter().map(String::as_str)) {
+        let output = fixture.deploy(call, 2);
+        assert!(output.starts_with("error: "), "{call}: {output}");
+        assert_eq!(fixture.calls(), [""; 0], "{call}");
     }
 }
 
@@ -53,9 +34,7 @@ fn all_missing_requirements_are_listed() {
         .with("UNREACHABLE", "yes")
         .without("cosign")
         .without("curl");
-    let output = fixture
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(1);
+    let output = fixture.deploy("dev a", 1);
     assert_eq!(output.lines().count(), 1, "{output}");
     let parts = [
         "a kubectl with kustomize 5",
@@ -67,10 +46,7 @@ fn all_missing_requirements_are_listed() {
     for part in parts {
         assert!(output.contains(part), "{part}: {output}");
     }
-    let bare = Fixture::new().without("kubectl");
-    let output = bare
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(1);
+    let output = Fixture::new().without("kubectl").deploy("dev a", 1);
     assert_eq!(output, "error: missing: kubectl with kustomize 5\n");
 }
 
@@ -81,15 +57,11 @@ fn a_dry_run_requires_only_kubectl() {
         .with("UNREACHABLE", "yes")
         .without("cosign")
         .without("curl");
-    let output = fixture
-        .run("deploy.sh", &["dev", &digest('a'), "--dry-run"])
-        .assert_status(0);
+    let output = fixture.deploy("dev a --dry-run", 0);
     assert!(output.contains("warning: missing: cosign; curl; COSIGN_KEY_PUB"));
-
-    let fixture = Fixture::new().without("kubectl");
-    let output = fixture
-        .run("deploy.sh", &["dev", &digest('a'), "--dry-run"])
-        .assert_status(1);
+    let output = Fixture::new()
+        .without("kubectl")
+        .deploy("dev a --dry-run", 1);
     assert!(output.contains("kubectl with kustomize 5"), "{output}");
 }
 
@@ -98,15 +70,11 @@ fn a_placeholder_digest_is_rejected() {
     let fixture = Fixture::new();
     fixture.set_spin_image(&digest('0'));
     let told = "the digest of ghcr.io/spinframework/spin:v4.1.0 is a placeholder: set it in k8s/base/executor.yaml";
-    let output = fixture
-        .run("deploy.sh", &["prod", &digest('a')])
-        .assert_status(1);
+    let output = fixture.deploy("prod a", 1);
     assert!(output.contains(told), "{output}");
     assert!(!fixture.calls().iter().any(|call| call.contains("cosign")));
-    assert_eq!(fixture.writes(), [""; 0]);
-    let output = fixture
-        .run("deploy.sh", &["prod", &digest('a'), "--dry-run"])
-        .assert_status(0);
+    fixture.assert_unchanged();
+    let output = fixture.deploy("prod a --dry-run", 0);
     assert!(output.contains(&format!("warning: {told}")), "{output}");
 }
 
@@ -118,42 +86,14 @@ fn missing_secrets_and_stores_prevent_the_migrations() {
             ("NO_STORES", "is not ready"),
         ] {
             let fixture = Fixture::new().with(setting, "yes");
-            let output = fixture
-                .run("deploy.sh", &[environment, &digest('a')])
-                .assert_status(1);
+            let output = fixture.deploy(&format!("{environment} a"), 1);
             assert!(output.contains(told), "{output}");
-            assert_eq!(fixture.writes().len(), 2, "{:#?}", fixture.writes());
-            assert_order(
-                &fixture.writes(),
-                &["pending.yaml", "notin (migrations, api)"],
-            );
+            let writes = fixture.writes();
+            assert_eq!(writes.len(), 2, "{writes:#?}");
+            assert_order(&writes, "pending.yaml\nnotin (migrations, api)");
             fixture.assert_lease_released();
         }
     }
-}
-
-#[test]
-fn a_missing_operator_is_reported_before_any_change() {
-    let fixture = Fixture::new().with("NOT_SERVED", "SpinApp");
-    let output = fixture
-        .run("deploy.sh", &["dev", &digest('a')])
-        .assert_status(1);
-    assert!(
-        output.contains("does not serve SpinApp of core.spinkube.dev/v1alpha1"),
-        "{output}"
-    );
-    assert_eq!(fixture.writes(), [""; 0]);
-    assert!(!fixture.path("lease").exists());
-}
-
-#[test]
-fn an_unresolvable_address_changes_nothing() {
-    let fixture = Fixture::new().released("a").with("NO_ADDRESS", "yes");
-    let output = fixture
-        .run("deploy.sh", &["dev", &digest('b')])
-        .assert_status(1);
-    assert!(output.contains("does not resolve"), "{output}");
-    assert_eq!(fixture.writes(), [""; 0]);
 }
 
 #[test]

@@ -22,9 +22,9 @@ fn server(status: &'static str) -> (u16, Receiver<String>) {
             // The empty line at the end has two bytes. Other protocols end sooner, or not in text.
             while stream.read_line(&mut head).is_ok_and(|bytes| bytes > 2) {}
             let _ = sender.send(head);
-            let answer =
+            let response =
                 format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            let _ = stream.get_mut().write_all(answer.as_bytes());
+            let _ = stream.get_mut().write_all(response.as_bytes());
         }
     });
     (port, heads)

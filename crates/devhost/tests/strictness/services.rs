@@ -99,10 +99,10 @@ async fn postgres_behaves_as_on_spin() {
         "[]\nOk(())"
     );
     for (kind, expression, value) in RESULTS {
-        let answer = query(&format!("select {expression} as c")).await;
-        let lines: Vec<_> = answer.lines().collect();
+        let response = query(&format!("select {expression} as c")).await;
+        let lines: Vec<_> = response.lines().collect();
         let [column, row, end] = lines.as_slice() else {
-            panic!("{expression}: {answer}");
+            panic!("{expression}: {response}");
         };
         let expected = format!("data-type: DbDataType::{kind} }}]");
         assert!(column.ends_with(&expected), "{expression}: {column}");

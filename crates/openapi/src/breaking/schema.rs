@@ -10,7 +10,7 @@ pub enum Direction {
     /// From clients: everything that was allowed must stay allowed.
     Request,
     /// From the server: everything that was promised must stay true.
-    Answer,
+    Response,
 }
 
 /// Documents that contain the two schemas.
@@ -60,7 +60,7 @@ impl<'a> Schemas<'a> {
         let (before, now) = (types(old), types(new));
         let (narrow, wide) = match self.direction {
             Direction::Request => (&before, &now),
-            Direction::Answer => (&now, &before),
+            Direction::Response => (&now, &before),
         };
         let fits =
             |name: &&str| wide.contains(name) || (**name == *"integer" && wide.contains(&"number"));
@@ -72,7 +72,7 @@ impl<'a> Schemas<'a> {
     /// Compares `enum`, `format`, `pattern` and bounds of requests, which may not lose enum values.
     /// Responses may gain enum values, which clients are documented to expect.
     fn values(&self, at: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
-        if self.direction == Direction::Answer {
+        if self.direction == Direction::Response {
             return;
         }
         let names = |schema: &'_ Value| schema.get("enum").and_then(Value::as_array).cloned();
@@ -120,7 +120,7 @@ impl<'a> Schemas<'a> {
                 is_required(new, name),
             ) {
                 (Direction::Request, false, true) => found.push(format!("{at} is now required")),
-                (Direction::Answer, true, false) => {
+                (Direction::Response, true, false) => {
                     found.push(format!("{at} is no longer always present"));
                 }
                 _ => {}

@@ -121,7 +121,7 @@ impl HostRedis {
         let call = in_use
             .connection
             .execute(command.name.to_owned(), args.collect());
-        let Some((answer, at_once)) = with_timer(timer, await_with_immediate_flag(call)).await
+        let Some((result, at_once)) = with_timer(timer, await_with_immediate_flag(call)).await
         else {
             if self.detector().is_dead(Instant::now()) {
                 in_use.invalidate_all();
@@ -131,7 +131,7 @@ impl HostRedis {
                 sent: true,
             });
         };
-        answer
+        result
             .map(|replies| replies.into_iter().map(Reply::from).collect())
             .map_err(|error| {
                 let error = RedisError::from_driver_text(text(error));

@@ -74,8 +74,8 @@ impl Precondition {
         let versions = self.if_match.require(required)?.versions();
         Ok(match self.if_none_match.0 {
             None => Expected::from(versions),
-            // Every existing resource has a version, so none may be changed.
-            Some(Tags::Any) => Expected::from(Some(Vec::new())),
+            // An existing resource cannot meet this condition, so If-Match makes no difference.
+            Some(Tags::Any) => Expected::absent(),
             Some(Tags::List(tags)) => {
                 let current = tags.iter().filter_map(|(_, opaque)| version(opaque));
                 Expected::new(versions, current.collect())
@@ -277,6 +277,26 @@ mod tests {
         let has = |value: &str| if_none_match(value).has(ETag(3));
         assert!(has("\"v3\"") && has("W/\"v3\"") && has("\"v1\", \"v3\"") && has("*"));
         assert!(!has("\"v1\"") && !has("\"v03\""));
+    }
+
+    #[test]
+    fn a_change_excludes_the_versions_of_if_none_match() {
+        let expected = |if_match: &str, none_match: &str| {
+            let precondition = Precondition {
+                if_match: self::if_match(if_match).unwrap(),
+                if_none_match: if_none_match(none_match),
+            };
+            precondition.expected(false).unwrap()
+        };
+        assert_eq!(expected("*", "*"), Expected::absent());
+        assert_eq!(
+            expected("*", "W/\"v1\", \"v2\", \"other\""),
+            Expected::new(None, vec![1, 2])
+        );
+        assert_eq!(
+            expected("\"v1\"", "\"v2\""),
+            Expected::new(Some(vec![1]), vec![2])
+        );
     }
 
     #[test]

@@ -45,10 +45,9 @@ impl Part {
                 Problem::unsupported_grant_type(),
             ],
             Self::Query => no_limit().into_iter().collect(),
-            // A read with another version in If-Match, or a change with the current version in If-None-Match.
             Self::IfNoneMatch => {
                 let mut refusals = entity_tags(&IF_NONE_MATCH);
-                refusals.push(Error::Stale.into());
+                refusals.push(Error::Excluded.into());
                 refusals
             }
             Self::IfMatch => {

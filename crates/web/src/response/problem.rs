@@ -312,6 +312,21 @@ mod tests {
     }
 
     #[test]
+    fn a_412_names_the_condition_that_failed() {
+        for (error, condition) in [
+            (Error::Stale, "If-Match does not name"),
+            (Error::Excluded, "If-None-Match excludes"),
+        ] {
+            let problem = Problem::from(error);
+            assert_eq!(
+                (problem.status(), problem.code()),
+                (StatusCode::PRECONDITION_FAILED, "precondition_failed")
+            );
+            assert!(problem.detail().starts_with(condition), "{problem:?}");
+        }
+    }
+
+    #[test]
     fn a_bare_405_keeps_allow() {
         let headers = HeaderMap::from_iter([(ALLOW, HeaderValue::from_static("GET,HEAD"))]);
         let problem = Problem::for_status(StatusCode::METHOD_NOT_ALLOWED, &headers);

@@ -22,8 +22,8 @@ use crate::wiring::services::Stores;
 pub struct ScriptedDatabase(Mutex<std::vec::IntoIter<Result<Vec<Row>, Error>>>);
 
 impl ScriptedDatabase {
-    pub fn new(answers: Vec<Result<Vec<Row>, Error>>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(answers.into_iter())))
+    pub fn new(results: Vec<Result<Vec<Row>, Error>>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(results.into_iter())))
     }
 
     /// Number of results that no statement has used.
@@ -35,8 +35,8 @@ impl ScriptedDatabase {
 #[async_trait]
 impl Database for ScriptedDatabase {
     async fn read(&self, sql: &str, _: Vec<Param>) -> Result<Vec<Row>, Error> {
-        let answer = self.0.lock().unwrap().next();
-        answer.unwrap_or_else(|| panic!("unexpected statement: {sql}"))
+        let result = self.0.lock().unwrap().next();
+        result.unwrap_or_else(|| panic!("unexpected statement: {sql}"))
     }
 
     async fn write(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use devservices::random_hex;
+use roster_admin::migrate;
 
-use crate::database::migrate;
 use crate::dev::host::{Host, Kind, Program, devhost_path};
 use crate::dev::servers::Servers;
 use crate::dev::settings::Settings;

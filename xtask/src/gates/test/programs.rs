@@ -35,7 +35,7 @@ pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
         wanted.push(Program::Browser);
     }
     if package(DELIVERY) {
-        wanted.extend([Program::ShellCheck, Program::Promtool]);
+        wanted.extend([Program::ShellCheck, Program::Promtool, Program::Groovy]);
     }
     install_missing(&wanted)?;
     if suite("attacks::schemathesis") {

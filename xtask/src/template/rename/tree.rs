@@ -11,9 +11,10 @@ use anyhow::{Context, Result, ensure};
 use super::names::Spelling;
 use super::rules::Renaming;
 
-/// Parts of the tree that name hosts, addresses and repositories, and their placeholders.
+/// Parts of the tree that name hosts, addresses, repositories and teams, and their placeholders.
 const DEPLOYMENT: [&str; 4] = [".github/", "Jenkinsfile", "SECURITY.md", "k8s/"];
-const PLACEHOLDERS: [&str; 3] = [
+const PLACEHOLDERS: [&str; 4] = [
+    "@example/",
     "example.com",
     "github.com/example/",
     "github[.]com/example/",

@@ -106,7 +106,7 @@ pub(super) async fn create_reset_token(
         expires_at,
         outcome,
     } = created.ok_or(Error::NotFound)?;
-    expires_at.ok_or_else(|| outcome.refusal(false))
+    expires_at.ok_or_else(|| outcome.refusal(None))
 }
 
 const FIND_OWNER: &str = concat!(

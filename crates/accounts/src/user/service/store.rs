@@ -141,8 +141,8 @@ impl FromRow for Outcome {
 }
 
 impl Outcome {
-    /// Returns the error. `conditional` is true if the request named versions.
-    pub(crate) fn refusal(&self, conditional: bool) -> Error {
+    /// Returns the error. `unmet` is that of the condition on the version, if there is one.
+    pub(crate) fn refusal(&self, unmet: Option<Error>) -> Error {
         match self {
             Self { found: false, .. } => Error::NotFound,
             Self {
@@ -152,8 +152,7 @@ impl Outcome {
                 "current_password",
                 "is required for this operation on another admin",
             )]),
-            _ if conditional => Error::Stale,
-            _ => Error::NotFound,
+            _ => unmet.unwrap_or(Error::NotFound),
         }
     }
 }
@@ -229,7 +228,7 @@ pub(super) async fn update(
     confirmed: Option<&PasswordHash>,
     actor: &Actor,
 ) -> Result<User, Error> {
-    let conditional = expected.is_conditional();
+    let unmet = expected.unmet();
     let (any_of, none_of) = expected.into_parts();
     let params = vec![
         id.0.into(),
@@ -246,7 +245,7 @@ pub(super) async fn update(
     ];
     let changed = database.write_opt::<Changed>(UPDATE, params).await?;
     let Changed { user, outcome } = changed.ok_or(Error::NotFound)?;
-    user.ok_or_else(|| outcome.refusal(conditional))
+    user.ok_or_else(|| outcome.refusal(unmet))
 }
 
 /// The row is locked first here too: a user deleted in the meantime is not found, rather than stale.
@@ -289,7 +288,7 @@ pub(super) async fn delete(
     confirmed: Option<&PasswordHash>,
     actor: &Actor,
 ) -> Result<(), Error> {
-    let conditional = expected.is_conditional();
+    let unmet = expected.unmet();
     let (any_of, none_of) = expected.into_parts();
     let params = vec![
         id.0.into(),
@@ -302,7 +301,7 @@ pub(super) async fn delete(
     ];
     match database.write_opt(DELETE, params).await? {
         Some(DeletionRow { gone: true, .. }) => Ok(()),
-        Some(DeletionRow { outcome, .. }) => Err(outcome.refusal(conditional)),
+        Some(DeletionRow { outcome, .. }) => Err(outcome.refusal(unmet)),
         None => Err(Error::NotFound),
     }
 }

@@ -86,8 +86,8 @@ async fn outbound(url: &str) -> String {
         Ok(request) => request,
         Err(error) => return format!("Err({error})"),
     };
-    let answer = send(request).await;
-    format!("{:?}", answer.map(|response| response.status()))
+    let sent = send(request).await;
+    format!("{:?}", sent.map(|response| response.status()))
 }
 
 /// Opens a connection to the database that the variable `database` names.
@@ -114,15 +114,15 @@ async fn held() -> Result<Rc<Postgres>, String> {
 
 /// Runs a statement; returns the columns, the first value of each row, and the outcome.
 async fn query(connection: &Postgres, statement: &str) -> String {
-    let mut answer = match connection.query(statement, []).await {
-        Ok(answer) => answer,
+    let mut rows = match connection.query(statement, []).await {
+        Ok(rows) => rows,
         Err(error) => return format!("query: {error:?}"),
     };
-    let mut text = format!("{:?}\n", answer.columns());
-    while let Some(row) = answer.next().await {
+    let mut text = format!("{:?}\n", rows.columns());
+    while let Some(row) = rows.next().await {
         let _ = writeln!(text, "{:?}", row[0]);
     }
-    let _ = write!(text, "{:?}", answer.result().await);
+    let _ = write!(text, "{:?}", rows.result().await);
     text
 }
 

@@ -24,8 +24,8 @@ impl Rows {
         params: Vec<host::ParameterValue>,
     ) -> Result<Self, Failure<Error>> {
         let call = connection.query_async(sql, params);
-        let (answer, at_once) = await_with_immediate_flag(call).await;
-        let (columns, rows, result) = answer.map_err(|error| Failure {
+        let (response, at_once) = await_with_immediate_flag(call).await;
+        let (columns, rows, result) = response.map_err(|error| Failure {
             error: convert::error(error),
             sent: !at_once,
         })?;

@@ -74,7 +74,12 @@ impl From<Error> for Problem {
             Error::Stale => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "precondition_failed",
-                "The resource has changed; read it again and retry with its new ETag.",
+                "If-Match does not name the current version; read the resource again and retry with its new ETag.",
+            ),
+            Error::Excluded => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                "If-None-Match excludes the current version of the resource; to change it, send its ETag as If-Match.",
             ),
             Error::Unavailable(source) => Self::unavailable(source),
             Error::Internal(source) => Self::internal(source),

@@ -50,10 +50,10 @@ impl HostPasswordRanges {
 #[async_trait]
 impl PasswordRanges for HostPasswordRanges {
     async fn range(&self, prefix: &str) -> Result<String, String> {
-        let answer = pin!(self.request_range(prefix));
+        let response = pin!(self.request_range(prefix));
         let deadline = pin!(spin_sdk::time::sleep(DEADLINE));
-        match select(answer, deadline).await {
-            Either::Left((answer, _)) => answer,
+        match select(response, deadline).await {
+            Either::Left((response, _)) => response,
             Either::Right(_) => Err(format!("no response within {DEADLINE:?}")),
         }
     }

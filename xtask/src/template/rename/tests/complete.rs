@@ -177,11 +177,16 @@ fn assert_packages_resolve(root: &Path, new: &Name) {
         .unwrap();
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    let cli = packages
-        .iter()
-        .find(|package| package["name"] == format!("{new}-cli"))
-        .unwrap();
-    assert_eq!(cli["targets"][0]["name"], new.as_str());
+    for (name, program) in [
+        (format!("{new}-cli"), new.to_string()),
+        (format!("{new}-admin"), format!("{new}-admin")),
+    ] {
+        let package = packages.iter().find(|package| package["name"] == name);
+        let targets = package.unwrap()["targets"].as_array().unwrap();
+        let is_program =
+            |target: &Value| target["name"] == program && target["kind"][0].as_str() == Some("bin");
+        assert!(targets.iter().any(is_program), "{name}");
+    }
 }
 
 fn assert_overlays_render(root: &Path) {

@@ -1,4 +1,4 @@
-//! Accounts as an operator of the database manages them: no component, no Redis, no login.
+//! Users as an operator of the database manages them: no component, no Redis, no login.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,15 +13,14 @@ use accounts::user::email::Email;
 use accounts::user::service::list::{ListParameters, ListQuery};
 use accounts::{
     Actor, Bootstrap, Cache, Deferred, Error, HashSlots, LoginAttempts, NewPasswords, NewUser,
-    Passwords, RootKey, User, Users,
+    Passwords, Role, RootKey, User, Users,
 };
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
-use devservices::random_hex;
 use spin_pg_bindings::postgres::Database;
 use spin_pg_bindings::redis::{Command, Redis, RedisError, Reply};
 
-use crate::database;
+use crate::database::connect;
 
 /// An unused cache: no entry is sealed, so the key does not matter.
 fn unused_cache() -> Cache {
@@ -43,8 +42,9 @@ pub struct Operator {
 impl Operator {
     /// Works on the database at `url`, which must be migrated.
     pub async fn connect(url: &str) -> Result<Self> {
-        let run = format!("xtask-{}", random_hex(8)?);
-        let database: Arc<dyn Database> = Arc::new(database::connect(url).await?);
+        let number = getrandom::u64().map_err(|error| anyhow!("no random bytes: {error}"))?;
+        let run = format!("roster-admin-{number:016x}");
+        let database: Arc<dyn Database> = Arc::new(connect(url).await?);
         let cache = unused_cache();
         // Slots of its own, in Postgres: it does not compete with the app for slots.
         let hash_slots = HashSlots::new(cache.clone(), database.clone(), &run, 1);
@@ -89,19 +89,33 @@ impl Operator {
 
     /// Returns every admin, oldest first.
     pub async fn admins(&self) -> Result<Vec<User>, Error> {
+        let mut admins = Vec::new();
+        let add = |admin| -> Result<(), Error> {
+            admins.push(admin);
+            Ok(())
+        };
+        self.visit_users(Some(Role::Admin), add).await?;
+        Ok(admins)
+    }
+
+    /// Passes every user with this role, or with any, to `visit`, oldest first, until it fails.
+    pub async fn visit_users<E: From<Error>>(
+        &self,
+        role: Option<Role>,
+        mut visit: impl FnMut(User) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut query = ListQuery::parse(&ListParameters {
-            role: Some("admin".into()),
+            role: role.map(|role| role.as_str().into()),
             sort: Some("created_at".into()),
             limit: Some("100".into()),
             ..ListParameters::default()
         })?;
-        let mut admins = Vec::new();
         loop {
             let page = self.users.list_users(&query).await?;
-            admins.extend(page.items);
+            page.items.into_iter().try_for_each(&mut visit)?;
             match page.next {
                 Some(position) => query.after = Some(position),
-                None => return Ok(admins),
+                None => return Ok(()),
             }
         }
     }

@@ -7,11 +7,10 @@ use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
 use accounts::password::SubmittedPassword;
 use accounts::user::email::Email;
-use accounts::{Actor, ClientAddress, Error, LoginAttempts, NewUser, Role, RootKey, Sessions};
+use accounts::{ClientAddress, Sessions};
 
 use super::*;
-use crate::dev::first_admin::FirstAdmin;
-use crate::dev::settings::Settings;
+use crate::first_admin::FirstAdmin;
 
 /// An operator of a new database; `None` without a server.
 async fn operator() -> Option<Operator> {
@@ -24,12 +23,8 @@ async fn database() -> Option<String> {
     Some(devservices::create_database(&server).await.unwrap())
 }
 
-fn first_admin(pairs: &[(&str, &str)]) -> FirstAdmin {
-    let mut settings = Settings::default();
-    for (name, value) in pairs {
-        settings.set(name, value);
-    }
-    FirstAdmin::take(&mut settings).unwrap()
+fn first_admin(email: &str, password: Option<&str>) -> FirstAdmin {
+    FirstAdmin::new(Email::parse(email).unwrap(), password.map(str::to_owned))
 }
 
 fn new(email: &str, role: &str) -> NewUser {
@@ -74,7 +69,7 @@ async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<Use
 }
 
 async fn actions(operator: &Operator) -> Vec<String> {
-    let sql = "SELECT action FROM audit WHERE request_id LIKE 'xtask-%' ORDER BY at, id";
+    let sql = "SELECT action FROM audit WHERE request_id LIKE 'roster-admin-%' ORDER BY at, id";
     let rows = operator.database.read(sql, Vec::new()).await.unwrap();
     rows.iter().map(|row| row.get("action").unwrap()).collect()
 }
@@ -84,7 +79,7 @@ async fn the_first_admin_is_created_once_and_can_sign_in() {
     let Some(operator) = operator().await else {
         return;
     };
-    let first = first_admin(&[]);
+    let first = first_admin("admin@example.com", None);
     let made = first.provide(&operator).await.unwrap();
     assert_eq!(made.email, "admin@example.com");
     let password = made.password.unwrap();
@@ -102,10 +97,7 @@ async fn a_configured_password_is_used_and_not_returned() {
     let Some(operator) = operator().await else {
         return;
     };
-    let first = first_admin(&[
-        ("bootstrap_admin_email", "Root@Example.com"),
-        ("bootstrap_admin_password", "tr0ub4dor and 3"),
-    ]);
+    let first = first_admin("Root@Example.com", Some("tr0ub4dor and 3"));
     let made = first.provide(&operator).await.unwrap();
     assert_eq!(
         (made.email.as_str(), made.password),
@@ -123,7 +115,7 @@ async fn a_deleted_first_admin_is_not_recreated() {
     let Some(operator) = operator().await else {
         return;
     };
-    let first = first_admin(&[]);
+    let first = first_admin("admin@example.com", None);
     first.provide(&operator).await.unwrap();
     let one = operator.find("admin@example.com").await.unwrap();
     let actor = operator.actor();
@@ -152,7 +144,12 @@ async fn concurrent_starts_create_one_first_admin() {
     let mut starts = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let operator = Operator::connect(&url).await.unwrap();
-        starts.spawn(async move { first_admin(&[]).provide(&operator).await.unwrap() });
+        starts.spawn(async move {
+            first_admin("admin@example.com", None)
+                .provide(&operator)
+                .await
+                .unwrap()
+        });
     }
     let made = starts.join_all().await;
     assert_eq!(
@@ -170,7 +167,10 @@ async fn no_first_admin_is_created_if_an_admin_exists() {
         .create_user(new("a@example.com", "admin"))
         .await
         .unwrap();
-    let admin = first_admin(&[]).provide(&operator).await.unwrap();
+    let admin = first_admin("admin@example.com", None)
+        .provide(&operator)
+        .await
+        .unwrap();
     assert_eq!(
         (admin.email.as_str(), admin.password),
         ("a@example.com", None)
@@ -186,7 +186,10 @@ async fn an_existing_user_without_the_role_is_reported() {
         .create_user(new("admin@example.com", "user"))
         .await
         .unwrap();
-    let error = first_admin(&[]).provide(&operator).await.unwrap_err();
+    let error = first_admin("admin@example.com", None)
+        .provide(&operator)
+        .await
+        .unwrap_err();
     assert!(
         error.to_string().contains("BOOTSTRAP_ADMIN_EMAIL"),
         "{error}"

@@ -1,10 +1,10 @@
 //! The runner against a real Postgres.
 
 use anyhow::Result;
+use devservices::{Postgres, PostgresOptions};
 use tempfile::TempDir;
 
 use super::{FILES, State, connect, migrate, migrator, parse_name, run, status};
-use crate::{Postgres, PostgresOptions};
 
 type Files = [(&'static str, &'static str)];
 

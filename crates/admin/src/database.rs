@@ -1,9 +1,4 @@
-//! Database that a command works on, and a connection to it.
-
-pub mod admin;
-pub mod migrate;
-pub mod operator;
-pub mod sweep;
+//! Connections to a database, by its URL.
 
 use anyhow::{Context, Result};
 use rustls::{ClientConfig, RootCertStore};
@@ -11,27 +6,10 @@ use spin_pg_bindings::postgres::NativePostgres;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
-use crate::dev::running_app::Running;
-use crate::dev::settings::Settings;
-use crate::tools::workspace::{root, state_dir};
-
-/// Returns the URL of the database: the given one, else that of the environment or .env, else that of
-/// the app that `cargo xtask up` runs.
-pub fn url(given: Option<String>) -> Result<String> {
-    if let Some(url) = given {
-        return Ok(url);
-    }
-    if let Some(url) = Settings::load(&root().join(".env"))?.database_url()? {
-        return Ok(url);
-    }
-    let running = Running::find(&state_dir());
-    running.map(|running| running.database_url).context(
-        "no database is configured: pass --database-url, set DATABASE_URL or SPIN_VARIABLE_DB_HOST, \
-         or start `cargo xtask up`",
-    )
-}
-
 /// Connects to the database at `url`. TLS always verifies the certificate, as the app does.
+///
+/// # Errors
+/// The URL is malformed, or Postgres does not accept the connection.
 pub async fn connect(url: &str) -> Result<NativePostgres> {
     let (url, tls) = for_driver(url)?;
     let connected = if tls {
@@ -42,22 +20,38 @@ pub async fn connect(url: &str) -> Result<NativePostgres> {
     connected.context("cannot connect to Postgres")
 }
 
-/// The driver has no mode above `require`: the connector verifies.
+/// URL for the migrator, with which `require` would not verify the certificate.
+pub(crate) fn for_migrations(url: &str) -> Result<String> {
+    let (url, _) = with_mode(url, |mode| match mode {
+        "require" => "verify-full",
+        other => other,
+    })?;
+    Ok(url)
+}
+
+/// URL for the driver, and true if it may use TLS. It has no mode above `require`: the connector verifies.
 fn for_driver(url: &str) -> Result<(String, bool)> {
+    let (url, mode) = with_mode(url, |mode| match mode {
+        "verify-ca" | "verify-full" => "require",
+        other => other,
+    })?;
+    Ok((url, mode.as_deref() != Some("disable")))
+}
+
+/// Replaces the `sslmode` of a URL; returns both.
+fn with_mode(url: &str, replace: fn(&str) -> &str) -> Result<(String, Option<String>)> {
     let mut url = Url::parse(url).context("not a Postgres URL")?;
     let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    let mut tls = true;
+    let mut used = None;
     for (_, mode) in pairs.iter_mut().filter(|(name, _)| name == "sslmode") {
-        tls = mode != "disable";
-        if matches!(mode.as_str(), "verify-ca" | "verify-full") {
-            "require".clone_into(mode);
-        }
+        *mode = replace(mode).to_owned();
+        used = Some(mode.clone());
     }
     url.set_query(None);
     if !pairs.is_empty() {
         url.query_pairs_mut().extend_pairs(pairs);
     }
-    Ok((url.into(), tls))
+    Ok((url.into(), used))
 }
 
 fn connector() -> MakeRustlsConnect {
@@ -71,7 +65,7 @@ fn connector() -> MakeRustlsConnect {
 
 #[cfg(test)]
 mod tests {
-    use super::for_driver;
+    use super::{for_driver, for_migrations};
 
     #[test]
     fn ssl_modes_are_converted_for_the_driver() {
@@ -95,5 +89,24 @@ mod tests {
         ] {
             assert_eq!(for_driver(given).unwrap(), (expected.to_owned(), tls));
         }
+    }
+
+    #[test]
+    fn a_required_connection_is_verified_by_the_migrator() {
+        for (given, expected) in [
+            ("postgres://u:p%2F@h/d", "postgres://u:p%2F@h/d"),
+            (
+                "postgres://h/d?sslmode=require",
+                "postgres://h/d?sslmode=verify-full",
+            ),
+            (
+                "postgres://h/d?sslmode=disable",
+                "postgres://h/d?sslmode=disable",
+            ),
+        ] {
+            assert_eq!(for_migrations(given).unwrap(), expected);
+        }
+        let problem = for_migrations("secret").unwrap_err();
+        assert!(!format!("{problem:#}").contains("secret"));
     }
 }

@@ -1,4 +1,4 @@
-//! Embeds `migrations/*.sql`: writes a list of file names and contents for `migrations.rs`.
+//! Embeds `migrations/*.sql`: writes a list of file names and contents for `src/lib.rs`.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -1,29 +1,25 @@
-//! `cargo xtask sweep`: deletes expired rows, and audit rows beyond their retention.
+//! `roster-admin sweep`: deletes expired rows, and audit rows beyond their retention.
 
 use anyhow::{Context, Result};
 use spin_pg_bindings::postgres::Database;
 
-use crate::database;
+use crate::database::connect;
 
 /// Rows per table and statement, which has to end within the role's `statement_timeout`.
 const BATCH: i32 = 1_000;
 
 /// Deletes expired sessions, tokens, idempotency keys and counts, and old rows of the audit trail.
 #[derive(clap::Args)]
-pub struct Arguments {
-    /// Database, postgres://user:password@host:port/database; default: as for `cargo xtask migrate`.
-    #[arg(long = "database-url", alias = "url", value_name = "URL")]
-    url: Option<String>,
+pub(crate) struct Arguments {
     /// Retention of the audit trail in days; 0 keeps rows forever.
     #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i32).range(0..=36_500))]
     audit_retention_days: i32,
 }
 
-/// Runs the command.
-pub async fn run(arguments: Arguments) -> Result<()> {
-    let database = database::connect(&database::url(arguments.url)?).await?;
+pub(crate) async fn run(url: &str, arguments: &Arguments) -> Result<()> {
+    let database = connect(url).await?;
     let deleted = sweep(&database, arguments.audit_retention_days).await?;
-    eprintln!("    {deleted} rows deleted");
+    eprintln!("{deleted} rows deleted");
     Ok(())
 }
 
