@@ -46,7 +46,13 @@ pub struct Arguments {
 }
 
 /// Packages whose tests need Postgres or Redis, or their programs.
-const ON_STORES: [&str; 4] = ["accounts", "devhost", "devservices", "spin-pg-bindings"];
+const ON_STORES: [&str; 5] = [
+    "accounts",
+    "devhost",
+    "devservices",
+    "roster-admin",
+    "spin-pg-bindings",
+];
 
 /// Runs the command and ends the process with the runner's exit code.
 pub async fn run(arguments: Arguments) -> Result<()> {

@@ -33,7 +33,7 @@ const AREAS: &[(&str, &[&str], &[&str])] = &[
     ("health", &["health", "openapi"], &[
         "contract::health", "contract::metrics", "contract::readiness",
     ]),
-    ("migrations", &["accounts", "devservices"], &["identity::database_roles"]),
+    ("migrations", &["accounts", "migrations"], &["identity::database_roles"]),
     ("settings", &["settings", "xtask"], &[]),
     ("spin-pg-bindings", &["spin-pg-bindings", "accounts"], &[
         "contract::races", "faults::postgres", "faults::redis",

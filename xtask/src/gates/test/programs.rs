@@ -46,9 +46,10 @@ pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
     }
     if package(DELIVERY) || suite(NEW_GROUP) {
         let tools = cargo_tools::python("delivery-tools", "crates/delivery/requirements.txt")?;
-        tests
-            .env("ROSTER_KUBECTL", kubectl::provide()?)
-            .env("ROSTER_TOOLS", tools);
+        tests.env("ROSTER_TOOLS", tools);
+    }
+    if package(DELIVERY) || package("xtask") || suite(NEW_GROUP) {
+        tests.env("ROSTER_KUBECTL", kubectl::provide()?);
     }
     if suite("docs::registry")
         && let Err(error) = provide_registry()
