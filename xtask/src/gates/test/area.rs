@@ -204,7 +204,11 @@ mod tests {
     #[test]
     fn folders_programs_and_suites_are_areas() {
         for (words, packages, suites) in [
-            (&["cli"][..], &["roster-cli"][..], &["cli::commands"][..]),
+            (
+                &["cli"][..],
+                &["roster-cli"][..],
+                &["cli::commands", "cli::import"][..],
+            ),
             (&["delivery"], &["delivery"], &[]),
             (&["list"], &[], &["contract::list"]),
             (&["contract::health"], &[], &["contract::health"]),
