@@ -1,4 +1,5 @@
 //! The program against a real Postgres, with a database per test.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
