@@ -36,7 +36,7 @@ impl Users {
             users.retain(|(line, _)| !outcomes.contains_key(line));
         }
         if !users.is_empty() {
-            return Err(Error::Internal(
+            return Err(Error::Unavailable(
                 "imported users are neither new nor found after every retry".into(),
             ));
         }
