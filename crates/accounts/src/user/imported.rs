@@ -45,7 +45,7 @@ pub fn check_created_at(
     }
 }
 
-/// What happened to a line of an import.
+/// Outcome of a line of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineOutcome {
     Created(UserId),
