@@ -30,6 +30,11 @@ impl Session {
         }
     }
 
+    /// URL of the server, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Returns an unauthenticated client.
     pub fn without_credentials(&self) -> Result<Client, Failure> {
         Ok(Client::new(&self.url)?)

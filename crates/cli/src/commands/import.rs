@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub async fn run(session: &Session, output: &Output, options: ImportUsers) -> Result<(), Failure> {
-    let mut journal = Journal::open(&options.file)?;
+    let mut journal = Journal::open(&options.file, session.url())?;
     let batches = Batches::open(&options.file, journal.progress())?;
     let bar = bar(&options, journal.progress());
     let sent = stream::iter(batches).map(|batch| async move {

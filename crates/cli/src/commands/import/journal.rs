@@ -18,6 +18,8 @@ pub struct Progress {
     /// Size of the file in bytes and time of its last change in nanoseconds since 1970, which identify it.
     pub size: u64,
     modified: u64,
+    /// URL of the server that has the lines that are done.
+    server: String,
     /// Bytes and lines that are done.
     pub bytes: u64,
     pub lines: u64,
@@ -54,11 +56,11 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a file: that of an interrupted import of the same file, or a new one.
+    /// Opens the journal of a file: that of an interrupted import of the same file to the same server, or a new one.
     ///
     /// # Errors
-    /// Among others, the file has changed since the interrupted import.
-    pub fn open(file: &Path) -> Result<Self, Failure> {
+    /// Among others, the file has changed since the interrupted import, or that was to another server.
+    pub fn open(file: &Path, server: &str) -> Result<Self, Failure> {
         let (path, report) = (beside(file, ".progress"), report_of(file));
         let metadata = fs::metadata(file).map_err(|error| named(file, error))?;
         let modified = metadata.modified().map_err(|error| named(file, error))?;
@@ -66,6 +68,7 @@ impl Journal {
         let fresh = Progress {
             size: metadata.len(),
             modified: u64::try_from(modified.as_nanos()).unwrap_or(u64::MAX),
+            server: server.to_owned(),
             ..Progress::default()
         };
         let progress = match fs::read(&path) {
@@ -76,6 +79,14 @@ impl Journal {
         if (progress.size, progress.modified) != (fresh.size, fresh.modified) {
             let reason = format!(
                 "has changed since its import was interrupted; to start again, delete {}",
+                path.display()
+            );
+            return Err(named(file, reason));
+        }
+        if progress.server != fresh.server {
+            let reason = format!(
+                "its import to {} was interrupted; to start again, delete {}",
+                progress.server,
                 path.display()
             );
             return Err(named(file, reason));
@@ -188,6 +199,8 @@ mod tests {
 
     use super::{Batch, Journal, report_of};
 
+    const SERVER: &str = "https://users.example";
+
     fn batch(lines_before: u64) -> Batch {
         Batch {
             lines_before,
@@ -211,14 +224,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("users.ndjson");
         fs::write(&file, "{}\n{}\n{}\n{}\n").unwrap();
-        let mut journal = Journal::open(&file).unwrap();
+        let mut journal = Journal::open(&file, SERVER).unwrap();
         journal.record(&batch(0), &results()).unwrap();
         // Written before the progress that would include it.
         let report = report_of(&file);
         let once = fs::read_to_string(&report).unwrap();
         fs::write(&report, once.repeat(2)).unwrap();
 
-        let mut journal = Journal::open(&file).unwrap();
+        let mut journal = Journal::open(&file, SERVER).unwrap();
         assert_eq!((journal.progress().lines, journal.progress().bytes), (2, 6));
         assert_eq!(fs::read_to_string(&report).unwrap(), once);
         journal.record(&batch(2), &results()).unwrap();
@@ -231,16 +244,28 @@ mod tests {
     }
 
     #[test]
+    fn an_import_is_not_continued_at_another_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("users.ndjson");
+        fs::write(&file, "{}\n{}\n").unwrap();
+        let mut journal = Journal::open(&file, SERVER).unwrap();
+        journal.record(&batch(0), &results()).unwrap();
+        assert!(Journal::open(&file, "https://other.example").is_err());
+        let journal = Journal::open(&file, SERVER).unwrap();
+        assert_eq!(journal.progress().lines, 2);
+    }
+
+    #[test]
     fn a_changed_file_is_not_continued() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("users.ndjson");
         fs::write(&file, "{}\n{}\n").unwrap();
-        let mut journal = Journal::open(&file).unwrap();
+        let mut journal = Journal::open(&file, SERVER).unwrap();
         journal.record(&batch(0), &results()).unwrap();
         fs::write(&file, "{}\n{}\n{}\n").unwrap();
-        assert!(Journal::open(&file).is_err());
+        assert!(Journal::open(&file, SERVER).is_err());
         fs::remove_file(folder.path().join("users.ndjson.progress")).unwrap();
-        let journal = Journal::open(&file).unwrap();
+        let journal = Journal::open(&file, SERVER).unwrap();
         assert_eq!(journal.progress().lines, 0);
         assert_eq!(fs::read_to_string(report_of(&file)).unwrap(), "");
     }
