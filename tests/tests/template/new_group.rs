@@ -17,7 +17,8 @@ use tempfile::TempDir;
 
 const ORDERS: &str = "/api/v1/orders";
 
-/// Copies the files that git tracks.
+/// Copies the files that git tracks. The packages get another version, by which cargo distinguishes them from those of
+/// this checkout in the target folder that both share.
 fn copy_tree() -> TempDir {
     let copy = TempDir::with_prefix("roster-new-group-").unwrap();
     let listed = Command::new("git")
@@ -37,6 +38,11 @@ fn copy_tree() -> TempDir {
             fs::copy(from, to).unwrap();
         }
     }
+    let manifest = copy.path().join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let own = format!("\nversion = \"{}\"\n", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&own));
+    fs::write(manifest, text.replacen(&own, "\nversion = \"0.0.0\"\n", 1)).unwrap();
     copy
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use settings::Component;
 
 use crate::tools::cargo::{WASM, cargo, check, ensure_wasm_target};
@@ -19,7 +19,7 @@ pub const COMPONENTS: [&str; Component::ALL.len()] = Component::NAMES;
 pub struct Arguments {
     /// Components to build [default: all].
     components: Vec<String>,
-    /// Checkout to build [default: this one]; both share cargo's target folder.
+    /// Checkout to build [default: this one]; both share cargo's target folder, so its version must be another.
     #[arg(long, value_name = "FOLDER")]
     root: Option<PathBuf>,
 }
@@ -49,11 +49,29 @@ pub fn components() -> Result<Vec<PathBuf>> {
 /// Builds components of a checkout where its spin.toml expects them, and returns their paths.
 fn build(names: &[&str], checkout: &Path) -> Result<Vec<PathBuf>> {
     ensure_wasm_target()?;
+    if checkout != root() {
+        ensure_other_version(checkout)?;
+    }
     step(&format!("building {}", names.join(", ")));
     // With the flags of this checkout: with others, cargo would build the dependencies again.
     let mut command = wasm(names, root(), &target_dir())?;
     check(command.current_dir(checkout))?;
     names.iter().map(|name| place(name, checkout)).collect()
+}
+
+/// Fails if another checkout has the version of this one. Cargo distinguishes packages of workspaces by name and version:
+/// libraries of the other checkout would end up in the components of this one.
+fn ensure_other_version(checkout: &Path) -> Result<()> {
+    let manifest = checkout.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest)
+        .with_context(|| format!("cannot read {}", manifest.display()))?;
+    let own = concat!("version = \"", env!("CARGO_PKG_VERSION"), "\"");
+    ensure!(
+        text.lines().all(|line| line != own),
+        "{} has the version of this checkout: change it, so that cargo does not mix them",
+        manifest.display()
+    );
+    Ok(())
 }
 
 /// Returns the command that builds `packages` of the checkout at `root` for wasm32-wasip2.
