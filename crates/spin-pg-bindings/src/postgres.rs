@@ -6,6 +6,8 @@ mod error;
 mod host;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 mod native;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod recent;
 mod row;
 mod value;
 
@@ -17,6 +19,8 @@ pub use error::{DatabaseError, Error};
 pub use host::HostPostgres;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::NativePostgres;
+#[cfg(target_arch = "wasm32")]
+pub use recent::RecentResponses;
 pub use row::{FromRow, FromValue, Row};
 pub use value::{Param, Value};
 

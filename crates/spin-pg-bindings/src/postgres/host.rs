@@ -15,11 +15,11 @@ mod rows;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::{Database, Error, Param, Row};
+use super::{Database, Error, Param, RecentResponses, Row};
 use crate::Deadline;
 use crate::bindings::postgres as host;
 use crate::deadline::{Timer, timer, wait};
@@ -42,6 +42,14 @@ const LEASE: Lease = Lease {
 /// Pause of a request before it checks again for a connection that others of the instance open.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// Duration of a statement that shows that others queue for connections: its response is recorded for them.
+const QUEUED: Duration = Duration::from_millis(500);
+
+/// Number and length of the extensions of the wait for a connection while Postgres responds to other
+/// instances.
+const EXTENSIONS: usize = 8;
+const EXTENSION: Duration = Duration::from_millis(500);
+
 /// Longest time that an abandoned statement may still run: the role's `statement_timeout`.
 const ABANDONED: Duration = Duration::from_secs(5);
 
@@ -50,6 +58,7 @@ pub struct HostPostgres {
     dsn: String,
     deadline: Deadline,
     pool: Arc<Pool<host::Connection>>,
+    recent: Option<Arc<RecentResponses>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -67,6 +76,17 @@ impl HostPostgres {
             dsn,
             deadline,
             pool: Arc::new(Pool::new(CONNECTIONS, Some(LEASE))),
+            recent: None,
+        }
+    }
+
+    /// Returns the client with a longer wait for a connection: up to four seconds beyond the deadline, as
+    /// long as Postgres responds to other instances. The deadline of the statement itself begins after it.
+    #[must_use]
+    pub fn with_recent_responses(self, recent: RecentResponses) -> Self {
+        Self {
+            recent: Some(Arc::new(recent)),
+            ..self
         }
     }
 
@@ -77,8 +97,20 @@ impl HostPostgres {
     }
 
     async fn run(&self, kind: Kind, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
+        let began = Instant::now();
+        let rows = self.run_within_deadline(kind, sql, params).await?;
+        self.record_response(began);
+        Ok(rows)
+    }
+
+    async fn run_within_deadline(
+        &self,
+        kind: Kind,
+        sql: &str,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, Error> {
         let params = convert::params(params)?;
-        let mut timer = timer(self.deadline, || 0);
+        let mut timer = self.timer();
         let connection = self.connection(&mut timer).await?;
         match self
             .run_on(&mut timer, connection, sql, params.clone())
@@ -93,18 +125,62 @@ impl HostPostgres {
         done.map_err(|failure| failure.error)
     }
 
+    fn timer(&self) -> Timer<'static> {
+        timer(self.deadline, || 0)
+    }
+
+    /// Returns a connection. Restarts the timer after a long wait if that was only a queue.
     async fn connection(
         &self,
         timer: &mut Timer<'_>,
     ) -> Result<PooledConnection<'_, host::Connection>, Error> {
         let patience = wait(self.deadline.store / 3);
         let pause = || wait(PAUSE);
+        let began = Instant::now();
+        let mut fired = false;
+        let deadline = Box::pin(async {
+            timer.as_mut().await;
+            fired = true;
+            self.extension().await;
+        });
         let found = self
             .pool
-            .connection(self.open(), pause, patience, timer)
+            .connection(self.open(), pause, patience, deadline)
             .await;
         self.watch();
+        if fired || (began.elapsed() >= QUEUED && self.others_have_responses().await) {
+            *timer = self.timer();
+        }
         found.ok_or(Error::Timeout(self.deadline.store))?
+    }
+
+    /// Waits while Postgres responds to other instances: this one is only queued for a connection.
+    async fn extension(&self) {
+        for _ in 0..EXTENSIONS {
+            if !self.others_have_responses().await {
+                return;
+            }
+            wait(EXTENSION).await;
+        }
+    }
+
+    async fn others_have_responses(&self) -> bool {
+        match &self.recent {
+            Some(recent) => recent.exist(Instant::now()).await,
+            None => false,
+        }
+    }
+
+    /// Records the response to a slow statement, for those that wait longer.
+    fn record_response(&self, began: Instant) {
+        let now = Instant::now();
+        if let Some(recent) = &self.recent
+            && now.saturating_duration_since(began) >= QUEUED
+            && recent.is_due(now)
+        {
+            let recent = recent.clone();
+            wit_bindgen::spawn(async move { recent.record().await });
+        }
     }
 
     /// Releases held connections as their leases expire.

@@ -11,7 +11,7 @@ use accounts::password::breached::BreachedPasswords;
 use axum::extract::Request;
 use axum::response::Response;
 
-use spin_pg_bindings::postgres::HostPostgres;
+use spin_pg_bindings::postgres::{HostPostgres, RecentResponses};
 use spin_pg_bindings::redis::HostRedis;
 
 use crate::auth::endpoints::Endpoint;
@@ -28,13 +28,17 @@ pub use http::{HostRequest, HostResponse};
 /// Delay of the response to a rejected login.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Key in Redis that exists while Postgres has recently responded to a statement of any instance.
+const POSTGRES_RESPONSES: &str = "roster:postgres:responses";
+
 /// Creates the clients of Postgres and Redis.
 pub fn stores(variables: &Variables) -> Result<Stores, ConfigError> {
-    let postgres = HostPostgres::new(variables.postgres()?.dsn(), deadline::POSTGRES);
-    let redis = HostRedis::new(variables.redis_url()?, deadline::REDIS);
+    let redis = Arc::new(HostRedis::new(variables.redis_url()?, deadline::REDIS));
+    let postgres = HostPostgres::new(variables.postgres()?.dsn(), deadline::POSTGRES)
+        .with_recent_responses(RecentResponses::new(redis.clone(), POSTGRES_RESPONSES));
     Ok(Stores {
         database: Arc::new(postgres),
-        redis: Arc::new(redis),
+        redis,
         deferred: Arc::new(HostDeferred),
     })
 }
