@@ -23,7 +23,7 @@ TOKENS_MEMBERS = {"access_token", "token_type", "expires_in", "refresh_token"}
 PROBLEM_MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id"}
 ERROR_MEMBERS = {"detail", "pointer"}
 # Codes of problems that list the invalid values.
-WITH_ERRORS = {"invalid", "email_taken"}
+WITH_ERRORS = {"invalid", "email_taken", "malformed_json"}
 # Members of every health report; a target may add others.
 HEALTH_MEMBERS = {"status", "service", "version", "timestamp"}
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")

@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod bench;
 mod bodies;
 mod changes;
 mod health;

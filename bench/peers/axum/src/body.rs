@@ -36,11 +36,7 @@ impl From<JsonRejection> for Problem {
                 "payload_too_large",
                 "A request body may have at most 64 KiB.",
             ),
-            _ => Self::new(
-                StatusCode::BAD_REQUEST,
-                "malformed_json",
-                "The request body is not JSON.",
-            ),
+            other => Self::malformed_json(other.body_text()),
         }
     }
 }

@@ -71,6 +71,16 @@ impl Problem {
         problem
     }
 
+    pub fn malformed_json(reason: String) -> Self {
+        let detail = "The request body is not JSON.";
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
+        problem.errors.push(FieldError {
+            detail: reason,
+            pointer: "#".to_owned(),
+        });
+        problem
+    }
+
     pub fn not_found() -> Self {
         let detail = "The resource does not exist.";
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)

@@ -47,5 +47,6 @@ async def read(request, model, media_types=JSON):
         errors = error.errors(include_url=False, include_input=False)
         if errors[0]["type"] == "json_invalid":
             detail = "The request body is not JSON."
-            raise Problem(400, "malformed_json", detail) from None
+            errors = [{"detail": errors[0]["msg"], "pointer": "#"}]
+            raise Problem(400, "malformed_json", detail, errors) from None
         raise invalid_values(errors) from None

@@ -16,8 +16,8 @@ const SUITES: &str = "tests/tests";
 const AREAS: &[(&str, &[&str], &[&str])] = &[
     ("accounts", &["accounts"], &[
         "contract::audit", "contract::changes", "contract::idempotency", "contract::list",
-        "contract::own_account", "contract::races", "contract::registration", "contract::users",
-        "identity::admin_takeover", "identity::bootstrap", "identity::last_admin",
+        "contract::own_account", "contract::races", "contract::registration", "contract::user_import",
+        "contract::users", "identity::admin_takeover", "identity::bootstrap", "identity::last_admin",
         "identity::password_reset", "identity::passwords", "identity::refresh_tokens",
         "identity::sessions", "identity::sign_in",
     ]),
@@ -26,7 +26,7 @@ const AREAS: &[(&str, &[&str], &[&str])] = &[
         "identity::password_reset", "identity::passwords", "identity::refresh_tokens",
         "identity::sessions", "identity::sign_in", "identity::signing_keys",
     ]),
-    ("bench", &["bench"], &[]),
+    ("bench", &["bench"], &["contract::bench"]),
     ("client", &["roster-client"], &["contract::typed_client"]),
     ("devhost", &["devhost"], &["contract::bodies", "contract::http", "faults::host"]),
     ("docs", &["docs"], &["docs::browser", "docs::pages"]),
@@ -40,8 +40,8 @@ const AREAS: &[(&str, &[&str], &[&str])] = &[
     ]),
     ("users", &["users", "openapi"], &[
         "contract::audit", "contract::bodies", "contract::changes", "contract::idempotency",
-        "contract::list", "contract::own_account", "contract::pages", "contract::users",
-        "identity::authorization",
+        "contract::list", "contract::own_account", "contract::pages", "contract::user_import",
+        "contract::users", "identity::authorization",
     ]),
     ("web", &["web", "auth", "docs", "health", "openapi", "users"], &[]),
     ("xtask", &["xtask"], &[]),
