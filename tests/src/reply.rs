@@ -59,6 +59,12 @@ impl Reply {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Checks for a header with this value.
+    #[track_caller]
+    pub fn assert_header(&self, name: &str, value: &str) {
+        assert_eq!(self.header(name), Some(value), "{self}");
+    }
+
     /// Returns the ETag of a response that must have one.
     pub fn etag(&self) -> &str {
         self.header("etag")
@@ -151,11 +157,7 @@ impl Reply {
     /// Checks the rules for every problem document (RFC 9457 and the contract), whatever its subject.
     #[track_caller]
     pub fn any_problem(&self) -> Value {
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/problem+json"),
-            "{self}"
-        );
+        self.assert_header("content-type", "application/problem+json");
         let problem = self.json();
         for field in ["type", "title", "detail", "instance", "code", "request_id"] {
             let text = problem[field].as_str();
@@ -208,17 +210,13 @@ impl Reply {
             self.header("transfer-encoding").is_none(),
             "chunked: {self}"
         );
-        assert_eq!(
-            self.header("x-content-type-options"),
-            Some("nosniff"),
-            "{self}"
-        );
+        self.assert_header("x-content-type-options", "nosniff");
         if is_of_a_component(&self.path) {
             assert!(
                 self.header("x-request-id").is_some_and(|id| !id.is_empty()),
                 "{self}"
             );
-            assert_eq!(self.header("x-frame-options"), Some("DENY"), "{self}");
+            self.assert_header("x-frame-options", "DENY");
         }
         document::check(self);
         assert!(

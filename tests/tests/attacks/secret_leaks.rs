@@ -31,25 +31,15 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     };
     let mut replies = Vec::new();
     replies.push(nobody.login(&ada.email, WRONG_PASSWORD).await.expect(401));
-    let refreshed = nobody.refresh(&ada.refresh_token).await.expect(200);
-    let next = blackbox::Session::of(&nobody, &refreshed);
+    let next = blackbox::Session::refreshed(&nobody, &ada.refresh_token).await;
     secrets.extend([next.refresh_token.clone(), signature(&next.client)]);
     // The first token is a replay from here on, not a lost response.
-    let refreshed = nobody.refresh(&next.refresh_token).await.expect(200);
-    let last = blackbox::Session::of(&nobody, &refreshed);
+    let last = blackbox::Session::refreshed(&nobody, &next.refresh_token).await;
     secrets.extend([last.refresh_token.clone(), signature(&last.client)]);
-    let change = json!({ "old_password": PASSWORD, "new_password": NEW_PASSWORD });
-    let path = "/api/v1/users/me/password";
-    replies.push(
-        send(&next.client, Method::PUT, path, change.clone())
-            .await
-            .expect(204),
-    );
-    replies.push(
-        send(&next.client, Method::PUT, path, change)
-            .await
-            .expect(422),
-    );
+    for status in [204, 422] {
+        let change = next.client.change_password(PASSWORD, NEW_PASSWORD);
+        replies.push(change.await.expect(status));
+    }
     replies.push(nobody.refresh(&ada.refresh_token).await.expect(401));
     let again = nobody.login(&ada.email, NEW_PASSWORD).await.expect(200);
     let again = blackbox::Session::of(&nobody, &again).client;
