@@ -150,17 +150,14 @@ async fn a_new_reset_token_invalidates_the_previous_one() {
 async fn a_new_email_invalidates_the_reset_token() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
-    let create = || fixture.create_reset_token(ada.id);
-    let token = create().await.unwrap().token;
+    let token = fixture.create_reset_token(ada.id).await.unwrap().token;
     let patch = |email, name| UserPatch::parse(email, name, None, None).unwrap();
     let renamed = patch(Some("ada@b.example"), Some("Ada King"));
-    let kept = fixture.update_user(ada.id, &renamed);
-    kept.await.unwrap();
+    fixture.update_user(ada.id, &renamed).await.unwrap();
     let rows = "SELECT true AS row FROM reset_tokens";
     assert_eq!(fixture.database.read(rows, vec![]).await.unwrap().len(), 1);
     let moved = patch(Some("king@b.example"), None);
-    let moved = fixture.update_user(ada.id, &moved);
-    moved.await.unwrap();
+    fixture.update_user(ada.id, &moved).await.unwrap();
     let reset = fixture
         .reset_password(token.reveal(), &new_password())
         .await;
@@ -174,8 +171,7 @@ async fn a_confirmation_is_invalid_after_a_password_change() {
     let ada = fixture.user("ada@b.example", "user").await;
     let confirmed = fixture.confirm_from("192.0.2.1", ada.id, PASSWORD).await;
     let confirmed = confirmed.unwrap();
-    let token = fixture.create_reset_token(ada.id);
-    let token = token.await.unwrap().token;
+    let token = fixture.create_reset_token(ada.id).await.unwrap().token;
     let reset = fixture
         .reset_password(token.reveal(), &new_password())
         .await;
@@ -193,8 +189,7 @@ async fn a_confirmation_is_invalid_after_a_password_change() {
 async fn a_password_with_the_own_name_is_rejected() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
-    let token = fixture.create_reset_token(ada.id);
-    let token = token.await.unwrap().token;
+    let token = fixture.create_reset_token(ada.id).await.unwrap().token;
     let name = Password::parse("1815 Lovelace".to_owned()).unwrap();
     let refused = fixture.reset_password(token.reveal(), &name).await;
     assert!(matches!(refused, Err(Error::Invalid(_))));
