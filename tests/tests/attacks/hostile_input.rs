@@ -40,36 +40,30 @@ fn hostile() -> Vec<String> {
 async fn malformed_json_gets_400_with_a_pointer() {
     let client = Client::from_env().await;
     let deep = format!("{{\"email\":{}", "[".repeat(10_000));
-    let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("empty", b"".to_vec()),
-        ("blank", b"  \n".to_vec()),
-        ("cut", b"{\"email\":\"a@example.com\"".to_vec()),
-        ("cut in a string", b"{\"email\":\"a".to_vec()),
+    let cases: [(&str, &[u8]); 17] = [
+        ("empty", b""),
+        ("blank", b"  \n"),
+        ("cut", b"{\"email\":\"a@example.com\""),
+        ("cut in a string", b"{\"email\":\"a"),
         (
             "trailing",
-            b"{\"email\":\"a@example.com\",\"full_name\":\"N\"} x".to_vec(),
+            b"{\"email\":\"a@example.com\",\"full_name\":\"N\"} x",
         ),
-        ("trailing comma", b"{\"email\":\"a@example.com\",}".to_vec()),
-        ("single quotes", b"{'email':'a@example.com'}".to_vec()),
-        ("comment", b"{/*x*/\"email\":\"a@example.com\"}".to_vec()),
-        ("bare word", b"nope".to_vec()),
+        ("trailing comma", b"{\"email\":\"a@example.com\",}"),
+        ("single quotes", b"{'email':'a@example.com'}"),
+        ("comment", b"{/*x*/\"email\":\"a@example.com\"}"),
+        ("bare word", b"nope"),
         (
             "byte order mark",
-            b"\xef\xbb\xbf{\"email\":\"a@example.com\"}".to_vec(),
+            b"\xef\xbb\xbf{\"email\":\"a@example.com\"}",
         ),
-        ("UTF-16", b"\xff\xfe{\0}\0".to_vec()),
-        ("invalid UTF-8", b"{\"full_name\":\"\xff\xfe\"}".to_vec()),
-        ("lone surrogate", b"{\"full_name\":\"\\ud800\"}".to_vec()),
-        (
-            "half a pair",
-            b"{\"full_name\":\"\\ud83d\\u0041\"}".to_vec(),
-        ),
-        (
-            "raw control character",
-            b"{\"full_name\":\"a\x01\"}".to_vec(),
-        ),
-        ("raw NUL", b"{\"full_name\":\"a\x00\"}".to_vec()),
-        ("bad escape", b"{\"full_name\":\"\\x41\"}".to_vec()),
+        ("UTF-16", b"\xff\xfe{\0}\0"),
+        ("invalid UTF-8", b"{\"full_name\":\"\xff\xfe\"}"),
+        ("lone surrogate", b"{\"full_name\":\"\\ud800\"}"),
+        ("half a pair", b"{\"full_name\":\"\\ud83d\\u0041\"}"),
+        ("raw control character", b"{\"full_name\":\"a\x01\"}"),
+        ("raw NUL", b"{\"full_name\":\"a\x00\"}"),
+        ("bad escape", b"{\"full_name\":\"\\x41\"}"),
     ];
     for (name, body) in cases {
         let reply = client.create_raw("application/json", body).await;

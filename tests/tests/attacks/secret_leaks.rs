@@ -3,7 +3,7 @@
 use blackbox::client::{LOGIN, ME, SESSIONS, USERS, user_path};
 use blackbox::database::password_hash;
 use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, JWT_SECRET, Stack};
-use blackbox::{Client, PASSWORD, Person, Reply, new_user};
+use blackbox::{Client, PASSWORD, Person, Reply, Session, new_user};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -31,10 +31,10 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     };
     let mut replies = Vec::new();
     replies.push(nobody.login(&ada.email, WRONG_PASSWORD).await.expect(401));
-    let next = blackbox::Session::refreshed(&nobody, &ada.refresh_token).await;
+    let next = Session::refreshed(&nobody, &ada.refresh_token).await;
     secrets.extend([next.refresh_token.clone(), signature(&next.client)]);
     // The first token is a replay from here on, not a lost response.
-    let last = blackbox::Session::refreshed(&nobody, &next.refresh_token).await;
+    let last = Session::refreshed(&nobody, &next.refresh_token).await;
     secrets.extend([last.refresh_token.clone(), signature(&last.client)]);
     for status in [204, 422] {
         let change = next.client.change_password(PASSWORD, NEW_PASSWORD);
@@ -42,7 +42,7 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     }
     replies.push(nobody.refresh(&ada.refresh_token).await.expect(401));
     let again = nobody.login(&ada.email, NEW_PASSWORD).await.expect(200);
-    let again = blackbox::Session::of(&nobody, &again).client;
+    let again = Session::of(&nobody, &again).client;
     for path in [ME, SESSIONS] {
         replies.push(again.get(path).await.expect(200));
     }

@@ -13,15 +13,11 @@ async fn sign_in(nobody: &Client) -> Client {
     nobody.with_token(&access_token(&reply))
 }
 
-async fn assert_login_rejected(nobody: &Client, password: &str) {
-    nobody.login_fails(ADMIN_EMAIL, password).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_admin_is_created_once_with_its_password() {
     let mut stack = Stack::start_signed_out(&[]).await.expect("a stack");
     let nobody = stack.client.clone();
-    assert_login_rejected(&nobody, "not the password").await;
+    nobody.login_fails(ADMIN_EMAIL, "not the password").await;
     let both = futures::future::join_all((0..4).map(|_| sign_in(&nobody))).await;
     let me = both[0].get_json(ME).await;
     assert_eq!(me["email"], ADMIN_EMAIL);
@@ -36,7 +32,10 @@ async fn the_first_admin_is_created_once_with_its_password() {
     let change = both[0].change_password(ADMIN_PASSWORD, PASSWORD);
     change.await.expect(204);
     for restart in 0..2 {
-        assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
+        stack
+            .anonymous()
+            .login_fails(ADMIN_EMAIL, ADMIN_PASSWORD)
+            .await;
         if restart == 0 {
             stack.restart_host(&[]).expect("a host");
         }
@@ -71,14 +70,20 @@ async fn a_deleted_first_admin_is_not_recreated() {
     let deleted = stack.client.delete_admin(id, PASSWORD).await;
     deleted.expect(204);
     stack.restart_host(&[]).expect("a host");
-    assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
+    stack
+        .anonymous()
+        .login_fails(ADMIN_EMAIL, ADMIN_PASSWORD)
+        .await;
     // Same if no user is left at all.
     let database = stack.database().await;
     let all = "ALTER TABLE users DISABLE TRIGGER USER; DELETE FROM users; \
          ALTER TABLE users ENABLE TRIGGER USER";
     database.batch_execute(all).await.unwrap();
     stack.flush_redis().await;
-    assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
+    stack
+        .anonymous()
+        .login_fails(ADMIN_EMAIL, ADMIN_PASSWORD)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
