@@ -53,15 +53,17 @@ fn run(program: &str, arguments: &[&str]) -> Output {
     output.unwrap_or_else(|error| panic!("{}: {error}", program.display()))
 }
 
+/// Returns the text on standard error.
 #[track_caller]
-fn assert_success(program: &str, arguments: &[&str]) {
+fn assert_success(program: &str, arguments: &[&str]) -> String {
     let output = run(program, arguments);
     let printed = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         output.status.success(),
         "{program} {arguments:?}\n{printed}{errors}"
     );
+    errors
 }
 
 /// Runs the commands of the guide in the copy, and returns its manifest.
@@ -76,7 +78,8 @@ fn add_orders(copy: &Path) -> PathBuf {
         errors.contains("components/orders already exists"),
         "{errors}"
     );
-    assert_success("xtask", &["build", "orders", "--root", folder]);
+    let built = assert_success("xtask", &["build", "orders", "--root", folder]);
+    assert!(!built.contains("warning: "), "{built}");
     for (name, built) in components().unwrap() {
         let expected = copy.join(format!("target/wasm32-wasip2/release/{name}.wasm"));
         fs::copy(built, expected).unwrap();

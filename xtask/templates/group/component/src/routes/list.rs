@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::response::Response;
 use http::Uri;
 use serde::Deserialize;
-use utoipa::IntoParams;
 use web::Problem;
 use web::auth::endpoints::Endpoint;
 use web::extract::parameter::parse_time_query;
@@ -17,7 +16,7 @@ use super::__Names__State;
 use crate::__name__::__Name__;
 
 /// Query of `GET /api/v1/__names__`. Fields are text, so that each error can describe the expected value.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct List__Names__ {
