@@ -193,10 +193,6 @@ fn unreproduced_components_are_not_pushed() {
     let sums = fs::read_to_string(&rebuilt).unwrap();
     fs::remove_file(&rebuilt).unwrap();
     publish("no second build confirms the first");
-    let program = fixture.project().join(PROGRAM);
-    fs::remove_file(&program).unwrap();
-    publish("target/release/roster-admin does not exist");
-    fs::write(&program, "program").unwrap();
     let first = fixture.project().join("target/reports/wasm.sha256");
     fs::hard_link(first, &rebuilt).unwrap();
     publish("of the same build");
@@ -207,6 +203,18 @@ fn unreproduced_components_are_not_pushed() {
     let component = "target/wasm32-wasip2/release/users.wasm";
     fs::write(fixture.project().join(component), "other").unwrap();
     publish("the components do not match wasm.sha256");
+}
+
+#[test]
+fn the_artifact_is_signed_without_roster_admin() {
+    let fixture = fixture();
+    built(&fixture);
+    fs::remove_file(fixture.project().join(PROGRAM)).unwrap();
+    let output = publish(&fixture, 0);
+    assert!(output.contains("only the artifact is signed"), "{output}");
+    let calls = fixture.calls();
+    assert!(calls.iter().any(|call| call.starts_with("cosign sign ")));
+    assert!(!calls.iter().any(|call| call.contains("sign-blob")));
 }
 
 #[test]
