@@ -9,15 +9,17 @@
 #
 # `build` compiles, which runs third-party code (build scripts, macros). Run it in a job without secrets
 # and without an identity. It writes to target/reports:
-#   sbom.cdx.json    the bill of materials of the components (CycloneDX)
-#   wasm.sha256      the components' hashes
-#   provenance.json  the commit and the builder (in-toto statement, SLSA provenance v1)
+#   sbom.cdx.json          the bill of materials of the components (CycloneDX)
+#   roster-admin.cdx.json  the bill of materials of roster-admin
+#   wasm.sha256            the components' hashes
+#   provenance.json        the commit and the builder (in-toto statement, SLSA provenance v1)
 #
 # `publish` compiles nothing and runs no cargo. It reads target/reports and the components of one build,
 # and REBUILT, the wasm.sha256 of a second build of the same commit on another machine. If all hashes
 # agree, it pushes, signs the digest, attaches bill of materials and provenance, verifies the signature,
-# and prints the digest, the only output on stdout. It requires a clean tree. Afterwards
-# target/reports/digest has the digest, and provenance.json describes the artifact.
+# signs target/release/roster-admin if it was built, and prints the digest, the only output on stdout. It
+# requires a clean tree. Afterwards target/reports/digest has the digest, provenance.json describes the
+# artifact, and target/release/roster-admin.sigstore.json has the program's signature.
 #
 # --dry-run shows every step and runs none.
 #
@@ -38,7 +40,7 @@ source scripts/signature.sh
 # shellcheck source=scripts/provenance.sh
 source scripts/provenance.sh
 
-readonly reports=target/reports
+readonly reports=target/reports admin=target/release/roster-admin
 
 parse() {
     local argument number='(0|[1-9][0-9]*)' label='[0-9A-Za-z-]+'
@@ -150,6 +152,7 @@ compare() {
     components
     [[ -s ${reports}/wasm.sha256 && -s ${reports}/sbom.cdx.json ]] ||
         fail "${reports} has no wasm.sha256 and sbom.cdx.json: build first"
+    [[ -s ${admin} ]] || say "${admin} does not exist: only the artifact is signed"
     [[ -s ${rebuilt} ]] || fail "${rebuilt} does not exist, so no second build confirms the first; nothing was pushed"
     [[ ! ${reports}/wasm.sha256 -ef ${rebuilt} ]] ||
         fail "${rebuilt} is of the same build, not of a second one; nothing was pushed"
@@ -200,6 +203,9 @@ sign() {
     run cosign attest --yes "${key[@]}" --type slsaprovenance1 --predicate "${predicate}" "${artifact}" ||
         fail "${digest} is signed, but has no provenance"
     verify_signature "${artifact}" || fail "the signature of ${digest} does not verify; deployments will reject it"
+    "${dry_run}" || [[ -s ${admin} ]] || return 0
+    run cosign sign-blob --yes "${key[@]}" --bundle "${admin}.sigstore.json" "${admin}" ||
+        fail "${digest} is signed, but ${admin} is not"
 }
 
 parse "$@"

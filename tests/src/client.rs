@@ -193,9 +193,49 @@ impl Client {
             .await
     }
 
+    /// Checks that a login with these credentials fails.
+    ///
+    /// # Panics
+    /// If the response is anything but 401 `invalid_credentials`.
+    pub async fn login_fails(&self, email: &str, password: &str) {
+        let reply = self.login(email, password).await;
+        reply.problem(401, "invalid_credentials");
+    }
+
+    /// Checks that a refresh token is rejected.
+    ///
+    /// # Panics
+    /// If the response is anything but 401 `invalid_refresh_token`.
+    pub async fn refresh_fails(&self, refresh_token: &str) {
+        let reply = self.refresh(refresh_token).await;
+        reply.problem(401, "invalid_refresh_token");
+    }
+
+    /// `POST /api/v1/auth/logout`.
+    pub async fn logout(&self) -> Reply {
+        self.call(Method::POST, "/api/v1/auth/logout").await
+    }
+
+    /// `PUT /api/v1/users/me/password`, repeated while no hash slot is free.
+    pub async fn change_password(&self, old: &str, new: &str) -> Reply {
+        let body = json!({ "old_password": old, "new_password": new });
+        let request = self.request(Method::PUT, "/api/v1/users/me/password");
+        self.send_patiently(request.json(&body)).await
+    }
+
+    /// Sends a request without a body.
+    pub async fn call(&self, method: Method, path: &str) -> Reply {
+        self.send(self.request(method, path)).await
+    }
+
     /// `GET path`.
     pub async fn get(&self, path: &str) -> Reply {
-        self.send(self.request(Method::GET, path)).await
+        self.call(Method::GET, path).await
+    }
+
+    /// Body of `GET path`, which must get 200.
+    pub async fn get_json(&self, path: &str) -> Value {
+        self.get(path).await.expect(200).json()
     }
 
     /// `GET path` with one header.
@@ -232,6 +272,18 @@ impl Client {
         self.send(self.patch_request(id, patch)).await
     }
 
+    /// Changes the full name of a user; the response must be a 200.
+    pub async fn rename(&self, id: &str, full_name: &str) -> Reply {
+        let patch = json!({ "full_name": full_name });
+        self.patch(id, &patch).await.expect(200)
+    }
+
+    /// Deactivates a user who is no admin.
+    pub async fn deactivate(&self, id: &str) {
+        let patch = json!({ "is_active": false });
+        self.patch(id, &patch).await.expect(200);
+    }
+
     /// `PATCH /api/v1/users/{id}` with `If-Match`.
     pub async fn patch_if(&self, id: &str, patch: &Value, if_match: &str) -> Reply {
         self.send(self.patch_request(id, patch).header("if-match", if_match))
@@ -247,8 +299,7 @@ impl Client {
 
     /// `DELETE /api/v1/users/{id}`, unconditionally.
     pub async fn delete(&self, id: &str) -> Reply {
-        self.send(self.request(Method::DELETE, &user_path(id)))
-            .await
+        self.call(Method::DELETE, &user_path(id)).await
     }
 
     /// `DELETE /api/v1/users/{id}` by an admin whose password is `password`.
@@ -269,6 +320,11 @@ impl Client {
     pub async fn list(&self, parameters: &[(&str, &str)]) -> Reply {
         self.send(self.request(Method::GET, USERS).query(parameters))
             .await
+    }
+
+    /// Body of `GET /api/v1/users` with query parameters, which must get 200.
+    pub async fn list_json(&self, parameters: &[(&str, &str)]) -> Value {
+        self.list(parameters).await.expect(200).json()
     }
 }
 

@@ -41,7 +41,7 @@ impl Key {
 
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
-            Self::Hs256(secret) => hs256(secret, message),
+            Self::Hs256(secret) => hmac::<Hs256>(secret, message),
             Self::EdDsa(pair) => pair.key_pair().as_ref().sk.sign(message, None).to_vec(),
         }
     }
@@ -128,20 +128,12 @@ fn join(input: &str, signature: &[u8]) -> String {
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-pub fn hs256(secret: &[u8], message: &[u8]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length");
-    mac.update(message);
-    mac.finalize().into_bytes().to_vec()
-}
+pub type Hs256 = Hmac<Sha256>;
+pub type Hs384 = Hmac<Sha384>;
+pub type Hs512 = Hmac<Sha512>;
 
-pub fn hs384(secret: &[u8], message: &[u8]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha384>::new_from_slice(secret).expect("any length");
-    mac.update(message);
-    mac.finalize().into_bytes().to_vec()
-}
-
-pub fn hs512(secret: &[u8], message: &[u8]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha512>::new_from_slice(secret).expect("any length");
+pub fn hmac<M: Mac + KeyInit>(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = <M as KeyInit>::new_from_slice(secret).expect("any length");
     mac.update(message);
     mac.finalize().into_bytes().to_vec()
 }

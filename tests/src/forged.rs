@@ -2,22 +2,63 @@
 
 use serde_json::{Value, json};
 
-use super::forge::{Forge, Key, hs256, hs384, hs512, set, signing_input};
+use super::forge::{Forge, Hs256, Hs384, Hs512, Key, hmac, set, signing_input};
 use super::forged_claims::{claims, json_tricks, times};
+
+/// Forgeries of one valid token, by name.
+pub struct Forgeries<'a> {
+    pub forge: &'a Forge,
+    all: Vec<(String, String)>,
+}
+
+impl Forgeries<'_> {
+    pub fn add(&mut self, name: &str, token: String) {
+        self.all.push((name.to_owned(), token));
+    }
+
+    /// Adds a token with one header member changed; `null` removes it.
+    pub fn header(&mut self, name: &str, member: &str, value: Value) {
+        self.add(name, self.forge.with_header(member, value));
+    }
+
+    /// Adds a token with one claim changed; `null` removes it.
+    pub fn claim(&mut self, name: &str, claim: &str, value: Value) {
+        self.add(name, self.forge.with_claim(claim, value));
+    }
+
+    /// Adds the valid claims under `header`, with a custom signature.
+    pub fn signed(&mut self, name: &str, header: Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) {
+        self.add(name, self.forge.signed_by(header, sign));
+    }
+
+    /// Adds these bytes with a valid signature.
+    pub fn bytes(&mut self, name: &str, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
+        self.add(name, self.forge.bytes(header, payload));
+    }
+
+    /// Adds these bytes under the valid header, with a valid signature.
+    pub fn payload(&mut self, name: &str, payload: impl AsRef<[u8]>) {
+        self.bytes(name, self.forge.header().to_string(), payload);
+    }
+}
 
 /// Returns every forgery, by name. `forge` signs with the app's current key.
 pub fn forged(forge: &Forge) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    let mut add = |name: &str, token: String| all.push((name.to_owned(), token));
-    signatures(forge, &mut add);
-    algorithms(forge, &mut add);
-    headers(forge, &mut add);
-    key_ids(forge, &mut add);
-    times(forge, &mut add);
-    claims(forge, &mut add);
-    json_tricks(forge, &mut add);
-    shapes(forge, &mut add);
-    all
+    let all = Vec::new();
+    let mut forgeries = Forgeries { forge, all };
+    for add in [
+        signatures,
+        algorithms,
+        headers,
+        key_ids,
+        times,
+        claims,
+        json_tricks,
+        shapes,
+    ] {
+        add(&mut forgeries);
+    }
+    forgeries.all
 }
 
 fn segments(token: &str) -> [&str; 3] {
@@ -32,30 +73,29 @@ fn replace_character(text: &str, at: usize) -> String {
     String::from_utf8(bytes).expect("ASCII")
 }
 
-fn signatures(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+fn signatures(all: &mut Forgeries) {
+    let forge = all.forge;
     let good = forge.good();
     let [header, payload, signature] = segments(&good);
     let input = format!("{header}.{payload}");
-    add("empty signature", format!("{input}."));
-    add(
-        "signature of zeros",
-        forge.signed_by(forge.header(), |m| vec![0; forge.key.sign(m).len()]),
-    );
-    add("signature of the text null", format!("{input}.bnVsbA"));
-    add(
+    all.add("empty signature", format!("{input}."));
+    all.signed("signature of zeros", forge.header(), |m| {
+        vec![0; forge.key.sign(m).len()]
+    });
+    all.add("signature of the text null", format!("{input}.bnVsbA"));
+    all.add(
         "half a signature",
         format!("{input}.{}", &signature[..signature.len() / 2 / 4 * 4]),
     );
-    add(
-        "signature twice",
-        forge.signed_by(forge.header(), |m| forge.key.sign(m).repeat(2)),
-    );
-    add("signature of the payload alone", {
+    all.signed("signature twice", forge.header(), |m| {
+        forge.key.sign(m).repeat(2)
+    });
+    all.add("signature of the payload alone", {
         let other = forge.sealed(payload);
         format!("{input}.{}", other.rsplit('.').next().expect("a signature"))
     });
     let other = forge.with_claim("sub", json!("00000000-0000-7000-8000-000000000000"));
-    add("payload of one, signature of another", {
+    all.add("payload of one, signature of another", {
         let [header, payload, _] = segments(&other);
         format!("{header}.{payload}.{signature}")
     });
@@ -72,9 +112,9 @@ fn signatures(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             start_of_signature + signature.len() / 2,
         ),
     ] {
-        add(name, replace_character(&good, at));
+        all.add(name, replace_character(&good, at));
     }
-    add("signature with trailing bits", trailing_bits(&good));
+    all.add("signature with trailing bits", trailing_bits(&good));
 }
 
 /// Sets an unused bit of the last character: a lax decoder returns the same bytes.
@@ -85,17 +125,16 @@ fn trailing_bits(good: &str) -> String {
     format!("{rest}{}", &alphabet[index + 1..index + 2])
 }
 
-fn algorithms(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+fn algorithms(all: &mut Forgeries) {
+    let forge = all.forge;
     for none in ["none", "None", "NONE", "nOnE"] {
         let header = set(forge.header(), "alg", json!(none));
-        add(
-            &format!("alg {none}, unsigned"),
-            forge.signed_by(header.clone(), |_| Vec::new()),
-        );
-        add(
-            &format!("alg {none}, signed"),
-            forge.signed_by(header, |m| forge.key.sign(m)),
-        );
+        all.signed(&format!("alg {none}, unsigned"), header.clone(), |_| {
+            Vec::new()
+        });
+        all.signed(&format!("alg {none}, signed"), header, |m| {
+            forge.key.sign(m)
+        });
     }
     for other in [
         "HS384",
@@ -108,50 +147,32 @@ fn algorithms(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         "hs256",
         "",
     ] {
-        add(
-            &format!("alg {other:?}"),
-            forge.with_header("alg", json!(other)),
-        );
+        all.header(&format!("alg {other:?}"), "alg", json!(other));
     }
-    add("alg missing", forge.with_header("alg", Value::Null));
-    add(
-        "alg a list",
-        forge.with_header("alg", json!([forge.key.algorithm()])),
-    );
+    all.header("alg missing", "alg", Value::Null);
+    all.header("alg a list", "alg", json!([forge.key.algorithm()]));
     for (name, secret) in invalid_secrets(&forge.key) {
         let header = set(forge.header(), "alg", json!("HS256"));
-        add(
-            &format!("HS256 by {name}"),
-            forge.signed_by(header, |m| hs256(&secret, m)),
-        );
+        all.signed(&format!("HS256 by {name}"), header, |m| {
+            hmac::<Hs256>(&secret, m)
+        });
     }
     let pair = Key::new_pair();
     match &forge.key {
         Key::Hs256(secret) => {
             let header = |alg: &str| set(forge.header(), "alg", json!(alg));
-            add(
-                "HS384 by the secret",
-                forge.signed_by(header("HS384"), |m| hs384(secret, m)),
-            );
-            add(
-                "HS512 by the secret",
-                forge.signed_by(header("HS512"), |m| hs512(secret, m)),
-            );
-            add(
-                "EdDSA by a new key",
-                forge.signed_by(header("EdDSA"), |m| pair.sign(m)),
-            );
+            all.signed("HS384 by the secret", header("HS384"), |m| {
+                hmac::<Hs384>(secret, m)
+            });
+            all.signed("HS512 by the secret", header("HS512"), |m| {
+                hmac::<Hs512>(secret, m)
+            });
+            all.signed("EdDSA by a new key", header("EdDSA"), |m| pair.sign(m));
             let id = set(header("EdDSA"), "kid", json!(pair.id()));
-            add(
-                "EdDSA by a new key under its id",
-                forge.signed_by(id, |m| pair.sign(m)),
-            );
+            all.signed("EdDSA by a new key under its id", id, |m| pair.sign(m));
         }
         Key::EdDsa(_) => {
-            add(
-                "EdDSA by a new key",
-                forge.signed_by(forge.header(), |m| pair.sign(m)),
-            );
+            all.signed("EdDSA by a new key", forge.header(), |m| pair.sign(m));
         }
     }
 }
@@ -174,7 +195,8 @@ fn invalid_secrets(key: &Key) -> Vec<(&'static str, Vec<u8>)> {
     secrets
 }
 
-fn headers(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+fn headers(all: &mut Forgeries) {
+    let forge = all.forge;
     let mine = Key::new_pair();
     let jwk = json!({ "kty": "oct", "k": "c2VjcmV0" });
     let own = set(
@@ -182,10 +204,7 @@ fn headers(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         "alg",
         json!("EdDSA"),
     );
-    add(
-        "signed by the key in its header",
-        forge.signed_by(own, |m| mine.sign(m)),
-    );
+    all.signed("signed by the key in its header", own, |m| mine.sign(m));
     for (name, value) in [
         ("jwk", jwk.clone()),
         ("jwk", json!(jwk.to_string())),
@@ -201,16 +220,11 @@ fn headers(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         ("salt", json!("c2FsdA")),
         ("enc", json!("A256GCM")),
     ] {
-        add(
-            &format!("header {name} {value}"),
-            forge.with_header(name, value),
-        );
+        all.header(&format!("header {name} {value}"), name, value);
     }
-    add("b64 with crit", {
-        let header = set(forge.header(), "b64", json!(false));
-        let header = set(header, "crit", json!(["b64"]));
-        forge.signed_by(header, |m| forge.key.sign(m))
-    });
+    let header = set(forge.header(), "b64", json!(false));
+    let header = set(header, "crit", json!(["b64"]));
+    all.signed("b64 with crit", header, |m| forge.key.sign(m));
     for typ in [
         json!("JWT"),
         json!("rt+jwt"),
@@ -219,11 +233,12 @@ fn headers(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         json!(7),
         Value::Null,
     ] {
-        add(&format!("typ {typ}"), forge.with_header("typ", typ));
+        all.header(&format!("typ {typ}"), "typ", typ);
     }
 }
 
-fn key_ids(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+fn key_ids(all: &mut Forgeries) {
+    let forge = all.forge;
     let id = forge.key.id();
     for (name, kid) in [
         ("missing", Value::Null),
@@ -239,13 +254,12 @@ fn key_ids(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         ("a list", json!([id])),
         ("10 KB", json!("A".repeat(10_240))),
     ] {
-        add(&format!("kid {name}"), forge.with_header("kid", kid));
+        all.header(&format!("kid {name}"), "kid", kid);
     }
     let nothing = set(forge.header(), "kid", json!("/dev/null"));
-    add(
-        "kid a file, signed by its content",
-        forge.signed_by(nothing, |m| hs256(b"", m)),
-    );
+    all.signed("kid a file, signed by its content", nothing, |m| {
+        hmac::<Hs256>(b"", m)
+    });
 }
 
 fn swap_case(text: &str) -> String {
@@ -256,7 +270,8 @@ fn swap_case(text: &str) -> String {
     text.chars().map(swap).collect()
 }
 
-fn shapes(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+fn shapes(all: &mut Forgeries) {
+    let forge = all.forge;
     let good = forge.good();
     let [header, payload, signature] = segments(&good);
     let long = format!("{}{}", forge.claims, " ".repeat(4_096));
@@ -294,6 +309,6 @@ fn shapes(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             "q0Zr7vT1nXk3B9mWcJ5hLdPs8YfGa2Ue4Ri6OxNtEzw".to_owned(),
         ),
     ] {
-        add(name, token);
+        all.add(name, token);
     }
 }

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::forge::{Forge, set};
+use super::forge::set;
+use super::forged::Forgeries;
 
-pub fn times(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+pub fn times(all: &mut Forgeries) {
+    let forge = all.forge;
     let now = forge.claims["iat"].as_u64().expect("iat");
     for name in ["iat", "nbf", "exp"] {
         for value in [
@@ -17,47 +19,33 @@ pub fn times(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             json!((1_u64 << 32) + now + 600),
             json!(u64::MAX),
         ] {
-            add(&format!("{name} {value}"), forge.with_claim(name, value));
+            all.claim(&format!("{name} {value}"), name, value);
         }
         let good = forge.claims.to_string();
         let member = format!("\"{name}\":{}", forge.claims[name]);
         for number in ["1e400", "NaN", "1e9", "null", "0x7fffffff"] {
             let payload = good.replace(&member, &format!("\"{name}\":{number}"));
-            add(
-                &format!("{name} written {number}"),
-                forge.bytes(forge.header().to_string(), payload),
-            );
+            all.payload(&format!("{name} written {number}"), payload);
         }
     }
-    add("expired", forge.with_claim("exp", json!(now - 120)));
-    add("expired in 1970", forge.with_claim("exp", json!(0)));
-    add("not yet valid", forge.with_claim("nbf", json!(now + 3_600)));
-    add(
-        "issued in the future",
-        forge.with_claim("iat", json!(now + 3_600)),
-    );
+    all.claim("expired", "exp", json!(now - 120));
+    all.claim("expired in 1970", "exp", json!(0));
+    all.claim("not yet valid", "nbf", json!(now + 3_600));
+    all.claim("issued in the future", "iat", json!(now + 3_600));
     for (name, shift) in [("of an hour ago", -3_600), ("of an hour from now", 3_600)] {
         let mut claims = forge.claims.clone();
         for time in ["iat", "nbf", "exp"] {
             let shifted = claims[time].as_i64().expect("a time") + shift;
             claims = set(claims, time, json!(shifted));
         }
-        add(
-            name,
-            forge.bytes(forge.header().to_string(), claims.to_string()),
-        );
+        all.payload(name, claims.to_string());
     }
-    add(
-        "issued long ago",
-        forge.with_claim("iat", json!(now - 86_400)),
-    );
-    add(
-        "valid for a year",
-        forge.with_claim("exp", json!(now + 31_536_000)),
-    );
+    all.claim("issued long ago", "iat", json!(now - 86_400));
+    all.claim("valid for a year", "exp", json!(now + 31_536_000));
 }
 
-pub fn claims(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+pub fn claims(all: &mut Forgeries) {
+    let forge = all.forge;
     let audience = forge.claims["aud"].clone();
     for (name, value) in [
         ("iss", Value::Null),
@@ -79,10 +67,7 @@ pub fn claims(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         ("role", json!("admin")),
         ("jti", json!("1")),
     ] {
-        add(
-            &format!("claim {name} {value}"),
-            forge.with_claim(name, value),
-        );
+        all.claim(&format!("claim {name} {value}"), name, value);
     }
     for name in ["sub", "sid"] {
         let id = forge.claims[name].as_str().expect("an id");
@@ -93,30 +78,30 @@ pub fn claims(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             ("as a URN", format!("urn:uuid:{id}")),
             ("with a space", format!("{id} ")),
         ] {
-            add(
-                &format!("{name} {form}"),
-                forge.with_claim(name, json!(text)),
-            );
+            all.claim(&format!("{name} {form}"), name, json!(text));
         }
     }
 }
 
-pub fn json_tricks(forge: &Forge, add: &mut impl FnMut(&str, String)) {
+pub fn json_tricks(all: &mut Forgeries) {
+    let forge = all.forge;
     let (header, claims) = (forge.header().to_string(), forge.claims.to_string());
     let twice =
         |object: &str, member: String| format!("{},{member}}}", object.trim_end_matches('}'));
     for name in ["alg", "kid", "typ"] {
         let member = format!("\"{name}\":{}", forge.header()[name]);
-        add(
+        all.bytes(
             &format!("header {name} twice"),
-            forge.bytes(twice(&header, member), &claims),
+            twice(&header, member),
+            &claims,
         );
     }
     for name in ["iss", "aud", "sub", "sid", "iat", "nbf", "exp"] {
         let member = format!("\"{name}\":{}", forge.claims[name]);
-        add(
+        all.bytes(
             &format!("claim {name} twice"),
-            forge.bytes(&header, twice(&claims, member)),
+            &header,
+            twice(&claims, member),
         );
     }
     let values = |object: &Value, names: &[&str]| {
@@ -129,12 +114,12 @@ pub fn json_tricks(forge: &Forge, add: &mut impl FnMut(&str, String)) {
         .to_string()
     };
     let list = values(&forge.header(), &["alg", "kid", "typ"]);
-    add("header a list", forge.bytes(list, &claims));
+    all.bytes("header a list", list, &claims);
     let list = values(
         &forge.claims,
         &["iss", "aud", "sub", "sid", "iat", "nbf", "exp"],
     );
-    add("claims a list", forge.bytes(&header, list));
+    all.bytes("claims a list", &header, list);
     for (name, payload) in [
         ("empty", Vec::new()),
         ("null", b"null".to_vec()),
@@ -156,10 +141,7 @@ pub fn json_tricks(forge: &Forge, add: &mut impl FnMut(&str, String)) {
             format!("{}{}", "[".repeat(1_000), "]".repeat(1_000)).into_bytes(),
         ),
     ] {
-        add(&format!("payload {name}"), forge.bytes(&header, &payload));
-        add(
-            &format!("header like a payload {name}"),
-            forge.bytes(&payload, &claims),
-        );
+        all.bytes(&format!("payload {name}"), &header, &payload);
+        all.bytes(&format!("header like a payload {name}"), &payload, &claims);
     }
 }

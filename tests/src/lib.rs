@@ -47,3 +47,10 @@ pub fn new_user() -> serde_json::Value {
     let name = unique();
     serde_json::json!({ "email": format!("{name}@example.com"), "full_name": format!("Test {name}") })
 }
+
+/// Returns the body of [`new_user`] with another value of one field.
+pub fn new_user_with(field: &str, value: impl Into<serde_json::Value>) -> serde_json::Value {
+    let mut body = new_user();
+    body[field] = value.into();
+    body
+}

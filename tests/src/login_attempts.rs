@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use crate::client::LOGIN;
@@ -22,12 +22,16 @@ pub async fn stack(others: &[(&str, &str)]) -> Stack {
     Stack::start_with(&[DEFAULT_LIMITS, &limits, others].concat()).await
 }
 
-/// Sends one login attempt from `address`.
-pub async fn attempt_login(client: &Client, address: &str, email: &str, password: &str) -> Reply {
-    let request = client
+fn attempt(client: &Client, address: &str, email: &str, password: &str) -> RequestBuilder {
+    client
         .request(Method::POST, LOGIN)
         .header("x-forwarded-for", address)
-        .json(&json!({ "email": email, "password": password }));
+        .json(&json!({ "email": email, "password": password }))
+}
+
+/// Sends one login attempt from `address`.
+pub async fn attempt_login(client: &Client, address: &str, email: &str, password: &str) -> Reply {
+    let request = attempt(client, address, email, password);
     client.send(request).await
 }
 
@@ -38,11 +42,14 @@ pub async fn attempt_login_with_retry(
     email: &str,
     password: &str,
 ) -> Reply {
-    let request = client
-        .request(Method::POST, LOGIN)
-        .header("x-forwarded-for", address)
-        .json(&json!({ "email": email, "password": password }));
+    let request = attempt(client, address, email, password);
     client.send_patiently(request).await
+}
+
+/// Tries the wrong password from `address`; it must be compared.
+pub async fn guess_wrongly(client: &Client, address: &str, email: &str) {
+    let reply = attempt_login_with_retry(client, address, email, WRONG).await;
+    reply.problem(401, "invalid_credentials");
 }
 
 /// Counts responses by status; panics on an unexpected status.
@@ -69,8 +76,7 @@ pub fn statuses(replies: &[Reply]) -> BTreeMap<u16, usize> {
 /// Fails to log in until further attempts for `email` are delayed.
 pub async fn exhaust_attempts(client: &Client, address: &str, email: &str) {
     for _ in 0..PER_ACCOUNT {
-        let reply = attempt_login_with_retry(client, address, email, WRONG).await;
-        reply.problem(401, "invalid_credentials");
+        guess_wrongly(client, address, email).await;
     }
     assert_throttled(client, address, email, WRONG).await;
 }

@@ -25,6 +25,11 @@ impl Person {
         Self::create_with(admin, json!({})).await
     }
 
+    /// Creates two users as the administrator.
+    pub async fn create_two(admin: &Client) -> [Self; 2] {
+        [Self::create(admin).await, Self::create(admin).await]
+    }
+
     /// Creates another administrator.
     pub async fn create_admin(admin: &Client) -> Self {
         Self::create_with(admin, json!({ "role": "admin" })).await
@@ -79,6 +84,11 @@ impl Session {
             client: nobody.with_token(&access_token(reply)),
             refresh_token: refresh_token.unwrap_or_else(|| panic!("no refresh token: {reply}")),
         }
+    }
+
+    /// Exchanges a refresh token, which must be accepted.
+    pub async fn refreshed(nobody: &Client, refresh_token: &str) -> Self {
+        Self::of(nobody, &nobody.refresh(refresh_token).await.expect(200))
     }
 
     /// Returns the session's id.

@@ -19,11 +19,10 @@ pub struct IdempotentRequest {
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        if !(1..=255).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("Idempotency-Key must be 1 to 255 visible ASCII characters");
-        }
-        Ok(Self(text.to_owned()))
+    /// Returns `None` for other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let valid = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        valid.then(|| Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {

@@ -49,15 +49,6 @@ impl Application {
         &self.trigger.http
     }
 
-    /// Returns the variables that Spin requires for any selection of components.
-    pub fn required(&self) -> impl Iterator<Item = &str> {
-        let required = self
-            .variables
-            .iter()
-            .filter(|(_, variable)| variable.default.is_none());
-        required.map(|(name, _)| name.as_str())
-    }
-
     /// Returns the variables that these components read or that their allowed hosts contain.
     pub fn used_by<'a>(&self, components: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
         let components = components.filter_map(|name| self.components.get(name));

@@ -3,16 +3,25 @@
 /// Generated code; its types are the interfaces' own.
 mod generated {
     wasmtime::component::bindgen!({
-        path: "wit",
+        path: [
+            "../../wit/deps/spin-postgres",
+            "../../wit/deps/spin-redis",
+            "../../wit/deps/spin-variables",
+        ],
+        inline: "
+            package roster:devhost;
+
+            /// The host's interfaces beside WASI, with the functions that a component may call.
+            world host {
+                import spin:postgres/postgres@4.2.0;
+                import spin:redis/redis@3.0.0;
+                import spin:variables/variables@3.0.0;
+            }
+        ",
         world: "roster:devhost/host",
-        imports: {
-            // A constructor cannot return an error of the interface.
-            "spin:postgres/postgres.[constructor]connection-builder": async | trappable,
-            default: async,
-        },
+        imports: { default: async },
         with: {
             "spin:postgres/postgres.connection": crate::postgres::Connection,
-            "spin:postgres/postgres.connection-builder": crate::postgres::ConnectionBuilder,
             "spin:redis/redis.connection": crate::redis::Connection,
         },
     });

@@ -25,7 +25,7 @@ struct Arguments {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// Value of a variable; takes precedence over SPIN_VARIABLE_<NAME> and .env
+    /// Value of a variable; takes precedence over `SPIN_VARIABLE_<NAME>` and .env
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
     variables: Vec<(String, String)>,
     /// Folder for compiled components, which makes the next start faster

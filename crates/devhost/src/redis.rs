@@ -1,11 +1,11 @@
 //! `spin:redis`: connections of a component to Redis.
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, RedisError, Value};
+use redis::{AsyncConnectionConfig, RedisError, Value};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use crate::bindings::redis::{
-    Error, Host, HostConnection, HostConnectionWithStore, Payload, RedisParameter, RedisResult,
+    Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
 };
 use crate::instance::Instance;
 
@@ -17,26 +17,6 @@ type Handle = Resource<Connection>;
 #[expect(clippy::needless_pass_by_value, reason = "the argument of map_err")]
 fn other(error: RedisError) -> Error {
     Error::Other(error.to_string())
-}
-
-fn connection<T: Send + 'static>(
-    accessor: &Accessor<T, HasSelf<Instance>>,
-    handle: &Handle,
-) -> Result<MultiplexedConnection, Error> {
-    accessor.with(|mut access| {
-        let found = access.get().table.get(handle).map(|found| found.0.clone());
-        found.map_err(|_| Error::Other("could not find connection for resource".to_owned()))
-    })
-}
-
-/// Sends a command on the guest's connection.
-async fn send<T: Send + 'static, R: FromRedisValue>(
-    accessor: &Accessor<T, HasSelf<Instance>>,
-    handle: &Handle,
-    command: Cmd,
-) -> Result<R, Error> {
-    let mut connection = connection(accessor, handle)?;
-    command.query_async(&mut connection).await.map_err(other)
 }
 
 impl Host for Instance {}
@@ -69,77 +49,6 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
         })
     }
 
-    async fn publish(
-        accessor: &Accessor<T, Self>,
-        handle: Handle,
-        channel: String,
-        payload: Payload,
-    ) -> Result<(), Error> {
-        send(accessor, &handle, Cmd::publish(channel, payload)).await
-    }
-
-    async fn get(
-        accessor: &Accessor<T, Self>,
-        handle: Handle,
-        key: String,
-    ) -> Result<Option<Payload>, Error> {
-        send(accessor, &handle, Cmd::get(key)).await
-    }
-
-    async fn set(
-        accessor: &Accessor<T, Self>,
-        handle: Handle,
-        key: String,
-        value: Payload,
-    ) -> Result<(), Error> {
-        send(accessor, &handle, Cmd::set(key, value)).await
-    }
-
-    async fn incr(accessor: &Accessor<T, Self>, handle: Handle, key: String) -> Result<i64, Error> {
-        send(accessor, &handle, Cmd::incr(key, 1)).await
-    }
-
-    async fn del(
-        accessor: &Accessor<T, Self>,
-        handle: Handle,
-        keys: Vec<String>,
-    ) -> Result<u32, Error> {
-        send(accessor, &handle, Cmd::del(keys)).await
-    }
-
-    async fn sadd(
-        accessor: &Accessor<T, Self>,
-        handle: Handle,
-        key: String,
-        values: Vec<String>,
-    ) -> Result<u32, Error> {
-        let mut connection = connection(accessor, &handle)?;
-        Cmd::sadd(key, values)
-            .query_async(&mut connection)
-            .await
-            .map_err(|error: RedisError| match error.kind() {
-                ErrorKind::UnexpectedReturnType => Error::TypeError,
-                _ => other(error),
-            })
-    }
-
-    async fn smembers(
-        accessor: &Accessor<T, Self>,
-        handle: Handle,
-        key: String,
-    ) -> Result<Vec<String>, Error> {
-        send(accessor, &handle, Cmd::smembers(key)).await
-    }
-
-    async fn srem(
-        accessor: &Accessor<T, Self>,
-        handle: Handle,
-        key: String,
-        values: Vec<String>,
-    ) -> Result<u32, Error> {
-        send(accessor, &handle, Cmd::srem(key, values)).await
-    }
-
     async fn execute(
         accessor: &Accessor<T, Self>,
         handle: Handle,
@@ -153,7 +62,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSelf<Instance> {
                 RedisParameter::Binary(bytes) => command.arg(bytes),
             };
         }
-        let reply = send(accessor, &handle, command).await?;
+        let mut connection = accessor.with(|mut access| {
+            let found = access.get().table.get(&handle).map(|found| found.0.clone());
+            found.map_err(|_| Error::Other("could not find connection for resource".to_owned()))
+        })?;
+        let reply = command.query_async(&mut connection).await.map_err(other)?;
         let mut results = Vec::new();
         flatten(reply, &mut results)?;
         Ok(results)

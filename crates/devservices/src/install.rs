@@ -219,3 +219,28 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
         names.join(" and ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{MANAGERS, Program, packages};
+
+    /// Its user is not root, so that commands cannot install what it lacks.
+    #[test]
+    fn the_development_container_installs_every_program() {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../.devcontainer/devcontainer.json"
+        );
+        let [debian, ..] = &MANAGERS;
+        let command = format!(
+            "sudo {} {} build-essential {}\"",
+            debian.program,
+            debian.install.join(" "),
+            packages(&Program::ALL, debian).join(" ")
+        );
+        let text = fs::read_to_string(file).unwrap();
+        assert!(text.contains(&command), "{file} lacks `{command}`");
+    }
+}

@@ -151,23 +151,16 @@ impl FindingsCollector<'_> {
         if user.created != Some(Outcome::Ok) || user.deleted.is_some() {
             return;
         }
+        let what = |session: &String| format!("{email}, session {session}");
         let none = BTreeMap::new();
         let alive = found.sessions.get(&user.id).unwrap_or(&none);
         for (session, must_live) in &user.sessions {
             match (must_live, alive.contains_key(session)) {
                 (Some(true), false) => {
-                    self.note(
-                        FindingKind::Lost,
-                        Operation::Login,
-                        format!("{email}, session {session}"),
-                    );
+                    self.note(FindingKind::Lost, Operation::Login, what(session));
                 }
                 (Some(false), true) => {
-                    self.note(
-                        FindingKind::Lost,
-                        Operation::Revoke,
-                        format!("{email}, session {session}"),
-                    );
+                    self.note(FindingKind::Lost, Operation::Revoke, what(session));
                 }
                 _ => {}
             }
@@ -181,11 +174,7 @@ impl FindingsCollector<'_> {
         let known: BTreeSet<_> = user.sessions.keys().collect();
         if !user.has_unknown_sessions {
             for session in alive.keys().filter(|session| !known.contains(session)) {
-                self.note(
-                    FindingKind::Phantom,
-                    Operation::Login,
-                    format!("{email}, session {session}"),
-                );
+                self.note(FindingKind::Phantom, Operation::Login, what(session));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use blackbox::client::{ME, USERS, id, user_path};
-use blackbox::{Client, PASSWORD, Person, new_user, raw};
+use blackbox::{Client, PASSWORD, Person, new_user, new_user_with, raw};
 use reqwest::Method;
 use serde_json::{Value, json};
 use web::auth::endpoints::{Access, Endpoint};
@@ -26,7 +26,7 @@ async fn unlisted_methods_get_405() {
             }
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             for client in [&admin, &admin.without_token()] {
-                let reply = client.send(client.request(method.clone(), &path)).await;
+                let reply = client.call(method.clone(), &path).await;
                 reply.problem(405, "method_not_allowed");
             }
         }
@@ -110,7 +110,7 @@ fn forbidden_fields() -> Vec<(&'static str, Value)> {
 async fn users_can_assign_only_their_name() {
     let admin = Client::from_env().await;
     let ada = Person::create(&admin).await;
-    let before = ada.client.get(ME).await.expect(200).json();
+    let before = ada.client.get_json(ME).await;
     let own = user_path(&ada.id);
     let mut fields = forbidden_fields();
     fields.push(("email", json!("elsewhere@example.com")));
@@ -120,22 +120,14 @@ async fn users_can_assign_only_their_name() {
             let request = ada.client.request(Method::PATCH, path).json(&patch);
             let reply = ada.client.send(request).await;
             reply.expect_any(&[403, 422]).any_problem();
-            assert_eq!(
-                ada.client.get(ME).await.expect(200).json(),
-                before,
-                "{field} at {path}"
-            );
+            assert_eq!(ada.client.get_json(ME).await, before, "{field} at {path}");
         }
     }
     for query in ["role=admin", "is_active=true&role=admin"] {
         let request = ada.client.request(Method::PATCH, &format!("{own}?{query}"));
         let reply = ada.client.send(request.json(&json!({}))).await;
         reply.expect_any(&[200, 400, 422]);
-        assert_eq!(
-            ada.client.get(ME).await.expect(200).json(),
-            before,
-            "{query}"
-        );
+        assert_eq!(ada.client.get_json(ME).await, before, "{query}");
     }
 }
 
@@ -155,8 +147,7 @@ async fn administrators_cannot_assign_read_only_fields() {
             .await
             .problem(422, "invalid");
         if field != "password" {
-            let mut body = new_user();
-            body[field] = value;
+            let body = new_user_with(field, value);
             admin.create(&body).await.problem(422, "invalid");
         }
     }
@@ -166,7 +157,7 @@ async fn administrators_cannot_assign_read_only_fields() {
 #[tokio::test]
 async fn the_user_of_someone_else_looks_nonexistent() {
     let admin = Client::from_env().await;
-    let (ada, bob) = (Person::create(&admin).await, Person::create(&admin).await);
+    let [ada, bob] = Person::create_two(&admin).await;
     let nobody = uuid::Uuid::now_v7().to_string();
     let ask = async |method: Method, id: &str, if_match: Option<&str>| {
         let mut request = ada.client.request(method.clone(), &user_path(id));

@@ -3,7 +3,7 @@
 use blackbox::client::{LOGIN, ME};
 use blackbox::login_attempts::{
     DELAY, PER_ACCOUNT, WRONG, assert_throttled, attempt_login, attempt_login_with_retry,
-    end_delays, exhaust_attempts, stack, statuses,
+    end_delays, exhaust_attempts, guess_wrongly, stack, statuses,
 };
 use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD};
 use blackbox::{PASSWORD, Person, unique};
@@ -57,10 +57,7 @@ async fn parallel_failed_logins_are_verified_up_to_the_limit() {
 async fn the_right_password_is_rejected_during_a_delay() {
     let stack = stack(&[]).await;
     let nobody = stack.anonymous();
-    let (ada, bob) = (
-        Person::create(&stack.client).await,
-        Person::create(&stack.client).await,
-    );
+    let [ada, bob] = Person::create_two(&stack.client).await;
     let unknown = format!("{}@example.com", unique());
     exhaust_attempts(&nobody, "192.0.2.1", &ada.email).await;
     exhaust_attempts(&nobody, "192.0.2.1", &unknown).await;
@@ -92,16 +89,12 @@ async fn the_right_password_is_rejected_during_a_delay() {
 async fn a_delay_expires_and_grows_with_each_failed_login() {
     let stack = stack(&[]).await;
     let nobody = stack.anonymous();
-    let (ada, bob) = (
-        Person::create(&stack.client).await,
-        Person::create(&stack.client).await,
-    );
+    let [ada, bob] = Person::create_two(&stack.client).await;
     exhaust_attempts(&nobody, "192.0.2.1", &ada.email).await;
     let mut longest = DELAY;
     for _ in 0..2 {
         end_delays(&stack).await;
-        let reply = attempt_login_with_retry(&nobody, "192.0.2.1", &ada.email, WRONG).await;
-        reply.problem(401, "invalid_credentials");
+        guess_wrongly(&nobody, "192.0.2.1", &ada.email).await;
         let wait = assert_throttled(&nobody, "192.0.2.1", &ada.email, PASSWORD).await;
         assert!(
             wait > longest && wait <= 2 * longest,
@@ -192,9 +185,7 @@ async fn a_redis_flush_or_outage_resets_no_count() {
     let ada = Person::create(&stack.client).await;
     for n in 0..PER_ACCOUNT {
         stack.flush_redis().await;
-        let reply =
-            attempt_login_with_retry(&nobody, &format!("192.0.2.{n}"), &ada.email, WRONG).await;
-        reply.problem(401, "invalid_credentials");
+        guess_wrongly(&nobody, &format!("192.0.2.{n}"), &ada.email).await;
     }
     stack.flush_redis().await;
     assert_throttled(&nobody, "192.0.2.70", &ada.email, PASSWORD).await;
@@ -217,8 +208,7 @@ async fn failed_logins_elsewhere_do_not_block_a_known_network() {
         .expect(200);
     for n in 0..12 {
         let address = format!("203.0.113.{n}");
-        let reply = attempt_login_with_retry(&nobody, &address, &ada.email, WRONG).await;
-        reply.problem(401, "invalid_credentials");
+        guess_wrongly(&nobody, &address, &ada.email).await;
         if n < 11 {
             end_delays(&stack).await;
         }
@@ -228,10 +218,8 @@ async fn failed_logins_elsewhere_do_not_block_a_known_network() {
     attempt_login_with_retry(&nobody, "2001:db8:7:7::2", &ada.email, PASSWORD)
         .await
         .expect(200);
-    let body = json!({ "old_password": PASSWORD, "new_password": "copper 18 window lamb" });
-    let request = ada.client.request(Method::PUT, "/api/v1/users/me/password");
-    ada.client
-        .send_patiently(request.json(&body))
-        .await
-        .expect(204);
+    let change = ada
+        .client
+        .change_password(PASSWORD, "copper 18 window lamb");
+    change.await.expect(204);
 }

@@ -7,7 +7,7 @@ use blackbox::attack::Attack;
 use blackbox::client::{LOGIN, ME, REFRESH, USERS, id, user_path};
 use blackbox::raw::{self, RawReply};
 use blackbox::stack::Stack;
-use blackbox::{new_user, unique};
+use blackbox::{new_user, new_user_with, unique};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use futures::{StreamExt, stream};
@@ -222,8 +222,7 @@ async fn survives_texts_that_are_expensive_to_compare() {
     let texts = [expensive(100), expensive(200), expensive(5_000)].concat();
     let client = &stack.client;
     let answer = async |text: &String| {
-        let mut named = new_user();
-        named["full_name"] = json!(text);
+        let named = new_user_with("full_name", text.as_str());
         let email = json!({ "email": format!("{text}@example.com"), "full_name": unique() });
         let login = json!({ "email": text, "password": text });
         for request in [

@@ -6,7 +6,6 @@ use blackbox::client::{ME, USERS};
 use blackbox::stack::{DEFAULT_LIMITS, Stack, eventually};
 use blackbox::{Client, Person, Reply};
 use futures::future::join_all;
-use reqwest::Method;
 use serde_json::json;
 
 const LIMIT: usize = 100;
@@ -20,7 +19,7 @@ async fn stack() -> Stack {
 /// headers.
 #[track_caller]
 fn rate(reply: &Reply) -> (usize, u64) {
-    assert_eq!(reply.header("ratelimit-policy"), Some(POLICY), "{reply}");
+    reply.assert_header("ratelimit-policy", POLICY);
     let rate = reply
         .header("ratelimit")
         .unwrap_or_else(|| panic!("no RateLimit: {reply}"));
@@ -65,10 +64,7 @@ async fn exhaust_limit(client: &Client, path: &str) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_user_has_a_limit_stated_in_every_response() {
     let stack = stack().await;
-    let (ada, bob) = (
-        Person::create(&stack.client).await,
-        Person::create(&stack.client).await,
-    );
+    let [ada, bob] = Person::create_two(&stack.client).await;
     let first = ada.client.get(ME).await.expect(200);
     let (left, seconds) = rate(&first);
     assert_eq!(left, LIMIT - 1, "{first}");
@@ -99,8 +95,7 @@ async fn tokens_of_ended_sessions_do_not_count_towards_the_limit() {
     let stack = stack().await;
     let ada = Person::create(&stack.client).await;
     let other_session = ada.sign_in().await;
-    let out = ada.client.request(Method::POST, "/api/v1/auth/logout");
-    ada.client.send(out).await.expect(204);
+    ada.client.logout().await.expect(204);
     let before = rate(&other_session.client.get(ME).await.expect(200)).0;
     exhaust_limit(&ada.client, ME).await;
     let after = rate(&other_session.client.get(ME).await.expect(200)).0;

@@ -3,7 +3,7 @@
 use blackbox::client::{LOGIN, ME, SESSIONS, USERS, user_path};
 use blackbox::database::password_hash;
 use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, JWT_SECRET, Stack};
-use blackbox::{Client, PASSWORD, Person, Reply, new_user};
+use blackbox::{Client, PASSWORD, Person, Reply, Session, new_user};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -31,28 +31,18 @@ async fn journey(stack: &Stack) -> (Vec<Reply>, Vec<String>) {
     };
     let mut replies = Vec::new();
     replies.push(nobody.login(&ada.email, WRONG_PASSWORD).await.expect(401));
-    let refreshed = nobody.refresh(&ada.refresh_token).await.expect(200);
-    let next = blackbox::Session::of(&nobody, &refreshed);
+    let next = Session::refreshed(&nobody, &ada.refresh_token).await;
     secrets.extend([next.refresh_token.clone(), signature(&next.client)]);
     // The first token is a replay from here on, not a lost response.
-    let refreshed = nobody.refresh(&next.refresh_token).await.expect(200);
-    let last = blackbox::Session::of(&nobody, &refreshed);
+    let last = Session::refreshed(&nobody, &next.refresh_token).await;
     secrets.extend([last.refresh_token.clone(), signature(&last.client)]);
-    let change = json!({ "old_password": PASSWORD, "new_password": NEW_PASSWORD });
-    let path = "/api/v1/users/me/password";
-    replies.push(
-        send(&next.client, Method::PUT, path, change.clone())
-            .await
-            .expect(204),
-    );
-    replies.push(
-        send(&next.client, Method::PUT, path, change)
-            .await
-            .expect(422),
-    );
+    for status in [204, 422] {
+        let change = next.client.change_password(PASSWORD, NEW_PASSWORD);
+        replies.push(change.await.expect(status));
+    }
     replies.push(nobody.refresh(&ada.refresh_token).await.expect(401));
     let again = nobody.login(&ada.email, NEW_PASSWORD).await.expect(200);
-    let again = blackbox::Session::of(&nobody, &again).client;
+    let again = Session::of(&nobody, &again).client;
     for path in [ME, SESSIONS] {
         replies.push(again.get(path).await.expect(200));
     }

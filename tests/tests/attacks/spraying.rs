@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use blackbox::client::LOGIN;
 use blackbox::login_attempts::{
-    PER_ADDRESS, WRONG, assert_throttled, attempt_login_with_retry, stack, statuses,
+    PER_ADDRESS, WRONG, assert_throttled, attempt_login_with_retry, guess_wrongly, stack, statuses,
 };
 use blackbox::{PASSWORD, Person, unique};
 use reqwest::Method;
@@ -45,13 +45,11 @@ async fn only_the_trusted_proxy_determines_the_address() {
     let email = || format!("{}@example.com", unique());
     for n in 0..4 {
         let address = format!("10.0.0.{n}, 203.0.113.5");
-        let reply = attempt_login_with_retry(&nobody, &address, &email(), WRONG).await;
-        reply.problem(401, "invalid_credentials");
+        guess_wrongly(&nobody, &address, &email()).await;
     }
     assert_throttled(&nobody, "10.0.0.9, 203.0.113.5", &email(), WRONG).await;
     assert_throttled(&nobody, "203.0.113.5", &email(), WRONG).await;
-    let free = attempt_login_with_retry(&nobody, "203.0.113.5, 203.0.113.6", &email(), WRONG).await;
-    free.problem(401, "invalid_credentials");
+    guess_wrongly(&nobody, "203.0.113.5, 203.0.113.6", &email()).await;
 
     // Non-ASCII text before the proxy's own entry does not change the client address.
     let request = nobody.request(Method::POST, LOGIN).header(
@@ -68,15 +66,13 @@ async fn only_the_trusted_proxy_determines_the_address() {
         "[2001:db8:1:1::3]:40000",
         "2001:db8:1:1:ffff:ffff:ffff:ffff",
     ] {
-        let reply = attempt_login_with_retry(&nobody, address, &email(), WRONG).await;
-        reply.problem(401, "invalid_credentials");
+        guess_wrongly(&nobody, address, &email()).await;
     }
     for n in 5..9 {
         let address = format!("2001:db8:1:1::{n}");
         assert_throttled(&nobody, &address, &email(), WRONG).await;
     }
-    let free = attempt_login_with_retry(&nobody, "2001:db8:1:2::1", &email(), WRONG).await;
-    free.problem(401, "invalid_credentials");
+    guess_wrongly(&nobody, "2001:db8:1:2::1", &email()).await;
 
     // Without a proxy the header is not trusted, and the address of the connection counts.
     stack
@@ -84,9 +80,7 @@ async fn only_the_trusted_proxy_determines_the_address() {
         .expect("a host");
     let nobody = stack.anonymous();
     for n in 0..4 {
-        let reply =
-            attempt_login_with_retry(&nobody, &format!("10.0.1.{n}"), &email(), WRONG).await;
-        reply.problem(401, "invalid_credentials");
+        guess_wrongly(&nobody, &format!("10.0.1.{n}"), &email()).await;
     }
     for n in 4..8 {
         for header in [

@@ -132,7 +132,7 @@ async fn login_stores_tokens_and_logout_deletes_them() {
     let mode = fs::metadata(cli.file()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
-    let me = ada.client.get(ME).await.expect(200).json();
+    let me = ada.client.get_json(ME).await;
     let shown = cli.json(&["whoami"]);
     assert_eq!(without_times(&shown), without_times(&me));
     assert!(cli.text(&["whoami"]).contains(&ada.email));
@@ -295,7 +295,7 @@ async fn a_rejected_token_is_refreshed_once() {
 #[tokio::test]
 async fn a_token_in_the_environment_takes_precedence_over_the_file() {
     let admin = Client::from_env().await;
-    let (ada, bob) = (Person::create(&admin).await, Person::create(&admin).await);
+    let [ada, bob] = Person::create_two(&admin).await;
     let cli = Cli::signed_in(&ada).await;
     let whoami = |token: &str| {
         let mut command = cli.command(&["whoami", "--output", "json"]);

@@ -21,7 +21,7 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
 
 async fn count(admin: &Client, name: &str) -> Value {
     let query = [("q", name), ("limit", "1"), ("include_total", "true")];
-    admin.list(&query).await.expect(200).json()["total"].clone()
+    admin.list_json(&query).await["total"].clone()
 }
 
 #[tokio::test]

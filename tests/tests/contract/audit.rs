@@ -40,7 +40,7 @@ async fn traced(client: &Client, request: RequestBuilder) -> (Reply, String) {
 #[tokio::test]
 async fn each_event_has_one_row_with_actor_and_target() {
     let admin = Client::from_env().await;
-    let me = admin.get(ME).await.expect(200).json()["id"].clone();
+    let me = admin.get_json(ME).await["id"].clone();
     let nobody = admin.without_token();
     let mut body = new_user();
     body["password"] = json!(PASSWORD);
@@ -330,7 +330,7 @@ async fn the_list_has_the_rules_of_the_list_of_users() {
 async fn the_trail_is_read_only_over_http() {
     let admin = Client::from_env().await;
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-        let reply = admin.send(admin.request(method.clone(), AUDIT)).await;
+        let reply = admin.call(method.clone(), AUDIT).await;
         reply.problem(405, "method_not_allowed");
         // No path exists below it; the host itself responds.
         let beneath = admin.request(method, &format!("{AUDIT}/1"));

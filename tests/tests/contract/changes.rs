@@ -113,7 +113,7 @@ async fn a_patch_without_changes_keeps_version_and_etag() {
         .problem(412, "precondition_failed");
     assert_eq!(client.user(id(&user)).await.etag(), "\"v1\"");
     let trail = format!("/api/v1/audit?target_id={}", id(&user));
-    let events = client.get(&trail).await.expect(200).json();
+    let events = client.get_json(&trail).await;
     assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
 }
 
@@ -144,29 +144,19 @@ async fn patch_rejects_null_and_invalid_values() {
 async fn patch_with_a_stale_if_match_gets_412() {
     let client = Client::from_env().await;
     let user = client.created(&new_user()).await;
-    let name = |name: &str| json!({ "full_name": name });
+    let rename = async |name: &str, tags: &str| {
+        let patch = json!({ "full_name": name });
+        client.patch_if(id(&user), &patch, tags).await
+    };
     for stale in ["\"v0\"", "\"v2\"", "W/\"v1\"", "\"v1x\"", "\"v2\", \"v3\""] {
-        client
-            .patch_if(id(&user), &name("N"), stale)
-            .await
-            .problem(412, "precondition_failed");
+        let reply = rename("N", stale).await;
+        reply.problem(412, "precondition_failed");
     }
-    client
-        .patch_if(id(&user), &name("N"), "\"v1\"")
-        .await
-        .expect(200);
-    client
-        .patch_if(id(&user), &name("N"), "\"v1\"")
-        .await
-        .problem(412, "precondition_failed");
-    client
-        .patch_if(id(&user), &name("O"), "\"v8\", \"v2\"")
-        .await
-        .expect(200);
-    let last = client
-        .patch_if(id(&user), &name("P"), "*")
-        .await
-        .expect(200);
+    rename("N", "\"v1\"").await.expect(200);
+    let again = rename("N", "\"v1\"").await;
+    again.problem(412, "precondition_failed");
+    rename("O", "\"v8\", \"v2\"").await.expect(200);
+    let last = rename("P", "*").await.expect(200);
     assert_eq!(last.etag(), "\"v4\"");
 }
 

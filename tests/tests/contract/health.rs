@@ -15,12 +15,8 @@ async fn each_endpoint_returns_200_with_no_store() {
     let client = Client::from_env().await;
     for path in ALL {
         let reply = client.get(path).await.expect(200);
-        assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply}");
-        assert_eq!(
-            reply.header("content-type"),
-            Some("application/json"),
-            "{reply}"
-        );
+        reply.assert_header("cache-control", "no-store");
+        reply.assert_header("content-type", "application/json");
         assert!(reply.json()["status"].is_string(), "{reply}");
     }
 }

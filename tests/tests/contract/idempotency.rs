@@ -5,30 +5,27 @@ use std::collections::BTreeSet;
 use blackbox::client::{USERS, id};
 use blackbox::{Client, Reply, new_user, raw, unique};
 use futures::future::join_all;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+fn request(client: &Client, key: &str) -> RequestBuilder {
+    let request = client.request(Method::POST, USERS);
+    request.header("idempotency-key", key)
+}
+
 async fn create(client: &Client, key: &str, body: &Value) -> Reply {
-    let request = client
-        .request(Method::POST, USERS)
-        .header("idempotency-key", key);
-    client.send(request.json(body)).await
+    client.send(request(client, key).json(body)).await
 }
 
 /// Same, repeated while no hash slot is free.
 async fn create_patiently(client: &Client, key: &str, body: &Value) -> Reply {
-    let request = client
-        .request(Method::POST, USERS)
-        .header("idempotency-key", key);
-    client.send_patiently(request.json(body)).await
+    let request = request(client, key).json(body);
+    client.send_patiently(request).await
 }
 
 async fn count(client: &Client, email: &Value) -> usize {
-    let page = client
-        .list(&[("email", email.as_str().unwrap())])
-        .await
-        .expect(200)
-        .json();
+    let email = email.as_str().unwrap();
+    let page = client.list_json(&[("email", email)]).await;
     page["items"].as_array().unwrap().len()
 }
 
@@ -53,10 +50,7 @@ async fn a_replay_returns_the_stored_response_after_a_change() {
     let (key, body) = (unique(), new_user());
     let first = create(&client, &key, &body).await.expect(201);
     let user = first.json();
-    client
-        .patch(id(&user), &json!({ "full_name": "Changed" }))
-        .await
-        .expect(200);
+    client.rename(id(&user), "Changed").await;
     assert_eq!(create(&client, &key, &body).await.expect(201).json(), user);
     client.delete(id(&user)).await.expect(204);
     let gone = create(&client, &key, &body).await;
@@ -73,12 +67,8 @@ async fn member_order_and_whitespace_are_ignored() {
     let first = create(&client, &key, &body).await.expect(201);
     let (email, name) = (&body["email"], &body["full_name"]);
     let other = format!("{{ \"full_name\": {name},\n \"email\": {email} }}");
-    let request = client
-        .request(Method::POST, USERS)
-        .header("idempotency-key", &key)
-        .header("content-type", "application/json")
-        .body(other);
-    let again = client.send(request).await.expect(201);
+    let request = request(&client, &key).header("content-type", "application/json");
+    let again = client.send(request.body(other)).await.expect(201);
     assert_eq!(again.json(), first.json());
 }
 
@@ -197,12 +187,8 @@ async fn an_invalid_key_is_rejected() {
         let reply = client.send(request.json(&body)).await;
         reply.expect_any(&[400, 422]).any_problem();
     }
-    let twice = client
-        .request(Method::POST, USERS)
-        .header("idempotency-key", "one");
-    let reply = client
-        .send(twice.header("idempotency-key", "two").json(&body))
-        .await;
+    let twice = request(&client, "one").header("idempotency-key", "two");
+    let reply = client.send(twice.json(&body)).await;
     reply.expect_any(&[400, 422]).any_problem();
     for control in ["a\x01b", "a\x00b", "a\x7fb"] {
         let text = body.to_string();
@@ -215,13 +201,8 @@ async fn an_invalid_key_is_rejected() {
         assert!(matches!(reply.status, 400 | 422), "{reply:?}");
     }
     assert_eq!(count(&client, &body["email"]).await, 0);
-    create(
-        &client,
-        &format!("{}{}", unique(), "k".repeat(255 - 33)),
-        &body,
-    )
-    .await
-    .expect(201);
+    let longest = format!("{}{}", unique(), "k".repeat(255 - 33));
+    create(&client, &longest, &body).await.expect(201);
 }
 
 #[tokio::test]

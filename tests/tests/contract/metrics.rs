@@ -38,8 +38,8 @@ impl Scrape {
 
     fn read(reply: Reply) -> Self {
         let content_type = "text/plain; version=0.0.4; charset=utf-8";
-        assert_eq!(reply.header("content-type"), Some(content_type), "{reply}");
-        assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply}");
+        reply.assert_header("content-type", content_type);
+        reply.assert_header("cache-control", "no-store");
         Self::parse(&String::from_utf8(reply.body).unwrap())
     }
 
@@ -239,8 +239,8 @@ async fn unknown_paths_and_methods_add_no_series() {
             let made_up = format!("X{}", unique().to_uppercase());
             let method = Method::from_bytes(made_up.as_bytes()).unwrap();
             let path = format!("{USERS}/{}/{}", unique(), unique());
-            client.send(client.request(method.clone(), &path)).await;
-            client.send(client.request(method, LIVE)).await;
+            client.call(method.clone(), &path).await;
+            client.call(method, LIVE).await;
             client
                 .get(&user_path(&format!("{round}%22%5C%0A{n}")))
                 .await;

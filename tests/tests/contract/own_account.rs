@@ -61,16 +61,12 @@ async fn users_change_their_own_name() {
         (&first.json()["full_name"], first.etag()),
         (&json!("One"), "\"v2\"")
     );
-    let named = ada
-        .client
-        .patch(&ada.id, &json!({ "full_name": "Two" }))
-        .await
-        .expect(200);
+    let named = ada.client.rename(&ada.id, "Two").await;
     assert_eq!(named.etag(), "\"v3\"");
     for client in [&ada.client, &admin] {
         assert_eq!(client.user(&ada.id).await.expect(200).json(), named.json());
     }
-    assert_eq!(ada.client.get(ME).await.expect(200).json(), named.json());
+    assert_eq!(ada.client.get_json(ME).await, named.json());
     let unchanged = patch(&ada.client, &json!({})).await.expect(200);
     assert_eq!(unchanged.json(), named.json());
     for (field, value) in [
@@ -128,17 +124,14 @@ async fn a_new_email_requires_the_current_password() {
         let body = json!({ "email": email, "full_name": "Half", "current_password": wrong });
         patch(&ada.client, &body).await.invalid("current_password");
     }
-    assert_eq!(ada.client.get(ME).await.expect(200).json()["version"], 1);
+    assert_eq!(ada.client.get_json(ME).await["version"], 1);
 
     let body = json!({ "email": email.to_uppercase(), "current_password": PASSWORD });
     let changed = patch(&ada.client, &body).await.expect(200);
     assert_eq!(changed.json()["email"], email, "{changed}");
     let nobody = Client::anonymous();
     nobody.login(&email, PASSWORD).await.expect(200);
-    nobody
-        .login(&ada.email, PASSWORD)
-        .await
-        .problem(401, "invalid_credentials");
+    nobody.login_fails(&ada.email, PASSWORD).await;
     ada.client.get(ME).await.expect(200);
 }
 
@@ -160,10 +153,7 @@ async fn a_taken_or_invalid_email_is_rejected() {
     // A caller without the password cannot learn that an email is taken.
     let guess = json!({ "email": other["email"], "current_password": "not the password" });
     patch(&ada.client, &guess).await.invalid("current_password");
-    assert_eq!(
-        ada.client.get(ME).await.expect(200).json()["email"],
-        ada.email
-    );
+    assert_eq!(ada.client.get_json(ME).await["email"], ada.email);
 }
 
 #[tokio::test]
@@ -181,10 +171,7 @@ async fn users_delete_their_account_with_the_password() {
             .await
             .invalid("current_password");
     }
-    let bare = ada
-        .client
-        .send(ada.client.request(Method::DELETE, ME))
-        .await;
+    let bare = ada.client.call(Method::DELETE, ME).await;
     bare.expect_any(&[400, 415, 422]).any_problem();
     ada.client.get(ME).await.expect(200);
 
@@ -197,14 +184,8 @@ async fn users_delete_their_account_with_the_password() {
     }
     admin.user(&ada.id).await.problem(404, "not_found");
     let nobody = Client::anonymous();
-    nobody
-        .login(&ada.email, PASSWORD)
-        .await
-        .problem(401, "invalid_credentials");
-    nobody
-        .refresh(&ada.refresh_token)
-        .await
-        .problem(401, "invalid_refresh_token");
+    nobody.login_fails(&ada.email, PASSWORD).await;
+    nobody.refresh_fails(&ada.refresh_token).await;
 }
 
 #[tokio::test]
@@ -212,8 +193,8 @@ async fn a_password_change_requires_the_old_password() {
     let ada = ada().await;
     let change = async |body: &Value| send(&ada.client, Method::PUT, PASSWORD_PATH, body).await;
     for wrong in ["not the password", ""] {
-        let body = json!({ "old_password": wrong, "new_password": NEW_PASSWORD });
-        change(&body).await.invalid("old_password");
+        let change = ada.client.change_password(wrong, NEW_PASSWORD);
+        change.await.invalid("old_password");
     }
     for body in [
         json!({}),
@@ -229,10 +210,7 @@ async fn a_password_change_requires_the_old_password() {
     let body = json!({ "old_password": PASSWORD, "new_password": NEW_PASSWORD });
     let done = change(&body).await.expect(204);
     assert!(done.body.is_empty(), "{done}");
-    nobody
-        .login(&ada.email, PASSWORD)
-        .await
-        .problem(401, "invalid_credentials");
+    nobody.login_fails(&ada.email, PASSWORD).await;
     nobody.login(&ada.email, NEW_PASSWORD).await.expect(200);
     change(&body).await.invalid("old_password");
     let path = user_path(&format!("{}/password", ada.id));
@@ -244,10 +222,8 @@ async fn a_password_change_requires_the_old_password() {
 async fn one_of_two_concurrent_password_changes_succeeds() {
     let ada = ada().await;
     let passwords = [format!("one {}", unique()), format!("two {}", unique())];
-    let changes = passwords.iter().map(async |new| {
-        let body = json!({ "old_password": PASSWORD, "new_password": new });
-        send(&ada.client, Method::PUT, PASSWORD_PATH, &body).await
-    });
+    let changes = passwords.iter();
+    let changes = changes.map(|new| ada.client.change_password(PASSWORD, new));
     let replies = futures::future::join_all(changes).await;
     let nobody = Client::anonymous();
     let mut won = 0;

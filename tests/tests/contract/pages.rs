@@ -41,7 +41,7 @@ async fn the_limit_defaults_to_20_and_is_at_most_100() {
     ] {
         let mut query = vec![("q", prefix.as_str())];
         query.extend(limit.map(|limit| ("limit", limit)));
-        let page = client.list(&query).await.expect(200).json();
+        let page = client.list_json(&query).await;
         assert_eq!(items(&page).len(), count, "limit {limit:?}");
         assert!(page["next"].is_string(), "limit {limit:?}");
     }
@@ -230,7 +230,7 @@ async fn the_next_link_matches_the_next_cursor() {
     assert_eq!(rest.replace(' ', ""), ";rel=\"next\"");
     let path = target.strip_prefix(client.base()).unwrap_or(target);
     assert!(path.starts_with(USERS), "{link}");
-    let linked = client.get(path).await.expect(200).json();
+    let linked = client.get_json(path).await;
     let stepped = client
         .list(&[&query[..], &[("cursor", &next)]].concat())
         .await
@@ -249,10 +249,8 @@ async fn total_is_returned_only_on_request() {
     let (prefix, _) = create_users(&client, 5).await;
     let q = ("q", prefix.as_str());
     let page = client
-        .list(&[q, ("limit", "2"), ("include_total", "true")])
-        .await
-        .expect(200)
-        .json();
+        .list_json(&[q, ("limit", "2"), ("include_total", "true")])
+        .await;
     assert_eq!((page["total"].as_u64(), items(&page).len()), (Some(5), 2));
     let next = page["next"].as_str().unwrap();
     let more = client
@@ -269,7 +267,7 @@ async fn total_is_returned_only_on_request() {
         "the same on every page"
     );
     for parameters in [vec![q], vec![q, ("include_total", "false")]] {
-        let page = client.list(&parameters).await.expect(200).json();
+        let page = client.list_json(&parameters).await;
         assert!(page.get("total").is_none(), "{page}");
     }
     let none = client

@@ -33,7 +33,7 @@ async fn concurrent_creates_with_one_email_create_one_user() {
     for reply in lost {
         reply.problem(409, "email_taken");
     }
-    let page = client.list(&[("q", &name)]).await.expect(200).json();
+    let page = client.list_json(&[("q", &name)]).await;
     assert_eq!(page["items"], json!([won[0].json()]));
 }
 

@@ -3,7 +3,7 @@
 
 use blackbox::client::{ME, access_token, user_path};
 use blackbox::stack::{DEFAULT_LIMITS, Stack};
-use blackbox::{Client, PASSWORD, Person, Reply, new_user, unique};
+use blackbox::{Client, PASSWORD, Person, Reply, new_user, new_user_with, unique};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -11,9 +11,7 @@ const REGISTER: &str = "/api/v1/auth/register";
 const FORM: &str = "/api/v1/auth/token";
 
 fn registration() -> Value {
-    let mut body = new_user();
-    body["password"] = json!(PASSWORD);
-    body
+    new_user_with("password", PASSWORD)
 }
 
 async fn register_with_key(client: &Client, key: &str, body: &Value) -> Reply {
@@ -67,7 +65,7 @@ async fn a_registered_user_can_sign_in() {
         .await
         .expect(200);
     let me = nobody.with_token(&access_token(&tokens));
-    assert_eq!(me.get(ME).await.expect(200).json()["id"], user["id"]);
+    assert_eq!(me.get_json(ME).await["id"], user["id"]);
     me.get("/api/v1/users").await.problem(403, "forbidden");
 }
 
@@ -88,7 +86,7 @@ async fn registration_rejects_privileged_fields() {
         body[field] = value;
         nobody.post(REGISTER, &body).await.invalid(field);
         let email = body["email"].as_str().unwrap();
-        let found = admin.list(&[("email", email)]).await.expect(200).json();
+        let found = admin.list_json(&[("email", email)]).await;
         assert_eq!(found["items"], json!([]), "{field}");
     }
 }
@@ -144,7 +142,7 @@ async fn the_token_form_signs_in_like_login() {
         format!("{whole}&scope=&client_id=&client_secret="),
     ] {
         let reply = form(&nobody, &body).await.expect(200);
-        assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply}");
+        reply.assert_header("cache-control", "no-store");
         let tokens = reply.json();
         let kind = (&tokens["token_type"], &tokens["expires_in"]);
         assert_eq!(kind, (&json!("Bearer"), &json!(900)));

@@ -46,9 +46,19 @@ fn statuses(report: &Value) -> Vec<&str> {
     statuses.collect()
 }
 
+fn results(report: &Value) -> &Vec<Value> {
+    report["results"].as_array().unwrap()
+}
+
 fn line() -> Value {
     let name = unique();
     json!({ "email": format!("{name}@example.com"), "full_name": "Ada Lovelace", "external_id": name })
+}
+
+fn line_with_hash(hash: &str) -> Value {
+    let mut line = line();
+    line["password_hash"] = json!(hash);
+    line
 }
 
 #[tokio::test]
@@ -80,31 +90,22 @@ async fn lines_and_arrays_have_the_same_results() {
             ["created", "rejected", "created"],
             "{report}"
         );
-        assert_eq!(
-            (
-                &report["created"],
-                &report["unchanged"],
-                &report["rejected"]
-            ),
-            (&json!(2), &json!(0), &json!(1))
-        );
+        for (name, count) in [("created", 2), ("unchanged", 0), ("rejected", 1)] {
+            assert_eq!(report[name], count, "{report}");
+        }
         assert_eq!(report["results"][1]["line"], 2);
         assert_eq!(report["results"][1]["errors"][0]["pointer"], "#/password");
-        let user = admin
-            .user(report["results"][0]["id"].as_str().unwrap())
-            .await;
-        let user = user.expect(200).json();
+        let user = async |line: usize| {
+            let id = report["results"][line]["id"].as_str().unwrap();
+            admin.user(id).await.expect(200).json()
+        };
+        let ada = user(0).await;
         for field in ["email", "full_name", "role", "is_active", "created_at"] {
-            assert_eq!(user[field], full[field], "{user}");
+            assert_eq!(ada[field], full[field], "{ada}");
         }
-        let user = admin
-            .user(report["results"][2]["id"].as_str().unwrap())
-            .await;
-        let user = user.expect(200).json();
-        assert_eq!(
-            (&user["role"], &user["is_active"]),
-            (&json!("user"), &json!(true))
-        );
+        let user = user(2).await;
+        assert_eq!(user["role"], "user");
+        assert_eq!(user["is_active"], true);
     }
 }
 
@@ -116,19 +117,12 @@ async fn a_repeated_import_changes_nothing_and_is_audited_once() {
     assert_eq!(statuses(&first), ["created", "created"]);
     let second = import(&admin, &lines).await;
     assert_eq!(statuses(&second), ["unchanged", "unchanged"]);
-    for (one, other) in first["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .zip(second["results"].as_array().unwrap())
-    {
+    for (one, other) in results(&first).iter().zip(results(&second)) {
         assert_eq!(one["id"], other["id"]);
         let id = one["id"].as_str().unwrap();
         let events = admin
-            .get(&format!("/api/v1/audit?target_id={id}"))
-            .await
-            .expect(200)
-            .json();
+            .get_json(&format!("/api/v1/audit?target_id={id}"))
+            .await;
         let events = events["items"].as_array().unwrap();
         assert_eq!(events.len(), 1, "{events:?}");
         assert_eq!(events[0]["action"], "user_imported");
@@ -153,12 +147,9 @@ async fn contradictions_are_rejected_with_their_reason() {
     let all = ["rejected", "rejected", "rejected", "created", "rejected"];
     assert_eq!(statuses(&report), all, "{report}");
     let pointers = ["#/external_id", "#/email", "#/external_id", "", "#/email"];
-    for (result, pointer) in report["results"].as_array().unwrap().iter().zip(pointers) {
-        assert_eq!(
-            result["errors"][0]["pointer"].as_str().unwrap_or_default(),
-            pointer,
-            "{result}"
-        );
+    for (result, pointer) in results(&report).iter().zip(pointers) {
+        let found = result["errors"][0]["pointer"].as_str().unwrap_or_default();
+        assert_eq!(found, pointer, "{result}");
     }
 }
 
@@ -171,13 +162,8 @@ async fn a_line_that_is_not_json_does_not_affect_the_others() {
         statuses(&report),
         ["created", "rejected", "rejected", "created"]
     );
-    let numbers: Vec<_> = report["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|r| r["line"].clone())
-        .collect();
-    assert_eq!(numbers, [1, 3, 4, 5]);
+    let numbers = results(&report).iter().map(|result| &result["line"]);
+    assert!(numbers.eq(&[1, 3, 4, 5]), "{report}");
     for (body, status, code) in [
         ("[{}", 400, "malformed_json"),
         ("{}", 422, "invalid"),
@@ -187,17 +173,10 @@ async fn a_line_that_is_not_json_does_not_affect_the_others() {
             .await
             .problem(status, code);
     }
-    assert_eq!(
-        send(&admin, "application/json", "[]")
-            .await
-            .expect(200)
-            .json()["created"],
-        0
-    );
-    assert_eq!(
-        send(&admin, NDJSON, "").await.expect(200).json()["created"],
-        0
-    );
+    for (content_type, nothing) in [("application/json", "[]"), (NDJSON, "")] {
+        let report = send(&admin, content_type, nothing).await.expect(200);
+        assert_eq!(report.json()["created"], 0, "{report}");
+    }
 }
 
 #[tokio::test]
@@ -268,13 +247,8 @@ async fn expensive_and_unknown_hashes_are_rejected_with_the_reason() {
         "5f4dcc3b5aa765d61d8327deb882cf99",
         "",
     ];
-    let lines = hashes.map(|hash| {
-        let mut line = line();
-        line["password_hash"] = json!(hash);
-        line
-    });
-    let report = import(&admin, &lines).await;
-    for (result, reason) in report["results"].as_array().unwrap().iter().zip([
+    let report = import(&admin, &hashes.map(line_with_hash)).await;
+    for (result, reason) in results(&report).iter().zip([
         "takes too long to verify",
         "needs more than 64 MiB to verify",
         "needs more than 64 MiB to verify",
@@ -282,11 +256,9 @@ async fn expensive_and_unknown_hashes_are_rejected_with_the_reason() {
         "must be a bcrypt",
         "must be a bcrypt",
     ]) {
-        assert_eq!(
-            result["errors"][0]["pointer"], "#/password_hash",
-            "{result}"
-        );
-        let detail = result["errors"][0]["detail"].as_str().unwrap();
+        let error = &result["errors"][0];
+        assert_eq!(error["pointer"], "#/password_hash", "{result}");
+        let detail = error["detail"].as_str().unwrap();
         assert!(detail.starts_with(reason), "{result}");
     }
 }
@@ -294,24 +266,13 @@ async fn expensive_and_unknown_hashes_are_rejected_with_the_reason() {
 #[tokio::test]
 async fn the_first_login_replaces_each_kind_of_hash() {
     let (admin, database) = (Client::from_env().await, shared_database().await);
-    let lines = HASHES.map(|hash| {
-        let mut line = line();
-        line["password_hash"] = json!(hash);
-        line
-    });
+    let lines = HASHES.map(line_with_hash);
     let report = import(&admin, &lines).await;
     let nobody = Client::anonymous();
-    for ((line, hash), result) in lines
-        .iter()
-        .zip(HASHES)
-        .zip(report["results"].as_array().unwrap())
-    {
-        let (email, id) = (
-            line["email"].as_str().unwrap(),
-            result["id"].as_str().unwrap(),
-        );
-        let wrong = nobody.login(email, "velvet anchor 93 mapl").await;
-        wrong.problem(401, "invalid_credentials");
+    for ((line, hash), result) in lines.iter().zip(HASHES).zip(results(&report)) {
+        let email = line["email"].as_str().unwrap();
+        let id = result["id"].as_str().unwrap();
+        nobody.login_fails(email, "velvet anchor 93 mapl").await;
         assert_eq!(password_hash(&database, id).await.as_deref(), Some(hash));
         let first = nobody.login(email, PASSWORD).await.expect(200);
         let client = blackbox::Session::of(&nobody, &first).client;
@@ -323,9 +284,6 @@ async fn the_first_login_replaces_each_kind_of_hash() {
         );
         nobody.login(email, PASSWORD).await.expect(200);
         assert_eq!(password_hash(&database, id).await.unwrap(), stored);
-        admin
-            .send(admin.request(Method::DELETE, &user_path(id)))
-            .await
-            .expect(204);
+        admin.call(Method::DELETE, &user_path(id)).await.expect(204);
     }
 }

@@ -13,7 +13,6 @@ use blackbox::forged::forged;
 use blackbox::stack::{Stack, eventually};
 use devservices::Process;
 use jwt_simple::prelude::Ed25519KeyPair;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
@@ -234,8 +233,7 @@ async fn the_examples_accept_tokens_of_roster_only() {
         accepts_tokens_of_roster_only(service, &ada, &forge).await;
     }
     // The limit that the page names: a signature proves no session.
-    let logout = ada.client.request(Method::POST, "/api/v1/auth/logout");
-    ada.client.send(logout).await.expect(204);
+    ada.client.logout().await.expect(204);
     ada.client.get(blackbox::client::ME).await.expect(401);
     for service in [&fastapi, &express, &envoy] {
         let orders = format!("{}/orders", service.url);

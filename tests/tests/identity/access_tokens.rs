@@ -6,7 +6,7 @@ use blackbox::forge::{Forge, Key};
 use blackbox::forged::forged;
 use blackbox::person::{claims, header};
 use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, JWT_SECRET, Stack};
-use blackbox::{Client, Person, Reply, raw};
+use blackbox::{Client, Person, Reply, Session, raw};
 use reqwest::Method;
 use serde_json::json;
 
@@ -29,10 +29,7 @@ async fn me(nobody: &Client, authorization: &str) -> Reply {
 async fn forged_tokens_are_rejected_with_the_same_response() {
     let stack = Stack::start().await;
     let nobody = stack.anonymous();
-    let (ada, bob) = (
-        Person::create(&stack.client).await,
-        Person::create(&stack.client).await,
-    );
+    let [ada, bob] = Person::create_two(&stack.client).await;
     let forge = Forge::from_token(shared(JWT_SECRET), ada.client.token());
     // The app accepts the forge's valid token: each rejection below has exactly one cause.
     me(&nobody, &format!("Bearer {}", forge.good()))
@@ -95,7 +92,7 @@ async fn a_token_is_accepted_only_from_one_authorization_header() {
     for query in ["access_token", "token", "authorization"] {
         let reply = nobody.get(&format!("{ME}?{query}={token}")).await;
         reply.problem(401, "unauthenticated");
-        assert_eq!(reply.header("www-authenticate"), Some("Bearer"), "{reply}");
+        reply.assert_header("www-authenticate", "Bearer");
     }
 }
 
@@ -111,15 +108,9 @@ async fn revoked_and_forged_tokens_get_the_same_response() {
         Person::create(&admin).await,
     ];
     let [deactivated, deleted, logged_out] = &people;
-    admin
-        .patch(&deactivated.id, &json!({ "is_active": false }))
-        .await
-        .expect(200);
+    admin.deactivate(&deactivated.id).await;
     admin.delete(&deleted.id).await.expect(204);
-    let logout = logged_out
-        .client
-        .request(Method::POST, "/api/v1/auth/logout");
-    admin.send(logout).await.expect(204);
+    logged_out.client.logout().await.expect(204);
     for person in &people {
         let reply = me(&nobody, &format!("Bearer {}", person.client.token())).await;
         assert_eq!(reply.visible(), told.visible());
@@ -143,12 +134,7 @@ async fn rotating_the_secret_keeps_sessions_valid() {
     stack.restart_host(&both).expect("a host");
     let at = |stack: &Stack, client: &Client| client.at(stack.client.base());
     at(&stack, &ada.client).get(ME).await.expect(200);
-    let reply = stack
-        .anonymous()
-        .refresh(&ada.refresh_token)
-        .await
-        .expect(200);
-    let next = blackbox::Session::of(&stack.anonymous(), &reply);
+    let next = Session::refreshed(&stack.anonymous(), &ada.refresh_token).await;
     assert_ne!(header(next.client.token())["kid"], old_kid);
     next.client.get(ME).await.expect(200);
     // Signs with each key under the other's id.

@@ -27,7 +27,7 @@ async fn send(client: &Client, id: &str, takeover: &(Method, &str, Value)) -> Re
 async fn admins_change_their_own_account_only_through_me() {
     let admin = Client::from_env().await;
     let eve = Person::create_admin(&admin).await;
-    let before = eve.client.get(ME).await.expect(200).json();
+    let before = eve.client.get_json(ME).await;
     for takeover in takeover_requests() {
         if takeover.2 == json!({ "role": "user" }) {
             continue;
@@ -45,9 +45,8 @@ async fn admins_change_their_own_account_only_through_me() {
     let path = format!("{}/reset-token", user_path(&eve.id));
     let bare = eve.client.request(Method::POST, &path);
     eve.client.send(bare).await.problem(409, "use_users_me");
-    assert_eq!(eve.client.get(ME).await.expect(200).json(), before);
-    let name = json!({ "full_name": "Eve herself" });
-    eve.client.patch(&eve.id, &name).await.expect(200);
+    assert_eq!(eve.client.get_json(ME).await, before);
+    eve.client.rename(&eve.id, "Eve herself").await;
 }
 
 #[tokio::test]
@@ -55,7 +54,7 @@ async fn changing_another_admin_requires_the_callers_password() {
     let admin = Client::from_env().await;
     let eve = Person::create_admin(&admin).await;
     let ada = Person::create_admin(&admin).await;
-    let before = ada.client.get(ME).await.expect(200).json();
+    let before = ada.client.get_json(ME).await;
     for takeover in takeover_requests() {
         let mut attempt = takeover.clone();
         send(&eve.client, &ada.id, &takeover)
@@ -68,15 +67,14 @@ async fn changing_another_admin_requires_the_callers_password() {
                 .invalid("current_password");
         }
     }
-    assert_eq!(ada.client.get(ME).await.expect(200).json(), before);
+    assert_eq!(ada.client.get_json(ME).await, before);
     let bare = eve
         .client
         .request(Method::POST, &format!("{}/reset-token", user_path(&ada.id)));
     eve.client.send(bare).await.invalid("current_password");
     eve.client.delete(&ada.id).await.invalid("current_password");
     // The name has no effect on access.
-    let name = json!({ "full_name": "Ada King" });
-    eve.client.patch(&ada.id, &name).await.expect(200);
+    eve.client.rename(&ada.id, "Ada King").await;
     for (mut takeover, status) in takeover_requests().into_iter().zip([201, 200, 200, 204]) {
         takeover.2["current_password"] = json!(PASSWORD);
         send(&eve.client, &ada.id, &takeover).await.expect(status);

@@ -1,7 +1,7 @@
 //! Access to every endpoint of the table, by every kind of caller.
 
 use blackbox::client::{ME, id};
-use blackbox::{Client, PASSWORD, Person, Reply, new_user};
+use blackbox::{Client, PASSWORD, Person, Reply, new_user, new_user_with};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use web::auth::endpoints::Endpoint;
@@ -101,8 +101,7 @@ fn row(endpoint: Endpoint, known: &Person) -> (Row, Option<Value>) {
             (row, None)
         }
         Endpoint::Register => {
-            let mut body = new_user();
-            body["password"] = json!(PASSWORD);
+            let body = new_user_with("password", PASSWORD);
             (anyone(201, ""), Some(body))
         }
         Endpoint::Login => (
@@ -205,10 +204,7 @@ impl Callers {
         admin.patch(&deactivated.id, &off).await.expect(200);
         let password = Client::admin_password();
         admin.delete_admin(&deleted.id, &password).await.expect(204);
-        let out = logged_out
-            .client
-            .request(Method::POST, "/api/v1/auth/logout");
-        admin.send(out).await.expect(204);
+        logged_out.client.logout().await.expect(204);
         Self {
             user: Person::create(&admin).await,
             known: Person::create(&admin).await,
@@ -278,7 +274,7 @@ async fn every_endpoint_enforces_the_access_table() {
                     Anonymous => "Bearer",
                     _ => "Bearer error=\"invalid_token\"",
                 };
-                assert_eq!(reply.header("www-authenticate"), Some(challenge), "{reply}");
+                reply.assert_header("www-authenticate", challenge);
             }
         }
     }
@@ -300,7 +296,7 @@ async fn head_has_the_access_rules_of_get() {
                 _ => &callers.known.id,
             };
             let path = endpoint.path().replace("{id}", user);
-            let reply = client.send(client.request(Method::HEAD, &path)).await;
+            let reply = client.call(Method::HEAD, &path).await;
             assert_eq!(reply.status, status, "{endpoint:?} by {caller:?}: {reply}");
             assert!(reply.body.is_empty(), "{reply}");
         }

@@ -13,36 +13,29 @@ async fn sign_in(nobody: &Client) -> Client {
     nobody.with_token(&access_token(&reply))
 }
 
-async fn assert_login_rejected(nobody: &Client, password: &str) {
-    let reply = nobody.login(ADMIN_EMAIL, password).await;
-    reply.problem(401, "invalid_credentials");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_admin_is_created_once_with_its_password() {
     let mut stack = Stack::start_signed_out(&[]).await.expect("a stack");
     let nobody = stack.client.clone();
-    assert_login_rejected(&nobody, "not the password").await;
+    nobody.login_fails(ADMIN_EMAIL, "not the password").await;
     let both = futures::future::join_all((0..4).map(|_| sign_in(&nobody))).await;
-    let me = both[0].get(ME).await.expect(200).json();
-    assert_eq!(
-        (&me["email"], &me["role"]),
-        (&json!(ADMIN_EMAIL), &json!("admin"))
-    );
+    let me = both[0].get_json(ME).await;
+    assert_eq!(me["email"], ADMIN_EMAIL);
+    assert_eq!(me["role"], "admin");
     for client in &both {
-        assert_eq!(client.get(ME).await.expect(200).json()["id"], me["id"]);
+        assert_eq!(client.get_json(ME).await["id"], me["id"]);
     }
-    let users = both[0].list(&[]).await.expect(200).json();
+    let users = both[0].list_json(&[]).await;
     assert_eq!(users["items"].as_array().map(Vec::len), Some(1));
 
     // A leftover configuration is no second way in: the stored password applies.
-    let change = json!({ "old_password": ADMIN_PASSWORD, "new_password": PASSWORD });
-    let request = both[0]
-        .request(Method::PUT, "/api/v1/users/me/password")
-        .json(&change);
-    both[0].send_patiently(request).await.expect(204);
+    let change = both[0].change_password(ADMIN_PASSWORD, PASSWORD);
+    change.await.expect(204);
     for restart in 0..2 {
-        assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
+        stack
+            .anonymous()
+            .login_fails(ADMIN_EMAIL, ADMIN_PASSWORD)
+            .await;
         if restart == 0 {
             stack.restart_host(&[]).expect("a host");
         }
@@ -57,7 +50,7 @@ async fn the_first_admin_is_created_once_with_its_password() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_first_admin_is_not_recreated() {
     let mut stack = Stack::start().await;
-    let first = stack.client.get(ME).await.expect(200).json();
+    let first = stack.client.get_json(ME).await;
     let id = first["id"].as_str().unwrap();
     stack.client = Person::create_admin(&stack.client).await.client;
     for change in [
@@ -77,14 +70,20 @@ async fn a_deleted_first_admin_is_not_recreated() {
     let deleted = stack.client.delete_admin(id, PASSWORD).await;
     deleted.expect(204);
     stack.restart_host(&[]).expect("a host");
-    assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
+    stack
+        .anonymous()
+        .login_fails(ADMIN_EMAIL, ADMIN_PASSWORD)
+        .await;
     // Same if no user is left at all.
     let database = stack.database().await;
     let all = "ALTER TABLE users DISABLE TRIGGER USER; DELETE FROM users; \
          ALTER TABLE users ENABLE TRIGGER USER";
     database.batch_execute(all).await.unwrap();
     stack.flush_redis().await;
-    assert_login_rejected(&stack.anonymous(), ADMIN_PASSWORD).await;
+    stack
+        .anonymous()
+        .login_fails(ADMIN_EMAIL, ADMIN_PASSWORD)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,8 +100,7 @@ async fn no_user_exists_without_a_first_admin() {
         ("admin@example.com", "password"),
         ("admin@localhost.localdomain", ""),
     ] {
-        let reply = nobody.login(email, password).await;
-        reply.problem(401, "invalid_credentials");
+        nobody.login_fails(email, password).await;
     }
     let sql = "SELECT count(*) FROM users";
     let users: i64 = stack

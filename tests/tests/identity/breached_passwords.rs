@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use blackbox::stack::Stack;
-use blackbox::{Reply, new_user};
-use serde_json::{Value, json};
+use blackbox::{Reply, new_user, new_user_with};
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -109,9 +109,7 @@ async fn respond(stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, behaviour: Be
 }
 
 fn with_password(password: &str) -> Value {
-    let mut user = new_user();
-    user["password"] = json!(password);
-    user
+    new_user_with("password", password)
 }
 
 async fn create(stack: &Stack, password: &str) -> Reply {

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 async fn own_id(client: &Client) -> String {
-    let me = client.get(ME).await.expect(200).json();
+    let me = client.get_json(ME).await;
     me["id"].as_str().unwrap().to_owned()
 }
 
@@ -45,7 +45,7 @@ async fn the_last_active_admin_cannot_be_removed() {
     asleep["is_active"] = json!(false);
     admin.created(&asleep).await;
     Person::create(admin).await;
-    let before = admin.get(ME).await.expect(200).json();
+    let before = admin.get_json(ME).await;
     for change in demoting_changes() {
         admin.patch(&id, &change).await.problem(409, "last_admin");
     }
@@ -53,11 +53,7 @@ async fn the_last_active_admin_cannot_be_removed() {
     delete_me(admin, ADMIN_PASSWORD)
         .await
         .problem(409, "last_admin");
-    assert_eq!(
-        admin.get(ME).await.expect(200).json(),
-        before,
-        "nothing has changed"
-    );
+    assert_eq!(admin.get_json(ME).await, before, "nothing has changed");
     admin
         .patch(&id, &json!({ "full_name": "Still here", "role": "admin" }))
         .await

@@ -4,8 +4,7 @@ use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 use blackbox::client::ME;
 use blackbox::database::{change_one, password_hash, shared_database};
-use blackbox::{Client, PASSWORD, Person, new_user};
-use reqwest::Method;
+use blackbox::{Client, PASSWORD, Person, new_user, new_user_with};
 use serde_json::json;
 
 /// Prefix of a hash with the contract's cost.
@@ -36,8 +35,7 @@ async fn passwords_are_not_truncated_or_trimmed() {
     ] {
         let ada = Person::create_with(&admin, json!({ "password": password })).await;
         for other in others {
-            let reply = nobody.login(&ada.email, &other).await;
-            reply.problem(401, "invalid_credentials");
+            nobody.login_fails(&ada.email, &other).await;
         }
     }
 }
@@ -52,8 +50,7 @@ async fn passwords_are_compared_in_nfc() {
         for typed in [composed, decomposed] {
             nobody.login(&ada.email, typed).await.expect(200);
         }
-        let other = nobody.login(&ada.email, "cafe au lait").await;
-        other.problem(401, "invalid_credentials");
+        nobody.login_fails(&ada.email, "cafe au lait").await;
     }
 }
 
@@ -81,15 +78,8 @@ async fn every_endpoint_rejects_common_short_and_long_passwords() {
             .post("/api/v1/auth/register", &body)
             .await
             .invalid("password");
-        let change = json!({ "old_password": PASSWORD, "new_password": bad });
-        let change = ada
-            .client
-            .request(Method::PUT, "/api/v1/users/me/password")
-            .json(&change);
-        ada.client
-            .send_patiently(change)
-            .await
-            .invalid("new_password");
+        let change = ada.client.change_password(PASSWORD, &bad);
+        change.await.invalid("new_password");
         let body = json!({ "token": token, "new_password": bad });
         admin
             .post("/api/v1/auth/reset", &body)
@@ -112,8 +102,7 @@ async fn hashes_are_argon2id_at_the_documented_cost_with_unique_salts() {
         let ada = Person::create(&admin).await;
         hashes.push(password_hash(&database, &ada.id).await.unwrap());
     }
-    let mut body = new_user();
-    body["password"] = json!(PASSWORD);
+    let body = new_user_with("password", PASSWORD);
     let user = admin
         .post("/api/v1/auth/register", &body)
         .await
@@ -148,10 +137,7 @@ async fn a_hash_with_another_cost_is_replaced_at_login() {
     change_one(&database, sql, &[&ada.id, &cheap]).await;
 
     let nobody = Client::anonymous();
-    nobody
-        .login(&ada.email, "not the password")
-        .await
-        .problem(401, "invalid_credentials");
+    nobody.login_fails(&ada.email, "not the password").await;
     let kept = password_hash(&database, &ada.id).await.unwrap();
     assert_eq!(kept, cheap, "a wrong guess changes nothing");
     ada.sign_in().await;

@@ -3,11 +3,11 @@
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use blackbox::client::ME;
-use blackbox::forge::{Forge, Key, hs256};
+use blackbox::forge::{Forge, Hs256, Key, hmac};
 use blackbox::forged::forged;
 use blackbox::person::header;
 use blackbox::stack::Stack;
-use blackbox::{Client, Person};
+use blackbox::{Client, Person, Session};
 use jwt_simple::prelude::{Ed25519KeyPair, Ed25519PublicKey, EdDSAPublicKeyLike, NoCustomClaims};
 use serde_json::{Value, json};
 
@@ -47,11 +47,7 @@ async fn start(keys: &Keys) -> Stack {
 
 async fn published(nobody: &Client) -> Vec<Value> {
     let reply = nobody.get(JWKS).await.expect(200);
-    assert_eq!(
-        reply.header("content-type"),
-        Some("application/json"),
-        "{reply}"
-    );
+    reply.assert_header("content-type", "application/json");
     reply.json()["keys"].as_array().expect("keys").clone()
 }
 
@@ -70,17 +66,13 @@ async fn the_published_key_verifies_a_token() {
     let ada = Person::create(&stack.client).await;
     ada.client.get(ME).await.expect(200);
     let head = header(ada.client.token());
-    assert_eq!(
-        (&head["alg"], &head["typ"]),
-        (&json!("EdDSA"), &json!("at+jwt"))
-    );
+    assert_eq!(head["alg"], "EdDSA");
+    assert_eq!(head["typ"], "at+jwt");
     let published = published(&stack.anonymous()).await;
     assert_eq!(published.len(), 1);
     let key = &published[0];
-    assert_eq!(
-        (&key["kty"], &key["crv"]),
-        (&json!("OKP"), &json!("Ed25519"))
-    );
+    assert_eq!(key["kty"], "OKP");
+    assert_eq!(key["crv"], "Ed25519");
     assert_eq!(
         (&key["kid"], &key["alg"], &key["use"]),
         (&head["kid"], &json!("EdDSA"), &json!("sig"))
@@ -118,7 +110,7 @@ async fn the_public_key_cannot_sign_tokens() {
         let forge = Forge::from_token(Key::Hs256(secret.clone()), ada.client.token());
         for alg in ["HS256", "EdDSA", "none"] {
             let head = json!({ "alg": alg, "typ": "at+jwt", "kid": kid });
-            let token = forge.signed_by(head, |message| hs256(&secret, message));
+            let token = forge.signed_by(head, |message| hmac::<Hs256>(&secret, message));
             let reply = nobody.with_token(&token).get(ME).await;
             assert_eq!(reply.status, 401, "{what} as {alg}: {reply}");
         }
@@ -163,12 +155,7 @@ async fn rotating_the_keys_keeps_sessions_valid() {
     ada.client.at(stack.client.base()).get(ME).await.expect(200);
     let keys = published(&stack.anonymous()).await;
     assert_eq!(keys.len(), 2);
-    let reply = stack
-        .anonymous()
-        .refresh(&ada.refresh_token)
-        .await
-        .expect(200);
-    let next = blackbox::Session::of(&stack.anonymous(), &reply);
+    let next = Session::refreshed(&stack.anonymous(), &ada.refresh_token).await;
     next.client.get(ME).await.expect(200);
     for token in [ada.client.token(), next.client.token()] {
         let kid = &header(token)["kid"];
@@ -180,11 +167,8 @@ async fn rotating_the_keys_keeps_sessions_valid() {
         .restart_host(&[("jwt_public_key_previous", "")])
         .expect("a host");
     let base = stack.client.base();
-    ada.client
-        .at(base)
-        .get(ME)
-        .await
-        .problem(401, "unauthenticated");
+    let old = ada.client.at(base).get(ME).await;
+    old.problem(401, "unauthenticated");
     next.client.at(base).get(ME).await.expect(200);
 }
 

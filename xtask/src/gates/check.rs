@@ -18,7 +18,7 @@ use crate::tools::cargo::{WASM, cargo, check, ensure_wasm_target};
 use crate::tools::workspace::{root, step, target_dir};
 
 /// Checks the format and the lints of all code, native and for the components' target, and of the
-/// shell scripts; the fuzz targets must compile.
+/// shell scripts; the links of its documentation; the fuzz targets must compile.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
@@ -44,6 +44,13 @@ pub fn run(_: &Arguments) -> Result<()> {
         components.args(["--package", name]);
     }
     check(components.args(warnings))?;
+    step("rustdoc");
+    check(
+        cargo()
+            .args(["doc", "--workspace", "--no-deps", "--locked"])
+            .arg("--document-private-items")
+            .env("RUSTDOCFLAGS", "--deny warnings"),
+    )?;
     step("fuzz targets");
     check_fuzz_targets()?;
     step("derived files");

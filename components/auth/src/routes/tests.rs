@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use futures::executor::block_on;
 use http_body_util::BodyExt;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use spin_pg_bindings::postgres::{Row, Value};
 use web::App;
 use web::wiring::services::Services;
@@ -44,6 +44,12 @@ fn send(results: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::resp
     (parts, serde_json::from_slice(&body).unwrap_or_default())
 }
 
+#[track_caller]
+fn assert_problem(parts: &http::response::Parts, body: &Json, status: u16, code: &str) {
+    assert_eq!(parts.status, status);
+    assert_eq!(body["code"], code);
+}
+
 fn post(path: &str, content_type: &str, body: impl Into<Body>) -> Request {
     http::Request::post(format!("/api/v1/auth/{path}"))
         .header("content-type", content_type)
@@ -62,22 +68,18 @@ fn counted(counted: bool) -> Vec<Row> {
         "network_failures",
         "wait",
     ];
+    let (failures, wait) = match counted {
+        true => (Value::Int32(1), Value::Null),
+        false => (Value::Null, Value::Int64(7)),
+    };
     let values = vec![
         Value::Null,
         Value::Null,
         Value::Bytes(vec![1; 32]),
         Value::Bool(false),
         Value::Bool(counted),
-        if counted {
-            Value::Int32(1)
-        } else {
-            Value::Null
-        },
-        if counted {
-            Value::Null
-        } else {
-            Value::Int64(7)
-        },
+        failures,
+        wait,
     ];
     vec![Row::new(columns.map(str::to_owned).to_vec().into(), values)]
 }
@@ -88,10 +90,7 @@ const LOGIN: &str = r#"{"email":"nobody@example.com","password":"correct horse"}
 fn an_unknown_account_gets_401_and_is_audited() {
     let request = post("login", "application/json", LOGIN);
     let (parts, body) = send(vec![counted(true), vec![]], true, request);
-    assert_eq!(
-        (parts.status.as_u16(), &body["code"]),
-        (401, &json!("invalid_credentials"))
-    );
+    assert_problem(&parts, &body, 401, "invalid_credentials");
     assert_eq!(parts.headers["cache-control"], "no-store");
 }
 
@@ -99,10 +98,7 @@ fn an_unknown_account_gets_401_and_is_audited() {
 fn a_throttled_login_gets_429_with_retry_after() {
     let request = post("login", "application/json", LOGIN);
     let (parts, body) = send(vec![counted(false)], true, request);
-    assert_eq!(
-        (parts.status.as_u16(), &body["code"]),
-        (429, &json!("too_many_attempts"))
-    );
+    assert_problem(&parts, &body, 429, "too_many_attempts");
     assert_eq!(parts.headers["retry-after"], "7");
 }
 
@@ -113,10 +109,7 @@ fn disabled_endpoints_get_404() {
         ("token", "application/x-www-form-urlencoded"),
     ] {
         let (parts, body) = send(vec![], false, post(path, content_type, "x"));
-        assert_eq!(
-            (parts.status.as_u16(), &body["code"]),
-            (404, &json!("not_found"))
-        );
+        assert_problem(&parts, &body, 404, "not_found");
     }
 }
 
@@ -127,32 +120,22 @@ fn the_form_accepts_only_the_password_grant() {
     let (parts, document) = send(vec![], true, post("token", form, body));
     assert_eq!(parts.status, 400);
     assert_eq!(document["error"], "unsupported_grant_type");
-    assert_eq!(
-        send(vec![], true, post("token", "application/json", LOGIN))
-            .0
-            .status,
-        415
-    );
+    let (parts, _) = send(vec![], true, post("token", "application/json", LOGIN));
+    assert_eq!(parts.status, 415);
 }
 
 #[test]
 fn a_malformed_refresh_token_reaches_no_store() {
     let request = post("refresh", "application/json", r#"{"refresh_token":"abc"}"#);
     let (parts, body) = send(vec![], true, request);
-    assert_eq!(
-        (parts.status.as_u16(), &body["code"]),
-        (401, &json!("invalid_refresh_token"))
-    );
+    assert_problem(&parts, &body, 401, "invalid_refresh_token");
 }
 
 #[test]
 fn logout_without_a_token_gets_401() {
     for path in ["logout", "logout-all"] {
         let (parts, body) = send(vec![], true, post(path, "application/json", ""));
-        assert_eq!(
-            (parts.status.as_u16(), &body["code"]),
-            (401, &json!("unauthenticated"))
-        );
+        assert_problem(&parts, &body, 401, "unauthenticated");
         assert_eq!(parts.headers["www-authenticate"], "Bearer");
     }
 }

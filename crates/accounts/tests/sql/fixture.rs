@@ -11,12 +11,15 @@ use accounts::client_address::Network;
 use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
 use accounts::pagination::{PageSize, TimeOrder, TimeQuery};
-use accounts::password::SubmittedPassword;
 use accounts::password::breached::BreachedPasswords;
+use accounts::password::service::ResetToken;
+use accounts::password::{Password, PasswordHash, SubmittedPassword};
+use accounts::session::OpaqueToken;
 use accounts::session::service::SignedIn;
 use accounts::{
     Actor, Audit, Bootstrap, Cache, ClientAddress, Deferred, Error, HashSlots, LoginAttempts,
-    NewPasswords, NewUser, Passwords, RootKey, SessionPolicy, Sessions, User, Users,
+    NewPasswords, NewUser, Passwords, RootKey, SessionPolicy, Sessions, User, UserId, UserPatch,
+    Users,
 };
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, NativePostgres};
@@ -164,6 +167,37 @@ impl Fixture {
         }
     }
 
+    pub async fn refresh(&self, token: &OpaqueToken) -> Result<SignedIn, Error> {
+        self.sessions.refresh(token, actor()).await
+    }
+
+    pub async fn create_reset_token(&self, user: UserId) -> Result<ResetToken, Error> {
+        let created = self.passwords.create_reset_token(user, None, actor());
+        created.await
+    }
+
+    pub async fn reset_password(&self, token: &str, new: &Password) -> Result<(), Error> {
+        self.passwords.reset(token, new, actor()).await
+    }
+
+    pub async fn update_user(&self, user: UserId, patch: &UserPatch) -> Result<User, Error> {
+        self.users.update_user(user, patch, None, actor()).await
+    }
+
+    /// Confirms the current password from an address.
+    pub async fn confirm_from(
+        &self,
+        address: &str,
+        user: UserId,
+        password: &str,
+    ) -> Result<PasswordHash, Error> {
+        let (password, address) = (submitted(password), client(address));
+        let confirmed =
+            self.passwords
+                .confirm(user, &password, "current_password", &address, actor());
+        confirmed.await
+    }
+
     /// Returns true if a request of this session is accepted.
     pub async fn is_alive(&self, signed_in: &SignedIn) -> bool {
         let auth_request = AuthRequest {
@@ -179,7 +213,7 @@ impl Fixture {
     }
 
     /// Returns the number of the user's live sessions.
-    pub async fn session_count(&self, user: accounts::UserId) -> i64 {
+    pub async fn session_count(&self, user: UserId) -> i64 {
         let mut query = TimeQuery::default();
         query.window.include_total = true;
         let page = self.sessions.list(user, &query).await.unwrap();

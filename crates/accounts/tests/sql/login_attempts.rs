@@ -2,7 +2,7 @@
 
 use accounts::{Error, UserId};
 
-use crate::fixture::{Fixture, PASSWORD, actor, client, submitted};
+use crate::fixture::{Fixture, PASSWORD};
 
 fn is_throttled<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::TooManyAttempts(seconds)) if (1..=30).contains(seconds))
@@ -11,6 +11,12 @@ fn is_throttled<T>(result: &Result<T, Error>) -> bool {
 /// Expects a throttled result with a delay of any length.
 fn is_throttled_for_any_delay<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::TooManyAttempts(1..=900)))
+}
+
+/// Tries a wrong password, which is compared.
+async fn guess_wrongly(fixture: &Fixture, email: &str) {
+    let wrong = fixture.sign_in(email, "wrong").await;
+    assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{email}");
 }
 
 /// Ends every delay, and changes nothing else.
@@ -89,18 +95,15 @@ async fn failures_of_earlier_windows_do_not_count() {
     let fixture = Fixture::new().await;
     fixture.user("ada@b.example", "user").await;
     for _ in 0..4 {
-        let wrong = fixture.sign_in("ada@b.example", "wrong").await;
-        assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+        guess_wrongly(&fixture, "ada@b.example").await;
         advance_time(&fixture, 231).await;
     }
     // After 924 seconds, which begins a window.
-    let wrong = fixture.sign_in("ada@b.example", "wrong").await;
-    assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+    guess_wrongly(&fixture, "ada@b.example").await;
     advance_time(&fixture, 3).await;
     assert!(fixture.sign_in("ada@b.example", PASSWORD).await.is_ok());
-    for n in 0..30 {
-        let wrong = fixture.sign_in("nobody@b.example", "wrong").await;
-        assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
+    for _ in 0..30 {
+        guess_wrongly(&fixture, "nobody@b.example").await;
         advance_time(&fixture, 14 * 60).await;
     }
 }
@@ -117,8 +120,7 @@ async fn a_successful_login_does_not_extend_the_window() {
         assert!(fixture.sign_in("own@b.example", PASSWORD).await.is_ok());
     }
     for n in 0..10 {
-        let wrong = fixture.sign_in(&format!("v{n}@b.example"), "wrong").await;
-        assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
+        guess_wrongly(&fixture, &format!("v{n}@b.example")).await;
     }
 }
 
@@ -136,8 +138,7 @@ async fn the_delay_per_address_is_at_most_a_minute() {
         };
         delays.push(seconds);
         end_delays(&fixture).await;
-        let wrong = fixture.sign_in(&email, "wrong").await;
-        assert_eq!(wrong.unwrap_err(), Error::WrongPassword);
+        guess_wrongly(&fixture, &email).await;
     }
     assert_eq!(delays, [30, 60, 60, 60]);
 }
@@ -170,10 +171,7 @@ async fn failed_logins_elsewhere_do_not_block_a_known_network() {
         "an unknown network"
     );
     assert!(from("192.0.2.1").await.is_ok(), "a known network");
-    let (right, home) = (submitted(PASSWORD), client("192.0.2.99"));
-    let confirmed = fixture
-        .passwords
-        .confirm(ada.id, &right, "password", &home, actor());
+    let confirmed = fixture.confirm_from("192.0.2.99", ada.id, PASSWORD);
     assert!(confirmed.await.is_ok(), "a signed-in user");
     // Networks are known for 30 days after their last login.
     let later = "UPDATE known_networks SET last_login_at = now() - interval '31 days'";
@@ -203,12 +201,8 @@ async fn a_known_network_has_its_own_limit() {
 async fn password_confirmations_are_counted_separately() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
-    let home = client("192.0.2.1");
     let confirm = async |password: &str| {
-        let password = submitted(password);
-        let confirmed = fixture
-            .passwords
-            .confirm(ada.id, &password, "password", &home, actor());
+        let confirmed = fixture.confirm_from("192.0.2.1", ada.id, password);
         confirmed.await.map(|_| ())
     };
     for _ in 0..3 {
@@ -238,8 +232,7 @@ async fn throttled_attempts_are_uncounted_and_audited_once_per_minute() {
         ));
     }
     for n in 0..7 {
-        let wrong = fixture.sign_in(&format!("u{n}@b.example"), "wrong").await;
-        assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
+        guess_wrongly(&fixture, &format!("u{n}@b.example")).await;
     }
     // The address has reached its ten; its rejected attempts are not counted for the account.
     for _ in 0..20 {
@@ -264,8 +257,7 @@ async fn an_address_is_limited_over_all_accounts() {
     fixture.user("ada@b.example", "user").await;
     for n in 0..10 {
         let email = format!("u{n}@b.example");
-        let wrong = fixture.sign_in(&email, "wrong").await;
-        assert_eq!(wrong.unwrap_err(), Error::WrongPassword, "{n}");
+        guess_wrongly(&fixture, &email).await;
     }
     assert!(is_throttled(
         &fixture.sign_in("ada@b.example", PASSWORD).await
@@ -301,10 +293,7 @@ async fn the_hash_slot_of_a_crashed_holder_expires() {
     let taken = "INSERT INTO hash_leases VALUES ('test', 1, gen_random_uuid(), now() + interval '1 hour'), \
                  ('test', 2, gen_random_uuid(), now() + interval '1 hour')";
     fixture.execute(taken).await;
-    let (nobody, x, address) = (UserId::generate(), submitted("x"), client("192.0.2.9"));
-    let busy = fixture
-        .passwords
-        .confirm(nobody, &x, "password", &address, actor());
+    let busy = fixture.confirm_from("192.0.2.9", UserId::generate(), "x");
     assert_eq!(busy.await.unwrap_err(), Error::Busy);
     fixture
         .execute("UPDATE hash_leases SET expires_at = now()")
@@ -319,16 +308,10 @@ async fn the_hash_slot_of_a_crashed_holder_expires() {
 async fn a_confirmation_of_a_deactivated_or_deleted_user_is_no_wrong_password() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
-    let (password, home) = (submitted(PASSWORD), client("192.0.2.1"));
     for change in ["UPDATE users SET is_active = false", "DELETE FROM users"] {
         fixture.execute(change).await;
-        let confirmed = fixture
-            .passwords
-            .confirm(ada.id, &password, "password", &home, actor());
-        assert_eq!(
-            confirmed.await.map(|_| ()),
-            Err(Error::SignedOut),
-            "{change}"
-        );
+        let confirmed = fixture.confirm_from("192.0.2.1", ada.id, PASSWORD);
+        let refused = confirmed.await.map(|_| ());
+        assert_eq!(refused, Err(Error::SignedOut), "{change}");
     }
 }

@@ -37,13 +37,7 @@ async fn a_change_requires_the_old_password_and_ends_other_sessions() {
     assert!(fixture.is_alive(&other).await);
     assert_eq!(change(PASSWORD).await, Ok(()));
     assert!(fixture.is_alive(&kept).await && !fixture.is_alive(&other).await);
-    assert!(
-        fixture
-            .sessions
-            .refresh(&kept.refresh_token, actor())
-            .await
-            .is_ok()
-    );
+    assert!(fixture.refresh(&kept.refresh_token).await.is_ok());
     let old = fixture.sign_in("ada@b.example", PASSWORD).await;
     assert_eq!(old.unwrap_err(), Error::WrongPassword);
     assert!(fixture.sign_in("ada@b.example", NEW).await.is_ok());
@@ -54,22 +48,9 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
     let before = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let void = fixture
-        .passwords
-        .create_reset_token(ada.id, None, actor())
-        .await
-        .unwrap();
-    let token = fixture
-        .passwords
-        .create_reset_token(ada.id, None, actor())
-        .await
-        .unwrap();
-    let reset = async |token: &str| {
-        fixture
-            .passwords
-            .reset(token, &new_password(), actor())
-            .await
-    };
+    let void = fixture.create_reset_token(ada.id).await.unwrap();
+    let token = fixture.create_reset_token(ada.id).await.unwrap();
+    let reset = async |token: &str| fixture.reset_password(token, &new_password()).await;
     assert!(
         reset(void.token.reveal()).await.is_err(),
         "the newer token invalidates it"
@@ -80,18 +61,12 @@ async fn a_reset_token_works_once_and_ends_all_sessions() {
     assert!(!fixture.is_alive(&before).await);
     assert!(fixture.sign_in("ada@b.example", NEW).await.is_ok());
 
-    let late = fixture
-        .passwords
-        .create_reset_token(ada.id, None, actor())
-        .await
-        .unwrap();
+    let late = fixture.create_reset_token(ada.id).await.unwrap();
     fixture
         .execute("UPDATE reset_tokens SET expires_at = now()")
         .await;
     assert!(reset(late.token.reveal()).await.is_err(), "expired");
-    let nobody = fixture
-        .passwords
-        .create_reset_token(UserId::generate(), None, actor());
+    let nobody = fixture.create_reset_token(UserId::generate());
     assert_eq!(nobody.await.unwrap_err(), Error::NotFound);
 }
 
@@ -118,13 +93,13 @@ async fn the_last_active_admin_cannot_be_removed() {
     let root = fixture.user("root@b.example", "admin").await;
     let patch = |role, active| UserPatch::parse(None, None, role, active).unwrap();
     for change in [patch(Some("user"), None), patch(None, Some(false))] {
-        let refused = fixture.users.update_user(root.id, &change, None, actor());
+        let refused = fixture.update_user(root.id, &change);
         assert_eq!(refused.await, Err(Error::LastAdmin));
     }
     let refused = fixture.users.delete_user(root.id, None, actor()).await;
     assert_eq!(refused, Err(Error::LastAdmin));
     let renamed = UserPatch::parse(None, Some("Root"), Some("admin"), Some(true)).unwrap();
-    let renamed = fixture.users.update_user(root.id, &renamed, None, actor());
+    let renamed = fixture.update_user(root.id, &renamed);
     assert!(renamed.await.is_ok());
     assert_eq!(fixture.actions().await, ["user_created", "name_changed"]);
 }
@@ -143,8 +118,8 @@ async fn concurrent_mutual_demotions_leave_one_admin() {
             .await;
         let patch = UserPatch::parse(None, None, Some("user"), None).unwrap();
         let (left, right) = tokio::join!(
-            fixture.users.update_user(one.id, &patch, None, actor()),
-            fixture.users.update_user(two.id, &patch, None, actor()),
+            fixture.update_user(one.id, &patch),
+            fixture.update_user(two.id, &patch),
         );
         let refused = [left.is_err(), right.is_err()];
         assert_eq!(
@@ -159,15 +134,13 @@ async fn concurrent_mutual_demotions_leave_one_admin() {
 async fn a_new_reset_token_invalidates_the_previous_one() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
-    let made = (0..2).map(|_| fixture.passwords.create_reset_token(ada.id, None, actor()));
+    let made = (0..2).map(|_| fixture.create_reset_token(ada.id));
     let made: Vec<_> = futures::future::join_all(made).await;
     let tokens: Vec<_> = made.into_iter().map(|made| made.unwrap().token).collect();
     let (first, second) = (new_password(), new_password());
     let resets = tokio::join!(
-        fixture.passwords.reset(tokens[0].reveal(), &first, actor()),
-        fixture
-            .passwords
-            .reset(tokens[1].reveal(), &second, actor()),
+        fixture.reset_password(tokens[0].reveal(), &first),
+        fixture.reset_password(tokens[1].reveal(), &second),
     );
     let done = [resets.0.is_ok(), resets.1.is_ok()];
     assert_eq!(done.iter().filter(|done| **done).count(), 1, "{resets:?}");
@@ -177,20 +150,16 @@ async fn a_new_reset_token_invalidates_the_previous_one() {
 async fn a_new_email_invalidates_the_reset_token() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
-    let create = || fixture.passwords.create_reset_token(ada.id, None, actor());
-    let token = create().await.unwrap().token;
+    let token = fixture.create_reset_token(ada.id).await.unwrap().token;
     let patch = |email, name| UserPatch::parse(email, name, None, None).unwrap();
     let renamed = patch(Some("ada@b.example"), Some("Ada King"));
-    let kept = fixture.users.update_user(ada.id, &renamed, None, actor());
-    kept.await.unwrap();
+    fixture.update_user(ada.id, &renamed).await.unwrap();
     let rows = "SELECT true AS row FROM reset_tokens";
     assert_eq!(fixture.database.read(rows, vec![]).await.unwrap().len(), 1);
     let moved = patch(Some("king@b.example"), None);
-    let moved = fixture.users.update_user(ada.id, &moved, None, actor());
-    moved.await.unwrap();
+    fixture.update_user(ada.id, &moved).await.unwrap();
     let reset = fixture
-        .passwords
-        .reset(token.reveal(), &new_password(), actor())
+        .reset_password(token.reveal(), &new_password())
         .await;
     assert!(matches!(reset, Err(Error::Invalid(_))));
     assert_eq!(fixture.actions().await.last().unwrap(), "reset_failed");
@@ -200,22 +169,11 @@ async fn a_new_email_invalidates_the_reset_token() {
 async fn a_confirmation_is_invalid_after_a_password_change() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
-    let confirmed = fixture
-        .passwords
-        .confirm(
-            ada.id,
-            &submitted(PASSWORD),
-            "current_password",
-            &test_client(),
-            actor(),
-        )
-        .await
-        .unwrap();
-    let token = fixture.passwords.create_reset_token(ada.id, None, actor());
-    let token = token.await.unwrap().token;
+    let confirmed = fixture.confirm_from("192.0.2.1", ada.id, PASSWORD).await;
+    let confirmed = confirmed.unwrap();
+    let token = fixture.create_reset_token(ada.id).await.unwrap().token;
     let reset = fixture
-        .passwords
-        .reset(token.reveal(), &new_password(), actor())
+        .reset_password(token.reveal(), &new_password())
         .await;
     assert_eq!(reset, Ok(()));
     let users = &fixture.users;
@@ -231,17 +189,12 @@ async fn a_confirmation_is_invalid_after_a_password_change() {
 async fn a_password_with_the_own_name_is_rejected() {
     let fixture = Fixture::new().await;
     let ada = fixture.user("ada@b.example", "user").await;
-    let token = fixture.passwords.create_reset_token(ada.id, None, actor());
-    let token = token.await.unwrap().token;
+    let token = fixture.create_reset_token(ada.id).await.unwrap().token;
     let name = Password::parse("1815 Lovelace".to_owned()).unwrap();
-    let refused = fixture
-        .passwords
-        .reset(token.reveal(), &name, actor())
-        .await;
+    let refused = fixture.reset_password(token.reveal(), &name).await;
     assert!(matches!(refused, Err(Error::Invalid(_))));
     let reset = fixture
-        .passwords
-        .reset(token.reveal(), &new_password(), actor())
+        .reset_password(token.reveal(), &new_password())
         .await;
     assert_eq!(reset, Ok(()), "the token is still valid");
 }
@@ -252,13 +205,8 @@ async fn changing_another_admin_requires_the_actors_password() {
     let eve = fixture.user("eve@b.example", "admin").await;
     let ada = fixture.user("ada@b.example", "admin").await;
     let by_eve = Actor::user(eve.id, "r1");
-    let address = client("192.0.2.1");
     let confirm = async || {
-        let password = submitted(PASSWORD);
-        let confirmed =
-            fixture
-                .passwords
-                .confirm(eve.id, &password, "current_password", &address, actor());
+        let confirmed = fixture.confirm_from("192.0.2.1", eve.id, PASSWORD);
         confirmed.await.unwrap()
     };
     let refused = |error: Error| match error {

@@ -7,6 +7,11 @@ use accounts::{Actor, Error, SessionPolicy, UserPatch};
 
 use crate::fixture::{Fixture, PASSWORD, actor};
 
+async fn assert_rejected(fixture: &Fixture, token: &OpaqueToken) {
+    let refreshed = fixture.refresh(token).await;
+    assert_eq!(refreshed.unwrap_err(), Error::BadRefreshToken);
+}
+
 #[tokio::test]
 async fn the_right_password_creates_a_session() {
     let fixture = Fixture::new().await;
@@ -34,19 +39,12 @@ async fn a_replayed_refresh_token_ends_its_session() {
     let fixture = Fixture::new().await;
     fixture.user("ada@b.example", "user").await;
     let first = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let second = fixture
-        .sessions
-        .refresh(&first.refresh_token, actor())
-        .await
-        .unwrap();
+    let second = fixture.refresh(&first.refresh_token).await.unwrap();
     assert_eq!(second.session, first.session);
     assert!(fixture.is_alive(&second).await);
 
     // The response may have been lost: the same token returns the same successor.
-    let again = fixture
-        .sessions
-        .refresh(&first.refresh_token, actor())
-        .await;
+    let again = fixture.refresh(&first.refresh_token).await;
     assert_eq!(
         again.unwrap().refresh_token.reveal(),
         second.refresh_token.reveal()
@@ -55,17 +53,9 @@ async fn a_replayed_refresh_token_ends_its_session() {
     fixture
         .execute("UPDATE refresh_tokens SET spent_at = spent_at - interval '11 s'")
         .await;
-    let replay = fixture
-        .sessions
-        .refresh(&first.refresh_token, actor())
-        .await;
-    assert_eq!(replay.unwrap_err(), Error::BadRefreshToken);
+    assert_rejected(&fixture, &first.refresh_token).await;
     assert!(!fixture.is_alive(&second).await);
-    let successor = fixture
-        .sessions
-        .refresh(&second.refresh_token, actor())
-        .await;
-    assert_eq!(successor.unwrap_err(), Error::BadRefreshToken);
+    assert_rejected(&fixture, &second.refresh_token).await;
     let actions = fixture.actions().await;
     assert!(actions.ends_with(&["refresh_replayed".into(), "refresh_failed".into()]));
 }
@@ -75,7 +65,7 @@ async fn twenty_concurrent_refreshes_return_one_successor() {
     let fixture = Fixture::new().await;
     fixture.user("ada@b.example", "user").await;
     let first = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let all = (0..20).map(|_| fixture.sessions.refresh(&first.refresh_token, actor()));
+    let all = (0..20).map(|_| fixture.refresh(&first.refresh_token));
     let results = futures::future::join_all(all).await;
     let tokens: BTreeSet<_> = results
         .into_iter()
@@ -94,7 +84,7 @@ async fn without_grace_one_of_twenty_refreshes_succeeds() {
     let fixture = Fixture::with_policy(None, policy).await;
     fixture.user("ada@b.example", "user").await;
     let first = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
-    let all = (0..20).map(|_| fixture.sessions.refresh(&first.refresh_token, actor()));
+    let all = (0..20).map(|_| fixture.refresh(&first.refresh_token));
     let results = futures::future::join_all(all).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     assert!(!fixture.is_alive(&first).await);
@@ -107,17 +97,13 @@ async fn reuse_after_use_of_the_successor_is_a_replay() {
     let first = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
     let mut last = first.refresh_token.clone();
     for _ in 0..5 {
-        let next = fixture.sessions.refresh(&last, actor()).await.unwrap();
+        let next = fixture.refresh(&last).await.unwrap();
         last = next.refresh_token;
     }
     let rows = "SELECT true AS row FROM refresh_tokens";
     assert_eq!(fixture.database.read(rows, vec![]).await.unwrap().len(), 2);
     // The row is gone, but the session still recognizes the token.
-    let replay = fixture
-        .sessions
-        .refresh(&first.refresh_token, actor())
-        .await;
-    assert_eq!(replay.unwrap_err(), Error::BadRefreshToken);
+    assert_rejected(&fixture, &first.refresh_token).await;
     assert!(!fixture.is_alive(&first).await);
     assert_eq!(fixture.actions().await.last().unwrap(), "refresh_replayed");
 }
@@ -127,8 +113,7 @@ async fn unknown_refresh_tokens_are_audited_once_per_minute() {
     let fixture = Fixture::new().await;
     for _ in 0..5 {
         let unknown = OpaqueToken::generate().unwrap();
-        let refused = fixture.sessions.refresh(&unknown, actor()).await;
-        assert_eq!(refused.unwrap_err(), Error::BadRefreshToken);
+        assert_rejected(&fixture, &unknown).await;
     }
     assert_eq!(fixture.actions().await, ["refresh_failed"]);
 }
@@ -167,17 +152,14 @@ async fn expired_sessions_and_deactivated_users_are_rejected() {
         .execute("UPDATE sessions SET idle_expires_at = now() - interval '1 s'")
         .await;
     assert!(!fixture.is_alive(&one).await);
-    let expired = fixture.sessions.refresh(&one.refresh_token, actor()).await;
-    assert_eq!(expired.unwrap_err(), Error::BadRefreshToken);
+    assert_rejected(&fixture, &one.refresh_token).await;
 
     let two = fixture.sign_in("ada@b.example", PASSWORD).await.unwrap();
     for (active, alive) in [(false, false), (true, false)] {
         let patch = UserPatch::parse(None, None, None, Some(active)).unwrap();
-        let changed = fixture.users.update_user(ada.id, &patch, None, actor());
-        changed.await.unwrap();
+        fixture.update_user(ada.id, &patch).await.unwrap();
         assert_eq!(fixture.is_alive(&two).await, alive, "active: {active}");
-        let refreshed = fixture.sessions.refresh(&two.refresh_token, actor()).await;
-        assert_eq!(refreshed.unwrap_err(), Error::BadRefreshToken);
+        assert_rejected(&fixture, &two.refresh_token).await;
     }
     assert!(fixture.sign_in("ada@b.example", PASSWORD).await.is_ok());
 }
@@ -205,11 +187,7 @@ async fn sessions_are_ended_individually_or_all_at_once() {
     fixture.sessions.end_all(ada.id, &by_admin).await.unwrap();
     assert!(!fixture.is_alive(&two).await && !fixture.is_alive(&three).await);
     assert_eq!(fixture.session_count(ada.id).await, 0);
-    let refreshed = fixture
-        .sessions
-        .refresh(&three.refresh_token, actor())
-        .await;
-    assert_eq!(refreshed.unwrap_err(), Error::BadRefreshToken);
+    assert_rejected(&fixture, &three.refresh_token).await;
 }
 
 #[tokio::test]

@@ -24,6 +24,25 @@ fn rename(name: &str) -> UserPatch {
     UserPatch::parse(None, Some(name), None, None).unwrap()
 }
 
+async fn create(users: &Users, email: &str) -> Result<User, Error> {
+    users.create_user(new_user(email), None, actor()).await
+}
+
+/// Creates a user under the idempotency key `key`.
+async fn create_with_key(users: &Users, email: &str, key: &str) -> Result<User, Error> {
+    let request = Some(request(key));
+    users.create_user(new_user(email), request, actor()).await
+}
+
+async fn update(
+    users: &Users,
+    id: UserId,
+    patch: &UserPatch,
+    expected: impl Into<Expected>,
+) -> Result<User, Error> {
+    users.update_user(id, patch, expected, actor()).await
+}
+
 fn request(key: &str) -> IdempotentRequest {
     IdempotentRequest {
         caller: "anonymous".into(),
@@ -69,21 +88,13 @@ async fn a_created_user_is_found_with_every_field() {
 #[tokio::test]
 async fn an_email_belongs_to_one_user() {
     let users = users().await;
-    users
-        .create_user(new_user("a@b.example"), None, actor())
-        .await
-        .unwrap();
-    let twin = users
-        .create_user(new_user("A@B.example"), None, actor())
-        .await;
+    create(&users, "a@b.example").await.unwrap();
+    let twin = create(&users, "A@B.example").await;
     assert_eq!(twin, Err(Error::EmailTaken));
-    let other = users
-        .create_user(new_user("c@b.example"), None, actor())
-        .await
-        .unwrap();
+    let other = create(&users, "c@b.example").await.unwrap();
     let patch = UserPatch::parse(Some("a@b.example"), None, None, None).unwrap();
     assert_eq!(
-        users.update_user(other.id, &patch, None, actor()).await,
+        update(&users, other.id, &patch, None).await,
         Err(Error::EmailTaken)
     );
 }
@@ -91,55 +102,36 @@ async fn an_email_belongs_to_one_user() {
 #[tokio::test]
 async fn a_change_requires_the_expected_version() {
     let users = users().await;
-    let one = users
-        .create_user(new_user("a@b.example"), None, actor())
-        .await
-        .unwrap();
-    let two = users
-        .update_user(one.id, &rename("Two"), Some(vec![1]), actor())
+    let one = create(&users, "a@b.example").await.unwrap();
+    let two = update(&users, one.id, &rename("Two"), Some(vec![1]))
         .await
         .unwrap();
     assert_eq!((two.version, two.full_name.as_str()), (2, "Two"));
     assert!(two.updated_at > one.updated_at && two.created_at == one.created_at);
 
-    let stale = users
-        .update_user(one.id, &rename("Three"), Some(vec![1]), actor())
-        .await;
+    let stale = update(&users, one.id, &rename("Three"), Some(vec![1])).await;
     assert_eq!(stale, Err(Error::Stale));
     assert_eq!(
-        users
-            .update_user(one.id, &rename("x"), Some(vec![]), actor())
-            .await,
+        update(&users, one.id, &rename("x"), Some(vec![])).await,
         Err(Error::Stale)
     );
-    let either = users
-        .update_user(one.id, &rename("Three"), Some(vec![9, 2]), actor())
-        .await;
+    let either = update(&users, one.id, &rename("Three"), Some(vec![9, 2])).await;
     assert_eq!(either.unwrap().version, 3);
-    let nobody = users
-        .update_user(UserId::generate(), &rename("x"), None, actor())
-        .await;
+    let nobody = update(&users, UserId::generate(), &rename("x"), None).await;
     assert_eq!(nobody, Err(Error::NotFound));
 }
 
 #[tokio::test]
 async fn an_empty_patch_returns_the_current_state() {
     let users = users().await;
-    let user = users
-        .create_user(new_user("a@b.example"), None, actor())
-        .await
-        .unwrap();
+    let user = create(&users, "a@b.example").await.unwrap();
     let empty = UserPatch::default();
     assert_eq!(
-        users
-            .update_user(user.id, &empty, Some(vec![1]), actor())
-            .await,
+        update(&users, user.id, &empty, Some(vec![1])).await,
         Ok(user.clone())
     );
     assert_eq!(
-        users
-            .update_user(user.id, &empty, Some(vec![7]), actor())
-            .await,
+        update(&users, user.id, &empty, Some(vec![7])).await,
         Err(Error::Stale)
     );
 }
@@ -156,10 +148,7 @@ async fn a_patch_without_changes_keeps_version_and_audit_trail() {
     );
     let patch = async |expected| {
         let patch = same.as_ref().unwrap();
-        fixture
-            .users
-            .update_user(ada.id, patch, expected, actor())
-            .await
+        update(&fixture.users, ada.id, patch, expected).await
     };
     assert_eq!(patch(None).await, Ok(ada.clone()));
     assert_eq!(patch(Some(vec![1])).await, Ok(ada.clone()));
@@ -185,7 +174,7 @@ async fn a_delayed_change_audits_only_its_own_effects() {
             let (users, expected) = (fixture.users.clone(), expected.clone());
             async move {
                 let patch = rename("Countess");
-                users.update_user(ada.id, &patch, expected, actor()).await
+                update(&users, ada.id, &patch, expected).await
             }
         });
         fixture.until_one_waits().await;
@@ -215,11 +204,8 @@ async fn a_delayed_identical_change_has_no_effect() {
         .await
         .unwrap();
     let users = fixture.users.clone();
-    let patch = tokio::spawn(async move {
-        users
-            .update_user(ada.id, &rename("Countess"), None, actor())
-            .await
-    });
+    let patch =
+        tokio::spawn(async move { update(&users, ada.id, &rename("Countess"), None).await });
     fixture.until_one_waits().await;
     other.batch("COMMIT").await.unwrap();
     assert_eq!(patch.await.unwrap().unwrap().version, 2);
@@ -238,10 +224,7 @@ async fn a_delayed_change_of_a_deleted_user_is_not_found() {
             let (expected, patch) = (Some(vec![1]), rename("Countess"));
             match delete {
                 true => users.delete_user(ada.id, expected, actor()).await,
-                false => users
-                    .update_user(ada.id, &patch, expected, actor())
-                    .await
-                    .map(|_| ()),
+                false => update(&users, ada.id, &patch, expected).await.map(|_| ()),
             }
         });
         fixture.until_one_waits().await;
@@ -254,10 +237,7 @@ async fn a_delayed_change_of_a_deleted_user_is_not_found() {
 #[tokio::test]
 async fn deletion_is_conditional_and_final() {
     let users = users().await;
-    let user = users
-        .create_user(new_user("a@b.example"), None, actor())
-        .await
-        .unwrap();
+    let user = create(&users, "a@b.example").await.unwrap();
     assert_eq!(
         users.delete_user(user.id, Some(vec![2]), actor()).await,
         Err(Error::Stale)
@@ -276,16 +256,11 @@ async fn deletion_is_conditional_and_final() {
 #[tokio::test]
 async fn a_change_of_an_excluded_version_is_rejected_as_excluded() {
     let users = users().await;
-    let user = users
-        .create_user(new_user("a@b.example"), None, actor())
-        .await
-        .unwrap();
+    let user = create(&users, "a@b.example").await.unwrap();
     let renamed = rename("Another");
     for excluded in [Expected::new(None, vec![1]), Expected::absent()] {
         for patch in [&renamed, &UserPatch::default()] {
-            let patched = users
-                .update_user(user.id, patch, excluded.clone(), actor())
-                .await;
+            let patched = update(&users, user.id, patch, excluded.clone()).await;
             assert_eq!(patched, Err(Error::Excluded), "{excluded:?}");
         }
         let deleted = users.delete_user(user.id, excluded, actor()).await;
@@ -297,31 +272,18 @@ async fn a_change_of_an_excluded_version_is_rejected_as_excluded() {
 #[tokio::test]
 async fn an_idempotency_key_creates_one_user_and_replays_it() {
     let users = users().await;
-    let first = users
-        .create_user(new_user("a@b.example"), Some(request("k")), actor())
+    let first = create_with_key(&users, "a@b.example", "k").await.unwrap();
+    update(&users, first.id, &rename("Changed"), None)
         .await
         .unwrap();
-    users
-        .update_user(first.id, &rename("Changed"), None, actor())
-        .await
-        .unwrap();
-    let again = users
-        .create_user(new_user("a@b.example"), Some(request("k")), actor())
-        .await
-        .unwrap();
+    let again = create_with_key(&users, "a@b.example", "k").await.unwrap();
     assert_eq!(again, first, "the original response is returned");
 
-    let other = users
-        .create_user(new_user("c@b.example"), Some(request("k")), actor())
-        .await;
+    let other = create_with_key(&users, "c@b.example", "k").await;
     assert_eq!(other, Err(Error::KeyReused));
-    let taken = users
-        .create_user(new_user("a@b.example"), Some(request("k2")), actor())
-        .await;
+    let taken = create_with_key(&users, "a@b.example", "k2").await;
     assert_eq!(taken, Err(Error::EmailTaken), "an error is not stored");
-    let kept = users
-        .create_user(new_user("d@b.example"), Some(request("k2")), actor())
-        .await;
+    let kept = create_with_key(&users, "d@b.example", "k2").await;
     assert!(kept.is_ok());
 }
 
@@ -338,11 +300,7 @@ async fn a_concurrently_claimed_key_creates_no_user() {
         .unwrap();
     let create = tokio::spawn({
         let users = fixture.users.clone();
-        async move {
-            users
-                .create_user(new_user("a@b.example"), Some(request("k")), actor())
-                .await
-        }
+        async move { create_with_key(&users, "a@b.example", "k").await }
     });
     fixture.until_one_waits().await;
     other.batch("COMMIT").await.unwrap();
@@ -354,24 +312,14 @@ async fn a_concurrently_claimed_key_creates_no_user() {
 async fn an_idempotency_key_keeps_no_data_of_a_deleted_user() {
     let fixture = Fixture::new().await;
     let users = &fixture.users;
-    let create = async || {
-        users
-            .create_user(new_user("a@b.example"), Some(request("k")), actor())
-            .await
-    };
+    let create = async || create_with_key(users, "a@b.example", "k").await;
     let user = create().await.unwrap();
     users.delete_user(user.id, None, actor()).await.unwrap();
     assert_eq!(create().await, Err(Error::Gone));
     let kept = "SELECT true AS kept FROM idempotency_keys
         WHERE response IS NOT NULL OR user_id IS NOT NULL";
-    assert!(
-        fixture
-            .database
-            .read(kept, vec![])
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let kept = fixture.database.read(kept, vec![]).await.unwrap();
+    assert!(kept.is_empty());
 }
 
 #[tokio::test]

@@ -27,9 +27,11 @@ fn first_admin(email: &str, password: Option<&str>) -> FirstAdmin {
     FirstAdmin::new(Email::parse(email).unwrap(), password.map(str::to_owned))
 }
 
-fn new(email: &str, role: &str) -> NewUser {
+/// Creates a user with the password `correct horse`.
+async fn create(operator: &Operator, email: &str, role: &str) -> User {
     let password = Some("correct horse".to_owned());
-    NewUser::parse(email, "Ada Lovelace", password, Some(role), None).unwrap()
+    let new = NewUser::parse(email, "Ada Lovelace", password, Some(role), None);
+    operator.create_user(new.unwrap()).await.unwrap()
 }
 
 async fn sign_in(operator: &Operator, email: &str, password: &str) -> Result<User, Error> {
@@ -121,10 +123,7 @@ async fn a_deleted_first_admin_is_not_recreated() {
     let actor = operator.actor();
     let delete = || operator.users.delete_user(one.id, None, &actor);
     assert_eq!(delete().await, Err(Error::LastAdmin));
-    operator
-        .create_user(new("b@example.com", "admin"))
-        .await
-        .unwrap();
+    create(&operator, "b@example.com", "admin").await;
     delete().await.unwrap();
 
     let next = first.provide(&operator).await.unwrap();
@@ -163,18 +162,11 @@ async fn no_first_admin_is_created_if_an_admin_exists() {
     let Some(operator) = operator().await else {
         return;
     };
-    operator
-        .create_user(new("a@example.com", "admin"))
-        .await
-        .unwrap();
-    let admin = first_admin("admin@example.com", None)
-        .provide(&operator)
-        .await
-        .unwrap();
-    assert_eq!(
-        (admin.email.as_str(), admin.password),
-        ("a@example.com", None)
-    );
+    create(&operator, "a@example.com", "admin").await;
+    let first = first_admin("admin@example.com", None);
+    let admin = first.provide(&operator).await.unwrap();
+    assert_eq!(admin.email, "a@example.com");
+    assert!(admin.password.is_none());
 }
 
 #[tokio::test]
@@ -182,18 +174,10 @@ async fn an_existing_user_without_the_role_is_reported() {
     let Some(operator) = operator().await else {
         return;
     };
-    operator
-        .create_user(new("admin@example.com", "user"))
-        .await
-        .unwrap();
-    let error = first_admin("admin@example.com", None)
-        .provide(&operator)
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("BOOTSTRAP_ADMIN_EMAIL"),
-        "{error}"
-    );
+    create(&operator, "admin@example.com", "user").await;
+    let first = first_admin("admin@example.com", None);
+    let error = first.provide(&operator).await.unwrap_err().to_string();
+    assert!(error.contains("BOOTSTRAP_ADMIN_EMAIL"), "{error}");
     assert!(operator.admins().await.unwrap().is_empty());
 }
 
@@ -202,31 +186,19 @@ async fn a_reset_token_changes_nothing_until_it_is_used() {
     let Some(operator) = operator().await else {
         return;
     };
-    let user = operator
-        .create_user(new("a@example.com", "user"))
-        .await
-        .unwrap();
+    let user = create(&operator, "a@example.com", "user").await;
     let reset = operator.create_reset_token(&user).await.unwrap();
     sign_in(&operator, "a@example.com", "correct horse")
         .await
         .unwrap();
     let new = accounts::password::Password::parse("battery staple".into()).unwrap();
-    let token = reset.token.reveal();
-    operator
-        .passwords
-        .reset(token, &new, &Actor::anonymous("test"))
-        .await
-        .unwrap();
+    let (token, anonymous) = (reset.token.reveal(), Actor::anonymous("test"));
+    let set = || operator.passwords.reset(token, &new, &anonymous);
+    set().await.unwrap();
     sign_in(&operator, "a@example.com", "battery staple")
         .await
         .unwrap();
-    assert!(
-        operator
-            .passwords
-            .reset(token, &new, &Actor::anonymous("test"))
-            .await
-            .is_err()
-    );
+    assert!(set().await.is_err());
     assert_eq!(
         actions(&operator).await,
         ["user_created", "reset_token_created"]

@@ -1,7 +1,8 @@
-//! Prints the software bill of materials of the artifact: CycloneDX 1.5, JSON.
+//! Prints the software bill of materials of the artifact, or of the program `roster-admin` if that is the
+//! argument: CycloneDX 1.5, JSON.
 //!
-//! It lists the crates that are compiled into the components, as cargo resolves them for their target,
-//! with the checksums of Cargo.lock, and the scripts of the pages that the docs component serves.
+//! It lists the crates that are compiled into the components or the program, as cargo resolves them for
+//! their target, with the checksums of Cargo.lock, and the scripts of the pages that the docs component serves.
 //! Crates that only run during the build (build scripts, macros) are left out. The same commit
 //! produces the same text.
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::{env, fs, io};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cyclonedx_bom::external_models::normalized_string::NormalizedString;
 use cyclonedx_bom::external_models::spdx::SpdxExpression;
 use cyclonedx_bom::external_models::uri::Purl;
@@ -38,8 +39,33 @@ struct Crate {
     dependencies: BTreeSet<Package>,
 }
 
+/// What a bill describes.
+struct Subject {
+    name: &'static str,
+    packages: &'static [&'static str],
+    target: &'static str,
+}
+
+const ARTIFACT: Subject = Subject {
+    name: "roster",
+    packages: &settings::Component::NAMES,
+    target: "wasm32-wasip2",
+};
+
+/// The operators' program, for the target of the pipelines' machines.
+const PROGRAM: Subject = Subject {
+    name: "roster-admin",
+    packages: &["roster-admin"],
+    target: "x86_64-unknown-linux-gnu",
+};
+
 fn main() -> Result<()> {
-    let bom = bom(&tree()?, &checksums()?)?;
+    let subject = match env::args().nth(1).as_deref() {
+        None => ARTIFACT,
+        Some("roster-admin") => PROGRAM,
+        Some(other) => bail!("expected roster-admin, got {other}"),
+    };
+    let bom = bom(&subject, tree(&subject)?, &checksums()?)?;
     let result = bom.validate_version(SpecVersion::V1_5);
     ensure!(
         result.passed(),
@@ -50,19 +76,20 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Returns every crate that is compiled into a component.
-fn tree() -> Result<BTreeMap<Package, Crate>> {
+/// Returns every crate that is compiled into the subject.
+fn tree(subject: &Subject) -> Result<BTreeMap<Package, Crate>> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).args([
         "tree",
         "--locked",
-        "--target=wasm32-wasip2",
+        "--target",
+        subject.target,
         "--edges=normal",
         "--prefix=depth",
         "--no-dedupe",
         "--format=|{p}|{l}",
     ]);
-    for name in settings::Component::NAMES {
+    for name in subject.packages {
         command.args(["--package", name]);
     }
     let output = command.output().context("cannot run cargo tree")?;
@@ -121,24 +148,33 @@ fn checksums() -> Result<BTreeMap<Package, String>> {
     Ok(sums.collect())
 }
 
-fn bom(crates: &BTreeMap<Package, Crate>, checksums: &BTreeMap<Package, String>) -> Result<Bom> {
+fn bom(
+    subject: &Subject,
+    mut crates: BTreeMap<Package, Crate>,
+    checksums: &BTreeMap<Package, String>,
+) -> Result<Bom> {
     let artifact = component(
         Classification::Application,
         "cargo",
-        "roster",
+        subject.name,
         version(),
         "Apache-2.0",
     )?;
+    // The program is a crate itself; the artifact consists of several.
+    let program = crates.remove(&(subject.name.to_owned(), version().to_owned()));
+    let parts = program.map_or_else(
+        || {
+            let is_part = |(name, _): &&Package| subject.packages.contains(&name.as_str());
+            crates.keys().filter(is_part).cloned().collect()
+        },
+        |program| program.dependencies,
+    );
     let mut components = Vec::new();
     let mut dependencies = vec![Dependency {
         dependency_ref: reference(&artifact),
-        dependencies: crates
-            .keys()
-            .filter(|(name, _)| settings::Component::NAMES.contains(&name.as_str()))
-            .map(purl)
-            .collect::<Result<_>>()?,
+        dependencies: parts.iter().map(purl).collect::<Result<_>>()?,
     }];
-    for (package, found) in crates {
+    for (package, found) in &crates {
         let (name, version) = package;
         let mut entry = component(
             Classification::Library,
@@ -164,7 +200,8 @@ fn bom(crates: &BTreeMap<Package, Crate>, checksums: &BTreeMap<Package, String>)
         });
         components.push(entry);
     }
-    for (name, version, license) in SCRIPTS {
+    let has_pages = crates.keys().any(|(name, _)| name == "docs");
+    for (name, version, license) in SCRIPTS.into_iter().filter(|_| has_pages) {
         components.push(component(
             Classification::Library,
             "npm",
@@ -234,5 +271,21 @@ mod tests {
             .map(|(name, _)| name.as_str())
             .collect();
         assert_eq!(below, ["http", "serde"]);
+    }
+
+    #[test]
+    fn a_program_is_the_root_of_its_bill() {
+        let text = format!(
+            "0|roster-admin v{0} (/x)|Apache-2.0\n1|accounts v{0} (/y)|Apache-2.0\n2|serde v1.0.2|MIT\n",
+            version()
+        );
+        let bom = bom(&PROGRAM, parse(&text).unwrap(), &BTreeMap::new()).unwrap();
+        assert!(bom.validate_version(SpecVersion::V1_5).passed());
+        let components = bom.components.unwrap().0;
+        let names: Vec<String> = components.iter().map(|it| it.name.to_string()).collect();
+        assert_eq!(names, ["accounts", "serde"]);
+        let root = &bom.dependencies.unwrap().0[0];
+        let accounts = format!("pkg:cargo/accounts@{}", version());
+        assert_eq!(root.dependencies, [accounts]);
     }
 }

@@ -1,14 +1,11 @@
-//! Variables of the app: each SpinApp binds those that Spin requires, and the names in spin.toml, the
-//! configuration and the Secret match.
+//! Variables of the app: the bindings, which `cargo xtask codegen` writes, match what is written by hand:
+//! the components of each SpinApp, the configuration and the Secret.
 
 use std::collections::BTreeSet;
 
 use crate::environment::Environment;
 use crate::finding::{Finding, Findings};
 use crate::object::{Object, list, members, text, texts};
-
-/// Value of a variable that Spin requires although no component of the pod reads it.
-const UNUSED: &str = "unused";
 
 /// Name of the ConfigMap, before the hash of its content.
 const CONFIGURATION: &str = "roster-config-";
@@ -45,45 +42,22 @@ fn bindings(
     let mut bound = BTreeSet::new();
     for binding in list(&app.spec()["variables"]) {
         let name = text(&binding["name"]);
+        bound.insert(name);
+        let is_literal = used.contains(name) && binding["valueFrom"].is_null();
         found.expect(
-            bound.insert(name),
+            !is_literal,
             app,
-            format!("the variable {name} is bound twice"),
-        );
-        let is_known = application.variables.contains_key(name);
-        found.expect(is_known, app, format!("spin.toml has no variable {name}"));
-        let is_used = used.contains(name);
-        let is_for_nothing = binding["value"] == UNUSED;
-        if is_used && binding["valueFrom"].is_null() {
-            let problem = format!("the variable {name} is a literal, though a component reads it");
-            found.add(app, problem);
-        } else if is_known && !is_used && !is_for_nothing {
-            found.add(
-                app,
-                format!("no component of the pods reads the variable {name}"),
-            );
-        }
-    }
-    for name in application.required().filter(|name| !bound.contains(name)) {
-        found.add(
-            app,
-            format!("the variable {name} is not bound, and spin.toml has no default for it"),
+            format!("the variable {name} is a literal, though a component reads it"),
         );
     }
     // With a default Spin starts, but the environment's value would not reach the pods.
     let secrets = environment.project.secret_keys();
     let provided = provided.union(&secrets).filter(|name| used.contains(*name));
     for name in provided.filter(|name| !bound.contains(name.as_str())) {
-        let has_default = application
-            .variables
-            .get(name)
-            .is_some_and(|variable| variable.default.is_some());
-        if has_default {
-            found.add(
-                app,
-                format!("the variable {name} is not bound, although it has a value"),
-            );
-        }
+        found.add(
+            app,
+            format!("the variable {name} is not bound, although it has a value"),
+        );
     }
 }
 

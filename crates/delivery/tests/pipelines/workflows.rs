@@ -197,6 +197,27 @@ fn jobs_receive_only_the_digest() -> Result<()> {
 }
 
 #[test]
+fn the_job_that_signs_gets_and_archives_roster_admin() -> Result<()> {
+    let yaml: Value = serde_yaml_ng::from_str(&read(RELEASE)?)?;
+    let files = |job: &str, action: &str, name: &str| {
+        let steps = yaml.pointer(&format!("/jobs/{job}/steps"))?.as_array()?;
+        let step = steps.iter().find(|step| {
+            let uses = step.get("uses").and_then(Value::as_str);
+            uses.is_some_and(|uses| uses.starts_with(action))
+                && step.pointer("/with/name") == Some(&json!(name))
+        });
+        step?.pointer("/with/path")?.as_str()
+    };
+    let (upload, download) = ("actions/upload-artifact@", "actions/download-artifact@");
+    let built = files("build", upload, "build-roster-admin");
+    assert_eq!(built, Some("target/release/roster-admin"));
+    let received = files("publish", download, "build-roster-admin");
+    assert_eq!(received, Some("target/release"));
+    assert_eq!(files("publish", upload, "roster-admin"), received);
+    Ok(())
+}
+
+#[test]
 fn a_rollback_requires_neither_run_nor_approval() -> Result<()> {
     let release: Value = serde_yaml_ng::from_str(&read(RELEASE)?)?;
     let rollback: Value = serde_yaml_ng::from_str(&read(ROLLBACK)?)?;

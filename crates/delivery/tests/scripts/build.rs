@@ -12,6 +12,8 @@ const ARTIFACT: &str = "registry.example.com/roster/api";
 /// Checksums of the second build, a file of the fixture.
 const REBUILT: &str = "target/rebuilt.sha256";
 
+const PROGRAM: &str = "target/release/roster-admin";
+
 /// Returns a fixture with a committed tree and everything that publishing requires.
 fn fixture() -> Fixture {
     let fixture = Fixture::new()
@@ -58,7 +60,7 @@ fn publish(fixture: &Fixture, status: i32) -> String {
     run(fixture, &format!("publish 1.2.3 {REBUILT}"), status).output()
 }
 
-/// Builds in the fixture, and copies the checksums as those of a second build.
+/// Builds in the fixture with `roster-admin`, and copies the checksums as those of a second build.
 fn built(fixture: &Fixture) {
     run(fixture, "build 1.2.3", 0);
     let project = fixture.project();
@@ -67,6 +69,8 @@ fn built(fixture: &Fixture) {
         project.join(REBUILT),
     )
     .unwrap();
+    fs::create_dir_all(project.join("target/release")).unwrap();
+    fs::write(project.join(PROGRAM), "program").unwrap();
     fs::remove_file(fixture.path("calls")).unwrap();
 }
 
@@ -114,12 +118,18 @@ fn a_push_signs_the_digest_and_never_the_tag() {
         cosign sign --yes --key env://SIGNING_KEY {artifact}
         cosign attest --yes --key env://SIGNING_KEY --type cyclonedx --predicate target/reports/sbom.cdx.json
         cosign attest --yes --key env://SIGNING_KEY --type slsaprovenance1
-        cosign verify --key awskms:///alias/roster --output text {artifact}";
-    assert_order(&calls, &order.replace("{artifact}", &artifact));
+        cosign verify --key awskms:///alias/roster --output text {artifact}
+        cosign sign-blob --yes --key env://SIGNING_KEY --bundle {program}.sigstore.json {program}";
+    let order = order
+        .replace("{artifact}", &artifact)
+        .replace("{program}", PROGRAM);
+    assert_order(&calls, &order);
     for call in &calls {
         assert!(!call.contains(SECRET), "{call}");
         assert!(!call.starts_with("cargo"), "{call}");
-        let is_signed = !call.starts_with("cosign") || call.ends_with(&artifact);
+        let is_signed = !call.starts_with("cosign")
+            || call.ends_with(&artifact)
+            || call.starts_with("cosign sign-blob ");
         assert!(is_signed, "{call}");
     }
     assert!(!ran.output().contains(SECRET), "{}", ran.output());
@@ -193,6 +203,18 @@ fn unreproduced_components_are_not_pushed() {
     let component = "target/wasm32-wasip2/release/users.wasm";
     fs::write(fixture.project().join(component), "other").unwrap();
     publish("the components do not match wasm.sha256");
+}
+
+#[test]
+fn the_artifact_is_signed_without_roster_admin() {
+    let fixture = fixture();
+    built(&fixture);
+    fs::remove_file(fixture.project().join(PROGRAM)).unwrap();
+    let output = publish(&fixture, 0);
+    assert!(output.contains("only the artifact is signed"), "{output}");
+    let calls = fixture.calls();
+    assert!(calls.iter().any(|call| call.starts_with("cosign sign ")));
+    assert!(!calls.iter().any(|call| call.contains("sign-blob")));
 }
 
 #[test]
@@ -320,7 +342,8 @@ fn a_dry_run_prints_every_step_and_runs_none() {
         cosign sign
         cosign attest
         cosign attest
-        cosign verify";
+        cosign verify
+        cosign sign-blob";
     assert_order(&lines, order);
     assert_eq!(fixture.calls(), ["spin --version"]);
     assert!(!fixture.project().join("target").exists());

@@ -6,11 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use futures::{Stream, StreamExt, TryStreamExt};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::config::{Config, SslMode};
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -20,36 +17,34 @@ use crate::bindings::postgres::{Column, DbError, DbValue, Error, ParameterValue,
 /// Clients per address of a component.
 const POOL_SIZE: usize = 64;
 
-/// The pools of one component, by address and extra root certificate.
+/// The pools of one component, by address.
 #[derive(Default)]
-pub struct Pools(Mutex<HashMap<(String, Option<String>), Pool>>);
+pub struct Pools(Mutex<HashMap<String, Pool>>);
 
 impl Pools {
     /// Returns a client for the address; waits while all 64 are in use.
     ///
     /// # Errors
     /// Returns `connection-failed` if the address cannot be read or connected to.
-    pub async fn client(&self, address: &str, root: Option<String>) -> Result<Client, Error> {
+    pub async fn client(&self, address: &str) -> Result<Client, Error> {
         let failed = |error: anyhow::Error| Error::ConnectionFailed(format!("{error:#}"));
-        let pool = self.pool(address, root).map_err(failed)?;
+        let pool = self.pool(address).map_err(failed)?;
         let client = pool.get().await.map_err(|error| failed(error.into()))?;
         Ok(Client(Arc::new(client)))
     }
 
-    fn pool(&self, address: &str, root: Option<String>) -> Result<Pool> {
+    fn pool(&self, address: &str) -> Result<Pool> {
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (address.to_owned(), root);
-        if let Some(pool) = pools.get(&key) {
+        if let Some(pool) = pools.get(address) {
             return Ok(pool.clone());
         }
-        let pool = new_pool(address, key.1.as_deref())
-            .context("establishing PostgreSQL connection pool")?;
-        pools.insert(key, pool.clone());
+        let pool = new_pool(address).context("establishing PostgreSQL connection pool")?;
+        pools.insert(address.to_owned(), pool.clone());
         Ok(pool)
     }
 }
 
-fn new_pool(address: &str, root: Option<&str>) -> Result<Pool> {
+fn new_pool(address: &str) -> Result<Pool> {
     let config: Config = address
         .parse()
         .context("parsing Postgres connection string")?;
@@ -60,7 +55,7 @@ fn new_pool(address: &str, root: Option<&str>) -> Result<Pool> {
     let manager = if config.get_ssl_mode() == SslMode::Disable {
         Manager::from_config(config, NoTls, manager_config)
     } else {
-        Manager::from_config(config, tls(root)?, manager_config)
+        Manager::from_config(config, tls(), manager_config)
     };
     Pool::builder(manager)
         .max_size(POOL_SIZE)
@@ -68,28 +63,14 @@ fn new_pool(address: &str, root: Option<&str>) -> Result<Pool> {
         .context("building Postgres connection pool")
 }
 
-/// Verifies certificates against the system's roots and `root`, a PEM text, even when TLS is only
-/// preferred.
-fn tls(root: Option<&str>) -> Result<MakeRustlsConnect> {
+/// Verifies certificates against the system's roots, even when TLS is only preferred.
+fn tls() -> MakeRustlsConnect {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(pem) = root {
-        roots.add(CertificateDer::from_pem_slice(pem.as_bytes())?)?;
-    }
     let config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
-}
-
-/// Checks that a text is a PEM certificate.
-///
-/// # Errors
-/// Returns `other` if it is not.
-pub fn check_certificate(pem: &str) -> Result<(), Error> {
-    CertificateDer::from_pem_slice(pem.as_bytes())
-        .map(drop)
-        .map_err(|error| Error::Other(format!("invalid root certificate: {error}")))
+    MakeRustlsConnect::new(config)
 }
 
 /// A borrowed client; it returns to its pool when the last clone is dropped.
@@ -97,20 +78,6 @@ pub fn check_certificate(pem: &str) -> Result<(), Error> {
 pub struct Client(Arc<Object>);
 
 impl Client {
-    /// Runs a statement and counts the affected rows.
-    pub async fn execute(&self, statement: &str, values: &[ParameterValue]) -> Result<u64, Error> {
-        let parameters = parameters(values)
-            .map_err(|error| Error::ValueConversionFailed(format!("{error:#}")))?;
-        let references: Vec<&(dyn ToSql + Sync)> = parameters
-            .iter()
-            .map(|parameter| parameter.as_ref() as &(dyn ToSql + Sync))
-            .collect();
-        self.0
-            .execute(statement, &references)
-            .await
-            .map_err(query_failed)
-    }
-
     /// Starts a query; errors of its execution are in the stream.
     pub async fn query(&self, statement: &str, values: &[ParameterValue]) -> Result<Rows, Error> {
         let parameters =

@@ -5,7 +5,7 @@ use devservices::{Postgres, PostgresOptions, Redis, RedisOptions};
 use crate::host::{Host, manifest};
 
 /// Column type, an expression, and the value for the component; `None` is an `unsupported` value.
-const RESULTS: [(&str, &str, Option<&str>); 27] = [
+const RESULTS: [(&str, &str, Option<&str>); 24] = [
     ("Boolean", "true", Some("Boolean(true)")),
     ("Int16", "1::int2", Some("Int16(1)")),
     ("Int32", "1::int4", Some("Int32(1)")),
@@ -37,25 +37,12 @@ const RESULTS: [(&str, &str, Option<&str>); 27] = [
         "'{\"a\": 1}'::jsonb",
         Some("Jsonb([123, 34, 97, 34, 58, 49, 125])"),
     ),
-    ("Decimal", "1.50::numeric", Some("Decimal(\"1.50\")")),
     (
         "ArrayInt32",
         "array[1, null]",
         Some("ArrayInt32([Some(1), None])"),
     ),
     ("ArrayStr", "array['a']", Some("ArrayStr([Some(\"a\")])")),
-    (
-        "RangeInt32",
-        "int4range(1, 3)",
-        Some(
-            "RangeInt32((Some((1, RangeBoundKind::Inclusive)), Some((3, RangeBoundKind::Exclusive))))",
-        ),
-    ),
-    (
-        "Interval",
-        "'1 month 2 days 3 seconds'::interval",
-        Some("Interval(Interval { micros: 3000000, days: 2, months: 1 })"),
-    ),
     ("Str", "null::text", Some("DbNull")),
     ("Other(\"json\")", "'1'::json", None),
     ("Other(\"inet\")", "'127.0.0.1'::inet", None),
@@ -114,6 +101,16 @@ async fn postgres_behaves_as_on_spin() {
             ),
         }
         assert_eq!(*end, "Ok(())");
+    }
+
+    for (kind, expression) in [
+        ("numeric", "1.50::numeric"),
+        ("int4range", "int4range(1, 3)"),
+        ("interval", "'1 month'::interval"),
+    ] {
+        let response = query(&format!("select {expression} as c")).await;
+        let reason = format!("devhost has no values of the type {kind}");
+        assert!(response.contains(&reason), "{response}");
     }
 
     let zoned = query("select now()").await;

@@ -32,12 +32,15 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     } else {
         None
     };
-    let key = single.ok_or("Idempotency-Key must be sent only once and in ASCII");
-    key.and_then(IdempotencyKey::parse)
-        .map(Some)
-        .map_err(malformed)
+    let single =
+        single.ok_or_else(|| malformed("Idempotency-Key must be sent only once and in ASCII"))?;
+    IdempotencyKey::parse(single).map(Some).ok_or_else(invalid)
 }
 
-pub(crate) fn malformed(detail: &'static str) -> Problem {
+pub(crate) fn invalid() -> Problem {
+    malformed("Idempotency-Key must be 1 to 255 visible ASCII characters")
+}
+
+fn malformed(detail: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed_header", detail)
 }

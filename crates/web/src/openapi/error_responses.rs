@@ -1,7 +1,6 @@
 //! Error responses of the extractors and access control, for the documentation. They are the problem documents
 //! themselves, so the documentation matches the responses.
 
-use accounts::idempotency::IdempotencyKey;
 use accounts::user::email::Email;
 use accounts::{Error, FieldError};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
@@ -60,11 +59,7 @@ impl Part {
                 refusals
             }
             Self::IdempotencyKey => {
-                let malformed = IdempotencyKey::parse("").err();
-                let mut refusals: Vec<_> = malformed
-                    .map(idempotency_key::malformed)
-                    .into_iter()
-                    .collect();
+                let mut refusals = vec![idempotency_key::invalid()];
                 let kept = [Error::KeyInFlight, Error::KeyReused, Error::Gone];
                 refusals.extend(kept.map(Problem::from));
                 refusals

@@ -80,8 +80,8 @@ pub(super) async fn insert(database: &dyn Database, insert: &Insert<'_>) -> Resu
 
 /// The CTE `confirmation_check` over the locked row in `before`. `confirmed`: the password given by the
 /// actor, if any, is still theirs (one's own row is the locked one). `needed`: none was given, but
-/// `takeover` states that the change could take over another admin's account. The endpoints of one's own
-/// account require the password themselves, and operators have no actor.
+/// `takeover` states that the change could take over another admin's account. Changes of one's own
+/// account always have the password, and operators have no actor.
 macro_rules! confirmation_check {
     ($actor:literal, $hash:literal, $takeover:literal) => {
         concat!(

@@ -4,7 +4,8 @@ class Rules {
                             JENKINS_URL: 'https://ci', WORKSPACE_TMP: '/tmp/7', HOME: '/home']
     static final String DIGEST = 'sha256:parameter'
     static final List<String> BUILD = ['rustup', 'cargo xtask check', 'cargo xtask book', 'cargo xtask test',
-                                       'cargo xtask coverage', 'cargo xtask audit', 'cargo xtask sbom', 'trivy sbom']
+                                       'cargo xtask coverage', 'cargo xtask audit', 'cargo xtask sbom', 'trivy sbom',
+                                       'trivy sbom']
     static final List<String> PUBLISH = ['scripts/build.sh build', 'cargo build', 'rustup', 'scripts/build.sh build',
                                          'scripts/build.sh publish']
     /** Minutes of a deployment and its rollback. */
@@ -111,6 +112,8 @@ class Rules {
             expect(done.isSuccessful && ran == wanted, "with $given it runs $ran instead of $wanted")
             def approvals = done.trace.count { it.step == 'input' }
             expect(approvals == (ran.count('scripts/deploy.sh') == 3 ? 1 : 0), "with $given it waits for an approval")
+            def passed = done.trace.findAll { it.step == 'stash' && it.name == 'first' }*.includes
+            expect(passed.every { it.contains('target/release/roster-admin') }, 'roster-admin does not reach its signer')
             deployments(done.trace, given)
         }
         failures(file)
