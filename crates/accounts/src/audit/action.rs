@@ -79,7 +79,12 @@ mod tests {
     fn statements_name_every_action_and_no_other() {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut names = BTreeSet::from(PASSED.map(|action| action.into_str().to_owned()));
-        for folder in ["accounts/src", "admin/src", "../components", "../migrations"] {
+        for folder in [
+            "accounts/src",
+            "admin/src",
+            "../components",
+            "../migrations",
+        ] {
             collect(&crates.join(folder), &mut names);
         }
         names.retain(|name| !MEMBERS.contains(&name.as_str()));
