@@ -26,7 +26,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Consecutive failures after which a flush ends; the next response schedules another.
 const ATTEMPTS: usize = 3;
 
-/// Adds a batch once. KEYS[1]: the hash; KEYS[2]: the mark of this batch; ARGV: the seconds that the mark is
+/// Adds a batch once. `KEYS[1]`: the hash; `KEYS[2]`: the mark of this batch; ARGV: the seconds that the mark is
 /// kept, then alternating names and counts.
 static ADD: Script = Script::new(
     "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end \

@@ -49,7 +49,10 @@ pub fn run(_: &Arguments) -> Result<()> {
         cargo()
             .args(["doc", "--workspace", "--no-deps", "--locked"])
             .arg("--document-private-items")
-            .env("RUSTDOCFLAGS", "--deny warnings"),
+            .env(
+                "RUSTDOCFLAGS",
+                "--deny warnings --allow rustdoc::private_intra_doc_links",
+            ),
     )?;
     step("fuzz targets");
     check_fuzz_targets()?;
