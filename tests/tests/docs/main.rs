@@ -10,6 +10,7 @@
 mod browser;
 mod command_line;
 mod pages;
+mod quickstart;
 mod readme;
 mod registry;
 mod services;

@@ -25,6 +25,12 @@ pub struct Arguments {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+    /// Folder of the servers' data and of generated secrets; default: .roster.
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+    /// File of settings; default: .env.
+    #[arg(long, value_name = "FILE")]
+    env: Option<PathBuf>,
     /// Host; default: Spin if 4.1 or later is on PATH, else the embedded host.
     #[arg(long, value_enum)]
     host: Option<Kind>,
@@ -50,11 +56,12 @@ impl Arguments {
 
 /// Runs the command until a signal or the end of the host.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let mut settings = Settings::load(&root().join(".env"))?;
+    let env = arguments.env.clone();
+    let mut settings = Settings::load(&env.unwrap_or_else(|| root().join(".env")))?;
     // Before all the work: an invalid password ends the command here.
     let first_admin = first_admin::take(&mut settings)?;
     let kind = arguments.kind()?;
-    let state = state_dir();
+    let state = arguments.state.clone().unwrap_or_else(state_dir);
     fs::create_dir_all(&state)?;
     let _lock = lock(&state)?;
     let manifest = match arguments.watch {

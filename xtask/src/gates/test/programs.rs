@@ -23,6 +23,9 @@ const DELIVERY: &str = "delivery";
 /// Suite that runs the checks of that package.
 const NEW_GROUP: &str = "template::new_group";
 
+/// Suite that runs `cargo xtask up`.
+const UP: &str = "docs::quickstart";
+
 /// Provides what the tests of an area need, or all tests, and sets the variables that name it.
 pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
     let package = |name: &str| area.is_none_or(|area| area.packages.contains(name));
@@ -67,6 +70,9 @@ pub fn started_by(area: &Area) -> Vec<&'static str> {
     }
     if area.suites.iter().any(|suite| suite.is(NEW_GROUP)) {
         programs.extend(["manifests", "xtask"]);
+    }
+    if area.suites.iter().any(|suite| suite.is(UP)) {
+        programs.push("xtask");
     }
     programs
 }
