@@ -216,7 +216,7 @@ fn add_endpoints(draft: &mut Draft, name: &Name) -> Result<()> {
         let text = edit::before(text, "        Endpoint::Register =>", &name.render(rows))?;
         // Imported for the body of the first added group.
         let imports = "use blackbox::{Client, PASSWORD, Person, Reply, new_user};\n";
-        Ok(text.replace(imports, &imports.replace("new_user", "new_user, unique")))
+        Ok(text.replace(imports, &imports.replace("};", ", unique};")))
     })?;
     draft.edit("tests/tests/contract/main.rs", |text| {
         let first = text.find("\nmod ").context("the file declares no module")?;

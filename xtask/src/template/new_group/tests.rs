@@ -92,7 +92,7 @@ fn a_group_can_be_added_to_this_checkout() {
             "tests/tests/contract/main.rs",
             "mod metrics;\nmod orders;\nmod own_account;\n",
         ),
-        ("tests/tests/identity/authorization.rs", "new_user, unique}"),
+        ("tests/tests/identity/authorization.rs", ", unique};\n"),
         (
             "crates/openapi/src/lib.rs",
             "merge(orders::routes::Documentation::openapi())",
