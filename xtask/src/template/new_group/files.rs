@@ -203,6 +203,19 @@ fn add_component(draft: &mut Draft, name: &Name) -> Result<()> {
     })
 }
 
+/// Imports `unique`, for the body of the first added group.
+fn import_unique(text: &str) -> Result<String> {
+    const START: &str = "use blackbox::{Client, ";
+    let import = text.split_once(START);
+    let import = import.and_then(|(head, rest)| Some((head, rest.split_once("};")?)));
+    let (head, (names, rest)) =
+        import.with_context(|| format!("{AUTHORIZATION} has no {START}"))?;
+    Ok(match names.contains("unique") {
+        true => text.to_owned(),
+        false => format!("{head}{START}{names}, unique}};{rest}"),
+    })
+}
+
 /// The endpoints in the table, their document and their tests.
 fn add_endpoints(draft: &mut Draft, name: &Name) -> Result<()> {
     draft.edit("crates/web/src/auth/endpoints.rs", |text| {
@@ -214,9 +227,7 @@ fn add_endpoints(draft: &mut Draft, name: &Name) -> Result<()> {
         let rows = "        Endpoint::List__Names__ => (admin_only(200), None),\n        \
             Endpoint::Create__Name__ => (admin_only(201), Some(json!({ \"name\": unique() }))),\n";
         let text = edit::before(text, "        Endpoint::Register =>", &name.render(rows))?;
-        // Imported for the body of the first added group.
-        let imports = "use blackbox::{Client, PASSWORD, Person, Reply, new_user};\n";
-        Ok(text.replace(imports, &imports.replace("};", ", unique};")))
+        import_unique(&text)
     })?;
     draft.edit("tests/tests/contract/main.rs", |text| {
         let first = text.find("\nmod ").context("the file declares no module")?;
