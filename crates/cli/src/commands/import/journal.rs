@@ -46,6 +46,15 @@ impl Progress {
             rejected: self.rejected,
         }
     }
+
+    /// Returns the reason that this import cannot continue as the one that begins with `fresh`, if there is one.
+    fn conflict(&self, fresh: &Self) -> Option<String> {
+        if (self.size, self.modified) != (fresh.size, fresh.modified) {
+            return Some("has changed since its import was interrupted".to_owned());
+        }
+        (self.server != fresh.server)
+            .then(|| format!("its import to {} was interrupted", self.server))
+    }
 }
 
 /// Progress and report of a file.
@@ -76,19 +85,8 @@ impl Journal {
             Err(error) if error.kind() == ErrorKind::NotFound => fresh.clone(),
             Err(error) => return Err(named(&path, error)),
         };
-        if (progress.size, progress.modified) != (fresh.size, fresh.modified) {
-            let reason = format!(
-                "has changed since its import was interrupted; to start again, delete {}",
-                path.display()
-            );
-            return Err(named(file, reason));
-        }
-        if progress.server != fresh.server {
-            let reason = format!(
-                "its import to {} was interrupted; to start again, delete {}",
-                progress.server,
-                path.display()
-            );
+        if let Some(reason) = progress.conflict(&fresh) {
+            let reason = format!("{reason}; to start again, delete {}", path.display());
             return Err(named(file, reason));
         }
         match File::options().write(true).open(&report) {
@@ -193,9 +191,11 @@ fn named(path: &Path, error: impl std::fmt::Display) -> Failure {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::PathBuf;
 
     use roster_client::types::ImportReport;
     use serde_json::json;
+    use tempfile::TempDir;
 
     use super::{Batch, Journal, report_of};
 
@@ -219,13 +219,19 @@ mod tests {
         serde_json::from_value(report).unwrap()
     }
 
-    #[test]
-    fn an_interrupted_import_continues_and_a_complete_one_leaves_only_its_report() {
+    /// Writes a file of `lines` lines, and interrupts its import after the first two.
+    fn interrupted(lines: usize) -> (TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("users.ndjson");
-        fs::write(&file, "{}\n{}\n{}\n{}\n").unwrap();
+        fs::write(&file, "{}\n".repeat(lines)).unwrap();
         let mut journal = Journal::open(&file, SERVER).unwrap();
         journal.record(&batch(0), &results()).unwrap();
+        (folder, file)
+    }
+
+    #[test]
+    fn an_interrupted_import_continues_and_a_complete_one_leaves_only_its_report() {
+        let (folder, file) = interrupted(4);
         // Written before the progress that would include it.
         let report = report_of(&file);
         let once = fs::read_to_string(&report).unwrap();
@@ -245,11 +251,7 @@ mod tests {
 
     #[test]
     fn an_import_is_not_continued_at_another_server() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("users.ndjson");
-        fs::write(&file, "{}\n{}\n").unwrap();
-        let mut journal = Journal::open(&file, SERVER).unwrap();
-        journal.record(&batch(0), &results()).unwrap();
+        let (_folder, file) = interrupted(2);
         assert!(Journal::open(&file, "https://other.example").is_err());
         let journal = Journal::open(&file, SERVER).unwrap();
         assert_eq!(journal.progress().lines, 2);
@@ -257,11 +259,7 @@ mod tests {
 
     #[test]
     fn a_changed_file_is_not_continued() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("users.ndjson");
-        fs::write(&file, "{}\n{}\n").unwrap();
-        let mut journal = Journal::open(&file, SERVER).unwrap();
-        journal.record(&batch(0), &results()).unwrap();
+        let (folder, file) = interrupted(2);
         fs::write(&file, "{}\n{}\n{}\n").unwrap();
         assert!(Journal::open(&file, SERVER).is_err());
         fs::remove_file(folder.path().join("users.ndjson.progress")).unwrap();
