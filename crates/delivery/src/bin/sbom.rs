@@ -39,7 +39,7 @@ struct Crate {
     dependencies: BTreeSet<Package>,
 }
 
-/// What a bill describes.
+/// Subject of a bill of materials.
 struct Subject {
     name: &'static str,
     packages: &'static [&'static str],
