@@ -56,12 +56,12 @@ impl Arguments {
 
 /// Runs the command until a signal or the end of the host.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let env = arguments.env.clone();
-    let mut settings = Settings::load(&env.unwrap_or_else(|| root().join(".env")))?;
+    let kind = arguments.kind()?;
+    let env = arguments.env.unwrap_or_else(|| root().join(".env"));
+    let mut settings = Settings::load(&env)?;
     // Before all the work: an invalid password ends the command here.
     let first_admin = first_admin::take(&mut settings)?;
-    let kind = arguments.kind()?;
-    let state = arguments.state.clone().unwrap_or_else(state_dir);
+    let state = arguments.state.unwrap_or_else(state_dir);
     fs::create_dir_all(&state)?;
     let _lock = lock(&state)?;
     let manifest = match arguments.watch {
