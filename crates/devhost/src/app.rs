@@ -124,13 +124,16 @@ fn component(
 }
 
 /// Creates the engine, which compiles and runs components; `cache` is a folder for compiled code. The
-/// engine runs up to `instances` at once, over all components, each on its own stack.
+/// engine runs up to `instances` at once, over all components, each on its own stack. What decides the
+/// cost of a call and of an instance is set as in Spin: checks of the epoch, and memory that stays mapped
+/// after an instance.
 ///
 /// # Errors
 /// Returns an error if the folder or the machine does not allow it.
 pub fn engine(cache: Option<&Path>, instances: u32) -> Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
+    config.epoch_interruption(true);
     if let Some(folder) = cache {
         let folder = std::path::absolute(folder)?;
         let mut settings = CacheConfig::new();
@@ -148,7 +151,9 @@ pub fn engine(cache: Option<&Path>, instances: u32) -> Result<Engine> {
         .max_tables_per_component(32)
         .max_core_instances_per_component(64)
         .max_component_instance_size(10 << 20)
-        .max_core_instance_size(10 << 20);
+        .max_core_instance_size(10 << 20)
+        .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(512 << 10);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
         .or_else(|error| {

@@ -41,6 +41,8 @@ impl HandlerState for Workers {
 
     async fn instantiate(&self) -> wasmtime::Result<WorkerInstance<Instance, Expiration, Limits>> {
         let mut store = Store::new(&self.engine, Instance::new(self.component.clone()));
+        // No epoch ends an instance: nothing advances it.
+        store.set_epoch_deadline(u64::MAX / 2);
         let proxy = Proxy::P3(self.service.instantiate_async(&mut store).await?);
         Ok(WorkerInstance {
             store,
