@@ -28,6 +28,9 @@ pub(crate) struct Lease {
     /// Time from its opening until it is released, as soon as no call is on it. Under load no connection
     /// would ever be unused, and instances without one would wait until the load ends.
     pub(crate) whole: Duration,
+    /// Duration of its opening from which on other instances wait for connections, too. It is then
+    /// released as soon as no call is on it.
+    pub(crate) contended: Duration,
 }
 
 /// Pool of connections to one address.
@@ -51,6 +54,7 @@ struct Slot<C> {
     connection: Arc<C>,
     calls: usize,
     opened: Option<Instant>,
+    opening: Duration,
     /// Time at which a call on it last ended, or the first one began.
     moved: Option<Instant>,
 }
@@ -66,6 +70,7 @@ pub(crate) struct PooledConnection<'a, C> {
 struct Opening<'a, C> {
     pool: &'a Pool<C>,
     generation: u64,
+    began: Option<Instant>,
 }
 
 enum Checkout<'a, C> {
@@ -183,6 +188,7 @@ impl<C> Pool<C> {
                 Checkout::Opening(Opening {
                     pool: self,
                     generation,
+                    began: now,
                 })
             }
         }
@@ -224,7 +230,8 @@ impl<C> Slot<C> {
     fn is_over(&self, lease: Lease, now: Instant) -> bool {
         let now = Some(now);
         self.calls == 0
-            && (elapsed(self.moved, now) >= lease.unused
+            && (self.opening >= lease.contended
+                || elapsed(self.moved, now) >= lease.unused
                 || elapsed(self.opened, now) >= lease.whole)
     }
 
@@ -256,6 +263,7 @@ impl<'a, C> Opening<'a, C> {
                 connection: connection.clone(),
                 calls: 1,
                 opened: now,
+                opening: elapsed(self.began, now),
                 moved: now,
             });
         }

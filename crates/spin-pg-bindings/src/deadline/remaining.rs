@@ -8,12 +8,21 @@ use super::Deadline;
 /// about a millisecond.
 const PUNCTUAL: Duration = Duration::from_millis(5);
 
+/// Turns of a busy host that a call needs: to open a connection, to authenticate, to send the command and
+/// to receive the reply, each in a task of the host and in this instance.
+const TURNS: u32 = 8;
+
+/// Longest time of a call on a busy host.
+const LONGEST: Duration = Duration::from_secs(5);
+
 /// Remaining part of a deadline.
 #[derive(Debug)]
 pub(super) struct RemainingTime {
     whole: Deadline,
     store: Duration,
-    hard: Duration,
+    elapsed: Duration,
+    /// Longest delay of a timer: about one turn of the host.
+    turn: Duration,
 }
 
 impl RemainingTime {
@@ -21,7 +30,8 @@ impl RemainingTime {
         Self {
             whole: deadline,
             store: deadline.store,
-            hard: deadline.hard,
+            elapsed: Duration::ZERO,
+            turn: Duration::ZERO,
         }
     }
 
@@ -30,12 +40,15 @@ impl RemainingTime {
     pub(super) fn slice(&self) -> Duration {
         let whole = self.whole.store;
         let part = if self.store < whole { 4 } else { 2 };
-        (whole / part).min(self.store).min(self.hard)
+        let hard = (self.turn * TURNS).min(LONGEST).max(self.whole.hard);
+        let rest = hard.saturating_sub(self.elapsed);
+        (whole / part).min(self.store).min(rest)
     }
 
     /// Counts a slice and its timer's delay; `progressed` is true if the store replied in it.
     pub(super) fn count(&mut self, slice: Duration, late: Duration, progressed: bool) {
-        self.hard = self.hard.saturating_sub(slice + late);
+        self.elapsed += slice + late;
+        self.turn = self.turn.max(late);
         if late <= PUNCTUAL && !progressed {
             self.store = self.store.saturating_sub(slice);
         }
@@ -74,7 +87,26 @@ mod tests {
     #[test]
     fn waiting_for_the_cpu_extends_the_deadline() {
         assert_eq!(passes_after(50, false), 1_000);
+    }
+
+    #[test]
+    fn a_call_gets_eight_turns_of_a_host_that_is_busier() {
+        assert_eq!(passes_after(300, false), 2_450);
+        assert_eq!(passes_after(800, false), 5_100);
         assert_eq!(passes_after(10_000, false), 10_050);
+    }
+
+    #[test]
+    fn a_single_late_timer_does_not_extend_the_time_of_a_frozen_store() {
+        let (mut remaining, mut total) = (RemainingTime::of(DEADLINE), Duration::ZERO);
+        let mut late = Duration::from_millis(500);
+        while !remaining.slice().is_zero() {
+            let slice = remaining.slice();
+            remaining.count(slice, late, false);
+            total += slice + late;
+            late = Duration::ZERO;
+        }
+        assert_eq!(total.as_millis(), 650);
     }
 
     #[test]

@@ -217,6 +217,7 @@ async fn unused_connections_are_released() {
     let lease = |unused| Lease {
         unused,
         whole: LONG,
+        contended: LONG,
     };
     let pool = leased(4, 4, Some(lease(LONG))).await;
     assert_eq!(pool.needs_watching(), Some(LONG));
@@ -239,6 +240,7 @@ async fn old_connections_are_released_between_calls() {
     let lease = Lease {
         unused: LONG,
         whole: Duration::ZERO,
+        contended: LONG,
     };
     let pool = leased(1, 0, Some(lease)).await;
     let (first, second) = (take(&pool, 1).await, take(&pool, 9).await);
@@ -252,6 +254,20 @@ async fn old_connections_are_released_between_calls() {
     drop(second);
     assert!(pool.state().slots.is_empty());
     assert_eq!(number(&take(&pool, 2).await), 2);
+}
+
+#[tokio::test]
+async fn a_contended_connection_is_released_after_its_calls() {
+    let lease = Lease {
+        unused: LONG,
+        whole: LONG,
+        contended: Duration::ZERO,
+    };
+    let pool = leased(1, 0, Some(lease)).await;
+    let calls = [take(&pool, 1).await, take(&pool, 9).await];
+    assert_eq!(calls.each_ref().map(number), [1, 1]);
+    drop(calls);
+    assert!(pool.state().slots.is_empty());
 }
 
 #[tokio::test]

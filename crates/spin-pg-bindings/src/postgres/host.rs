@@ -33,10 +33,12 @@ const CONNECTIONS: usize = 4;
 
 /// A busy host runs more instances than its pool has connections. With this lease, each instance has one
 /// in turn; opening it again is one round trip to Postgres. New requests go to any instance, so one that
-/// stayed idle for much longer would keep its connection from all that wait.
+/// stayed idle for much longer would keep its connection from all that wait. A host so busy that an opening
+/// takes 50 ms delays the end of an unused lease as long, too.
 const LEASE: Lease = Lease {
     unused: Duration::from_millis(5),
     whole: Duration::from_millis(100),
+    contended: Duration::from_millis(50),
 };
 
 /// Pause of a request before it checks again for a connection that others of the instance open.
