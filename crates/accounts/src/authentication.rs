@@ -208,33 +208,46 @@ impl Authenticator {
         id: UserId,
         session: SessionId,
     ) -> Result<Option<User>, Error> {
-        let cached = found
-            .caller
-            .as_ref()
-            .and_then(|entry| self.cache.read_user(entry, id));
-        if let (Some(user), Some(entry)) = (cached, &found.session) {
-            match cache::read_session(entry, &user) {
-                SessionEntry::Alive => {
-                    metrics::count(Event::CacheHit);
-                    return Ok(Some(user).filter(|user| user.is_active));
-                }
-                SessionEntry::Ended => return Ok(None),
-                SessionEntry::Unknown => {}
-            }
+        if let (Some(session), Some(caller)) = (&found.session, &found.caller)
+            && let Some(decided) = self.cached(session, caller, id)
+        {
+            metrics::count(Event::CacheHit);
+            return Ok(decided);
         }
         metrics::count(Event::CacheMiss);
         let generation = self.cache.generation();
-        match store::find(&*self.database, id, session).await? {
-            SessionState::Alive(user) => {
+        let mut meanwhile = None;
+        let superseded = Box::pin(async {
+            let keys = [cache::session_key(session), cache::user_key(id)];
+            let decide = |entries: &[Reply]| match entries {
+                [session, caller] => self.cached(session, caller, id),
+                _ => None,
+            };
+            meanwhile = Some(self.cache.poll(keys, decide).await);
+        });
+        match store::find(&*self.database, superseded, id, session).await? {
+            Some(SessionState::Alive(user)) => {
                 self.cache.keep(&user, Some(session), &generation);
                 Ok(Some(*user).filter(|user| user.is_active))
             }
             // An ended session stays ended: its next request counts against its address.
-            SessionState::Ended => {
+            Some(SessionState::Ended) => {
                 self.cache.keep_ended(session);
                 Ok(None)
             }
-            SessionState::Anothers => Ok(None),
+            Some(SessionState::Anothers) => Ok(None),
+            None => meanwhile.ok_or_else(|| Error::Internal("superseded by nothing".into())),
+        }
+    }
+
+    /// Returns the active caller of a live session, `Some(None)` if the entries reject the request, and
+    /// `None` if they leave it open.
+    fn cached(&self, session: &Reply, caller: &Reply, id: UserId) -> Option<Option<User>> {
+        let user = self.cache.read_user(caller, id)?;
+        match cache::read_session(session, &user) {
+            SessionEntry::Alive => Some(Some(user).filter(|user| user.is_active)),
+            SessionEntry::Ended => Some(None),
+            SessionEntry::Unknown => None,
         }
     }
 }
@@ -252,3 +265,6 @@ fn read_rate(mut replies: impl Iterator<Item = Reply>) -> Option<Rate> {
         retry: Duration::from_millis(next()?),
     })
 }
+
+#[cfg(test)]
+mod tests;

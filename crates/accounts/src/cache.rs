@@ -13,6 +13,7 @@
 //! no longer run.
 
 mod generation;
+mod poll;
 mod put;
 
 use std::future::Future;

@@ -11,6 +11,9 @@ mod recent;
 mod row;
 mod value;
 
+use std::future::Future;
+use std::pin::Pin;
+
 use async_trait::async_trait;
 
 pub use config::ConnectionConfig;
@@ -24,6 +27,9 @@ pub use recent::RecentResponses;
 pub use row::{FromRow, FromValue, Row};
 pub use value::{Param, Value};
 
+/// Completes when the result of a statement is no longer of use.
+pub type Superseded<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// A database that runs single statements, each in its own transaction.
 ///
 /// Parameters are `$1`, `$2`, ... and must have exactly the type that the statement infers; add a cast if
@@ -33,6 +39,18 @@ pub trait Database: Send + Sync + 'static {
     /// Runs a statement that changes nothing and returns its rows. It may run twice: if the connection
     /// was lost, it is retried once on a new one.
     async fn read(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error>;
+
+    /// Runs a statement like [`Self::read`], unless `superseded` completes while the statement still waits
+    /// for a connection: then it is not sent, and the result is `None`.
+    async fn read_unless(
+        &self,
+        superseded: Superseded<'_>,
+        sql: &str,
+        params: Vec<Param>,
+    ) -> Result<Option<Vec<Row>>, Error> {
+        drop(superseded);
+        self.read(sql, params).await.map(Some)
+    }
 
     /// Runs a statement that changes data and returns its rows (`RETURNING`). It runs at most once: after
     /// a lost connection it is retried only if it certainly did not reach the server. After

@@ -1,6 +1,6 @@
 //! SQL behind the cache: a session with its user.
 
-use spin_pg_bindings::postgres::{self, Database, FromRow, Row};
+use spin_pg_bindings::postgres::{self, Database, FromRow, Row, Superseded};
 
 use crate::session::SessionId;
 use crate::user::service::{columns, user_if_any};
@@ -36,13 +36,18 @@ impl FromRow for SessionState {
     }
 }
 
-/// Finds the user and the session named by a token.
+/// Finds the user and the session named by a token. `None` if superseded.
 pub(super) async fn find(
     database: &dyn Database,
+    superseded: Superseded<'_>,
     user: UserId,
     session: SessionId,
-) -> Result<SessionState, Error> {
+) -> Result<Option<SessionState>, Error> {
     let params = vec![user.0.into(), session.0.into()];
-    let found = database.read_opt(FIND, params).await?;
-    found.ok_or_else(|| Error::Internal("the session query returned no row".into()))
+    let Some(rows) = database.read_unless(superseded, FIND, params).await? else {
+        return Ok(None);
+    };
+    let row = rows.first();
+    let row = row.ok_or_else(|| Error::Internal("the session query returned no row".into()))?;
+    Ok(Some(SessionState::from_row(row)?))
 }

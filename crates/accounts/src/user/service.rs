@@ -7,9 +7,10 @@ mod store;
 use std::sync::Arc;
 
 use spin_pg_bindings::postgres::Database;
+use spin_pg_bindings::redis::Reply;
 
 use crate::audit::{Action, Actor};
-use crate::cache::Cache;
+use crate::cache::{Cache, user_key};
 use crate::idempotency::IdempotentRequest;
 use crate::idempotency::store::replay;
 use crate::keys::{FingerprintKey, Purpose, RootKey};
@@ -124,8 +125,14 @@ impl Users {
     /// request.
     pub async fn get_user(&self, id: UserId) -> Result<User, Error> {
         let generation = self.cache.generation();
-        let user = store::find(&*self.database, id).await?;
-        let user = user.ok_or(Error::NotFound)?;
+        let mut meanwhile = None;
+        let superseded = Box::pin(async {
+            let read = |entries: &[Reply]| self.cache.read_user(entries.first()?, id);
+            meanwhile = Some(self.cache.poll([user_key(id)], read).await);
+        });
+        let Some(user) = store::find_unless(&*self.database, superseded, id).await? else {
+            return meanwhile.ok_or(Error::NotFound);
+        };
         self.cache.keep(&user, None, &generation);
         Ok(user)
     }

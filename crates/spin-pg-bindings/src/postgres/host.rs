@@ -13,13 +13,13 @@
 mod convert;
 mod rows;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::{Database, Error, Param, RecentResponses, Row};
+use super::{Database, Error, Param, RecentResponses, Row, Superseded};
 use crate::Deadline;
 use crate::bindings::postgres as host;
 use crate::deadline::{Timer, timer, wait};
@@ -99,32 +99,52 @@ impl HostPostgres {
     }
 
     async fn run(&self, kind: Kind, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
+        let rows = self.run_unless(pending(), kind, sql, params).await?;
+        Ok(rows.unwrap_or_default())
+    }
+
+    /// Runs the statement; `None` if `superseded` completes before there is a connection.
+    async fn run_unless(
+        &self,
+        superseded: impl Future<Output = ()> + Unpin,
+        kind: Kind,
+        sql: &str,
+        params: Vec<Param>,
+    ) -> Result<Option<Vec<Row>>, Error> {
         let began = Instant::now();
-        let rows = self.run_within_deadline(kind, sql, params).await?;
-        self.record_response(began);
+        let rows = self
+            .run_within_deadline(superseded, kind, sql, params)
+            .await?;
+        if rows.is_some() {
+            self.record_response(began);
+        }
         Ok(rows)
     }
 
     async fn run_within_deadline(
         &self,
+        superseded: impl Future<Output = ()> + Unpin,
         kind: Kind,
         sql: &str,
         params: Vec<Param>,
-    ) -> Result<Vec<Row>, Error> {
+    ) -> Result<Option<Vec<Row>>, Error> {
         let params = convert::params(params)?;
         let mut timer = self.timer();
-        let connection = self.connection(&mut timer).await?;
+        let Some(connection) = with_timer(superseded, self.connection(&mut timer)).await else {
+            return Ok(None);
+        };
+        let connection = connection?;
         match self
             .run_on(&mut timer, connection, sql, params.clone())
             .await
         {
             Err(Failure { error, sent }) if is_lost(&error) && (kind == Kind::Read || !sent) => {}
-            done => return done.map_err(|failure| failure.error),
+            done => return done.map(Some).map_err(|failure| failure.error),
         }
         // The lost connection is back at the host, and none that was opened before it is held any more.
         let connection = self.connection(&mut timer).await?;
         let done = self.run_on(&mut timer, connection, sql, params).await;
-        done.map_err(|failure| failure.error)
+        done.map(Some).map_err(|failure| failure.error)
     }
 
     fn timer(&self) -> Timer<'static> {
@@ -246,6 +266,15 @@ fn is_lost(error: &Error) -> bool {
 impl Database for HostPostgres {
     async fn read(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {
         self.run(Kind::Read, sql, params).await
+    }
+
+    async fn read_unless(
+        &self,
+        superseded: Superseded<'_>,
+        sql: &str,
+        params: Vec<Param>,
+    ) -> Result<Option<Vec<Row>>, Error> {
+        self.run_unless(superseded, Kind::Read, sql, params).await
     }
 
     async fn write(&self, sql: &str, params: Vec<Param>) -> Result<Vec<Row>, Error> {

@@ -6,7 +6,7 @@ pub(super) mod idempotent;
 pub(super) mod import;
 pub(super) mod list;
 
-use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row};
+use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row, Superseded};
 use uuid::Uuid;
 
 use crate::audit::{Action, Actor};
@@ -32,6 +32,17 @@ const FIND: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
 
 pub(super) async fn find(database: &dyn Database, id: UserId) -> Result<Option<User>, Error> {
     Ok(database.read_opt(FIND, vec![id.0.into()]).await?)
+}
+
+/// Returns the user, or `None` if there is none or if superseded.
+pub(super) async fn find_unless(
+    database: &dyn Database,
+    superseded: Superseded<'_>,
+    id: UserId,
+) -> Result<Option<User>, Error> {
+    let rows = database.read_unless(superseded, FIND, vec![id.0.into()]);
+    let rows = rows.await?.unwrap_or_default();
+    Ok(rows.first().map(User::from_row).transpose()?)
 }
 
 const INSERT: &str = concat!(
