@@ -25,6 +25,13 @@ impl Times {
     fn window(&self) -> Window {
         Window::after(self.warm_up, self.counted)
     }
+
+    /// Returns the window of a closed loop. Many connections that begin at once start an instance each,
+    /// which takes seconds on few cores, and four times the warm-up.
+    fn closed_window(&self, connections: usize) -> Window {
+        let factor = if connections > 256 { 4 } else { 1 };
+        Window::after(self.warm_up * factor, self.counted)
+    }
 }
 
 /// Loads a target in closed loops over `connections` connections.
@@ -35,9 +42,9 @@ pub async fn closed(
     times: Times,
     root: Option<u32>,
 ) -> Measured {
-    let connections = closed::connections(&traffic.authority, connections).await;
-    let window = times.window();
-    let load = closed::run(traffic, workload, connections, window);
+    let opened = closed::connections(&traffic.authority, connections).await;
+    let window = times.closed_window(connections);
+    let load = closed::run(traffic, workload, opened, window);
     // Connections stay open until the meter has read.
     let ((timed, _connections), cost) = tokio::join!(load, meter(root, window));
     let samples: Vec<Sample> = timed.into_iter().map(|(_, sample)| sample).collect();

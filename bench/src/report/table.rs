@@ -38,8 +38,9 @@ fn heading(report: &Report) -> String {
         "# Measurements\n\
          Written by `cargo xtask bench`; the [README](README.md) describes the tables.\n\n\
          {}, commit {}. {} cores ({}), {} MiB, {}. {}.\n\n\
-         {} rounds of {} s each after {} s of warm-up, {:.0} minutes in total. Figures are medians, with \
-         minimum and maximum in brackets. The load generator, Postgres and Redis share the machine with the app.\n",
+         {} rounds of {} s each after {} s of warm-up (four times as long in closed loops over more than 256 \
+         connections), {:.0} minutes in total. Figures are medians, with minimum \
+         and maximum in brackets. The load generator, Postgres and Redis share the machine with the app.\n",
         report.began,
         report.commit,
         machine.cores,

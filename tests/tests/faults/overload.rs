@@ -58,6 +58,9 @@ async fn reads_over_many_connections_all_succeed() {
     let user = stack.client.created(&new_user()).await;
     let cached = get(&stack.client, &user_path(id(&user)), CONNECTIONS, ROUNDS).await;
     assert_eq!(cached, all_are_200(), "a cached user");
+    stack.flush_redis().await;
+    let missed = get(&stack.client, &user_path(id(&user)), CONNECTIONS, ROUNDS).await;
+    assert_eq!(missed, all_are_200(), "a user that Redis lost");
     let listed = get(&stack.client, USERS, CONNECTIONS, ROUNDS).await;
     assert_eq!(listed, all_are_200(), "lists");
 }
