@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.parse
 import uuid
+from datetime import datetime
 
 USERS = "/api/v1/users"
 LOGIN = "/api/v1/auth/login"
@@ -248,7 +249,7 @@ class Contract:
         response = self.send("GET", f"{USERS}?limit=2&cursor={page.get('next')}", token)
         self.check_status(response, 200)
         items += (response.json or {}).get("items", [])
-        keys = [(item["created_at"], item["id"]) for item in items]
+        keys = [(datetime.fromisoformat(item["created_at"]), item["id"]) for item in items]
         self.expect(len(set(keys)) == len(keys), response.call, "the pages overlap")
         self.expect(keys == sorted(keys, reverse=True), response.call, "not the newest first")
         for query in ("limit=0", "limit=x", "cursor=AAAA", "unknown=1"):
