@@ -51,7 +51,6 @@ impl Redis for FilledLater {
                 Reply::Bytes(self.session.clone()),
                 Reply::Bytes(self.user.clone()),
             ],
-            1 => vec![Reply::Bytes(self.user.clone())],
             _ => vec![
                 Reply::Nil,
                 Reply::Nil,
