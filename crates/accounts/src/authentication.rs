@@ -211,8 +211,10 @@ impl Authenticator {
         if let (Some(session), Some(caller)) = (&found.session, &found.caller)
             && let Some(decided) = self.cached(session, caller, id)
         {
-            metrics::count(Event::CacheHit);
-            return Ok(decided);
+            if decided.is_some() {
+                metrics::count(Event::CacheHit);
+            }
+            return Ok(decided.filter(|user| user.is_active));
         }
         metrics::count(Event::CacheMiss);
         let generation = self.cache.generation();
@@ -236,16 +238,20 @@ impl Authenticator {
                 Ok(None)
             }
             Some(SessionState::Anothers) => Ok(None),
-            None => meanwhile.ok_or_else(|| Error::Internal("superseded by nothing".into())),
+            None => {
+                let decided =
+                    meanwhile.ok_or_else(|| Error::Internal("superseded by nothing".into()))?;
+                Ok(decided.filter(|user| user.is_active))
+            }
         }
     }
 
-    /// Returns the active caller of a live session, `Some(None)` if the entries reject the request, and
-    /// `None` if they leave it open.
+    /// Returns the user of a live session, `Some(None)` if the session has ended, and `None` if the entries
+    /// leave it open.
     fn cached(&self, session: &Reply, caller: &Reply, id: UserId) -> Option<Option<User>> {
         let user = self.cache.read_user(caller, id)?;
         match cache::read_session(session, &user) {
-            SessionEntry::Alive => Some(Some(user).filter(|user| user.is_active)),
+            SessionEntry::Alive => Some(Some(user)),
             SessionEntry::Ended => Some(None),
             SessionEntry::Unknown => None,
         }
