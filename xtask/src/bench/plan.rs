@@ -13,7 +13,7 @@ use super::Arguments;
 use super::data::Filled;
 use super::targets::{Target, contract};
 use crate::dev::host::Kind;
-use crate::tools::workspace::{reports_dir, root, step};
+use crate::tools::workspace::{is_changed, reports_dir, root, step};
 
 /// Users per database: more than a fast target reads within the lifetime of a cache entry.
 const USERS: u64 = 200_000;
@@ -105,8 +105,8 @@ fn selected_targets(arguments: &Arguments) -> impl Iterator<Item = Target> {
 /// Commit that is measured, marked when the files differ from it.
 fn commit() -> String {
     let commit = output(&["git", "rev-parse", "--short=12", "HEAD"]).unwrap_or_default();
-    match output(&["git", "status", "--porcelain", "--untracked-files=no"]) {
-        Some(changes) if changes.is_empty() => commit,
+    match is_changed() {
+        Ok(false) => commit,
         _ => format!("{commit} with changes"),
     }
 }

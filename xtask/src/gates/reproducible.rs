@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::tools::build::{self, COMPONENTS};
 use crate::tools::cargo::{check, ensure_wasm_target};
-use crate::tools::workspace::{reports_dir, root, step};
+use crate::tools::workspace::{is_changed, reports_dir, root, step};
 
 /// Builds the components of the last commit from scratch in another folder and compares their SHA-256 with
 /// those of this checkout. If files of this checkout are changed, builds the commit twice.
@@ -32,15 +32,6 @@ pub fn run(_: &Arguments) -> Result<()> {
     print!("{first}");
     let report = reports_dir()?.join("wasm.sha256");
     fs::write(&report, first).with_context(|| format!("cannot write {}", report.display()))
-}
-
-/// Returns true if a file of the last commit was changed since.
-fn is_changed() -> Result<bool> {
-    let mut git = Command::new("git");
-    git.args(["status", "--porcelain", "--untracked-files=no"]);
-    let output = git.current_dir(root()).output().context("cannot run git")?;
-    ensure!(output.status.success(), "git status failed");
-    Ok(!output.stdout.is_empty())
 }
 
 /// Output of sha256sum for the components, built in a fresh folder of that name.

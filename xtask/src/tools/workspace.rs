@@ -1,10 +1,11 @@
-//! Paths of the project, and progress messages of commands.
+//! Paths and state of the project, and progress messages of commands.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// Folder of spin.toml.
 pub fn root() -> &'static Path {
@@ -41,4 +42,13 @@ pub fn manifest() -> PathBuf {
 /// Prints the name of the step that begins on standard error.
 pub fn step(text: &str) {
     eprintln!("==> {text}");
+}
+
+/// Returns true if a file of the last commit was changed since.
+pub fn is_changed() -> Result<bool> {
+    let mut git = Command::new("git");
+    git.args(["status", "--porcelain", "--untracked-files=no"]);
+    let output = git.current_dir(root()).output().context("cannot run git")?;
+    ensure!(output.status.success(), "git status failed");
+    Ok(!output.stdout.is_empty())
 }
