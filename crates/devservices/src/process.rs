@@ -126,14 +126,9 @@ impl Process {
         if self.exit_status()?.is_none() {
             // Stopped first, so that no new children are missed.
             self.send(Signal::SIGSTOP)?;
-            let children = children(self.child.id())?;
-            self.send_children(Signal::SIGKILL)?;
+            self.send_children(Signal::SIGKILL, ENDED)?;
             self.kill_group()?;
             self.child.wait()?;
-            let deadline = Instant::now() + KILL_LIMIT;
-            while children.iter().any(|child| runs(*child)) && Instant::now() < deadline {
-                sleep(KILLED_POLL);
-            }
             self.end_group()?;
         }
         self.paused = false;
@@ -162,12 +157,15 @@ impl Process {
         // The parent first, so that no new children are missed.
         self.send(Signal::SIGSTOP)?;
         self.paused = true;
-        self.send_children(Signal::SIGSTOP)
+        self.send_children(Signal::SIGSTOP, STOPPED)
     }
 
     /// Undoes `pause`.
     pub fn resume(&mut self) -> Result<()> {
-        self.send_children(Signal::SIGCONT)?;
+        for child in children(self.child.id())? {
+            // A child may end at any moment.
+            let _ = kill(pid(child)?, Signal::SIGCONT);
+        }
         self.send(Signal::SIGCONT)?;
         self.paused = false;
         Ok(())
@@ -179,12 +177,26 @@ impl Process {
         kill(pid, signal).with_context(|| format!("cannot send {signal} to process {pid}"))
     }
 
-    fn send_children(&self, signal: Signal) -> Result<()> {
-        for child in children(self.child.id())? {
-            // A child may end at any moment.
-            let _ = kill(pid(child)?, signal);
+    /// Sends a signal to the children of the stopped child, until all are in one of these states. Repeated,
+    /// because the child may fork until its stop takes effect, and because the kernel's list of children may
+    /// omit some while others end. Gives up after [`KILL_LIMIT`]: no signal reaches those that are left then.
+    fn send_children(&self, signal: Signal, states: &[char]) -> Result<()> {
+        let has_reached =
+            |id, states: &[char]| state(id).is_none_or(|state| states.contains(&state));
+        let deadline = Instant::now() + KILL_LIMIT;
+        loop {
+            let no_more_come = has_reached(self.child.id(), STOPPED);
+            let mut left = children(self.child.id())?;
+            left.retain(|child| !has_reached(*child, states));
+            if no_more_come && left.is_empty() || Instant::now() >= deadline {
+                return Ok(());
+            }
+            for child in left {
+                // A child may end at any moment.
+                let _ = kill(pid(child)?, signal);
+            }
+            sleep(KILLED_POLL);
         }
-        Ok(())
     }
 
     /// Kills the rest of the group, once: its id may be reused later.
@@ -286,15 +298,27 @@ pub(crate) fn command_line(id: u32) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// Returns false for a process that is gone, or is a zombie that waits for its parent.
-fn runs(id: u32) -> bool {
+/// States of a process that has ended and waits for its parent.
+const ENDED: &[char] = &['Z', 'X'];
+/// States of a process that runs no more until it gets SIGCONT, or has ended.
+const STOPPED: &[char] = &['T', 't', 'Z', 'X'];
+
+/// Returns the first letter of the state, as `ps` shows it; `None` for a process that is gone.
+fn state(id: u32) -> Option<char> {
     match fs::read_to_string(format!("/proc/{id}/stat")) {
         // The name before the state may contain any character.
-        Ok(stat) => stat
-            .rsplit_once(") ")
-            .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])),
-        Err(_) if fs::exists("/proc/self/stat").unwrap_or_default() => false,
-        Err(_) => command_line(id).is_some_and(|line| !line.is_empty()),
+        Ok(stat) => stat.rsplit_once(") ")?.1.chars().next(),
+        Err(_) if fs::exists("/proc/self/stat").unwrap_or_default() => None,
+        Err(_) => {
+            let id = id.to_string();
+            let output = Command::new("ps")
+                .args(["-o", "state=", "-p", &id])
+                .output();
+            String::from_utf8_lossy(&output.ok()?.stdout)
+                .trim()
+                .chars()
+                .next()
+        }
     }
 }
 

@@ -58,3 +58,49 @@ fn killing_ends_parent_and_child() -> Result<()> {
     assert!(has_ended(child));
     Ok(())
 }
+
+/// Children with sessions of their own are in no group that a signal reaches. Those of a parent that forks one
+/// after the other, as Postgres does for each connection, are all killed.
+#[cfg(target_os = "linux")]
+#[test]
+fn killing_ends_children_that_start_meanwhile() -> Result<()> {
+    // Perl is where git is.
+    const FORKS: &str =
+        r#"$| = 1; for (1 .. 500) { if (!fork) { setsid; sleep 600 } print "\n" } sleep"#;
+    for attempt in 0..10 {
+        let marker = format!("{}-{attempt}", std::process::id());
+        let mut command = Command::new("perl");
+        command.args(["-MPOSIX=setsid", "-e", FORKS, &marker]);
+        let mut process = Process::spawn(command.stdout(Stdio::piped()), GRACE)?;
+        let output = process.take_stdout().context("no output")?;
+        let mut forks = BufReader::new(output).lines();
+        for _ in 0..20 {
+            forks.next().context("no fork")??;
+        }
+        process.kill()?;
+        let left = running(&marker)?;
+        for id in &left {
+            kill(*id, Signal::SIGKILL)?;
+        }
+        assert!(left.is_empty(), "{left:?} of attempt {attempt} still run");
+    }
+    Ok(())
+}
+
+/// Returns the processes with this word in their command line.
+#[cfg(target_os = "linux")]
+fn running(word: &str) -> Result<Vec<Pid>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Ok(id) = name.to_string_lossy().parse() else {
+            continue;
+        };
+        // Empty for a process that has ended.
+        let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&command).contains(word) {
+            found.push(Pid::from_raw(id));
+        }
+    }
+    Ok(found)
+}
