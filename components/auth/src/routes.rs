@@ -8,7 +8,7 @@ use accounts::session::service::SignedIn;
 use accounts::session::service::list::context;
 use accounts::{Error, Passwords, SessionId, Sessions, Users};
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use web::Problem;
@@ -54,6 +54,7 @@ web::routes! {
     LogoutAll => logout_all,
     ListSessions => list_sessions,
     EndSession => end_session,
+    Verify => verify,
     ResetPassword => reset_password,
     Jwks => jwks,
 }
@@ -231,6 +232,27 @@ async fn end_session(
     let user = caller.user.id;
     state.sessions.end(user, session, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Verify a token
+///
+/// For proxies that check the token of each request before another service receives it (nginx `auth_request`,
+/// Traefik `ForwardAuth`). Unlike a check of the signature, it rejects the tokens of sessions that have ended
+/// and of users that are inactive. Not rate limited.
+#[utoipa::path(
+    get, path = Endpoint::Verify.path(), tag = "auth",
+    responses((
+        status = 200, description = "The token is valid; the response has no body",
+        headers(("X-User-Id"), ("X-User-Role"), ("X-Session-Id"))
+    )),
+)]
+async fn verify(caller: Caller) -> impl IntoResponse {
+    [
+        ("cache-control", "no-store".to_owned()),
+        ("x-user-id", caller.user.id.to_string()),
+        ("x-user-role", caller.user.role.as_str().to_owned()),
+        ("x-session-id", caller.session.0.to_string()),
+    ]
 }
 
 /// Reset a password

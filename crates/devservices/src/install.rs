@@ -27,11 +27,13 @@ pub enum Program {
     Promtool,
     /// Groovy with a Java runtime, which runs the Jenkinsfiles in tests.
     Groovy,
+    /// The proxy of an example, for a test.
+    Nginx,
 }
 
 impl Program {
     /// Every program.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Postgres,
         Self::Redis,
         Self::Browser,
@@ -40,6 +42,7 @@ impl Program {
         Self::Registry,
         Self::Promtool,
         Self::Groovy,
+        Self::Nginx,
     ];
 }
 
@@ -54,6 +57,7 @@ impl Display for Program {
             Self::Registry => "docker-registry",
             Self::Promtool => "promtool",
             Self::Groovy => "Groovy",
+            Self::Nginx => "nginx",
         })
     }
 }
@@ -72,6 +76,7 @@ struct PackageManager {
     registry: &'static [&'static str],
     promtool: &'static [&'static str],
     groovy: &'static [&'static str],
+    nginx: &'static [&'static str],
 }
 
 const MANAGERS: [PackageManager; 3] = [
@@ -88,6 +93,7 @@ const MANAGERS: [PackageManager; 3] = [
         promtool: &["prometheus"],
         // Debian's Groovy starts the default runtime, but any other satisfies its dependency.
         groovy: &["groovy", "default-jre-headless"],
+        nginx: &["nginx"],
     },
     PackageManager {
         program: "dnf",
@@ -101,6 +107,7 @@ const MANAGERS: [PackageManager; 3] = [
         registry: &["docker-registry"],
         promtool: &["golang-github-prometheus"],
         groovy: &["groovy"],
+        nginx: &["nginx"],
     },
     PackageManager {
         program: "apk",
@@ -114,6 +121,7 @@ const MANAGERS: [PackageManager; 3] = [
         registry: &["docker-registry"],
         promtool: &["prometheus"],
         groovy: &["groovy"],
+        nginx: &["nginx"],
     },
 ];
 
@@ -131,6 +139,7 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
             Program::Registry => binaries::on_path("docker-registry").is_none(),
             Program::Promtool => binaries::on_path("promtool").is_none(),
             Program::Groovy => binaries::on_path("groovy").is_none(),
+            Program::Nginx => binaries::on_path("nginx").is_none(),
         })
         .collect()
 }
@@ -168,6 +177,7 @@ fn packages(programs: &[Program], manager: &PackageManager) -> Vec<&'static str>
         Program::Registry => manager.registry,
         Program::Promtool => manager.promtool,
         Program::Groovy => manager.groovy,
+        Program::Nginx => manager.nginx,
     };
     programs.iter().flat_map(of).copied().collect()
 }
@@ -197,7 +207,7 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             packages(programs, manager).join(" ")
         ),
         None => {
-            "with Homebrew: `brew install postgresql@17 redis python shellcheck groovy`, `brew \
+            "with Homebrew: `brew install postgresql@17 redis python shellcheck groovy nginx`, `brew \
                  install --cask chromium chromedriver`"
                 .to_owned()
         }
@@ -209,7 +219,8 @@ fn instructions(programs: &[Program], manager: Option<&PackageManager>) -> Strin
             | Program::ShellCheck
             | Program::Registry
             | Program::Promtool
-            | Program::Groovy,
+            | Program::Groovy
+            | Program::Nginx,
         ] => "",
         _ => ", start Docker, or name running servers in .env (see .env.example)",
     };

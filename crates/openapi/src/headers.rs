@@ -6,7 +6,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Required, Type};
 
 /// Name, description, example.
-const RESPONSE_HEADERS: [(&str, &str, &str); 11] = [
+const RESPONSE_HEADERS: [(&str, &str, &str); 14] = [
     (
         "Accept",
         "Media type that the request body must have.",
@@ -59,6 +59,21 @@ const RESPONSE_HEADERS: [(&str, &str, &str); 11] = [
         "Bearer",
     ),
     ("X-Request-ID", REQUEST_ID, REQUEST_ID_EXAMPLE),
+    (
+        "X-Session-Id",
+        "Id of the session of the token.",
+        "019927e0-6a10-7b22-9c41-5d1e0f3a2b77",
+    ),
+    (
+        "X-User-Id",
+        "Id of the user of the token.",
+        "019927e0-59f4-7c60-b0a5-3a7f4b1f2c11",
+    ),
+    (
+        "X-User-Role",
+        "Role of the user: `user` or `admin`.",
+        "user",
+    ),
 ];
 
 const REQUEST_ID: &str = "Id of the request: the client's, if it has up to 128 letters, digits and `-_.:`, \

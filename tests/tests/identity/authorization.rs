@@ -81,7 +81,7 @@ fn row(endpoint: Endpoint, known: &Person) -> (Row, Option<Value>) {
         Endpoint::DeleteUser | Endpoint::EndUserSessions => (admin_only(204), None),
         Endpoint::GetUser => (owner_or_admin(200), None),
         Endpoint::UpdateUser => (owner_or_admin(200), Some(json!({ "full_name": "N" }))),
-        Endpoint::GetMe | Endpoint::ListSessions => (signed_in(200), None),
+        Endpoint::GetMe | Endpoint::ListSessions | Endpoint::Verify => (signed_in(200), None),
         Endpoint::UpdateMe => (signed_in(200), Some(json!({ "full_name": "N" }))),
         Endpoint::DeleteMe => (
             signed_in(204),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+const VERIFY: &str = "/api/v1/auth/verify";
 const NEW_PASSWORD: &str = "copper 18 window lamb";
 
 async fn listed(client: &Client) -> Vec<Value> {
@@ -100,6 +101,29 @@ async fn only_its_user_can_end_a_session() {
     // A user may also end the current session.
     end(&ada.client, &ada.session_id()).await.expect(204);
     assert_ended(&first_session(&ada)).await;
+}
+
+#[tokio::test]
+async fn verify_names_the_user_and_the_session_of_a_valid_token() {
+    let ada = Person::create(&Client::from_env().await).await;
+    let second = ada.sign_in().await;
+    for (client, session) in [
+        (&ada.client, ada.session_id()),
+        (&second.client, second.id()),
+    ] {
+        let reply = client.get(VERIFY).await.expect(200);
+        reply.assert_header("x-user-id", &ada.id);
+        reply.assert_header("x-user-role", "user");
+        reply.assert_header("x-session-id", &session);
+        reply.assert_header("cache-control", "no-store");
+        reply.assert_header("content-length", "0");
+        // A proxy sends one such request for each of its own.
+        assert_eq!(reply.header("ratelimit"), None, "{reply}");
+    }
+    ada.client.logout().await.expect(204);
+    let reply = ada.client.get(VERIFY).await;
+    reply.problem(401, "unauthenticated");
+    assert_eq!(reply.header("x-user-id"), None, "{reply}");
 }
 
 #[tokio::test]

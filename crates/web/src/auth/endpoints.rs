@@ -54,6 +54,7 @@ endpoints! {
     LogoutAll: POST "/api/v1/auth/logout-all" SignedIn;
     ListSessions: GET "/api/v1/auth/sessions" SignedIn;
     EndSession: DELETE "/api/v1/auth/sessions/{id}" SignedIn;
+    Verify: GET "/api/v1/auth/verify" SignedIn;
     ResetPassword: POST "/api/v1/auth/reset" Anyone;
     Jwks: GET "/.well-known/jwks.json" Anyone;
     Health: GET "/api/v1/health" Anyone;
@@ -90,7 +91,8 @@ pub enum Prefetch {
 pub enum Limit {
     /// The general limit: per user when signed in, else per client address.
     General,
-    /// Probes, scrapes and the documentation, whose component has no store to count in.
+    /// Probes, scrapes, the check that a proxy makes for each of its requests, and the documentation, whose
+    /// component has no store to count in.
     Unlimited,
 }
 
@@ -117,6 +119,7 @@ impl Endpoint {
         match self {
             Self::Health | Self::Live | Self::Ready | Self::Metrics => Limit::Unlimited,
             Self::Docs | Self::Redoc | Self::OpenApi | Self::DocsAsset => Limit::Unlimited,
+            Self::Verify => Limit::Unlimited,
             _ => Limit::General,
         }
     }

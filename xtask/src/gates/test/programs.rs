@@ -37,6 +37,9 @@ pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
     if suite("docs::browser") {
         wanted.push(Program::Browser);
     }
+    if suite("docs::services") {
+        wanted.push(Program::Nginx);
+    }
     if package(DELIVERY) {
         wanted.extend([Program::ShellCheck, Program::Promtool, Program::Groovy]);
     }
