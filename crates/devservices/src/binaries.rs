@@ -64,6 +64,11 @@ pub(crate) fn redis() -> Option<PathBuf> {
     find(&["redis-server", "valkey-server"], &[])
 }
 
+/// nginx, which Debian installs in a folder that only root has on PATH.
+pub fn nginx() -> Option<PathBuf> {
+    find(&["nginx"], &["/usr/sbin"])
+}
+
 /// Chromium, or a browser based on it, and the driver that tests talk to.
 #[derive(Debug)]
 pub struct Browser {

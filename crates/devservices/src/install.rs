@@ -139,7 +139,7 @@ pub fn missing(wanted: &[Program]) -> Vec<Program> {
             Program::Registry => binaries::on_path("docker-registry").is_none(),
             Program::Promtool => binaries::on_path("promtool").is_none(),
             Program::Groovy => binaries::on_path("groovy").is_none(),
-            Program::Nginx => binaries::on_path("nginx").is_none(),
+            Program::Nginx => binaries::nginx().is_none(),
         })
         .collect()
 }

@@ -22,7 +22,7 @@ mod redis;
 mod secret;
 
 pub use account::data_folder;
-pub use binaries::{Browser, on_path};
+pub use binaries::{Browser, nginx, on_path};
 pub use database::{AppDatabase, app_database, create_database};
 pub use host::{HostOptions, HostProcess, HostProgram, INSTANCE_LIMIT};
 pub use install::{Program, install, missing};

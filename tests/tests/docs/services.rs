@@ -279,7 +279,7 @@ fn nginx(app: &str, folder: &Path) -> Process {
     );
     let path = folder.join("nginx.conf");
     fs::write(&path, config).expect("nginx.conf");
-    let mut nginx = Command::new("nginx");
+    let mut nginx = Command::new(devservices::nginx().expect("nginx"));
     nginx.arg("-p").arg(folder).arg("-c").arg(&path);
     Process::spawn(&mut nginx, Duration::from_secs(5)).expect("nginx")
 }
