@@ -162,10 +162,7 @@ impl Process {
 
     /// Undoes `pause`.
     pub fn resume(&mut self) -> Result<()> {
-        for child in children(self.child.id())? {
-            // A child may end at any moment.
-            let _ = kill(pid(child)?, Signal::SIGCONT);
-        }
+        send_each(&children(self.child.id())?, Signal::SIGCONT)?;
         self.send(Signal::SIGCONT)?;
         self.paused = false;
         Ok(())
@@ -191,10 +188,7 @@ impl Process {
             if no_more_come && left.is_empty() || Instant::now() >= deadline {
                 return Ok(());
             }
-            for child in left {
-                // A child may end at any moment.
-                let _ = kill(pid(child)?, signal);
-            }
+            send_each(&left, signal)?;
             sleep(KILLED_POLL);
         }
     }
@@ -283,6 +277,14 @@ fn children(parent: u32) -> Result<Vec<u32>> {
         .filter(|(_, of)| of.trim().parse() == Ok(parent))
         .filter_map(|(id, _)| id.parse().ok())
         .collect())
+}
+
+/// Sends a signal to each process; any may have ended.
+fn send_each(ids: &[u32], signal: Signal) -> Result<()> {
+    for id in ids {
+        let _ = kill(pid(*id)?, signal);
+    }
+    Ok(())
 }
 
 /// Returns the command line of a process; `None` when it does not exist.
