@@ -226,6 +226,11 @@ impl Stack {
         objects.filter(Value::is_object).collect()
     }
 
+    /// Returns the URL of a database of the stack's Postgres for a superuser; the app's is `roster`.
+    pub fn database_url(&self, name: &str) -> String {
+        self.postgres.url(name)
+    }
+
     /// Connects to the app's database as a superuser.
     pub async fn database(&self) -> tokio_postgres::Client {
         let superuser = crate::database::connect(&self.postgres.url("roster")).await;

@@ -9,9 +9,11 @@
 
 mod browser;
 mod command_line;
+mod from_fastapi;
 mod pages;
 mod quickstart;
 mod readme;
 mod registry;
+mod service;
 mod services;
 mod tour;

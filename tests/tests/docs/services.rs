@@ -2,8 +2,8 @@
 //! replaced: FastAPI on Python, Express on Node.js, a real Envoy and a real nginx. Go is not run: its modules are in
 //! no registry that the tests use.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,18 +15,11 @@ use devservices::Process;
 use jwt_simple::prelude::Ed25519KeyPair;
 use serde_json::{Value, json};
 
+use crate::service::{self, START_LIMIT, Service, installed, start};
+
 const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
 /// Address of Roster in the examples.
 const ROSTER: &str = "https://api.example.com";
-const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// A running example. Dropping it stops it.
-struct Service {
-    name: &'static str,
-    url: String,
-    _process: Process,
-}
-
 /// Returns the block in `language` of the section `title`, with the address of `roster`.
 fn example(title: &str, language: &str, app: &str) -> String {
     let (_, section) = PAGE.split_once(&format!("## {title}\n")).expect(title);
@@ -37,45 +30,9 @@ fn example(title: &str, language: &str, app: &str) -> String {
     code.replace(ROSTER, app)
 }
 
-/// Folder of the programs in `bin` and of the packages of Node.js.
-fn installed() -> PathBuf {
-    devservices::provided_or_exit("ROSTER_SERVICES").into()
-}
-
-/// Starts `command`, whose output ends up in a file, and waits until `port` finds the port in it.
-async fn start(
-    name: &'static str,
-    command: &mut Command,
-    folder: &Path,
-    port: impl Fn(&str) -> Option<String>,
-) -> Service {
-    let path = folder.join(format!("{name}.log"));
-    let log = File::create(&path).expect("a log");
-    command
-        .stderr(log.try_clone().expect("the log"))
-        .stdout(log);
-    let process = Process::spawn(command, Duration::from_secs(5)).expect(name);
-    let output = || fs::read_to_string(&path).unwrap_or_default();
-    let is_ready = async || port(&output()).is_some();
-    eventually(START_LIMIT, name, is_ready).await;
-    Service {
-        name,
-        url: format!("http://127.0.0.1:{}", port(&output()).expect("a port")),
-        _process: process,
-    }
-}
-
 async fn fastapi(app: &str, folder: &Path) -> Service {
     fs::write(folder.join("orders.py"), example("FastAPI", "python", app)).expect("orders.py");
-    let mut uvicorn = Command::new(installed().join("bin/uvicorn"));
-    uvicorn
-        .args(["orders:app", "--port", "0"])
-        .current_dir(folder);
-    start("FastAPI", &mut uvicorn, folder, |log| {
-        let (_, rest) = log.split_once("running on http://127.0.0.1:")?;
-        Some(rest.split_once(' ')?.0.to_owned())
-    })
-    .await
+    service::uvicorn("FastAPI", "orders:app", folder, &[]).await
 }
 
 async fn express(app: &str, folder: &Path) -> Service {

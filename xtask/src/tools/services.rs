@@ -1,4 +1,4 @@
-//! Installs what the examples of docs/protect-a-service.md run on: Python, Node.js and Envoy.
+//! Installs what the services of the documentation run on: Python packages, Node.js and Envoy.
 
 use std::env::{join_paths, split_paths, var_os};
 use std::fs;

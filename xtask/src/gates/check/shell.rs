@@ -16,7 +16,12 @@ use super::tracked;
 use crate::tools::workspace::root;
 
 /// Documents whose marked blocks the tests run, all of them.
-const RUN: [&str; 3] = ["README.md", "docs/api.md", "docs/tour.md"];
+const RUN: [&str; 4] = [
+    "README.md",
+    "docs/api.md",
+    "docs/from-fastapi.md",
+    "docs/tour.md",
+];
 
 /// Names of shells after the fence of a block.
 const SHELLS: [&str; 4] = ["sh", "bash", "shell", "console"];

@@ -47,7 +47,7 @@ pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
     if suite("attacks::schemathesis") {
         tests.env("ROSTER_SCHEMATHESIS", schemathesis::provide()?);
     }
-    if suite("docs::services") {
+    if suite("docs::services") || suite("docs::from_fastapi") {
         tests.env("ROSTER_SERVICES", services::provide()?);
     }
     if package(DELIVERY) || suite(NEW_GROUP) {
