@@ -1,5 +1,6 @@
 //! A running `devhost` with the strictness guest, and requests to it.
 
+use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -11,31 +12,30 @@ use tempfile::TempDir;
 const HEAD: &str =
     "spin_manifest_version = 2\n[application]\nname = \"strictness\"\nversion = \"1.2.3\"\n";
 
-/// The guest's `.wasm` file, built once per run.
+/// The guest's `.wasm` file: the one named by `ROSTER_GUEST`, or one that is built once per run.
 pub fn guest() -> &'static Path {
     static GUEST: OnceLock<PathBuf> = OnceLock::new();
-    GUEST.get_or_init(|| {
-        // The target folder of this test, so that the guest shares it.
-        let target = Path::new(env!("CARGO_BIN_EXE_devhost"))
-            .ancestors()
-            .nth(2)
-            .unwrap();
-        let status = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--release",
-                "--package",
-                "strictness-guest",
-            ])
-            .args(["--target", "wasm32-wasip2", "--target-dir"])
-            .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap();
-        assert!(status.success(), "cannot build the guest");
-        target.join("wasm32-wasip2/release/strictness_guest.wasm")
-    })
+    GUEST.get_or_init(|| env::var_os("ROSTER_GUEST").map_or_else(build_guest, PathBuf::from))
+}
+
+/// Builds the guest in a target folder of its own: in the one of the components, whose flags differ, cargo would
+/// then build these again.
+fn build_guest() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_devhost"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("guest");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--release"])
+        .args(["--package", "strictness-guest"])
+        .args(["--target", "wasm32-wasip2", "--target-dir"])
+        .arg(&target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(status.success(), "cannot build the guest");
+    target.join("wasm32-wasip2/release/strictness_guest.wasm")
 }
 
 /// A manifest with the guest on `/...`, and `rest` after its `[component.guest]` table's source.

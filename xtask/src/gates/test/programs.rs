@@ -1,5 +1,6 @@
 //! Programs that single tests need: installed only if such a test may run.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -9,7 +10,7 @@ use super::area::Area;
 use crate::dev::host::Kind;
 use crate::dev::servers::install_missing;
 use crate::tools::build;
-use crate::tools::cargo::check;
+use crate::tools::cargo::{WASM, check};
 use crate::tools::cargo_tools;
 use crate::tools::kubectl;
 use crate::tools::schemathesis;
@@ -18,6 +19,8 @@ use crate::tools::workspace::{root, step, target_dir};
 
 /// Package whose tests need a component of their own.
 const DEVHOST: &str = "devhost";
+/// Package of that component.
+const GUEST: &str = "strictness-guest";
 /// Package whose tests check manifests and scripts.
 const DELIVERY: &str = "delivery";
 /// Suite that runs the checks of that package.
@@ -31,7 +34,7 @@ pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
     let package = |name: &str| area.is_none_or(|area| area.packages.contains(name));
     let suite = |name: &str| area.is_none_or(|area| area.suites.iter().any(|suite| suite.is(name)));
     if package(DEVHOST) {
-        build_guest()?;
+        tests.env("ROSTER_GUEST", build_guest()?);
     }
     let mut wanted = Vec::new();
     if suite("docs::browser") {
@@ -80,11 +83,13 @@ pub fn started_by(area: &Area) -> Vec<&'static str> {
     programs
 }
 
-/// Builds the guest of the host's tests in advance: they would exceed their time limit while building it.
-fn build_guest() -> Result<()> {
+/// Builds the guest of the host's tests in advance, since they would exceed their time limit while building it, and
+/// returns its path.
+fn build_guest() -> Result<PathBuf> {
     step("building the guest of the host's tests");
-    let packages = ["strictness-guest"];
-    check(&mut build::wasm(&packages, root(), &target_dir())?)
+    check(&mut build::wasm(&[GUEST], root(), &target_dir())?)?;
+    let file = format!("{WASM}/release/{}.wasm", GUEST.replace('-', "_"));
+    Ok(target_dir().join(file))
 }
 
 /// Provides the registry for the test of the artifact in a registry, which is skipped without it.
