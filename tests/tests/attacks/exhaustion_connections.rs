@@ -8,6 +8,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use blackbox::Client;
 use blackbox::attack::Attack;
 use blackbox::client::LOGIN;
 use blackbox::host::not_on_spin;
@@ -112,8 +113,7 @@ async fn an_unfinished_head_is_cut_off() {
     if not_on_spin("attacks::exhaustion_connections::an_unfinished_head_is_cut_off") {
         return;
     }
-    let stack = stack().await;
-    let mut stream = raw::connect(stack.client.base()).await;
+    let mut stream = raw::connect(Client::from_env().await.base()).await;
     let begin = format!("GET {LIVE} HTTP/1.1\r\n");
     stream.write_all(begin.as_bytes()).await.unwrap();
     let (mut reader, mut writer) = stream.into_split();

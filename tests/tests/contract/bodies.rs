@@ -2,6 +2,7 @@
 
 use blackbox::client::{LOGIN, USERS, id, user_path};
 use blackbox::{Client, new_user, raw};
+use futures::future::join_all;
 use reqwest::Method;
 
 #[tokio::test]
@@ -127,11 +128,13 @@ async fn a_content_encoding_gets_415_with_accept_encoding() {
 #[tokio::test]
 async fn a_missing_body_gets_408() {
     let client = Client::anonymous();
-    let begun = "{\"email\": ";
-    for sent in ["", begun] {
-        let extra = "Content-Type: application/json\r\nContent-Length: 100\r\n";
+    let extra = "Content-Type: application/json\r\nContent-Length: 100\r\n";
+    let exchanges = ["", "{\"email\": "].map(|sent| {
         let request = raw::request(&client, "POST", LOGIN, extra, sent.as_bytes());
-        let reply = raw::exchange(client.base(), &request).await;
+        let base = client.base();
+        async move { raw::exchange(base, &request).await }
+    });
+    for reply in join_all(exchanges).await {
         assert_eq!(reply.status, 408, "{reply:?}");
         let problem: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(problem["code"], "request_timeout");
