@@ -8,6 +8,7 @@
 )]
 
 mod browser;
+mod clients;
 mod command_line;
 mod from_fastapi;
 mod pages;

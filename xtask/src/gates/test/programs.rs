@@ -26,6 +26,8 @@ const DELIVERY: &str = "delivery";
 /// Suite that runs the checks of that package.
 const NEW_GROUP: &str = "template::new_group";
 
+/// Suites that run programs in Python or Node.js.
+const ON_SERVICES: [&str; 3] = ["docs::clients", "docs::from_fastapi", "docs::services"];
 /// Suite that runs `cargo xtask up`.
 const UP: &str = "docs::quickstart";
 
@@ -50,7 +52,7 @@ pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
     if suite("attacks::schemathesis") {
         tests.env("ROSTER_SCHEMATHESIS", schemathesis::provide()?);
     }
-    if suite("docs::services") || suite("docs::from_fastapi") {
+    if ON_SERVICES.into_iter().any(suite) {
         tests.env("ROSTER_SERVICES", services::provide()?);
     }
     if package(DELIVERY) || suite(NEW_GROUP) {
