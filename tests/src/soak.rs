@@ -20,6 +20,9 @@ use samples::Sampler;
 pub struct Plan {
     /// Closed loop that measures the peak.
     pub peak: Duration,
+    /// Closed loop over as many connections as the load can ever use. A host keeps the memory of as many instances as
+    /// it had at once: without this loop, the requests that a stall of the machine delays would look like a leak.
+    pub burst: Duration,
     /// Excluded from the comparison: caches fill, instances start.
     pub warm_up: Duration,
     pub duration: Duration,
@@ -43,6 +46,7 @@ pub async fn run(plan: Plan) -> Result<Report> {
     let closed = load.run(plan.peak, PARALLEL.0, Pace::Closed).await?;
     let peak = closed.completed * 1_000 / u64::try_from(plan.peak.as_millis())?.max(1);
     let rate = (peak * SHARE / 100).max(1);
+    let burst = load.run(plan.burst, PARALLEL.1, Pace::Closed).await?;
     let pace = Pace::Open(Duration::from_secs(1) / u32::try_from(rate)?);
     let background = {
         let (load, time) = (Arc::clone(&load), plan.warm_up + plan.duration);
@@ -56,5 +60,5 @@ pub async fn run(plan: Plan) -> Result<Report> {
         tokio::time::sleep(plan.every).await;
     }
     let steady = background.await??;
-    Ok(Report::new(peak, rate, &closed, &steady, samples))
+    Ok(Report::new(peak, rate, &[closed, burst], &steady, samples))
 }

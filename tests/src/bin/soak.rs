@@ -27,6 +27,7 @@ async fn main() -> Result<ExitCode> {
     let warm_up = whole / 10;
     let report = run(Plan {
         peak: Duration::from_secs(15),
+        burst: Duration::from_secs(15),
         warm_up,
         duration: whole - warm_up,
         every: Duration::from_secs(5),

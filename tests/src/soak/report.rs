@@ -76,12 +76,13 @@ impl Report {
     pub(super) fn new(
         peak: u64,
         rate: u64,
-        closed: &Counted,
+        before: &[Counted],
         steady: &Counted,
         samples: Vec<Sample>,
     ) -> Self {
-        let mut failures = closed.failures.clone();
-        for (status, count) in &steady.failures {
+        let all = || before.iter().chain([steady]);
+        let mut failures = BTreeMap::new();
+        for (status, count) in all().flat_map(|counted| &counted.failures) {
             *failures.entry(*status).or_default() += count;
         }
         let at = |share: usize| {
@@ -92,7 +93,7 @@ impl Report {
                 .copied()
                 .unwrap_or_default()
         };
-        let examples = closed.examples.iter().chain(&steady.examples).cloned();
+        let examples = all().flat_map(|counted| &counted.examples).cloned();
         Self {
             peak,
             rate,
@@ -196,7 +197,7 @@ mod tests {
             ..Sample::default()
         });
         let none = Counted::default();
-        Report::new(1, 1, &none, &none, samples.collect())
+        Report::new(1, 1, &[], &none, samples.collect())
     }
 
     #[test]
@@ -217,7 +218,7 @@ mod tests {
             failures: BTreeMap::from([(503, 1)]),
             ..Counted::default()
         };
-        let report = Report::new(1, 1, &Counted::default(), &failed, Vec::new());
+        let report = Report::new(1, 1, &[], &failed, Vec::new());
         assert_eq!(report.complaints().len(), 1);
     }
 }
