@@ -16,11 +16,12 @@ use crate::tools::workspace::{root, step, target_dir};
 #[derive(clap::Args)]
 pub struct Arguments {}
 
-/// Without its server and its watcher, which halves the time of its build.
+/// Without its server and its watcher, and not optimised: that halves the time of its build, and the book takes a
+/// second.
 const MDBOOK: CargoTool = CargoTool {
     name: "mdbook",
     version: "0.5.4",
-    options: &["--no-default-features", "--features", "search"],
+    options: &["--debug", "--no-default-features", "--features", "search"],
 };
 /// Contains Mermaid's script, which draws the diagrams in the browser, so that no copy of it is in the repository.
 /// The program itself is not used: as a preprocessor it warns about each version of mdBook that is not its own.

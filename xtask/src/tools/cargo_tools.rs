@@ -42,7 +42,6 @@ impl CargoTool {
         install.args(["install", "--quiet", "--locked", "--force", "--root"]);
         install.arg(&folder).args(["--version", self.version]);
         install.args(self.options).arg(self.name);
-        install.env("CARGO_TARGET_DIR", folder.join("build"));
         check(install.envs(PROFILE))?;
         fs::write(noted, self.version)?;
         Ok(program)
