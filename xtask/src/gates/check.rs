@@ -13,7 +13,7 @@ use devservices::Program;
 
 use super::codegen;
 use crate::dev::servers::install_missing;
-use crate::tools::build::COMPONENTS;
+use crate::tools::build::{COMPONENTS, GUEST};
 use crate::tools::cargo::{WASM, cargo, check, ensure_wasm_target};
 use crate::tools::workspace::{root, step, target_dir};
 
@@ -40,7 +40,7 @@ pub fn run(_: &Arguments) -> Result<()> {
     ensure_wasm_target()?;
     let mut components = cargo();
     components.args(["clippy", "--release", "--locked", "--target", WASM]);
-    for name in COMPONENTS.into_iter().chain(["strictness-guest"]) {
+    for name in COMPONENTS.into_iter().chain([GUEST]) {
         components.args(["--package", name]);
     }
     check(components.args(warnings))?;

@@ -14,6 +14,9 @@ use crate::tools::workspace::{root, step, target_dir};
 /// Every component, by package.
 pub const COMPONENTS: [&str; Component::ALL.len()] = Component::NAMES;
 
+/// Component of the host's tests, by package.
+pub const GUEST: &str = "strictness-guest";
+
 /// Builds the components for wasm32-wasip2 and prints their sizes.
 #[derive(clap::Args)]
 pub struct Arguments {

@@ -9,7 +9,7 @@ use devservices::Program;
 use super::area::Area;
 use crate::dev::host::Kind;
 use crate::dev::servers::install_missing;
-use crate::tools::build;
+use crate::tools::build::{self, GUEST};
 use crate::tools::cargo::{WASM, check};
 use crate::tools::cargo_tools;
 use crate::tools::kubectl;
@@ -19,13 +19,10 @@ use crate::tools::workspace::{root, step, target_dir};
 
 /// Package whose tests need a component of their own.
 const DEVHOST: &str = "devhost";
-/// Package of that component.
-const GUEST: &str = "strictness-guest";
 /// Package whose tests check manifests and scripts.
 const DELIVERY: &str = "delivery";
 /// Suite that runs the checks of that package.
 const NEW_GROUP: &str = "template::new_group";
-
 /// Suites that run programs in Python or Node.js.
 const ON_SERVICES: [&str; 3] = ["docs::clients", "docs::from_fastapi", "docs::services"];
 /// Suite that runs `cargo xtask up`.
