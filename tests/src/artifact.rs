@@ -1,14 +1,34 @@
-//! Built files that spin.toml names.
+//! Files of this checkout: the ones that git tracks, and the built ones that spin.toml names.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// Folder of spin.toml.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Copies the files below `paths` that git tracks to the same paths in `folder`.
+pub fn copy_tracked(paths: &[&str], folder: &Path) -> Result<()> {
+    let listed = Command::new("git")
+        .args(["ls-files", "-z", "--"])
+        .args(paths)
+        .current_dir(root())
+        .output()?;
+    ensure!(listed.status.success(), "{listed:?}");
+    for path in String::from_utf8(listed.stdout)?.split_terminator('\0') {
+        let (from, to) = (root().join(path), folder.join(path));
+        fs::create_dir_all(to.parent().context("a file without a folder")?)?;
+        // A file that was deleted since the last commit is not part of the tree.
+        if from.exists() {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Components of `spin.toml`: name and file. The manifest names files under `target/`, which

@@ -1,15 +1,13 @@
 //! The clients for TypeScript and Python: generated, type-checked, and tested against an app.
 
-use std::env::{join_paths, split_paths, var_os};
-use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use blackbox::artifact::root;
+use blackbox::artifact::copy_tracked;
 use blackbox::stack::{ADMIN_EMAIL, ADMIN_PASSWORD, Stack, needs_host};
 
-use crate::service::installed;
+use crate::service::{installed, search_path};
 
 /// A copy of a client, in which the generator may write, and of the document at the same relative path.
 struct Copy {
@@ -20,19 +18,8 @@ struct Copy {
 impl Copy {
     fn of(name: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let client = Path::new("clients").join(name);
-        let listed = Command::new("git")
-            .args(["ls-files", "-z", "openapi/v1.json"])
-            .arg(&client)
-            .current_dir(root())
-            .output()
-            .expect("git");
-        let files = String::from_utf8(listed.stdout).expect("names");
-        for file in files.split_terminator('\0') {
-            let to = folder.path().join(file);
-            fs::create_dir_all(to.parent().expect("a folder")).expect(file);
-            fs::copy(root().join(file), to).expect(file);
-        }
+        let client = format!("clients/{name}");
+        copy_tracked(&[&client, "openapi/v1.json"], folder.path()).expect("a copy");
         Self {
             client: folder.path().join(client),
             _folder: folder,
@@ -41,13 +28,10 @@ impl Copy {
 
     /// Runs a program of the installed ones in the folder of the client.
     fn run(&self, program: &str, arguments: &[&str], stack: &Stack) {
-        let bin = installed().join("bin");
-        let others = var_os("PATH").unwrap_or_default();
-        let path = join_paths([bin.clone()].into_iter().chain(split_paths(&others)));
-        let output = Command::new(bin.join(program))
+        let output = Command::new(installed().join("bin").join(program))
             .args(arguments)
             .current_dir(&self.client)
-            .env("PATH", path.expect("a PATH"))
+            .env("PATH", search_path(&self.client))
             .env("PYTHONPATH", "src")
             .env("MYPYPATH", "src")
             .env("ROSTER_URL", stack.client.base())

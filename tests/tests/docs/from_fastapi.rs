@@ -14,7 +14,7 @@ use blackbox::{PASSWORD, new_user};
 use form_urlencoded::Serializer;
 use serde_json::{Value, json};
 
-use crate::service::{self, Service, installed};
+use crate::service::{self, Service, block, installed, search_path};
 
 const PAGE: &str = include_str!("../../../docs/from-fastapi.md");
 const MODELS: &str = include_str!("../../services/app/models.py");
@@ -55,7 +55,7 @@ impl Previous {
         }
         for (name, section) in [("export", "Export"), ("back", "Way back")] {
             let file = folder.path().join(format!("{name}.py"));
-            fs::write(file, script(section)).expect(name);
+            fs::write(file, block(PAGE, section, "python")).expect(name);
         }
         let variables = [("DATABASE_URL", database.as_str())];
         let service = service::uvicorn("previous", "app.main:app", folder.path(), &variables).await;
@@ -101,17 +101,12 @@ impl Previous {
         let lines = block.lines().filter(|line| !line.starts_with("export "));
         let lines: Vec<_> = lines.collect();
         let script = lines.join("\n").replace("admin@example.com", ADMIN_EMAIL);
-        let path = std::env::var("PATH").expect("PATH");
-        let bin = installed().join("bin");
         let output = Command::new("bash")
             .args(["-eu", "-c", &script])
             .current_dir(folder)
             .env("HOME", folder)
             .env_remove("XDG_CONFIG_HOME")
-            .env(
-                "PATH",
-                format!("{}:{}:{path}", folder.display(), bin.display()),
-            )
+            .env("PATH", search_path(folder))
             .env("DATABASE_URL", &self.database)
             .env(
                 "ROSTER_DATABASE_URL",
@@ -125,13 +120,6 @@ impl Previous {
         assert!(output.status.success(), "{script}\n{errors}");
         String::from_utf8(output.stdout).expect("text")
     }
-}
-
-/// Returns the Python block of a section of the page.
-fn script(section: &str) -> &'static str {
-    let (_, rest) = PAGE.split_once(&format!("## {section}\n")).expect(section);
-    let (_, rest) = rest.split_once("```python\n").expect("a script");
-    rest.split_once("```").expect("the end of the script").0
 }
 
 fn sqlalchemy(url: &str) -> String {

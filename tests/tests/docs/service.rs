@@ -1,5 +1,7 @@
-//! Programs of other projects that tests start: the services of the documentation.
+//! Services of the documentation: their code in a page, the programs that run it, and their start.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +22,22 @@ pub struct Service {
 /// Folder of the programs in `bin` and of the packages of Node.js.
 pub fn installed() -> PathBuf {
     devservices::provided_or_exit("ROSTER_SERVICES").into()
+}
+
+/// Returns a PATH that begins with `folder` and the folder of the installed programs.
+pub fn search_path(folder: &Path) -> OsString {
+    let others = env::var_os("PATH").unwrap_or_default();
+    let first = [folder.to_owned(), installed().join("bin")];
+    env::join_paths(first.into_iter().chain(env::split_paths(&others))).expect("a PATH")
+}
+
+/// Returns the first block in `language` of the section `title` of a page.
+pub fn block<'a>(page: &'a str, title: &str, language: &str) -> &'a str {
+    let (_, section) = page.split_once(&format!("## {title}\n")).expect(title);
+    let (_, rest) = section
+        .split_once(&format!("```{language}\n"))
+        .expect(language);
+    rest.split_once("```").expect("the end of the block").0
 }
 
 /// Starts `command`, whose output ends up in a file, and waits until `port` finds the port in it.

@@ -15,19 +15,15 @@ use devservices::Process;
 use jwt_simple::prelude::Ed25519KeyPair;
 use serde_json::{Value, json};
 
-use crate::service::{self, START_LIMIT, Service, installed, start};
+use crate::service::{self, START_LIMIT, Service, block, installed, start};
 
 const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
 /// Address of Roster in the examples.
 const ROSTER: &str = "https://api.example.com";
+
 /// Returns the block in `language` of the section `title`, with the address of `roster`.
 fn example(title: &str, language: &str, app: &str) -> String {
-    let (_, section) = PAGE.split_once(&format!("## {title}\n")).expect(title);
-    let (_, rest) = section
-        .split_once(&format!("```{language}\n"))
-        .expect(language);
-    let (code, _) = rest.split_once("```").expect("the end of the block");
-    code.replace(ROSTER, app)
+    block(PAGE, title, language).replace(ROSTER, app)
 }
 
 async fn fastapi(app: &str, folder: &Path) -> Service {

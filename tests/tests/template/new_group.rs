@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use blackbox::artifact::{components, root};
+use blackbox::artifact::{components, copy_tracked};
 use blackbox::host::devhost;
 use blackbox::stack::{Stack, needs_host};
 use blackbox::{Client, Person};
@@ -21,23 +21,7 @@ const ORDERS: &str = "/api/v1/orders";
 /// this checkout in the target folder that both share.
 fn copy_tree() -> TempDir {
     let copy = TempDir::with_prefix("roster-new-group-").unwrap();
-    let listed = Command::new("git")
-        .args(["ls-files", "-z"])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    assert!(listed.status.success(), "{listed:?}");
-    for path in String::from_utf8(listed.stdout)
-        .unwrap()
-        .split_terminator('\0')
-    {
-        let (from, to) = (root().join(path), copy.path().join(path));
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        // A file that was deleted since the last commit is not part of the tree.
-        if from.exists() {
-            fs::copy(from, to).unwrap();
-        }
-    }
+    copy_tracked(&[], copy.path()).unwrap();
     let manifest = copy.path().join("Cargo.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     let own = format!("\nversion = \"{}\"\n", env!("CARGO_PKG_VERSION"));
