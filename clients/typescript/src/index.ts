@@ -30,8 +30,8 @@ export interface Options {
   /** Tokens of an earlier session. */
   tokens?: Tokens;
   /**
-   * Receives each new pair of tokens before any request uses it, and `undefined` when the session has ended. Store the
-   * pair: a refresh token works once.
+   * Receives each new pair of tokens as soon as there is one, and `undefined` when the session has ended. Store the pair:
+   * a refresh token works once.
    */
   onTokens?: (tokens: Tokens | undefined) => void | Promise<void>;
   /** Replaces the global `fetch`. */

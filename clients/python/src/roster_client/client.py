@@ -19,8 +19,8 @@ T = TypeVar("T")
 class Roster:
     """A server, and the session with it.
 
-    `on_tokens` receives each new pair of tokens before any request uses it, and None when the session has ended. Store
-    the pair: a refresh token works once.
+    `on_tokens` receives each new pair of tokens as soon as there is one, and None when the session has ended. Store the
+    pair: a refresh token works once.
     """
 
     def __init__(
