@@ -1,4 +1,4 @@
-//! Request mix: 90 % reads, 9 % writes, 1 % logins.
+//! Load of the soak run.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +31,15 @@ pub(super) enum Pace {
     Closed,
     /// Sends one request per interval, independent of response times.
     Open(Duration),
+}
+
+/// Requests of a load.
+#[derive(Clone, Copy)]
+pub(super) enum Mix {
+    /// 90 % reads, 9 % writes, 1 % logins.
+    Whole,
+    /// Reads of one user.
+    Reads,
 }
 
 /// Responses of a load.
@@ -79,11 +88,12 @@ impl Load {
         time: Duration,
         workers: usize,
         pace: Pace,
+        mix: Mix,
     ) -> Result<Counted> {
         let (begun, tickets) = (Instant::now(), Arc::new(AtomicU64::new(0)));
         let workers = (0..workers).map(|worker| {
             let (load, tickets) = (Arc::clone(self), Arc::clone(&tickets));
-            tokio::spawn(async move { load.work(worker, begun, time, pace, &tickets).await })
+            tokio::spawn(async move { load.work(worker, begun, time, (pace, mix), &tickets).await })
         });
         let mut sum = Counted::default();
         for counted in try_join_all(workers).await? {
@@ -104,7 +114,7 @@ impl Load {
         worker: usize,
         begun: Instant,
         time: Duration,
-        pace: Pace,
+        (pace, mix): (Pace, Mix),
         tickets: &AtomicU64,
     ) -> Counted {
         let mut random = fastrand::Rng::with_seed(worker as u64);
@@ -121,7 +131,7 @@ impl Load {
                 return counted;
             }
             tokio::time::sleep_until(due.into()).await;
-            let (status, what) = self.one(&mut random).await;
+            let (status, what) = self.one(mix, &mut random).await;
             let took = u32::try_from(due.elapsed().as_millis()).unwrap_or(u32::MAX);
             counted.completed += 1;
             counted.latencies.push(took);
@@ -140,7 +150,7 @@ impl Load {
     }
 
     /// Sends one request of the mix and returns its status.
-    async fn one(&self, random: &mut fastrand::Rng) -> (u16, String) {
+    async fn one(&self, mix: Mix, random: &mut fastrand::Rng) -> (u16, String) {
         let admin = self.admin().await;
         let user = random.choice(&self.users).map_or("", String::as_str);
         let at = random.usize(0..self.people.len());
@@ -148,7 +158,10 @@ impl Load {
             let person = self.people[at].lock().expect("a healthy lock");
             person.client.clone()
         };
-        let roll = random.u32(0..1_000);
+        let roll = random.u32(match mix {
+            Mix::Whole => 0..1_000,
+            Mix::Reads => 0..800,
+        });
         let request = match roll {
             0..=599 => admin.request(Method::GET, &user_path(user)),
             600..=799 => client.request(Method::GET, ME),
@@ -201,14 +214,20 @@ impl Load {
         }
     }
 
+    /// Returns the administrator's client. One worker renews its session, while the others
+    /// continue with the previous token.
     async fn admin(&self) -> Client {
-        let (client, signed_in) = self.admin.lock().expect("a healthy lock").clone();
-        if signed_in.elapsed() < TOKEN_AGE {
-            return client;
-        }
+        let client = {
+            let mut admin = self.admin.lock().expect("a healthy lock");
+            if admin.1.elapsed() < TOKEN_AGE {
+                return admin.0.clone();
+            }
+            admin.1 = Instant::now();
+            admin.0.clone()
+        };
         let reply = self.nobody.login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
         let client = client.with_token(&access_token(&reply.expect(200)));
-        *self.admin.lock().expect("a healthy lock") = (client.clone(), Instant::now());
+        self.admin.lock().expect("a healthy lock").0 = client.clone();
         client
     }
 }
