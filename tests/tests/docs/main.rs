@@ -10,6 +10,7 @@
 mod browser;
 mod clients;
 mod command_line;
+mod compose;
 mod from_fastapi;
 mod pages;
 mod quickstart;
