@@ -35,6 +35,7 @@ mod component {
             cursors: CursorKey::new(&services.root_key),
             users: services.users.clone(),
             passwords: services.passwords.clone(),
+            issuer: variables.text("jwt_issuer")?.to_owned(),
             signer: Signer::read(&variables)?,
             verifier,
             registration_enabled: variables.flag("registration_enabled")?,

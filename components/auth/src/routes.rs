@@ -1,5 +1,7 @@
 //! Endpoints of auth: each extracts the request, calls the use case and converts the result.
 
+mod metadata;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,19 +23,19 @@ use web::extract::path::PathId;
 use web::extract::query::Query;
 use web::openapi::IdempotencyKeyHeader;
 use web::response;
-use web::response::UserView;
 use web::response::cursor::CursorKey;
 use web::response::list;
+use web::response::{SessionList, SessionView, UserView};
 
-use crate::wire::{
-    ListSessions, Login, Refresh, Register, Reset, SessionList, SessionView, TokenForm, TokensView,
-};
+use crate::wire::{ListSessions, Login, Refresh, Register, Reset, TokenForm, TokensView};
 
 /// Shared state of the endpoints.
 pub struct AuthState {
     pub sessions: Sessions,
     pub users: Users,
     pub passwords: Passwords,
+    /// `jwt_issuer`.
+    pub issuer: String,
     pub signer: Signer,
     pub verifier: Verifier,
     pub cursors: CursorKey,
@@ -57,6 +59,7 @@ web::routes! {
     Verify => verify,
     ResetPassword => reset_password,
     Jwks => jwks,
+    ServerMetadata => metadata::metadata,
 }
 
 /// Register

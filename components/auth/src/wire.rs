@@ -3,17 +3,14 @@
 use accounts::error::FieldErrors;
 use accounts::pagination::TimeQuery;
 use accounts::password::{Password, SubmittedPassword};
-use accounts::session::{OpaqueToken, Session};
+use accounts::session::OpaqueToken;
 use accounts::user::email::Email;
 use accounts::user::full_name::FullName;
-use accounts::{Error, NewUser, SessionId};
+use accounts::{Error, NewUser};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 use web::Problem;
 use web::extract::parameter::parse_time_query;
-use web::response::list::List;
 
 /// Body of `POST /api/v1/auth/register`.
 #[derive(Deserialize, ToSchema)]
@@ -158,42 +155,6 @@ impl<'a> TokensView<'a> {
         }
     }
 }
-
-/// A session of the caller.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Session)]
-pub struct SessionView {
-    #[schema(example = "019927e2-7c11-7e02-a9b3-4f6d8e0a1c33")]
-    id: Uuid,
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(example = "2026-11-24T09:30:00.123456Z")]
-    created_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(example = "2026-11-24T10:15:30.5Z")]
-    last_used_at: OffsetDateTime,
-    /// Time of expiry, unless the session is refreshed.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(example = "2026-12-01T10:15:30.5Z")]
-    expires_at: OffsetDateTime,
-    /// True for the session of this request.
-    #[schema(example = true)]
-    current: bool,
-}
-
-impl SessionView {
-    pub fn new(session: Session, current: SessionId) -> Self {
-        Self {
-            id: session.id.0,
-            created_at: session.created_at,
-            last_used_at: session.last_used_at,
-            expires_at: session.expires_at,
-            current: session.id == current,
-        }
-    }
-}
-
-/// A page of sessions.
-pub type SessionList = List<SessionView>;
 
 /// Query of `GET /api/v1/auth/sessions`. Fields are text, so that each error can describe the expected value.
 #[derive(Deserialize, IntoParams)]

@@ -34,12 +34,14 @@ mod component {
             audit,
             cursors: CursorKey::new(&services.root_key),
             require_if_match: variables.flag("require_if_match")?,
+            exports_password_hashes: variables.flag("password_hash_export_enabled")?,
         };
         let switches = [
             (
                 "breach_check",
                 variables.optional("breach_check_url").is_some(),
             ),
+            ("password_hash_export", state.exports_password_hashes),
             ("rate_limit", variables.text("rate_limit_requests")? != "0"),
             ("require_if_match", state.require_if_match),
         ];

@@ -1,6 +1,7 @@
 //! Endpoints of the users resource: each extracts the request, calls the use case and converts the result.
 
 mod audit;
+pub mod export;
 mod import;
 mod me;
 
@@ -37,6 +38,8 @@ pub struct UsersState {
     pub cursors: CursorKey,
     /// True when changes require `If-Match`.
     pub require_if_match: bool,
+    /// True when exports may include password hashes.
+    pub exports_password_hashes: bool,
 }
 
 web::routes! {
@@ -44,6 +47,7 @@ web::routes! {
     ListUsers => list_users,
     CreateUser => create_user,
     ImportUsers => import::import_users,
+    ExportUsers => export::export_users,
     GetUser => get_user,
     UpdateUser => update_user,
     DeleteUser => delete_user,
@@ -51,6 +55,7 @@ web::routes! {
     CreateResetToken => create_reset_token,
     GetMe => me::get,
     UpdateMe => me::update,
+    ExportMe => me::export,
     DeleteMe => me::delete,
     ChangePassword => me::change_password,
     ListAudit => audit::list,

@@ -3,8 +3,10 @@
 //! Requests with unknown fields are rejected.
 
 pub mod audit;
+pub mod export;
 pub mod import;
 pub mod list;
+pub mod own_data;
 
 use accounts::error::FieldErrors;
 use accounts::password::service::ResetToken;

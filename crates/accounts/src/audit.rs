@@ -5,6 +5,7 @@ mod store;
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use spin_pg_bindings::postgres::Database;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -58,9 +59,10 @@ impl Actor {
 }
 
 /// One event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Event {
     pub id: Uuid,
+    #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     pub action: String,
     /// The user that caused the event, if known.

@@ -10,16 +10,28 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-/// Maximum number of items per page: 1 to 100, 20 by default.
+/// Maximum number of items per page: 1 to 100, 20 by default; 1 to 1,000 in an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSize(i64);
 
 impl PageSize {
     pub const MAX: Self = Self(100);
 
+    /// Maximum, and default, of an export.
+    pub const MAX_OF_EXPORT: Self = Self(1_000);
+
     /// Returns `None` for a size below 1, and the maximum for a larger one.
     pub fn new(size: i64) -> Option<Self> {
-        (size >= 1).then_some(Self(size.min(Self::MAX.0)))
+        Self::up_to(Self::MAX, size)
+    }
+
+    /// Returns `None` for a size below 1, and the maximum of an export for a larger one.
+    pub fn of_export(size: i64) -> Option<Self> {
+        Self::up_to(Self::MAX_OF_EXPORT, size)
+    }
+
+    fn up_to(max: Self, size: i64) -> Option<Self> {
+        (size >= 1).then_some(Self(size.min(max.0)))
     }
 
     pub const fn get(self) -> i64 {

@@ -1,9 +1,11 @@
 //! A user, a new user, and a change to a user.
 
 pub mod email;
+pub mod exported;
 pub mod external_id;
 pub mod full_name;
 pub mod imported;
+pub mod own_data;
 pub mod service;
 
 use std::fmt;
@@ -20,6 +22,7 @@ use crate::error::FieldErrors;
 use crate::password::Password;
 use crate::password::context::ContextWords;
 use crate::user::email::Email;
+use crate::user::external_id::ExternalId;
 use crate::user::full_name::FullName;
 
 /// Id of a user: a UUIDv7 (RFC 9562), so that ids sort by creation.
@@ -80,6 +83,10 @@ pub struct User {
     pub updated_at: OffsetDateTime,
     /// Incremented by every change that is visible to clients.
     pub version: i64,
+    /// Id in the system that the user was imported from. Cache entries and stored responses of earlier
+    /// versions lack it.
+    #[serde(default)]
+    pub external_id: Option<ExternalId>,
     /// Epoch of valid sessions, incremented to end all of them. Not visible to clients.
     #[serde(default)]
     pub session_epoch: i64,
@@ -104,6 +111,9 @@ impl FromRow for User {
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
             version: row.get("version")?,
+            external_id: row
+                .get::<Option<String>>("external_id")?
+                .map(ExternalId::stored),
             session_epoch: row.get("session_epoch")?,
         })
     }

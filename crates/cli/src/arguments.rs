@@ -59,6 +59,8 @@ pub enum Command {
     Logout,
     /// Shows the signed-in user.
     Whoami,
+    /// Prints the data that is stored about the signed-in user, as JSON: the user, live sessions and events.
+    MyData,
     /// Manages all accounts, for admins.
     #[command(subcommand)]
     Users(Users),
@@ -89,6 +91,7 @@ pub enum Users {
     },
     Create(CreateUser),
     Import(ImportUsers),
+    Export(ExportUsers),
     /// Changes a user.
     ///
     /// A new email or role for another admin requires your own password, from ROSTER_PASSWORD or a prompt.
@@ -153,6 +156,9 @@ pub struct ListUsers {
     /// Only the user with this email address.
     #[arg(long)]
     pub email: Option<String>,
+    /// Only the user with this id in the system that they were imported from.
+    #[arg(long)]
+    pub external_id: Option<String>,
     /// Only users with this role.
     #[arg(long, value_parser = role)]
     pub role: Option<Role>,
@@ -189,7 +195,7 @@ pub struct CreateUser {
 
 /// Imports users of another system from a file with one JSON object per line.
 ///
-/// Members: email, full_name; optional role, is_active, external_id, created_at, password_hash. Existing users remain
+/// Members: email, full_name; optional id, role, is_active, external_id, created_at, password_hash. Existing users remain
 /// unchanged. An interrupted import continues where it stopped when the command is repeated; until it is complete,
 /// FILE.progress has its position. FILE.rejected.ndjson lists the lines that were rejected, with the reasons; if there
 /// are any, the exit code is 1.
@@ -197,6 +203,23 @@ pub struct CreateUser {
 pub struct ImportUsers {
     /// File with one JSON object per line.
     pub file: PathBuf,
+    /// Shows a progress bar if standard error is a terminal.
+    #[arg(long)]
+    pub progress: bool,
+}
+
+/// Exports all users to a file with one JSON object per line, as users import reads it.
+///
+/// The file must not exist; it is complete, or it is not created. Only its owner can read it. Users who are changed or
+/// created during the export may have either state.
+#[derive(Args)]
+pub struct ExportUsers {
+    /// File to create.
+    pub file: PathBuf,
+    /// Includes the password hashes, if the server allows it (password_hash_export_enabled). The server records it in
+    /// the audit trail.
+    #[arg(long)]
+    pub password_hashes: bool,
     /// Shows a progress bar if standard error is a terminal.
     #[arg(long)]
     pub progress: bool,

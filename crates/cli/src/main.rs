@@ -35,6 +35,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Login(login) => commands::sign_in::login(&session, login).await,
         Command::Logout => commands::sign_in::logout(&session).await,
         Command::Whoami => commands::sign_in::whoami(&session, &output).await,
+        Command::MyData => commands::sign_in::my_data(&session).await,
         Command::Users(users) => commands::users::run(&session, &output, users).await,
         Command::Sessions(sessions) => commands::sessions::run(&session, &output, sessions).await,
         Command::Audit(audit) => commands::audit::run(&session, &output, audit).await,

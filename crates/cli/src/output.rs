@@ -27,10 +27,7 @@ impl Output {
         rows: impl IntoIterator<Item = [String; N]>,
     ) -> Result<(), Failure> {
         match self.format {
-            Format::Json => {
-                let json = serde_json::to_string_pretty(value);
-                write(&(json.map_err(|error| Failure::local("JSON", error))? + "\n"))
-            }
+            Format::Json => json(value),
             Format::Table => write(&table(titles, rows)),
         }
     }
@@ -41,6 +38,12 @@ impl Output {
             eprintln!("More items follow: use --all, or --cursor {next}");
         }
     }
+}
+
+/// Prints a value as JSON.
+pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(value);
+    write(&(json.map_err(|error| Failure::local("JSON", error))? + "\n"))
 }
 
 /// Writes to standard output. A closed pipe, as by `head`, is not an error.

@@ -1,11 +1,18 @@
 //! Authenticated calls; an expired access token is refreshed once.
 
+use std::time::Duration;
+
 use roster_client::types::Problem;
 use roster_client::{Client, Error};
 use tokio::sync::Mutex;
 
 use crate::credentials::{Credentials, Tokens};
 use crate::failure::Failure;
+
+/// Attempts per call while the server is unreachable, busy or limits requests.
+const ATTEMPTS: u32 = 10;
+/// Time before another attempt if the server states none.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Session at one server.
 pub struct Session {
@@ -68,6 +75,23 @@ impl Session {
                 Ok(call(Client::signed_in(&self.url, &token)?).await?)
             }
             other => Ok(other?),
+        }
+    }
+
+    /// Makes an authenticated call that can be repeated safely, until the server accepts it.
+    pub async fn call_with_retries<T>(
+        &self,
+        call: impl AsyncFn(Client) -> Called<T>,
+    ) -> Result<T, Failure> {
+        let mut attempt = 1;
+        loop {
+            match self.call(&call).await {
+                Err(failure) if failure.is_temporary() && attempt < ATTEMPTS => {
+                    tokio::time::sleep(failure.retry_after().unwrap_or(PAUSE)).await;
+                    attempt += 1;
+                }
+                other => return other,
+            }
         }
     }
 

@@ -10,9 +10,10 @@ use web::auth::endpoints::Endpoint;
 pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
     let errors = match endpoint {
         Endpoint::CreateUser => vec![Error::EmailTaken, Error::Busy],
-        Endpoint::GetUser | Endpoint::EndUserSessions | Endpoint::EndSession => {
-            vec![Error::NotFound]
-        }
+        Endpoint::GetUser
+        | Endpoint::EndUserSessions
+        | Endpoint::EndSession
+        | Endpoint::ServerMetadata => vec![Error::NotFound],
         Endpoint::CreateResetToken => return confirmed(vec![Error::NotFound]),
         Endpoint::UpdateUser => {
             return confirmed(vec![
@@ -23,6 +24,7 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
             ]);
         }
         Endpoint::DeleteUser => return confirmed(vec![Error::NotFound, Error::LastAdmin]),
+        Endpoint::ExportUsers => return vec![users::routes::export::hashes_disabled()],
         Endpoint::UpdateMe => vec![Error::EmailTaken, too_many(), Error::Busy],
         Endpoint::DeleteMe => vec![Error::LastAdmin, too_many(), Error::Busy],
         Endpoint::ChangePassword => vec![too_many(), Error::Busy],

@@ -211,6 +211,14 @@ pub const SECTIONS: &[Section] = &[
                     `cargo xtask up` enables it.",
             ),
             open(
+                "password_hash_export_enabled",
+                Flag,
+                Some("false"),
+                USERS,
+                "Password hashes in exports (`roster users export --password-hashes`). Each page with hashes \
+                    is recorded in the audit trail. Enable it for a move to another system only.",
+            ),
+            open(
                 "breach_check_url",
                 Text,
                 Some(""),

@@ -8,4 +8,5 @@
 )]
 
 mod commands;
+mod export;
 mod import;

@@ -24,5 +24,6 @@ mod races;
 mod readiness;
 mod registration;
 mod typed_client;
+mod user_export;
 mod user_import;
 mod users;

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 const PASSWORD_PATH: &str = "/api/v1/users/me/password";
+const EXPORT: &str = "/api/v1/users/me/export";
 const NEW_PASSWORD: &str = "copper 18 window lamb";
 
 async fn ada() -> Person {
@@ -238,4 +239,32 @@ async fn one_of_two_concurrent_password_changes_succeeds() {
         }
     }
     assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn users_export_their_own_data() {
+    let ada = ada().await;
+    let second = ada.sign_in().await;
+    let reply = second.client.get(EXPORT).await.expect(200);
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    let data = reply.json();
+    assert_eq!(data["user"], ada.client.get_json(ME).await);
+    let sessions = data["sessions"].as_array().unwrap().iter();
+    let current: Vec<_> = sessions.map(|session| &session["current"]).collect();
+    assert_eq!(current, [false, true]);
+    let listed = second
+        .client
+        .get_json("/api/v1/auth/sessions?sort=created_at")
+        .await;
+    assert_eq!(data["sessions"], listed["items"]);
+    let events = data["events"].as_array().unwrap();
+    assert_eq!(data["events_total"], events.len());
+    let actions: Vec<_> = events.iter().map(|event| &event["action"]).collect();
+    assert_eq!(
+        actions,
+        ["login_succeeded", "login_succeeded", "user_created"]
+    );
+    // An admin created the user.
+    assert_eq!(events[2]["actor_id"], Value::Null);
+    assert!(!data.to_string().contains("argon2"), "{data}");
 }

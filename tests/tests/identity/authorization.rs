@@ -77,11 +77,13 @@ fn row(endpoint: Endpoint, known: &Person) -> (Row, Option<Value>) {
         Endpoint::ListUsers | Endpoint::ListAudit => (admin_only(200), None),
         Endpoint::CreateUser => (admin_only(201), Some(new_user())),
         Endpoint::ImportUsers => (admin_only(200), Some(json!([new_user()]))),
+        Endpoint::ExportUsers => (admin_only(200), None),
         Endpoint::CreateResetToken => (admin_only(201), None),
         Endpoint::DeleteUser | Endpoint::EndUserSessions => (admin_only(204), None),
         Endpoint::GetUser => (owner_or_admin(200), None),
         Endpoint::UpdateUser => (owner_or_admin(200), Some(json!({ "full_name": "N" }))),
-        Endpoint::GetMe | Endpoint::ListSessions | Endpoint::Verify => (signed_in(200), None),
+        Endpoint::GetMe | Endpoint::ExportMe => (signed_in(200), None),
+        Endpoint::ListSessions | Endpoint::Verify => (signed_in(200), None),
         Endpoint::UpdateMe => (signed_in(200), Some(json!({ "full_name": "N" }))),
         Endpoint::DeleteMe => (
             signed_in(204),
@@ -123,6 +125,8 @@ fn row(endpoint: Endpoint, known: &Person) -> (Row, Option<Value>) {
             anyone(422, "invalid"),
             Some(json!({ "token": nothing, "new_password": new_password })),
         ),
+        // The issuer of the suites is no URL.
+        Endpoint::ServerMetadata => (anyone(404, "not_found"), None),
         Endpoint::Jwks | Endpoint::Metrics => (anyone(200, ""), None),
         Endpoint::Health | Endpoint::Live | Endpoint::Ready => (anyone(200, ""), None),
         Endpoint::Docs | Endpoint::Redoc | Endpoint::OpenApi => (anyone(200, ""), None),

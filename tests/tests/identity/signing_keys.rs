@@ -9,9 +9,11 @@ use blackbox::person::header;
 use blackbox::stack::Stack;
 use blackbox::{Client, Person, Session};
 use jwt_simple::prelude::{Ed25519KeyPair, Ed25519PublicKey, EdDSAPublicKeyLike, NoCustomClaims};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const JWKS: &str = "/.well-known/jwks.json";
+const METADATA: &str = "/.well-known/oauth-authorization-server";
 
 /// Key pair, in the forms that the variables accept.
 struct Keys {
@@ -250,4 +252,26 @@ fn only_auth_receives_the_private_key() {
     });
     let names: Vec<_> = given.map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["auth"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_issuer_leads_to_the_keys_of_its_tokens() {
+    let (keys, issuer) = (Keys::new(), "https://api.example.com");
+    let mut stack = start(&keys).await;
+    stack
+        .restart_host(&[("jwt_issuer", issuer), ("token_form_enabled", "true")])
+        .unwrap();
+    let nobody = stack.anonymous();
+    let reply = nobody.get(METADATA).await.expect(200);
+    reply.assert_header("cache-control", "public, max-age=300");
+    let metadata = reply.json();
+    assert_eq!(metadata["issuer"], issuer);
+    let path = |name: &str| {
+        let url = metadata[name].as_str().unwrap();
+        url.strip_prefix(issuer).unwrap().to_owned()
+    };
+    let set = nobody.get_json(&path("jwks_uri")).await;
+    assert_eq!(set["keys"], json!(published(&nobody).await));
+    let form = nobody.call(Method::POST, &path("token_endpoint")).await;
+    form.problem(415, "unsupported_media_type");
 }

@@ -30,6 +30,7 @@ fn send(results: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::resp
         sessions: services.sessions(None, accounts::SessionPolicy::default()),
         users: services.users.clone(),
         passwords: services.passwords.clone(),
+        issuer: "https://api.example.com".into(),
         signer: Signer::read(&variables).unwrap(),
         verifier,
         registration_enabled: switches,

@@ -19,10 +19,10 @@ use crate::wire::import::{ImportReport, ImportResult, ImportUser};
 /// Import users
 ///
 /// Creates up to 1,000 users of another system, with the password hashes that they had there. Each line has its own
-/// result and is imported completely or not at all. A line whose `external_id` and `email` belong to an existing user,
-/// or without `external_id` whose `email` does, changes nothing, so a request can be repeated safely. A line whose
-/// `email` and `external_id` belong to different users is rejected, and so is the second of two lines with the same
-/// one.
+/// result and is imported completely or not at all. A line whose `email` belongs to an
+/// existing user, and whose `id` and `external_id`, if given, belong to the same one, changes nothing, so a request can
+/// be repeated safely. A line that names different users is rejected, and so is the second of two lines with the same
+/// value.
 #[utoipa::path(
     post, path = Endpoint::ImportUsers.path(), tag = "users",
     request_body(

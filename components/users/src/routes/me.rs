@@ -16,6 +16,7 @@ use web::response::UserView;
 use web::response::entity_tag::ETag;
 
 use super::UsersState;
+use crate::wire::own_data::OwnDataView;
 use crate::wire::{ChangePassword, DeleteMe, PatchMe};
 
 /// Get yourself
@@ -40,6 +41,23 @@ pub(super) async fn get(
         return Ok(response::not_modified(tag));
     }
     response::user(StatusCode::OK, caller.user)
+}
+
+/// Export your data
+///
+/// Returns the data that is stored about the caller: the user, the live sessions, and the events of the audit trail
+/// that the caller caused or was affected by. Ids and addresses of other users are left out.
+#[utoipa::path(
+    get, path = Endpoint::ExportMe.path(), tag = "me",
+    responses((status = 200, description = "The caller's data", body = OwnDataView)),
+)]
+pub(super) async fn export(
+    State(state): State<Arc<UsersState>>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let data = state.users.own_data(caller.user.id).await?;
+    let view = OwnDataView::new(caller.user, data, caller.session);
+    response::secret_json(StatusCode::OK, &view)
 }
 
 /// Update yourself

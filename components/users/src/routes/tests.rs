@@ -30,6 +30,7 @@ fn user_row(extra: impl IntoIterator<Item = (&'static str, Value)>) -> Row {
         ("role", Value::Text("user".into())),
         ("is_active", Value::Bool(true)),
         ("version", Value::Int64(3)),
+        ("external_id", Value::Null),
         ("session_epoch", Value::Int64(0)),
         ("created_at", Value::Timestamp(at)),
         ("updated_at", Value::Timestamp(at)),
@@ -64,6 +65,7 @@ fn send(
         audit,
         cursors: CursorKey::new(&services.root_key),
         require_if_match: true,
+        exports_password_hashes: false,
     };
     let app = App::new(router(services.access_control, state), &quiet());
     let request = request.header("authorization", authorization(&admin));
@@ -177,8 +179,10 @@ fn an_import_has_one_result_per_line() {
 
     let names = [
         "line",
+        "has_id",
         "has_external_id",
         "created",
+        "by_id",
         "by_email",
         "by_external_id",
     ];
@@ -187,7 +191,9 @@ fn an_import_has_one_result_per_line() {
         let values = vec![
             Value::Int64(line),
             Value::Bool(false),
+            Value::Bool(false),
             created,
+            Value::Null,
             by_email,
             Value::Null,
         ];

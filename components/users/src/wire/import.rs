@@ -5,19 +5,22 @@ use accounts::password::PasswordHash;
 use accounts::user::email::Email;
 use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
-use accounts::user::imported::{ImportedUser, LineOutcome, LineStatus, check_created_at};
+use accounts::user::imported::{ImportedUser, LineOutcome, LineStatus, check_created_at, check_id};
 use accounts::{Error, Role};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::extract::parameter::parse_time;
+use web::extract::parameter::{parse_time, parse_uuid};
 use web::response::problem::InvalidValue;
 
 /// A line of `POST /api/v1/users/import`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportUser {
+    /// Id that the user had in another deployment of Roster, as in its export: a UUIDv7. Defaults to a new one.
+    #[schema(value_type = Option<Uuid>, example = "019927e0-59f4-7c60-b0a5-3a7f4b1f2c11")]
+    id: Option<String>,
     #[schema(value_type = Email)]
     email: String,
     #[schema(value_type = FullName)]
@@ -47,6 +50,7 @@ impl ImportUser {
     /// Parses the values and reports all errors at once. `now` is the time of the import.
     pub fn parse(self, now: OffsetDateTime) -> Result<ImportedUser, Error> {
         let mut errors = FieldErrors::default();
+        let id = errors.parse("id", self.id.as_deref(), |text| check_id(parse_uuid(text)?));
         let email = errors.check("email", Email::parse(&self.email));
         let full_name = errors.check("full_name", FullName::parse(&self.full_name));
         let role = errors.parse("role", self.role.as_deref(), Role::parse);
@@ -58,6 +62,7 @@ impl ImportUser {
         let password_hash = self.password_hash;
         let password_hash = errors.parse("password_hash", password_hash, PasswordHash::import);
         let parsed = email.zip(full_name).map(|(email, full_name)| ImportedUser {
+            id,
             email,
             full_name,
             role: role.unwrap_or(Role::User),
@@ -181,12 +186,14 @@ mod tests {
     #[test]
     fn all_invalid_fields_are_reported_at_once() {
         let errors = parse(json!({
+            "id": "0191b3a4-0000-4000-8000-000000000000",
             "email": "ada", "full_name": "", "role": "root", "external_id": "",
             "created_at": "yesterday", "password_hash": "velvet anchor 93 maple",
         }))
         .unwrap_err();
         let fields: Vec<_> = errors.iter().map(|error| error.field).collect();
         let all = [
+            "id",
             "email",
             "full_name",
             "role",

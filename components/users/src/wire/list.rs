@@ -2,6 +2,7 @@
 
 use accounts::error::FieldErrors;
 use accounts::user::email::Email;
+use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
 use accounts::user::service::list::{ListQuery, Sort, SortKey};
 use accounts::{Error, Role};
@@ -33,6 +34,9 @@ pub struct ListUsers {
     /// Only the user with this email.
     #[param(format = "email", max_length = 254)]
     email: Option<String>,
+    /// Only the user with this `external_id`.
+    #[param(min_length = 1, max_length = 200)]
+    external_id: Option<String>,
     /// Only users with this role.
     #[param(value_type = Option<Role>, inline)]
     role: Option<String>,
@@ -64,6 +68,11 @@ impl ListUsers {
         let query = ListQuery {
             sort: sort.unwrap_or_default(),
             email: errors.parse("email", self.email.as_deref(), Email::parse),
+            external_id: errors.parse(
+                "external_id",
+                self.external_id.as_deref(),
+                ExternalId::parse,
+            ),
             role: errors.parse("role", self.role.as_deref(), Role::parse),
             is_active: errors.parse("is_active", self.is_active.as_deref(), parse_flag),
             prefix: errors.parse("q", self.q.as_deref(), FullName::parse),

@@ -13,6 +13,7 @@ pub enum Action {
     LoginThrottled,
     NameChanged,
     PasswordChanged,
+    PasswordHashesExported,
     PasswordReset,
     RefreshFailed,
     RefreshReplayed,
@@ -49,8 +50,18 @@ mod tests {
     /// Actions that are passed as parameters.
     const PASSED: [Action; 2] = [Action::UserCreated, Action::UserRegistered];
 
-    /// Other quoted words of statements that write the audit trail: members of a user in JSON.
-    const MEMBERS: [&str; 4] = ["created_at", "full_name", "is_active", "updated_at"];
+    /// Other quoted words of statements that read or write the audit trail: members of JSON objects.
+    const MEMBERS: [&str; 9] = [
+        "actor_id",
+        "created_at",
+        "expires_at",
+        "full_name",
+        "is_active",
+        "last_used_at",
+        "request_id",
+        "target_id",
+        "updated_at",
+    ];
 
     /// Returns true for words joined with underscores, as every action is.
     fn is_joined(text: &str) -> bool {

@@ -1,9 +1,11 @@
 //! Ids of users in the system that they were imported from.
 
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// 1 to 200 characters without control characters, unique, compared exactly.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
 #[schema(
     description = "Id of the user in the system that they are imported from. Unique; compared exactly.",
     min_length = 1,
@@ -25,8 +27,17 @@ impl ExternalId {
         }
     }
 
+    /// Wraps an id that was parsed before it was stored.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
     }
 }
 

@@ -14,6 +14,8 @@ use crate::{FieldError, Role, UserId};
 /// A user to be imported.
 #[derive(Debug)]
 pub struct ImportedUser {
+    /// `None`: a new one.
+    pub id: Option<UserId>,
     pub email: Email,
     pub full_name: FullName,
     pub role: Role,
@@ -25,12 +27,23 @@ pub struct ImportedUser {
 }
 
 impl ImportedUser {
-    /// Returns a new id that sorts by the time of creation. `now` is the time of the import.
-    pub(crate) fn new_id(&self, now: OffsetDateTime) -> UserId {
+    /// Returns the user's id, or a new one that sorts by the time of creation. `now` is the time of the import.
+    pub(crate) fn id_or_new(&self, now: OffsetDateTime) -> UserId {
+        if let Some(id) = self.id {
+            return id;
+        }
         let created_at = self.created_at.unwrap_or(now);
         let seconds = u64::try_from(created_at.unix_timestamp()).unwrap_or_default();
         let time = Timestamp::from_unix(NoContext, seconds, created_at.nanosecond());
         UserId(Uuid::new_v7(time))
+    }
+}
+
+/// Checks that an id is a UUIDv7 (RFC 9562), as all ids of users are.
+pub fn check_id(id: Uuid) -> Result<UserId, &'static str> {
+    match id.get_version_num() {
+        7 => Ok(UserId(id)),
+        _ => Err("must be a UUIDv7, such as an id of an export"),
     }
 }
 
@@ -49,7 +62,7 @@ pub fn check_created_at(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineOutcome {
     Created(UserId),
-    /// The user exists, with this email and external id; it was not changed.
+    /// The user exists, with this id, email and external id; it was not changed.
     Unchanged(UserId),
     Rejected(Vec<FieldError>),
 }

@@ -1,5 +1,6 @@
 //! Use cases of users: one Postgres statement each, with a cache of single users.
 
+pub mod export;
 pub mod import;
 pub mod list;
 mod store;
@@ -16,6 +17,7 @@ use crate::idempotency::store::replay;
 use crate::keys::{FingerprintKey, Purpose, RootKey};
 use crate::password::PasswordHash;
 use crate::password::policy::NewPasswords;
+use crate::user::own_data::OwnData;
 use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 use list::{ListQuery, Page};
 use store::idempotent;
@@ -135,6 +137,11 @@ impl Users {
         };
         self.cache.keep(&user, None, &generation);
         Ok(user)
+    }
+
+    /// Returns the data that is stored about a user besides the user.
+    pub async fn own_data(&self, user: UserId) -> Result<OwnData, Error> {
+        store::own_data::own_data(&*self.database, user).await
     }
 
     /// Returns one page of users.

@@ -27,6 +27,7 @@ const HASHES: [&str; 9] = [
 
 fn line(email: &str, external_id: Option<&str>) -> ImportedUser {
     ImportedUser {
+        id: None,
         email: Email::parse(email).unwrap(),
         full_name: full_name("Ada Lovelace"),
         role: Role::User,

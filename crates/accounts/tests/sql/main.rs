@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod export;
 mod fixture;
 mod import;
 mod login_attempts;

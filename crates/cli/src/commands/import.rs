@@ -3,13 +3,12 @@
 mod batches;
 mod journal;
 
-use std::time::Duration;
-
 use futures::{StreamExt, TryStreamExt, stream};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use roster_client::types::ImportReport;
 
 use crate::arguments::ImportUsers;
+use crate::commands::progress;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Session;
@@ -18,10 +17,6 @@ use journal::{Journal, Progress};
 
 /// Requests in flight.
 const PARALLEL: usize = 4;
-/// Attempts per batch while the server is unreachable, busy or limits requests.
-const ATTEMPTS: u32 = 10;
-/// Time before another attempt if the server states none.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub async fn run(session: &Session, output: &Output, options: ImportUsers) -> Result<(), Failure> {
@@ -58,31 +53,13 @@ pub async fn run(session: &Session, output: &Output, options: ImportUsers) -> Re
 
 /// Sends a batch. A repetition is safe: the server leaves existing users as they are.
 async fn send(session: &Session, batch: &Batch) -> Result<ImportReport, Failure> {
-    let mut attempt = 1;
-    loop {
-        let call =
-            async |client: roster_client::Client| client.import_lines(batch.body.clone()).await;
-        match session.call(call).await {
-            Ok(report) => return Ok(report.into_inner()),
-            Err(failure) if failure.is_temporary() && attempt < ATTEMPTS => {
-                tokio::time::sleep(failure.retry_after().unwrap_or(PAUSE)).await;
-                attempt += 1;
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
+    let call = async |client: roster_client::Client| client.import_lines(batch.body.clone()).await;
+    Ok(session.call_with_retries(call).await?.into_inner())
 }
 
-/// Returns the bar, which is hidden unless it was requested and standard error is a terminal.
 fn bar(options: &ImportUsers, progress: &Progress) -> ProgressBar {
-    if !options.progress {
-        return ProgressBar::hidden();
-    }
-    let target = ProgressDrawTarget::stderr();
-    let bar = ProgressBar::with_draw_target(Some(progress.size), target);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  {eta} left") {
-        bar.set_style(style);
-    }
+    let template = "{bar:40} {percent:>3} %  {msg}  {eta} left";
+    let bar = progress::bar(options.progress, progress.size, template);
     show(&bar, progress);
     bar
 }

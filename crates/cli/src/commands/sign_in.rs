@@ -48,3 +48,11 @@ pub async fn whoami(session: &Session, output: &Output) -> Result<(), Failure> {
         .await?;
     users::print(output, &me)
 }
+
+/// Prints the data that is stored about the signed-in user.
+pub async fn my_data(session: &Session) -> Result<(), Failure> {
+    let data = session
+        .call(async |client| client.export_me().send().await)
+        .await?;
+    crate::output::json(&*data)
+}

@@ -5,8 +5,8 @@ use std::slice;
 use roster_client::types::{User, UserList};
 
 use crate::arguments::{CreateUser, ListUsers, UpdateUser, Users};
-use crate::commands::import;
 use crate::commands::pages::{self, paged, request, set};
+use crate::commands::{export, import};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::prompt;
@@ -25,6 +25,7 @@ pub async fn run(session: &Session, output: &Output, users: Users) -> Result<(),
             print(output, &user)
         }
         Users::Create(options) => create(session, output, options).await,
+        Users::Export(options) => export::run(session, output, options).await,
         Users::Import(options) => import::run(session, output, options).await,
         Users::Update(options) => update(session, output, options).await,
         Users::Delete { id, condition } => {
@@ -63,7 +64,8 @@ async fn list(session: &Session, output: &Output, options: ListUsers) -> Result<
             let request = request!(client.list_users(), page, cursor.clone();
                 created_after = options.period.created_after,
                 created_before = options.period.created_before,
-                email = options.email.clone(), role = options.role,
+                email = options.email.clone(),
+                external_id = options.external_id.clone(), role = options.role,
                 is_active = options.is_active, q = options.q.clone());
             request.send().await
         };

@@ -36,6 +36,7 @@ endpoints! {
     ListUsers: GET "/api/v1/users" Admin;
     CreateUser: POST "/api/v1/users" Admin;
     ImportUsers: POST "/api/v1/users/import" Admin;
+    ExportUsers: GET "/api/v1/users/export" Admin;
     GetUser: GET "/api/v1/users/{id}" SelfOrAdmin prefetches User;
     UpdateUser: PATCH "/api/v1/users/{id}" SelfOrAdmin;
     DeleteUser: DELETE "/api/v1/users/{id}" Admin;
@@ -43,6 +44,7 @@ endpoints! {
     CreateResetToken: POST "/api/v1/users/{id}/reset-token" Admin;
     GetMe: GET "/api/v1/users/me" SignedIn;
     UpdateMe: PATCH "/api/v1/users/me" SignedIn;
+    ExportMe: GET "/api/v1/users/me/export" SignedIn;
     DeleteMe: DELETE "/api/v1/users/me" SignedIn;
     ChangePassword: PUT "/api/v1/users/me/password" SignedIn;
     ListAudit: GET "/api/v1/audit" Admin;
@@ -57,6 +59,7 @@ endpoints! {
     Verify: GET "/api/v1/auth/verify" SignedIn;
     ResetPassword: POST "/api/v1/auth/reset" Anyone;
     Jwks: GET "/.well-known/jwks.json" Anyone;
+    ServerMetadata: GET "/.well-known/oauth-authorization-server" Anyone;
     Health: GET "/api/v1/health" Anyone;
     Live: GET "/api/v1/health/live" Anyone;
     Ready: GET "/api/v1/health/ready" Anyone;
@@ -174,6 +177,7 @@ mod tests {
                 "/api/v1/auth/refresh",
                 "/api/v1/auth/reset",
                 "/.well-known/jwks.json",
+                "/.well-known/oauth-authorization-server",
                 "/metrics",
                 "/api/docs",
                 "/api/redoc",

@@ -32,10 +32,22 @@ pub fn parse_time(text: &str) -> Result<OffsetDateTime, &'static str> {
 
 /// Parses digits; a number over the maximum is the maximum.
 pub fn parse_page_size(text: &str) -> Result<PageSize, &'static str> {
+    parse_size(text, PageSize::new)
+}
+
+/// Parses the page size of an export, by the same rules.
+pub fn parse_export_size(text: &str) -> Result<PageSize, &'static str> {
+    parse_size(text, PageSize::of_export)
+}
+
+fn parse_size(
+    text: &str,
+    capped: impl FnOnce(i64) -> Option<PageSize>,
+) -> Result<PageSize, &'static str> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     // Digits that overflow are still a number over the maximum.
     let number = is_number.then(|| text.parse().unwrap_or(i64::MAX));
-    let size = number.and_then(PageSize::new);
+    let size = number.and_then(capped);
     size.ok_or("must be a whole number of at least 1")
 }
 
@@ -86,6 +98,7 @@ mod tests {
         ] {
             assert_eq!(parse_page_size(text).unwrap().get(), size, "{text}");
         }
+        assert_eq!(parse_export_size("1001").unwrap().get(), 1_000);
         for text in ["0", "-1", "", "1.5", "abc", "+5"] {
             assert!(parse_page_size(text).is_err(), "{text}");
         }

@@ -1,6 +1,7 @@
 //! Users as the API shows them.
 
 use accounts::user::email::Email;
+use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
 use accounts::{Role, User};
 use axum::response::Response;
@@ -41,6 +42,10 @@ pub struct UserView {
     /// Increases with every change; the ETag is derived from it.
     #[schema(minimum = 1, example = 3)]
     version: i64,
+    /// Absent for users without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ExternalId>, nullable = false)]
+    external_id: Option<String>,
 }
 
 impl From<User> for UserView {
@@ -54,6 +59,7 @@ impl From<User> for UserView {
             created_at: user.created_at,
             updated_at: user.updated_at,
             version: user.version,
+            external_id: user.external_id.map(ExternalId::into_string),
         }
     }
 }

@@ -21,17 +21,27 @@ fn parameters_from(
     let limits = of(text("[0-9]{1,3}"));
     let sort = of(text("-?(created_at|updated_at|email|full_name)"));
     let email = of(text("[aA]@b\\.example"));
+    let external_id = of(text("[12]"));
     let role = of(text("(user|admin)"));
     let flags = (of(text("(true|false)")), of(text("(true|false)")));
     let q = of(text("[ab ]{1,2}"));
     let time = "2026-01-0[1-9]T0[0-2]:00:00(\\.0[0-9]{1,9})?(Z|[+-]0[0-2]:00)";
     let times = (of(text(time)), of(text(time)));
-    (limits, sort, email, role, flags, q, times).prop_map(
-        |(limit, sort, email, role, (is_active, include_total), q, (after, before))| ListUsers {
+    (limits, sort, (email, external_id), role, flags, q, times).prop_map(
+        |(
+            limit,
+            sort,
+            (email, external_id),
+            role,
+            (is_active, include_total),
+            q,
+            (after, before),
+        )| ListUsers {
             cursor: None,
             limit,
             sort,
             email,
+            external_id,
             role,
             is_active,
             q,
@@ -57,6 +67,7 @@ fn filters(query: &ListQuery) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         query.sort,
         query.email.clone(),
+        query.external_id.clone(),
         query.role,
         query.is_active,
         query.prefix.clone(),
@@ -97,9 +108,9 @@ proptest! {
     fn the_context_depends_on_the_list_not_the_page(
         one in valid_parameters(),
         change in valid_parameters(),
-        what in 0..8_u8,
+        what in 0..9_u8,
     ) {
-        // Two lists of nine random parameters would always differ, so change one.
+        // Two lists of ten random parameters would always differ, so change one.
         let mut other = one.clone();
         match what {
             0 => other.sort = change.sort,
@@ -109,6 +120,7 @@ proptest! {
             4 => other.q = change.q,
             5 => other.created_after = change.created_after,
             6 => other.created_before = change.created_before,
+            7 => other.external_id = change.external_id,
             _ => (other.limit, other.include_total) = (change.limit, change.include_total),
         }
         if let (Ok(one), Ok(other)) = (one.parse(), other.parse()) {
@@ -129,6 +141,7 @@ fn all_invalid_parameters_are_reported_at_once() {
         limit: bad(),
         sort: bad(),
         email: bad(),
+        external_id: bad(),
         role: bad(),
         is_active: bad(),
         q: bad(),
@@ -146,6 +159,7 @@ fn all_invalid_parameters_are_reported_at_once() {
             "limit",
             "sort",
             "email",
+            "external_id",
             "role",
             "is_active",
             "q",

@@ -46,18 +46,19 @@ impl Users {
 }
 
 /// Returns the users of the valid lines, and records the rejection of all others: those with errors, and those with the
-/// email or external id of an earlier line.
+/// id, email or external id of an earlier line.
 fn valid(
     lines: Vec<Line>,
     outcomes: &mut HashMap<usize, LineOutcome>,
 ) -> Vec<(usize, ImportedUser)> {
     let mut users = Vec::new();
-    let (mut emails, mut external_ids) = (HashSet::new(), HashSet::new());
+    let (mut ids, mut emails, mut external_ids) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (line, parsed) in lines {
         let errors = match &parsed {
             Ok(user) => {
                 let external_id = user.external_id.as_ref();
                 let repeated = [
+                    ("id", user.id.is_some_and(|id| ids.contains(&id))),
                     ("email", emails.contains(&user.email)),
                     (
                         "external_id",
@@ -76,6 +77,7 @@ fn valid(
         };
         match parsed {
             Ok(user) if errors.is_empty() => {
+                ids.extend(user.id);
                 emails.insert(user.email.clone());
                 external_ids.extend(user.external_id.clone());
                 users.push((line, user));

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use crate::pagination::{self, Position, Window, timestamp};
 use crate::user::email::Email;
+use crate::user::external_id::ExternalId;
 use crate::user::full_name::FullName;
 use crate::{Role, User};
 
@@ -51,6 +52,7 @@ impl Sort {
 pub struct ListQuery {
     pub sort: Sort,
     pub email: Option<Email>,
+    pub external_id: Option<ExternalId>,
     pub role: Option<Role>,
     pub is_active: Option<bool>,
     /// Prefix of the email or of the full name, in any case and normalization form.
@@ -65,7 +67,7 @@ pub struct ListQuery {
 impl ListQuery {
     /// Context of a cursor, without the page: a cursor continues only its own list.
     pub fn context(&self) -> String {
-        format!(
+        let context = format!(
             "users {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             self.sort,
             self.email.as_ref().map(Email::as_str),
@@ -74,7 +76,12 @@ impl ListQuery {
             self.prefix.as_ref().map(FullName::as_str),
             self.created_after.map(timestamp),
             self.created_before.map(timestamp),
-        )
+        );
+        // Only if set, so that cursors of releases without this filter remain valid.
+        match &self.external_id {
+            Some(id) => format!("{context} {:?}", id.as_str()),
+            None => context,
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Times leave Postgres as `timestamp` in UTC: the host cannot convert `timestamptz`.
 
+pub(super) mod export;
 pub(super) mod idempotent;
 pub(super) mod import;
 pub(super) mod list;
+pub(super) mod own_data;
 
 use spin_pg_bindings::postgres::{self, Database, FromRow, Param, Row, Superseded};
 use uuid::Uuid;
@@ -16,7 +18,7 @@ use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 /// Columns of a user as read by [`User`].
 macro_rules! columns {
     () => {
-        "id, email, full_name, role, is_active, version, session_epoch, \
+        "id, email, full_name, role, is_active, version, external_id, session_epoch, \
          created_at AT TIME ZONE 'UTC' AS created_at, updated_at AT TIME ZONE 'UTC' AS updated_at"
     };
 }

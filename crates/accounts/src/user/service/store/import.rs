@@ -11,28 +11,31 @@ use crate::user::external_id::ExternalId;
 use crate::user::imported::{ImportedUser, LineOutcome};
 use crate::{Error, FieldError, UserId};
 
-/// Inserts the users whose email and external id are both free, in the order of their emails, so that concurrent
+/// Inserts the users whose id, email and external id are free, in the order of their emails, so that concurrent
 /// imports of the same users wait for one another in turn. A user that a concurrent statement creates is neither
 /// inserted nor visible to this statement: its line has no id at all, and another run finds it.
 const IMPORT: &str = "WITH line AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS line (line bigint, id uuid, email text,
-            full_name text, role text, is_active boolean, external_id text, created_at timestamptz,
+        SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS line (line bigint, id uuid, has_id boolean,
+            email text, full_name text, role text, is_active boolean, external_id text, created_at timestamptz,
             password_hash text)
      ), known AS MATERIALIZED (
-        SELECT line.line, by_email.id AS by_email, by_external_id.id AS by_external_id
+        SELECT line.line, by_id.id AS by_id, by_email.id AS by_email, by_external_id.id AS by_external_id
         FROM line
+        LEFT JOIN users AS by_id ON by_id.id = line.id
         LEFT JOIN users AS by_email ON by_email.email = line.email
         LEFT JOIN users AS by_external_id ON by_external_id.external_id = line.external_id
      ), created AS (
         INSERT INTO users (id, email, full_name, role, is_active, external_id, created_at, password_hash)
         SELECT id, email, full_name, role, is_active, external_id, coalesce(created_at, now()), password_hash
-        FROM line JOIN known USING (line) WHERE by_email IS NULL AND by_external_id IS NULL
+        FROM line JOIN known USING (line)
+        WHERE by_id IS NULL AND by_email IS NULL AND by_external_id IS NULL
         ORDER BY email ON CONFLICT DO NOTHING RETURNING id
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT 'user_imported', $2::uuid, id, $3, $4 FROM created
      )
-     SELECT line, external_id IS NOT NULL AS has_external_id, created.id AS created, by_email, by_external_id
+     SELECT line, has_id, external_id IS NOT NULL AS has_external_id, created.id AS created,
+        by_id, by_email, by_external_id
      FROM line JOIN known USING (line) LEFT JOIN created USING (id)";
 
 /// A user as the statement reads it.
@@ -40,6 +43,7 @@ const IMPORT: &str = "WITH line AS MATERIALIZED (
 struct Parameter<'a> {
     line: usize,
     id: Uuid,
+    has_id: bool,
     email: &'a str,
     full_name: &'a str,
     role: &'static str,
@@ -53,8 +57,10 @@ struct Parameter<'a> {
 /// Users that have the id, the email and the external id of a line.
 struct Found {
     line: i64,
+    has_id: bool,
     has_external_id: bool,
     created: Option<Uuid>,
+    by_id: Option<Uuid>,
     by_email: Option<Uuid>,
     by_external_id: Option<Uuid>,
 }
@@ -63,8 +69,10 @@ impl FromRow for Found {
     fn from_row(row: &Row) -> Result<Self, postgres::Error> {
         Ok(Self {
             line: row.get("line")?,
+            has_id: row.get("has_id")?,
             has_external_id: row.get("has_external_id")?,
             created: row.get("created")?,
+            by_id: row.get("by_id")?,
             by_email: row.get("by_email")?,
             by_external_id: row.get("by_external_id")?,
         })
@@ -74,30 +82,28 @@ impl FromRow for Found {
 impl Found {
     /// Returns the outcome; `None` if a concurrent statement has created the user.
     fn outcome(&self) -> Option<LineOutcome> {
-        let rejected =
-            |field, detail: &'static str| LineOutcome::Rejected(vec![FieldError { field, detail }]);
         if let Some(id) = self.created {
             return Some(LineOutcome::Created(UserId(id)));
         }
-        match (self.by_email, self.by_external_id) {
-            (None, None) => None,
-            (Some(one), Some(other)) if one == other => Some(LineOutcome::Unchanged(UserId(one))),
-            (Some(user), None) if !self.has_external_id => {
-                Some(LineOutcome::Unchanged(UserId(user)))
+        let rejected = |field, detail| LineOutcome::Rejected(vec![FieldError { field, detail }]);
+        let Some(user) = self.by_email else {
+            let another = "belongs to a user with another email";
+            return match (self.by_id, self.by_external_id) {
+                (Some(_), _) => Some(rejected("id", another)),
+                (None, Some(_)) => Some(rejected("external_id", another)),
+                (None, None) => None,
+            };
+        };
+        let another = "belongs to another user than the email";
+        Some(match (self.by_id, self.by_external_id) {
+            (Some(other), _) if other != user => rejected("id", another),
+            (None, _) if self.has_id => rejected("email", "belongs to a user with another id"),
+            (_, Some(other)) if other != user => rejected("external_id", another),
+            (_, None) if self.has_external_id => {
+                rejected("email", "belongs to a user without this external_id")
             }
-            (Some(_), None) => Some(rejected(
-                "email",
-                "belongs to a user without this external_id",
-            )),
-            (None, Some(_)) => Some(rejected(
-                "external_id",
-                "belongs to a user with another email",
-            )),
-            (Some(_), Some(_)) => Some(rejected(
-                "external_id",
-                "belongs to another user than the email",
-            )),
-        }
+            _ => LineOutcome::Unchanged(UserId(user)),
+        })
     }
 }
 
@@ -112,7 +118,8 @@ pub(in crate::user::service) async fn import(
         .iter()
         .map(|(line, user)| Parameter {
             line: *line,
-            id: user.new_id(now).0,
+            id: user.id_or_new(now).0,
+            has_id: user.id.is_some(),
             email: user.email.as_str(),
             full_name: user.full_name.as_str(),
             role: user.role.as_str(),

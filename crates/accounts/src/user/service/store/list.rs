@@ -11,6 +11,8 @@ fn filters(query: &ListQuery) -> Filters {
     let mut filters = Filters::none();
     let email = query.email.as_ref().map(|email| email.as_str());
     filters.add_option("email = $?", email);
+    let external_id = query.external_id.as_ref().map(|id| id.as_str());
+    filters.add_option("external_id = $?", external_id);
     filters.add_option("role = $?", query.role.map(|role| role.as_str()));
     filters.add_option("is_active = $?", query.is_active);
     // Folded by Postgres on both sides: its rules differ from Rust's.

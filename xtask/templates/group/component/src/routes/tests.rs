@@ -45,6 +45,7 @@ fn caller(role: Role) -> User {
         ("role", Value::Text(role.as_str().into())),
         ("is_active", Value::Bool(true)),
         ("version", Value::Int64(1)),
+        ("external_id", Value::Null),
         ("session_epoch", Value::Int64(0)),
         ("created_at", Value::Timestamp(at)),
         ("updated_at", Value::Timestamp(at)),
