@@ -1,6 +1,6 @@
 //! Endpoints of auth: each extracts the request, calls the use case and converts the result.
 
-mod metadata;
+mod well_known;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,11 +11,10 @@ use accounts::session::service::list::context;
 use accounts::{Error, Passwords, SessionId, Sessions, Users};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use web::Problem;
 use web::auth::access_control::{Anonymous, Caller, Client};
-use web::auth::access_token::{JwkSet, Signer, Verifier};
+use web::auth::access_token::{Signer, Verifier};
 use web::auth::endpoints::Endpoint;
 use web::extract::body::{Form, Json};
 use web::extract::idempotency_key;
@@ -58,8 +57,8 @@ web::routes! {
     EndSession => end_session,
     Verify => verify,
     ResetPassword => reset_password,
-    Jwks => jwks,
-    ServerMetadata => metadata::metadata,
+    Jwks => well_known::jwks,
+    ServerMetadata => well_known::metadata,
 }
 
 /// Register
@@ -275,20 +274,6 @@ async fn reset_password(
     let reset = state.passwords.reset(&token, &password, &actor);
     state.delay_if_throttled(reset.await).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Get the public keys
-///
-/// Returns the public keys that verify access tokens (RFC 7517), for other services that verify them.
-#[utoipa::path(
-    get, path = Endpoint::Jwks.path(), tag = "auth",
-    responses((status = 200, description = "The public keys", body = JwkSet)),
-)]
-async fn jwks(State(state): State<Arc<AuthState>>) -> Result<Response, Problem> {
-    let mut response = response::secret_json(StatusCode::OK, &state.verifier.jwks())?;
-    let cached = HeaderValue::from_static("public, max-age=300");
-    response.headers_mut().insert(CACHE_CONTROL, cached);
-    Ok(response)
 }
 
 impl AuthState {

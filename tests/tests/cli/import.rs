@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use blackbox::stack::Stack;
 use blackbox::{Client, Person, unique};
 use serde_json::{Value, json};
 
@@ -17,6 +18,15 @@ fn line(name: &str, n: usize) -> String {
 
 fn beside(file: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", file.display()))
+}
+
+/// Returns once the first batch is imported, or the import has ended.
+async fn until_begun(file: &Path, child: &mut Child) {
+    let (begun, progress) = (Instant::now(), beside(file, ".progress"));
+    while !progress.exists() && child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no progress");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 async fn count(admin: &Client, name: &str) -> Value {
@@ -65,12 +75,7 @@ async fn a_killed_import_continues_without_losing_or_doubling_users() {
     fs::write(&file, lines).unwrap();
     let import = ["users", "import", file.to_str().unwrap()];
     let mut child = cli.command(&import).stdout(Stdio::null()).spawn().unwrap();
-    let begun = Instant::now();
-    let progress = beside(&file, ".progress");
-    while !progress.exists() && child.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "no progress");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until_begun(&file, &mut child).await;
     child.kill().unwrap();
     child.wait().unwrap();
     let counts = cli.json(&import);
@@ -78,8 +83,37 @@ async fn a_killed_import_continues_without_losing_or_doubling_users() {
     let all = counts["created"].as_u64().unwrap() + counts["unchanged"].as_u64().unwrap();
     assert_eq!(all, total as u64, "{counts}");
     assert_eq!(count(&admin, &name).await, total);
-    assert!(!progress.exists());
+    assert!(!beside(&file, ".progress").exists());
     assert!(!beside(&file, ".rejected.ndjson").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_outlasts_a_crash_of_postgres() {
+    let mut stack = Stack::start_durable().await;
+    let cli = Cli::signed_in(&Person::create_admin(&stack.client).await).await;
+    let (name, folder) = (unique(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("users.ndjson");
+    let total = 6_000;
+    let lines: String = (0..total).map(|n| line(&name, n)).collect();
+    fs::write(&file, lines).unwrap();
+    let import = [
+        "--output",
+        "json",
+        "users",
+        "import",
+        file.to_str().unwrap(),
+    ];
+    let mut child = cli.command(&import);
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    until_begun(&file, &mut child).await;
+    stack.crash_postgres();
+    stack.start_postgres();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let all = counts["created"].as_u64().unwrap() + counts["unchanged"].as_u64().unwrap();
+    assert_eq!(all, total as u64, "{counts}");
+    assert_eq!(count(&stack.client, &name).await, total);
 }
 
 #[tokio::test]

@@ -1,5 +1,4 @@
-//! `GET /.well-known/oauth-authorization-server`: metadata of the server (RFC 8414), for services that are configured
-//! with its issuer alone.
+//! `/.well-known`: the public keys, and the metadata that leads to them, for services that verify tokens themselves.
 
 use std::sync::Arc;
 
@@ -10,10 +9,22 @@ use http::{HeaderValue, StatusCode, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 use web::Problem;
+use web::auth::access_token::JwkSet;
 use web::auth::endpoints::Endpoint;
 use web::response;
 
 use super::AuthState;
+
+/// Get the public keys
+///
+/// Returns the public keys that verify access tokens (RFC 7517), for other services that verify them.
+#[utoipa::path(
+    get, path = Endpoint::Jwks.path(), tag = "auth",
+    responses((status = 200, description = "The public keys", body = JwkSet)),
+)]
+pub(super) async fn jwks(State(state): State<Arc<AuthState>>) -> Result<Response, Problem> {
+    public_json(&state.verifier.jwks())
+}
 
 /// Metadata of the server (RFC 8414, section 2).
 #[derive(Serialize, ToSchema)]
@@ -78,8 +89,12 @@ impl ServerMetadata {
 pub(super) async fn metadata(State(state): State<Arc<AuthState>>) -> Result<Response, Problem> {
     let has_keys = !state.verifier.jwks().keys.is_empty();
     let metadata = ServerMetadata::new(&state.issuer, has_keys, state.token_form_enabled);
-    let metadata = metadata.ok_or_else(Problem::not_found)?;
-    let mut response = response::secret_json(StatusCode::OK, &metadata)?;
+    public_json(&metadata.ok_or_else(Problem::not_found)?)
+}
+
+/// Returns JSON that every cache may store for five minutes.
+fn public_json(body: &impl Serialize) -> Result<Response, Problem> {
+    let mut response = response::secret_json(StatusCode::OK, body)?;
     let cached = HeaderValue::from_static("public, max-age=300");
     response.headers_mut().insert(CACHE_CONTROL, cached);
     Ok(response)
