@@ -27,6 +27,7 @@ pub mod login_attempts;
 pub mod person;
 pub mod raw;
 pub mod reply;
+pub mod service_account;
 pub mod shell_blocks;
 pub mod soak;
 pub mod stack;

@@ -1,5 +1,7 @@
 //! Endpoints of auth: each extracts the request, calls the use case and converts the result.
 
+mod introspection;
+mod service_accounts;
 mod well_known;
 
 use std::future::Future;
@@ -8,12 +10,12 @@ use std::sync::Arc;
 
 use accounts::session::service::SignedIn;
 use accounts::session::service::list::context;
-use accounts::{Error, Passwords, SessionId, Sessions, Users};
+use accounts::{Error, Passwords, ServiceAccounts, SessionId, Sessions, Users};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri};
 use web::Problem;
-use web::auth::access_control::{Anonymous, Caller, Client};
+use web::auth::access_control::{AccessControl, Anonymous, Caller, Client};
 use web::auth::access_token::{Signer, Verifier};
 use web::auth::endpoints::Endpoint;
 use web::extract::body::{Form, Json};
@@ -33,12 +35,14 @@ pub struct AuthState {
     pub sessions: Sessions,
     pub users: Users,
     pub passwords: Passwords,
-    /// `jwt_issuer`.
-    pub issuer: String,
+    pub service_accounts: ServiceAccounts,
+    pub access_control: AccessControl,
     pub signer: Signer,
     pub verifier: Verifier,
     pub cursors: CursorKey,
     pub registration_enabled: bool,
+    /// True when changes require `If-Match`.
+    pub require_if_match: bool,
     pub token_form_enabled: bool,
     /// Delays the response to a rejected attempt, so that a client that retries in a closed loop cannot take
     /// the host's time from all others.
@@ -56,9 +60,17 @@ web::routes! {
     ListSessions => list_sessions,
     EndSession => end_session,
     Verify => verify,
+    Introspect => introspection::introspect,
     ResetPassword => reset_password,
     Jwks => well_known::jwks,
     ServerMetadata => well_known::metadata,
+    ListServiceAccounts => service_accounts::list,
+    CreateServiceAccount => service_accounts::create,
+    GetServiceAccount => service_accounts::get,
+    UpdateServiceAccount => service_accounts::update,
+    DeleteServiceAccount => service_accounts::delete,
+    CreateApiKey => service_accounts::create_key,
+    DeleteApiKey => service_accounts::delete_key,
 }
 
 /// Register

@@ -1,5 +1,8 @@
 //! JSON of the auth endpoints: request and response bodies, and queries.
 
+pub mod introspection;
+pub mod service_accounts;
+
 use accounts::error::FieldErrors;
 use accounts::pagination::TimeQuery;
 use accounts::password::{Password, SubmittedPassword};

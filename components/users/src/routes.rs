@@ -8,12 +8,12 @@ mod me;
 use std::sync::Arc;
 
 use accounts::password::{PasswordHash, SubmittedPassword};
-use accounts::{Audit, Passwords, Sessions, UserId, Users};
+use accounts::{Audit, Error, Passwords, Role, Sessions, UserId, Users};
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
 use web::Problem;
-use web::auth::access_control::{AboutUser, Caller, Client};
+use web::auth::access_control::{AboutUser, AnyCaller, Caller, Client};
 use web::auth::endpoints::Endpoint;
 use web::extract::body::{Json, MergePatch, OptionalJson};
 use web::extract::conditional::{IfMatch, IfNoneMatch, Precondition};
@@ -102,17 +102,15 @@ async fn list_users(
 )]
 async fn create_user(
     State(state): State<Arc<UsersState>>,
-    caller: Caller,
+    caller: AnyCaller,
     headers: HeaderMap,
     Json(value): Json<CreateUser>,
 ) -> Result<Response, Problem> {
-    let id = caller.user.id.to_string();
+    let id = caller.id().to_string();
     let request = idempotency_key::request(&headers, &id, "POST /api/v1/users")?;
-    let actor = caller.actor();
-    let user = state
-        .users
-        .create_user(value.parse()?, request, &actor)
-        .await?;
+    let (new, actor) = (value.parse()?, caller.actor());
+    caller.may_give(Some(new.role))?;
+    let user = state.users.create_user(new, request, &actor).await?;
     response::created_user(user)
 }
 
@@ -162,17 +160,18 @@ async fn get_user(
 )]
 async fn update_user(
     State(state): State<Arc<UsersState>>,
-    caller: Caller,
+    caller: AnyCaller,
     client: Client,
     precondition: Precondition,
     PathId(id): PathId<UserId>,
     MergePatch(patch): MergePatch<PatchUser>,
 ) -> Result<Response, Problem> {
     let expected = precondition.expected(state.require_if_match)?;
-    if caller.is_admin() && patch.has_email() {
+    if caller.role() == Role::Admin && patch.has_email() {
         require_other(id, &caller)?;
     }
-    let (patch, submitted) = patch.parse(caller.user.role)?;
+    let (patch, submitted) = patch.parse(caller.role())?;
+    caller.may_give(patch.role)?;
     let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
     let user = state
@@ -193,7 +192,7 @@ async fn update_user(
 )]
 async fn delete_user(
     State(state): State<Arc<UsersState>>,
-    caller: Caller,
+    caller: AnyCaller,
     client: Client,
     precondition: Precondition,
     PathId(id): PathId<UserId>,
@@ -221,7 +220,7 @@ async fn delete_user(
 )]
 async fn end_sessions(
     State(state): State<Arc<UsersState>>,
-    caller: Caller,
+    caller: AnyCaller,
     PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, Problem> {
     state.sessions.end_all(id, &caller.actor()).await?;
@@ -246,6 +245,7 @@ async fn create_reset_token(
     PathId(id): PathId<UserId>,
     OptionalJson(confirmation): OptionalJson<Confirmation>,
 ) -> Result<Response, Problem> {
+    let caller = AnyCaller::User(caller);
     require_other(id, &caller)?;
     let submitted = confirmation.unwrap_or_default().parse()?;
     let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
@@ -258,22 +258,27 @@ impl UsersState {
     /// Returns the hash of the caller's password; `None` when none was sent. Wrong passwords are counted.
     async fn confirm_if_given(
         &self,
-        caller: &Caller,
+        caller: &AnyCaller,
         client: &Client,
         submitted: Option<SubmittedPassword>,
     ) -> Result<Option<PasswordHash>, Problem> {
-        match submitted {
-            Some(submitted) => me::confirm(self, caller, client, &submitted)
-                .await
-                .map(Some),
-            None => Ok(None),
+        match (submitted, caller) {
+            (Some(submitted), AnyCaller::User(caller)) => {
+                let confirmed = me::confirm(self, caller, client, &submitted).await?;
+                Ok(Some(confirmed))
+            }
+            (Some(_), AnyCaller::Service(_)) => {
+                let detail = "must be omitted: a service account has no password";
+                Err(Error::invalid("current_password", detail).into())
+            }
+            (None, _) => Ok(None),
         }
     }
 }
 
 /// Returns 409 for the caller's own id.
-fn require_other(id: UserId, caller: &Caller) -> Result<(), Problem> {
-    match id == caller.user.id {
+fn require_other(id: UserId, caller: &AnyCaller) -> Result<(), Problem> {
+    match id.0 == caller.id() {
         true => Err(Problem::use_users_me()),
         false => Ok(()),
     }

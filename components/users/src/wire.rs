@@ -14,9 +14,10 @@ use accounts::password::{Password, SubmittedPassword};
 use accounts::user::email::Email;
 use accounts::user::full_name::FullName;
 use accounts::{Error, NewUser, Role, UserPatch};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use web::extract::body::not_null;
 
 /// Body of `POST /api/v1/users`.
 #[derive(Deserialize, ToSchema)]
@@ -82,15 +83,6 @@ impl PatchUser {
         let patch = UserPatch::parse_by(editor, email, full_name, role, self.is_active)?;
         Ok((patch, parse_current_password(self.current_password)?))
     }
-}
-
-/// Rejects `null`, which removes a member in a merge patch (RFC 7396): no field of a user can be removed.
-fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }
 
 /// Body of `PATCH /api/v1/users/me`: a merge patch. A new email requires the current password.

@@ -11,15 +11,15 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::pagination::{self, Position, TimeOrder, Window};
-use crate::{Error, UserId};
+use crate::{Error, ServiceAccountId, UserId};
 
 pub use action::{ACTIONS, Action};
 
 /// Originator of a change, for the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// `None` before sign-in.
-    pub user: Option<UserId>,
+    /// A user or a service account; `None` before sign-in.
+    id: Option<Uuid>,
     pub request_id: String,
     /// Fingerprint of the client's address; `None` for commands of an operator.
     pub client: Option<String>,
@@ -28,7 +28,7 @@ pub struct Actor {
 impl Actor {
     pub fn anonymous(request_id: impl Into<String>) -> Self {
         Self {
-            user: None,
+            id: None,
             request_id: request_id.into(),
             client: None,
         }
@@ -36,9 +36,15 @@ impl Actor {
 
     pub fn user(user: UserId, request_id: impl Into<String>) -> Self {
         Self {
-            user: Some(user),
-            request_id: request_id.into(),
-            client: None,
+            id: Some(user.0),
+            ..Self::anonymous(request_id)
+        }
+    }
+
+    pub fn service_account(account: ServiceAccountId, request_id: impl Into<String>) -> Self {
+        Self {
+            id: Some(account.0),
+            ..Self::anonymous(request_id)
         }
     }
 
@@ -50,7 +56,7 @@ impl Actor {
     }
 
     pub fn id(&self) -> Option<Uuid> {
-        self.user.map(|user| user.0)
+        self.id
     }
 
     pub fn client(&self) -> Option<&str> {
@@ -62,10 +68,10 @@ impl Actor {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Event {
     pub id: Uuid,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "crate::utc")]
     pub at: OffsetDateTime,
     pub action: String,
-    /// The user that caused the event, if known.
+    /// The user or service account that caused the event, if known.
     pub actor_id: Option<Uuid>,
     /// The user or other resource that the event is about, if any.
     pub target_id: Option<Uuid>,

@@ -1,4 +1,4 @@
-//! Checks the session, the caller and the rate limit of a request in one Redis round trip.
+//! Checks the credential, the caller and the rate limit of a request in one Redis round trip.
 //!
 //! Redis entries are at most one TTL old and are updated with every change; anything that Redis lacks is
 //! read from Postgres. If both are down, the request is rejected. If Redis is down, the rate limit is
@@ -12,23 +12,33 @@ use std::time::Duration;
 use spin_pg_bindings::postgres::Database;
 use spin_pg_bindings::redis::{Arg, Command, Reply, Script};
 
+use time::OffsetDateTime;
+
 use crate::cache::{self, Cache, SessionEntry};
 use crate::metrics::{self, Event};
+use crate::service_account::key::PresentedKey;
+use crate::service_account::service::store as service_accounts;
 use crate::session::SessionId;
-use crate::{Error, User, UserId};
+use crate::{Error, ServiceAccount, User, UserId};
 use store::SessionState;
 
-/// KEYS: session, caller, another user, generation, rate of the caller, rate of the address. ARGV: limit,
-/// window in milliseconds, the entry of an ended session. A token of an ended session counts against its
-/// address, so that it cannot use up the limit of its user. The rate is a GCRA: `tat` is the time
+/// KEYS: session or service account, caller, another user, generation, rate of the caller, rate of the address.
+/// ARGV: limit, window in milliseconds, the entry of an ended session, the mark of an API key (empty for a token).
+/// A token of an ended session counts against its address, and so does a key that the entry of its account does not
+/// contain: neither can use up the limit of another. A caller without a rate of their own is not limited. The rate
+/// is a GCRA: `tat` is the time
 /// at which the bucket is full again, and a request costs one interval. Returns the four entries, then
 /// allowed, remaining, and two times in milliseconds: until the limit is fully restored, and until the
 /// next request is allowed.
 static LOOKUP: Script = Script::new(
     "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) \
     local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) \
-    local rate = found[1] == ARGV[3] and KEYS[6] or KEYS[5] \
+    local known = ARGV[4] == '' and found[1] ~= ARGV[3] \
+      or ARGV[4] ~= '' and found[1] and string.find(found[1], ARGV[4], 1, true) \
+    local rate = known and KEYS[5] or KEYS[6] \
     local allowed, remaining, reset, retry = 1, 0, 0, 0 \
+    if rate == 'roster:nothing' then \
+      return {found[1], found[2], found[3], found[4], allowed, remaining, reset, retry} end \
     local t = redis.call('TIME') \
     local now = t[1] * 1000 + t[2] / 1000 \
     local tat = math.max(tonumber(redis.call('GET', rate) or now), now) \
@@ -43,7 +53,7 @@ static LOOKUP: Script = Script::new(
     allowed, remaining, math.ceil(reset), math.ceil(retry)}",
 );
 
-/// A key that never has an entry.
+/// A key that never has an entry; the script names it, too.
 const NOTHING: &str = "roster:nothing";
 
 /// Number of requests allowed per window; all of them may arrive at once.
@@ -64,11 +74,27 @@ pub struct Rate {
     pub retry: Duration,
 }
 
+/// Credential of a request, well-formed but not checked against the stores yet.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// User and session named by a valid token.
+    Session(UserId, SessionId),
+    Key(PresentedKey),
+}
+
+/// Caller whose credential is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// An active user with a live session.
+    User(User),
+    /// An active account with a key that has not expired.
+    Service(ServiceAccount),
+}
+
 /// Input of [`Authenticator::authenticate`].
 #[derive(Debug, Clone, Default)]
 pub struct AuthRequest {
-    /// User and session named by a valid token.
-    pub caller: Option<(UserId, SessionId)>,
+    pub credential: Option<Credential>,
     /// Another user that the request is about, read in the same round trip.
     pub about: Option<UserId>,
     /// Buckets that the request may count against; `None` when it is not limited.
@@ -78,8 +104,9 @@ pub struct AuthRequest {
 /// Buckets of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateKeys {
-    /// Bucket of the caller, else of the address. Not used if the session is known to have ended.
-    pub caller: String,
+    /// Bucket of the caller, else of the address; `None` if a caller with a valid credential is not limited. Not used
+    /// if the session is known to have ended, or unless the API key is known to be the account's.
+    pub caller: Option<String>,
     /// Bucket of the client's address.
     pub address: String,
 }
@@ -87,8 +114,8 @@ pub struct RateKeys {
 /// Result of [`Authenticator::authenticate`], from Redis alone where possible.
 #[derive(Debug)]
 pub struct Authenticated {
-    /// Current state of the caller; `None` unless the session is alive and the caller is active.
-    pub caller: Option<User>,
+    /// Current state of the caller; `None` unless the credential is valid and the caller is active.
+    pub caller: Option<Principal>,
     /// The other user; `None` when the cache does not have it.
     pub about: Option<User>,
     /// `None` when there is no limit or Redis did not reply.
@@ -108,7 +135,8 @@ pub struct Authenticator {
 /// Replies of Redis.
 #[derive(Default)]
 struct Found {
-    session: Option<Reply>,
+    /// Session, or service account.
+    first: Option<Reply>,
     caller: Option<Reply>,
     about: Option<Reply>,
     rate: Option<Rate>,
@@ -148,9 +176,17 @@ impl Authenticator {
             metrics::count(Event::RateLimited);
             return Ok(authenticated);
         }
-        if let Some((user, session)) = auth_request.caller {
-            authenticated.caller = self.caller(&found, user, session).await?;
-        }
+        authenticated.caller = match &auth_request.credential {
+            Some(Credential::Session(user, session)) => {
+                let user = self.user(&found, *user, *session).await?;
+                user.map(Principal::User)
+            }
+            Some(Credential::Key(key)) => {
+                let account = self.service_account(&found, key).await?;
+                account.map(Principal::Service)
+            }
+            None => None,
+        };
         if let (Some(entry), Some(id)) = (&found.about, auth_request.about) {
             authenticated.about = self.cache.read_user(entry, id);
             metrics::count(match authenticated.about {
@@ -162,17 +198,17 @@ impl Authenticator {
     }
 
     async fn find(&self, auth_request: &AuthRequest) -> Option<Found> {
-        if auth_request.caller.is_none() && auth_request.rate.is_none() {
+        if auth_request.credential.is_none() && auth_request.rate.is_none() {
             return Some(Found::default());
         }
         let replies = self.cache.execute(&self.command(auth_request)).await.ok()?;
         let mut replies = replies.into_iter();
-        let (session, caller, about) = (replies.next(), replies.next(), replies.next());
+        let (first, caller, about) = (replies.next(), replies.next(), replies.next());
         if let Some(generation) = replies.next() {
             self.cache.observe(&generation).await;
         }
         Some(Found {
-            session,
+            first,
             caller,
             about,
             rate: read_rate(replies),
@@ -181,34 +217,46 @@ impl Authenticator {
 
     /// Reads only the entries if no limit applies, otherwise runs the script.
     fn command(&self, auth_request: &AuthRequest) -> Command {
-        let (caller, session) = auth_request.caller.unzip();
+        let (first, caller, mark) = match &auth_request.credential {
+            Some(Credential::Session(user, session)) => {
+                let session = cache::session_key(*session);
+                (Some(session), Some(cache::user_key(*user)), "")
+            }
+            Some(Credential::Key(key)) => (Some(cache::account_key(key.account)), None, key.mark()),
+            None => (None, None, ""),
+        };
         let or_nothing = |key: Option<String>| key.unwrap_or_else(|| NOTHING.into());
         let entries = [
-            or_nothing(session.map(cache::session_key)),
-            or_nothing(caller.map(cache::user_key)),
+            or_nothing(first),
+            or_nothing(caller),
             or_nothing(auth_request.about.map(cache::user_key)),
             cache::GENERATION.to_owned(),
         ];
         let Some((limit, rate)) = self.limit.zip(auth_request.rate.as_ref()) else {
             return Command::new("MGET", entries);
         };
-        let rates = [&rate.caller, &rate.address].map(|key| format!("roster:rate:{key}"));
+        let bucket = |key: &String| format!("roster:rate:{key}");
+        let rates = [
+            or_nothing(rate.caller.as_ref().map(bucket)),
+            bucket(&rate.address),
+        ];
         let args = [
             Arg::Int(limit.requests.into()),
             Arg::Int(i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX)),
             Arg::from(cache::ENDED),
+            Arg::from(mark),
         ];
         Command::script(&LOOKUP, entries.into_iter().chain(rates), args)
     }
 
-    /// Returns the caller, from the cache if it has the state, otherwise from Postgres.
-    async fn caller(
+    /// Returns the user, from the cache if it has the state, otherwise from Postgres.
+    async fn user(
         &self,
         found: &Found,
         id: UserId,
         session: SessionId,
     ) -> Result<Option<User>, Error> {
-        if let (Some(session), Some(caller)) = (&found.session, &found.caller)
+        if let (Some(session), Some(caller)) = (&found.first, &found.caller)
             && let Some(decided) = self.cached(session, caller, id)
         {
             if decided.is_some() {
@@ -244,6 +292,63 @@ impl Authenticator {
                 Ok(decided.filter(|user| user.is_active))
             }
         }
+    }
+
+    /// Returns the account of a valid key, from the cache if it has the account, otherwise from Postgres.
+    async fn service_account(
+        &self,
+        found: &Found,
+        key: &PresentedKey,
+    ) -> Result<Option<ServiceAccount>, Error> {
+        let now = OffsetDateTime::now_utc();
+        let read = |entry: &Reply| self.cache.read_account(entry, key.account);
+        if let Some(account) = found.first.as_ref().and_then(read) {
+            metrics::count(Event::CacheHit);
+            return Ok(self.used(account, key, now));
+        }
+        metrics::count(Event::CacheMiss);
+        let generation = self.cache.generation();
+        let mut meanwhile = None;
+        let superseded = Box::pin(async {
+            let keys = [cache::account_key(key.account)];
+            meanwhile = Some(
+                self.cache
+                    .poll(keys, |entries: &[Reply]| read(entries.first()?))
+                    .await,
+            );
+        });
+        let account =
+            match service_accounts::find_unless(&*self.database, superseded, key.account).await? {
+                Some(Some(account)) => {
+                    self.cache.keep_account(&account, &generation);
+                    account
+                }
+                Some(None) => return Ok(None),
+                None => meanwhile.ok_or_else(|| Error::Internal("superseded by nothing".into()))?,
+            };
+        Ok(self.used(account, key, now))
+    }
+
+    /// Returns the account if the key is valid. Its first use on a day is recorded after the response.
+    fn used(
+        &self,
+        account: ServiceAccount,
+        key: &PresentedKey,
+        now: OffsetDateTime,
+    ) -> Option<ServiceAccount> {
+        let used = account.accepts(key, now)?;
+        let (key, today) = (used.id, now.date().to_string());
+        if used.last_used_on.as_ref() != Some(&today) {
+            let (database, cache, id) = (self.database.clone(), self.cache.clone(), account.id);
+            let generation = cache.generation();
+            self.cache.deferred().spawn(Box::pin(async move {
+                let touched = service_accounts::touch(&*database, id, key).await;
+                if let Ok(Some(account)) = touched {
+                    cache.keep_account(&account, &generation);
+                }
+            }));
+        }
+        Some(account)
     }
 
     /// Returns the user of a live session, `Some(None)` if the session has ended, and `None` if the entries

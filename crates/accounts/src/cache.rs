@@ -1,4 +1,4 @@
-//! Cache of users and sessions in Redis, read first by every request.
+//! Cache of users, service accounts and sessions in Redis, read first by every request.
 //!
 //! A user's entry is `<stamp>:<sealed JSON>`. Hosts write command arguments into traces, so personal data
 //! is encrypted; only the stamp, for Redis to compare, is readable. An entry is replaced only by one with
@@ -12,6 +12,7 @@
 //! entries become `?`: readers query Postgres, and no reader replaces the mark, until the statement can
 //! no longer run.
 
+mod account;
 mod generation;
 mod poll;
 mod put;
@@ -29,6 +30,7 @@ use spin_pg_bindings::redis::{Arg, Command, Redis, RedisError, Reply, Script};
 use crate::keys::{Purpose, RootKey, SealKey};
 use crate::session::SessionId;
 use crate::{Error, User, UserId};
+pub(crate) use account::account_key;
 use generation::Latest;
 pub(crate) use generation::{Generation, KEY as GENERATION};
 use put::Put;
@@ -76,6 +78,7 @@ pub struct Cache {
     ttl: Duration,
     deferred: Arc<dyn Deferred>,
     key: SealKey,
+    account_key: SealKey,
     generation: Latest,
 }
 
@@ -93,6 +96,7 @@ impl Cache {
             ttl,
             deferred,
             key: root.seal_key(Purpose::CachedUser),
+            account_key: root.seal_key(Purpose::CachedServiceAccount),
             generation: Latest::default(),
         }
     }
@@ -154,7 +158,7 @@ impl Cache {
     /// Replaces the entry of a deleted user by a tombstone.
     pub(crate) async fn forget(&self, id: UserId, generation: &Generation) {
         let put = Put {
-            user: id,
+            key: user_key(id),
             session: None,
             ttl: millis(self.ttl + TOMBSTONE_MARGIN),
             stamp: TOMBSTONE,
@@ -198,7 +202,10 @@ impl Cache {
     /// Makes readers query Postgres for [`Self::doubt_ttl`].
     pub(crate) async fn doubt(&self, user: Option<UserId>, session: Option<SessionId>) {
         let keys = user.map(user_key).into_iter();
-        let keys = keys.chain(session.map(session_key));
+        self.doubt_keys(keys.chain(session.map(session_key))).await;
+    }
+
+    async fn doubt_keys(&self, keys: impl Iterator<Item = String>) {
         let args = [Arg::Int(self.doubt_ttl()), Arg::from(DOUBT)];
         let command = Command::script(&MARK, keys, args);
         self.retry_until_applied(command).await;
@@ -241,7 +248,7 @@ impl Cache {
         generation: &Generation,
     ) -> Option<Command> {
         let put = Put {
-            user: user.id,
+            key: user_key(user.id),
             session: session.map(|session| (session, alive(user))),
             ttl: millis(self.ttl),
             stamp: user.stamp(),

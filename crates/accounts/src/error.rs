@@ -14,6 +14,11 @@ pub enum Error {
     Forbidden,
     #[error("another user has this email")]
     EmailTaken,
+    #[error("another service account has this name")]
+    NameTaken,
+    /// The service account has two keys that have not expired.
+    #[error("the service account has two keys")]
+    TooManyKeys,
     /// The change would leave no active admin.
     #[error("the change would leave no active admin")]
     LastAdmin,
@@ -58,6 +63,8 @@ impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         if error.constraint() == Some("users_email_key") {
             Self::EmailTaken
+        } else if error.constraint() == Some("service_accounts_name_key") {
+            Self::NameTaken
         } else if error.constraint() == Some("users_last_admin_check") {
             Self::LastAdmin
         } else if error.is_unavailable() {

@@ -28,6 +28,8 @@ pub enum Purpose {
     Idempotency,
     /// Users in Redis.
     CachedUser,
+    /// Service accounts in Redis.
+    CachedServiceAccount,
     /// Pagination cursors.
     Cursor,
     /// Successors of refresh tokens.
@@ -41,6 +43,7 @@ impl Purpose {
             Self::LoginEmail => b"roster login email v1",
             Self::Idempotency => b"roster idempotency v1",
             Self::CachedUser => b"roster cached user v1",
+            Self::CachedServiceAccount => b"roster cached service account v1",
             Self::Cursor => b"roster cursor v1",
             Self::RefreshToken => b"roster refresh token v1",
         }

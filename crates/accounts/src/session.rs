@@ -68,12 +68,12 @@ impl fmt::Display for SessionId {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Session {
     pub id: SessionId,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "crate::utc")]
     pub created_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "crate::utc")]
     pub last_used_at: OffsetDateTime,
     /// Time at which it expires without a refresh.
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "crate::utc")]
     pub expires_at: OffsetDateTime,
 }
 

@@ -1,11 +1,15 @@
 //! Commands and their options.
 
+pub mod service_accounts;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use roster_client::types::Role;
 use uuid::Uuid;
+
+use service_accounts::ServiceAccounts;
 
 /// Text at the end of `--help`.
 const AFTER_HELP: &str = "\
@@ -18,7 +22,7 @@ Exit codes:
   5  server unreachable or temporarily unavailable; try again later
 
 Tokens are stored per URL in roster/credentials.json in $XDG_CONFIG_HOME or ~/.config.
-ROSTER_TOKEN, an access token, takes precedence.";
+ROSTER_TOKEN, an access token or API key, takes precedence.";
 
 /// Users, sessions and the audit trail of a Roster server.
 #[derive(Parser)]
@@ -64,6 +68,9 @@ pub enum Command {
     /// Manages all accounts, for admins.
     #[command(subcommand)]
     Users(Users),
+    /// Manages programs that call the API, and their keys, for admins.
+    #[command(subcommand)]
+    ServiceAccounts(ServiceAccounts),
     /// Lists and ends your own sessions.
     #[command(subcommand)]
     Sessions(Sessions),

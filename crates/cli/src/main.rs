@@ -38,6 +38,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::MyData => commands::sign_in::my_data(&session).await,
         Command::Users(users) => commands::users::run(&session, &output, users).await,
         Command::Sessions(sessions) => commands::sessions::run(&session, &output, sessions).await,
+        Command::ServiceAccounts(accounts) => {
+            commands::service_accounts::run(&session, &output, accounts).await
+        }
         Command::Audit(audit) => commands::audit::run(&session, &output, audit).await,
         Command::Health => commands::health::run(&session, &output).await,
     }

@@ -34,7 +34,7 @@ const RESPONSE_HEADERS: [(&str, &str, &str); 14] = [
     ),
     (
         "Location",
-        "Path of the new user.",
+        "Path of the new resource.",
         "/api/v1/users/019927e0-59f4-7c60-b0a5-3a7f4b1f2c11",
     ),
     (

@@ -127,6 +127,10 @@ fn tags() -> Vec<Tag> {
         ),
         ("me", "The caller's own account."),
         ("auth", "Login, logout, sessions and password resets."),
+        (
+            "service accounts",
+            "Programs that call the API with keys of their own, for admins.",
+        ),
         ("audit", "The audit trail, for admins."),
         (
             "operations",
@@ -147,7 +151,8 @@ fn bearer() -> SecurityScheme {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some(
-            "The `access_token` of POST /api/v1/auth/login, valid for 15 minutes by default.",
+            "The `access_token` of POST /api/v1/auth/login, valid for 15 minutes by default; or the key of a service \
+             account with the scope of the operation.",
         ));
     SecurityScheme::Http(bearer.build())
 }

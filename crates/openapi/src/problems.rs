@@ -9,22 +9,38 @@ use web::auth::endpoints::Endpoint;
 /// is missing here, because they validate every response against the document.
 pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
     let errors = match endpoint {
-        Endpoint::CreateUser => vec![Error::EmailTaken, Error::Busy],
+        Endpoint::CreateUser => {
+            let errors = [Error::EmailTaken, Error::Busy];
+            let problems = errors.into_iter().map(Problem::from);
+            return problems.chain([Problem::users_only()]).collect();
+        }
         Endpoint::GetUser
         | Endpoint::EndUserSessions
         | Endpoint::EndSession
+        | Endpoint::GetServiceAccount
+        | Endpoint::DeleteServiceAccount
+        | Endpoint::DeleteApiKey
         | Endpoint::ServerMetadata => vec![Error::NotFound],
         Endpoint::CreateResetToken => return confirmed(vec![Error::NotFound]),
         Endpoint::UpdateUser => {
-            return confirmed(vec![
+            let mut problems = confirmed(vec![
                 Error::NotFound,
                 Error::EmailTaken,
                 Error::LastAdmin,
                 Error::Forbidden,
             ]);
+            problems.push(Problem::users_only());
+            return problems;
         }
         Endpoint::DeleteUser => return confirmed(vec![Error::NotFound, Error::LastAdmin]),
-        Endpoint::ExportUsers => return vec![users::routes::export::hashes_disabled()],
+        Endpoint::ExportUsers => {
+            let disabled = users::routes::export::hashes_disabled();
+            return vec![disabled, Problem::users_only()];
+        }
+        Endpoint::CreateServiceAccount => vec![Error::NameTaken],
+        Endpoint::UpdateServiceAccount => vec![Error::NotFound, Error::NameTaken],
+        Endpoint::CreateApiKey => vec![Error::NotFound, Error::TooManyKeys],
+        Endpoint::Introspect => vec![Error::invalid("token", "is missing")],
         Endpoint::UpdateMe => vec![Error::EmailTaken, too_many(), Error::Busy],
         Endpoint::DeleteMe => vec![Error::LastAdmin, too_many(), Error::Busy],
         Endpoint::ChangePassword => vec![too_many(), Error::Busy],
@@ -39,13 +55,15 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
             let problems = [
                 Error::NotFound,
                 Error::WrongPassword,
+                Error::invalid("username", "must have the form name@example.com"),
                 too_many(),
                 Error::Busy,
                 unavailable(),
             ];
-            return problems
-                .map(|error| Problem::from(error).into_oauth())
-                .to_vec();
+            let problems = problems.into_iter().map(Problem::from);
+            let mut problems: Vec<_> = problems.map(Problem::into_oauth).collect();
+            problems.push(Problem::unsupported_grant_type());
+            return problems;
         }
         Endpoint::Refresh => vec![Error::BadRefreshToken, unavailable()],
         Endpoint::ResetPassword => vec![unusable_token(), Error::Busy, unavailable()],

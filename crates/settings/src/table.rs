@@ -337,7 +337,7 @@ pub const SECTIONS: &[Section] = &[
                 "require_if_match",
                 Flag,
                 Some("false"),
-                USERS,
+                PASSWORDS,
                 "Changes without `If-Match` are rejected with 428.",
             ),
             open(

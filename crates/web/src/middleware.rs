@@ -101,7 +101,8 @@ impl App {
         }
         let mut line = RequestLine::new(&context, &method, response.status());
         line.route = route;
-        line.user_id = decision.and_then(|decision| decision.caller);
+        line.user_id = decision.and_then(|decision| decision.user);
+        line.service_account_id = decision.and_then(|decision| decision.service_account);
         line.rate_limit = decision.filter(|d| d.limit_is_open).map(|_| "open");
         line.ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         line.error = problem.as_ref().and_then(Problem::internal_text);

@@ -6,13 +6,15 @@
 
 mod error_responses;
 
+use accounts::ServiceAccountId;
 use accounts::pagination::PageSize;
+use accounts::service_account::key::ApiKeyId;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{KnownFormat, Object, ObjectBuilder, Required, SchemaFormat, Type};
 
 use crate::extract::conditional::{IfMatch, IfNoneMatch};
-use crate::extract::path::{PathId, ResourceId};
+use crate::extract::path::{PathId, PathKeyId, ResourceId};
 pub use error_responses::{Part, of_access_control};
 
 /// The `Idempotency-Key` header of a request that can be retried.
@@ -52,17 +54,30 @@ impl IntoParams for IfNoneMatch {
 
 impl<T: ResourceId> IntoParams for PathId<T> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let uuid = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
-        let parameter = ParameterBuilder::new()
-            .name("id")
-            .parameter_in(ParameterIn::Path)
-            .required(Required::True)
-            .description(Some(T::DESCRIPTION))
-            .schema(Some(uuid));
-        vec![parameter.build()]
+        vec![path_id("id", T::DESCRIPTION)]
     }
+}
+
+impl IntoParams for PathKeyId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            path_id("id", ServiceAccountId::DESCRIPTION),
+            path_id("key_id", ApiKeyId::DESCRIPTION),
+        ]
+    }
+}
+
+fn path_id(name: &str, description: &str) -> Parameter {
+    let uuid = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(uuid))
+        .build()
 }
 
 /// The parameter `sort` of a list that is ordered by time.

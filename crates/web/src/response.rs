@@ -9,7 +9,7 @@ mod session;
 mod user;
 mod validators;
 
-pub use json::{json, secret_json};
+pub use json::{json, secret_json, tagged_json};
 pub use session::{SessionList, SessionView};
 pub use user::{UserList, UserView, created_user, user};
 pub use validators::not_modified;

@@ -10,3 +10,4 @@
 mod commands;
 mod export;
 mod import;
+mod service_accounts;

@@ -1,7 +1,8 @@
 //! Access to every endpoint of the table, by every kind of caller.
 
 use blackbox::client::{ME, id};
-use blackbox::{Client, PASSWORD, Person, Reply, new_user, new_user_with};
+use blackbox::service_account::{SCOPES, ServiceAccount};
+use blackbox::{Client, PASSWORD, Person, Reply, new_user, new_user_with, unique};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use web::auth::endpoints::Endpoint;
@@ -125,6 +126,15 @@ fn row(endpoint: Endpoint, known: &Person) -> (Row, Option<Value>) {
             anyone(422, "invalid"),
             Some(json!({ "token": nothing, "new_password": new_password })),
         ),
+        Endpoint::ListServiceAccounts | Endpoint::GetServiceAccount => (admin_only(200), None),
+        Endpoint::CreateServiceAccount => {
+            let account = json!({ "name": unique(), "scopes": ["users:read"] });
+            (admin_only(201), Some(account))
+        }
+        Endpoint::UpdateServiceAccount => (admin_only(200), Some(json!({ "is_active": true }))),
+        Endpoint::DeleteServiceAccount | Endpoint::DeleteApiKey => (admin_only(204), None),
+        Endpoint::CreateApiKey => (admin_only(201), None),
+        Endpoint::Introspect => (admin_only(200), Some(json!({ "token": "x" }))),
         // The issuer of the suites is no URL.
         Endpoint::ServerMetadata => (anyone(404, "not_found"), None),
         Endpoint::Jwks | Endpoint::Metrics => (anyone(200, ""), None),
@@ -133,6 +143,22 @@ fn row(endpoint: Endpoint, known: &Person) -> (Row, Option<Value>) {
         // No file has this name.
         Endpoint::DocsAsset => (anyone(404, "not_found"), None),
     }
+}
+
+/// Expected response to a service account with the endpoint's scope, or with all others.
+fn service_account_row(endpoint: Endpoint, has_scope: bool, row: &Row) -> ExpectedResponse {
+    let of = |caller| row[CALLERS.iter().position(|known| *known == caller).unwrap()];
+    match endpoint.scope() {
+        Some(_) if has_scope => of(Admin),
+        Some(_) => (403, "insufficient_scope"),
+        None if of(Anonymous) != NO_TOKEN => of(Anonymous),
+        None => (403, "users_only"),
+    }
+}
+
+/// Returns true if the path names a service account.
+fn is_about_accounts(endpoint: Endpoint) -> bool {
+    endpoint.path().starts_with("/api/v1/service-accounts/{id}")
 }
 
 /// Returns true if a success ends the caller's session or changes the password that the next call needs.
@@ -156,10 +182,11 @@ fn request(
         Endpoint::EndSession => session,
         _ => user,
     };
-    let request = client.request(method, &endpoint.path().replace("{id}", named));
+    let path = endpoint.path().replace("{id}", named);
+    let request = client.request(method, &path.replace("{key_id}", session));
     match (endpoint, body) {
         (_, None) => request,
-        (Endpoint::TokenForm, Some(fields)) => request
+        (Endpoint::TokenForm | Endpoint::Introspect, Some(fields)) => request
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form(fields)),
         (_, Some(body)) => request.json(body),
@@ -236,18 +263,27 @@ impl Callers {
         })
     }
 
-    /// Sends the caller's request about its subject.
-    async fn call(&self, endpoint: Endpoint, caller: Caller, body: Option<&Value>) -> Reply {
-        let person = self.person(caller, invalidates_the_caller(endpoint)).await;
-        let (mut user, mut session) = match endpoint {
+    /// Returns the ids in the path: of a user and a session, or of a service account and its key. They are new each
+    /// time, because some calls delete them.
+    async fn subject(&self, endpoint: Endpoint) -> (String, String) {
+        match endpoint {
             Endpoint::EndSession => (self.known.id.clone(), self.known.session_id()),
-            // A new user each time, because some calls delete it.
+            _ if is_about_accounts(endpoint) => {
+                let account = ServiceAccount::create(&self.admin, &["import"]).await;
+                (account.id, account.key_id)
+            }
             _ if endpoint.path().contains("{id}") => (
                 id(&self.admin.created(&new_user()).await).to_owned(),
                 String::new(),
             ),
             _ => (String::new(), String::new()),
-        };
+        }
+    }
+
+    /// Sends the caller's request about its subject.
+    async fn call(&self, endpoint: Endpoint, caller: Caller, body: Option<&Value>) -> Reply {
+        let person = self.person(caller, invalidates_the_caller(endpoint)).await;
+        let (mut user, mut session) = self.subject(endpoint).await;
         if let (Oneself, Some(person)) = (caller, &person) {
             user.clone_from(&person.id);
             if endpoint == Endpoint::EndSession {
@@ -288,14 +324,44 @@ async fn every_endpoint_enforces_the_access_table() {
 }
 
 #[tokio::test]
+async fn service_accounts_need_the_scope_of_the_endpoint() {
+    let callers = Callers::assemble().await;
+    let all = ServiceAccount::create(&callers.admin, &SCOPES).await;
+    for &endpoint in Endpoint::ALL {
+        let scope = endpoint.scope().map(|scope| scope.as_str());
+        let others = SCOPES.into_iter().filter(|other| Some(*other) != scope);
+        let others: Vec<_> = others.collect();
+        let others = ServiceAccount::create(&callers.admin, &others).await;
+        for (account, has_scope) in [(&all, true), (&others, false)] {
+            let (row, body) = row(endpoint, &callers.known);
+            let (status, code) = service_account_row(endpoint, has_scope, &row);
+            let (user, session) = callers.subject(endpoint).await;
+            let request = request(endpoint, &account.client, &user, &session, body.as_ref());
+            let reply = account.client.send_patiently(request).await;
+            assert_eq!(reply.status, status, "{endpoint:?}, {has_scope}: {reply}");
+            if code == "insufficient_scope" {
+                let scope = scope.unwrap_or_default();
+                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+                reply.assert_header("www-authenticate", &challenge);
+            }
+            if !code.is_empty() {
+                reply.problem(status, code);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn head_has_the_access_rules_of_get() {
     let callers = Callers::assemble().await;
+    let account = ServiceAccount::create(&callers.admin, &["import"]).await;
     for &endpoint in Endpoint::ALL.iter().filter(|e| e.method() == "GET") {
         let (row, _) = row(endpoint, &callers.known);
         for (caller, (status, _)) in CALLERS.into_iter().zip(row) {
             let person = callers.person(caller, false).await;
             let client = person.map_or_else(Client::anonymous, |person| person.client);
             let user = match caller {
+                _ if is_about_accounts(endpoint) => &account.id,
                 Oneself => &callers.user.id,
                 _ => &callers.known.id,
             };

@@ -17,6 +17,7 @@ mod last_admin;
 mod password_reset;
 mod passwords;
 mod refresh_tokens;
+mod service_accounts;
 mod sessions;
 mod sign_in;
 mod signing_keys;

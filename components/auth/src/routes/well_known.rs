@@ -88,7 +88,7 @@ impl ServerMetadata {
 )]
 pub(super) async fn metadata(State(state): State<Arc<AuthState>>) -> Result<Response, Problem> {
     let has_keys = !state.verifier.jwks().keys.is_empty();
-    let metadata = ServerMetadata::new(&state.issuer, has_keys, state.token_form_enabled);
+    let metadata = ServerMetadata::new(state.verifier.issuer(), has_keys, state.token_form_enabled);
     public_json(&metadata.ok_or_else(Problem::not_found)?)
 }
 

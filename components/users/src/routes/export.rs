@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode, Uri};
 use web::Problem;
-use web::auth::access_control::Caller;
+use web::auth::access_control::AnyCaller;
 use web::auth::endpoints::Endpoint;
 use web::extract::query::Query;
 use web::response::list;
@@ -30,13 +30,16 @@ use crate::wire::export::{ExportUsers, ExportedUserList, ExportedUserView};
 )]
 pub(super) async fn export_users(
     State(state): State<Arc<UsersState>>,
-    caller: Caller,
+    caller: AnyCaller,
     uri: Uri,
     Query(sent): Query<ExportUsers>,
 ) -> Result<Response, Problem> {
     let mut query = sent.parse()?;
-    if query.password_hashes && !state.exports_password_hashes {
-        return Err(hashes_disabled());
+    if query.password_hashes {
+        caller.user().ok_or_else(Problem::users_only)?;
+        if !state.exports_password_hashes {
+            return Err(hashes_disabled());
+        }
     }
     let context = query.context();
     if let Some(position) = list::position(&state.cursors, sent.cursor.as_deref(), &context)? {

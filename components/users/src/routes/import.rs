@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
-use accounts::Error;
+use accounts::{Error, FieldError};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use time::OffsetDateTime;
 use web::Problem;
-use web::auth::access_control::Caller;
+use web::auth::access_control::AnyCaller;
 use web::auth::endpoints::Endpoint;
 use web::extract::lines::Lines;
 use web::response;
 
 use super::UsersState;
 use crate::wire::import::{ImportReport, ImportResult, ImportUser};
+
+/// Error of an admin in the import of a service account.
+const NO_ADMIN: FieldError = FieldError {
+    field: "role",
+    detail: "must be `user`: only an admin can import admins",
+};
 
 /// Import users
 ///
@@ -39,7 +45,7 @@ use crate::wire::import::{ImportReport, ImportResult, ImportUser};
 )]
 pub(super) async fn import_users(
     State(state): State<Arc<UsersState>>,
-    caller: Caller,
+    caller: AnyCaller,
     Lines(lines): Lines<ImportUser>,
 ) -> Result<Response, Problem> {
     let now = OffsetDateTime::now_utc();
@@ -47,6 +53,9 @@ pub(super) async fn import_users(
     let mut results = Vec::with_capacity(lines.len());
     for (line, sent) in lines {
         match sent.map(|sent| sent.parse(now)) {
+            Ok(Ok(user)) if caller.may_give(Some(user.role)).is_err() => {
+                users.push((line, Err(vec![NO_ADMIN])));
+            }
             Ok(Ok(user)) => users.push((line, Ok(user))),
             Ok(Err(Error::Invalid(errors))) => users.push((line, Err(errors))),
             Ok(Err(error)) => return Err(error.into()),

@@ -51,7 +51,7 @@ fn send(
     let (variables, database) = (variables(), ScriptedDatabase::new(results));
     let admin = User {
         id: UserId::generate(),
-        role: accounts::Role::Admin,
+        role: Role::Admin,
         ..User::from_row(&user_row(None)).unwrap()
     };
     let stores = stores(database.clone(), Some(admin.clone()));

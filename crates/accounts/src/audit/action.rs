@@ -7,6 +7,8 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Action {
     AdminBootstrapped,
+    ApiKeyCreated,
+    ApiKeyDeleted,
     EmailChanged,
     LoginFailed,
     LoginSucceeded,
@@ -20,6 +22,9 @@ pub enum Action {
     ResetFailed,
     ResetTokenCreated,
     RoleChanged,
+    ServiceAccountChanged,
+    ServiceAccountCreated,
+    ServiceAccountDeleted,
     SessionEnded,
     SessionsEnded,
     UserActivated,
@@ -51,13 +56,14 @@ mod tests {
     const PASSED: [Action; 2] = [Action::UserCreated, Action::UserRegistered];
 
     /// Other quoted words of statements that read or write the audit trail: members of JSON objects.
-    const MEMBERS: [&str; 9] = [
+    const MEMBERS: [&str; 10] = [
         "actor_id",
         "created_at",
         "expires_at",
         "full_name",
         "is_active",
         "last_used_at",
+        "last_used_on",
         "request_id",
         "target_id",
         "updated_at",

@@ -86,11 +86,15 @@ async fn caller_after(entry: impl Fn(&User) -> String) -> (User, Option<User>) {
     let cache = Cache::new(Arc::new(redis), ttl, Arc::new(NoDeferred), &root);
     let authenticator = Authenticator::new(Arc::new(Queue), cache, None);
     let request = AuthRequest {
-        caller: Some((user.id, SessionId::generate())),
+        credential: Some(Credential::Session(user.id, SessionId::generate())),
         ..AuthRequest::default()
     };
     let authenticated = authenticator.authenticate(&request).await.unwrap();
-    (user, authenticated.caller)
+    let caller = authenticated.caller.map(|caller| match caller {
+        Principal::User(user) => user,
+        Principal::Service(account) => panic!("{account:?}"),
+    });
+    (user, caller)
 }
 
 #[tokio::test]

@@ -1,12 +1,11 @@
-//! Writes the entry of a user, and of a session, unless Redis has a newer one.
+//! Writes the entry of a user or service account, and of a session, unless Redis has a newer one.
 
 use spin_pg_bindings::redis::{Arg, Command, Script};
 
-use super::{GENERATION, Generation, session_key, user_key};
-use crate::UserId;
+use super::{GENERATION, Generation, session_key};
 use crate::session::SessionId;
 
-/// KEYS: generation, user, session (optional). ARGV: TTL in milliseconds, stamp, payload, new lifetime of
+/// KEYS: generation, user or service account, session (optional). ARGV: TTL in milliseconds, stamp, payload, new lifetime of
 /// a mark of doubt (0 for readers: it is not extended), the generation that was known before Postgres was
 /// read, session entry. A mark stays, since its write may still be committed. In another generation, a
 /// writer leaves a mark and a reader leaves nothing.
@@ -26,7 +25,8 @@ static PUT: Script = Script::new(
 
 /// Parts of [`PUT`]. Times are in milliseconds.
 pub(super) struct Put<'a> {
-    pub(super) user: UserId,
+    /// Key of the entry.
+    pub(super) key: String,
     /// A session and its entry.
     pub(super) session: Option<(SessionId, String)>,
     pub(super) ttl: i64,
@@ -39,7 +39,7 @@ pub(super) struct Put<'a> {
 impl Put<'_> {
     pub(super) fn command(self) -> Command {
         let (session, entry) = self.session.unzip();
-        let keys = [GENERATION.to_owned(), user_key(self.user)];
+        let keys = [GENERATION.to_owned(), self.key];
         let args = [
             Arg::Int(self.ttl),
             Arg::Int(self.stamp),

@@ -45,7 +45,7 @@ impl TestRedis {
 /// Writes the entry of a reader (doubt 0) or of a writer.
 fn put(user: UserId, stamp: i64, doubt: i64, generation: &Generation) -> Command {
     let put = Put {
-        user,
+        key: user_key(user),
         session: None,
         ttl: 10_000,
         stamp,
@@ -92,7 +92,7 @@ async fn a_flush_does_not_revive_a_session() {
     let (user, session) = (UserId::generate(), SessionId::generate());
     for (generation, entry) in [(&before, None), (&now, Some("alive"))] {
         let put = Put {
-            user,
+            key: user_key(user),
             session: Some((session, "alive".to_owned())),
             ttl: 10_000,
             stamp: 1,

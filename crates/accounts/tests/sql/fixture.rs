@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use accounts::audit::ListQuery;
-use accounts::authentication::{AuthRequest, Authenticator};
+use accounts::authentication::{AuthRequest, Authenticator, Credential};
 use accounts::client_address::Network;
 use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
@@ -18,8 +18,8 @@ use accounts::session::OpaqueToken;
 use accounts::session::service::SignedIn;
 use accounts::{
     Actor, Audit, Bootstrap, Cache, ClientAddress, Deferred, Error, HashSlots, LoginAttempts,
-    NewPasswords, NewUser, Passwords, RootKey, SessionPolicy, Sessions, User, UserId, UserPatch,
-    Users,
+    NewPasswords, NewUser, Passwords, RootKey, ServiceAccounts, SessionPolicy, Sessions, User,
+    UserId, UserPatch, Users,
 };
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, NativePostgres};
@@ -55,6 +55,7 @@ pub struct Fixture {
     pub users: Users,
     pub sessions: Sessions,
     pub passwords: Passwords,
+    pub service_accounts: ServiceAccounts,
     pub authenticator: Authenticator,
     pub audit: Audit,
 }
@@ -106,6 +107,7 @@ impl Fixture {
                 RootKey::new(&[1; 32]).fingerprint_key(Purpose::RefreshToken),
             ),
             passwords: Passwords::new(database.clone(), cache.clone(), login_attempts, new),
+            service_accounts: ServiceAccounts::new(database.clone(), cache.clone()),
             authenticator: Authenticator::new(database.clone(), cache, None),
             audit: Audit::new(database.clone()),
             database,
@@ -201,7 +203,7 @@ impl Fixture {
     /// Returns true if a request of this session is accepted.
     pub async fn is_alive(&self, signed_in: &SignedIn) -> bool {
         let auth_request = AuthRequest {
-            caller: Some((signed_in.user.id, signed_in.session)),
+            credential: Some(Credential::Session(signed_in.user.id, signed_in.session)),
             ..AuthRequest::default()
         };
         self.authenticator

@@ -15,5 +15,6 @@ mod login_attempts;
 mod login_races;
 mod passwords;
 mod retention;
+mod service_accounts;
 mod sessions;
 mod users;

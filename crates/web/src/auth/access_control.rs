@@ -4,13 +4,15 @@
 //! table does not allow never reaches its handler.
 
 mod bearer;
+mod caller;
+mod inspection;
 mod limits;
 
 use std::sync::Arc;
 
-use accounts::authentication::{AuthRequest, Authenticated, RateKeys};
+use accounts::authentication::{AuthRequest, Authenticated, Principal, RateKeys};
 use accounts::keys::FingerprintKey;
-use accounts::{Actor, Authenticator, ClientAddress, Role, SessionId, User, UserId};
+use accounts::{Actor, Authenticator, ClientAddress, Role, ServiceAccountId, User, UserId};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn_with_state};
@@ -25,6 +27,8 @@ use crate::auth::endpoints::{Access, Endpoint, Limit, Prefetch};
 use crate::extract::parameter::parse_uuid;
 use crate::middleware::request_id::RequestContext;
 use bearer::Bearer;
+pub use caller::{AnyCaller, Caller, ServiceCaller};
+pub use inspection::Inspected;
 pub use limits::ProxyHops;
 pub(crate) use limits::rate_limited;
 
@@ -97,27 +101,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 }
 
-/// The authenticated caller: an active user with a live session.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    pub user: User,
-    pub session: SessionId,
-    pub request_id: String,
-    /// Fingerprint of the client's address.
-    pub client: String,
-}
-
-impl Caller {
-    pub fn is_admin(&self) -> bool {
-        self.user.role == Role::Admin
-    }
-
-    /// Returns the actor for the audit trail.
-    pub fn actor(&self) -> Actor {
-        Actor::user(self.user.id, self.request_id.clone()).from_client(self.client.clone())
-    }
-}
-
 /// The actor of a request that needs no access token.
 #[derive(Debug, Clone)]
 pub struct Anonymous(pub Actor);
@@ -129,7 +112,8 @@ pub struct AboutUser(pub Option<User>);
 /// Access control's decision for the log line, passed on with the response.
 #[derive(Clone, Copy)]
 pub(crate) struct Decision {
-    pub(crate) caller: Option<UserId>,
+    pub(crate) user: Option<UserId>,
+    pub(crate) service_account: Option<ServiceAccountId>,
     /// True when Redis did not reply, so that nothing was counted.
     pub(crate) limit_is_open: bool,
 }
@@ -166,31 +150,24 @@ impl AccessControl {
             _ => Bearer::read(request.headers(), &self.0.tokens),
         };
         let about = path_user(&mut request).await;
-        let claims = token.claims();
+        let credential = token.credential();
         let auth_request = AuthRequest {
-            caller: claims.map(|claims| (claims.user, claims.session)),
             about: about.filter(|about| {
                 endpoint.prefetches().contains(&Prefetch::User)
-                    && claims.is_some_and(|claims| claims.user != *about)
+                    && credential.is_some()
+                    && token.claims().is_none_or(|claims| claims.user != *about)
             }),
-            rate: (endpoint.limit() == Limit::General).then(|| {
-                let address = format!("address:{}", address.fingerprint());
-                let user = claims.map(|claims| format!("user:{}", claims.user));
-                RateKeys {
-                    caller: user.unwrap_or_else(|| address.clone()),
-                    address,
-                }
-            }),
+            rate: rate(endpoint, &token, &address),
+            credential,
         };
         let mut authenticated = match self.0.authenticator.authenticate(&auth_request).await {
             Ok(authenticated) => authenticated,
             Err(error) => return Problem::from(error).into_response(),
         };
-        let limit = limits::Headers::new(self.0.authenticator.limit(), &authenticated);
-        let decision = Decision {
-            caller: authenticated.caller.as_ref().map(|user| user.id),
-            limit_is_open: authenticated.limit_is_open,
-        };
+        let general = self.0.authenticator.limit();
+        let general = general.filter(|_| endpoint.limit() == Limit::General);
+        let limit = limits::Headers::new(general, &authenticated);
+        let decision = Decision::new(&authenticated);
         let mut response = match limits::refusal(&authenticated) {
             Some(refusal) => refusal.into_response(),
             None => {
@@ -210,6 +187,43 @@ impl AccessControl {
     }
 }
 
+impl Decision {
+    fn new(authenticated: &Authenticated) -> Self {
+        let (user, service_account) = match &authenticated.caller {
+            Some(Principal::User(user)) => (Some(user.id), None),
+            Some(Principal::Service(account)) => (None, Some(account.id)),
+            None => (None, None),
+        };
+        Self {
+            user,
+            service_account,
+            limit_is_open: authenticated.limit_is_open,
+        }
+    }
+}
+
+/// Buckets that the request may count against; `None` if it is not limited.
+fn rate(endpoint: Endpoint, token: &Bearer, address: &ClientAddress) -> Option<RateKeys> {
+    let address = format!("address:{}", address.fingerprint());
+    let caller = match token {
+        Bearer::Token(claims) => format!("user:{}", claims.user),
+        Bearer::Key(key) => format!("service-account:{}", key.account),
+        Bearer::Absent | Bearer::Refused(_) => address.clone(),
+    };
+    match (endpoint.limit(), token) {
+        (Limit::General, _) => Some(RateKeys {
+            caller: Some(caller),
+            address,
+        }),
+        // A key may be of any account, and costs a statement unless the account is cached.
+        (Limit::Unlimited, Bearer::Key(_)) => Some(RateKeys {
+            caller: None,
+            address,
+        }),
+        (Limit::Unlimited, _) => None,
+    }
+}
+
 /// Checks the caller against the endpoint's row, and passes the caller on to the handler.
 fn allow(
     endpoint: Endpoint,
@@ -221,36 +235,54 @@ fn allow(
     if endpoint.access() == Access::Anyone {
         return Ok(());
     }
-    let user = authenticated.caller.take();
-    let (Some(user), Some(claims)) = (user, token.claims()) else {
-        return Err(token.refusal());
-    };
-    let is_admin = user.role == Role::Admin;
-    match endpoint.access() {
-        Access::Anyone | Access::SignedIn => {}
-        Access::Admin if is_admin => {}
-        Access::Admin => return Err(Problem::forbidden()),
-        Access::SelfOrAdmin if is_admin || about == Some(user.id) => {}
-        Access::SelfOrAdmin => return Err(Problem::not_found()),
-    }
-    let seen = match about {
-        Some(about) if about == user.id => Some(user.clone()),
-        _ => authenticated.about.take(),
-    };
     let Some(Anonymous(actor)) = request.extensions().get().cloned() else {
         return Err(Problem::internal(
             "access control did not identify the client",
         ));
     };
-    let caller = Caller {
-        user,
-        session: claims.session,
-        request_id: actor.request_id,
-        client: actor.client.unwrap_or_default(),
-    };
-    request.extensions_mut().insert(AboutUser(seen));
-    request.extensions_mut().insert(caller);
+    match (authenticated.caller.take(), token.claims()) {
+        (Some(Principal::User(user)), Some(claims)) => {
+            allow_user(endpoint, &user, about)?;
+            let seen = match about {
+                Some(about) if about == user.id => Some(user.clone()),
+                _ => authenticated.about.take(),
+            };
+            request.extensions_mut().insert(AboutUser(seen));
+            request.extensions_mut().insert(Caller {
+                user,
+                session: claims.session,
+                request_id: actor.request_id,
+                client: actor.client.unwrap_or_default(),
+            });
+        }
+        (Some(Principal::Service(account)), _) => {
+            let scope = endpoint.scope().ok_or_else(Problem::users_only)?;
+            if !account.scopes.contains(scope) {
+                return Err(Problem::insufficient_scope(scope));
+            }
+            let client = actor.client.clone().unwrap_or_default();
+            let actor = Actor::service_account(account.id, actor.request_id).from_client(client);
+            let about = AboutUser(authenticated.about.take());
+            request.extensions_mut().insert(about);
+            request
+                .extensions_mut()
+                .insert(ServiceCaller { account, actor });
+        }
+        _ => return Err(token.refusal()),
+    }
     Ok(())
+}
+
+/// Checks a user against the endpoint's access rule.
+fn allow_user(endpoint: Endpoint, user: &User, about: Option<UserId>) -> Result<(), Problem> {
+    let is_admin = user.role == Role::Admin;
+    match endpoint.access() {
+        Access::Anyone | Access::SignedIn => Ok(()),
+        Access::Admin if is_admin => Ok(()),
+        Access::Admin => Err(Problem::forbidden()),
+        Access::SelfOrAdmin if is_admin || about == Some(user.id) => Ok(()),
+        Access::SelfOrAdmin => Err(Problem::not_found()),
+    }
 }
 
 /// The user id in the path's `{id}`; `None` when it is absent or invalid.

@@ -44,11 +44,15 @@ const MAX_BYTES: usize = 4096;
 /// The media type of access tokens (RFC 9068, section 2.1).
 const TYP: &str = "at+jwt";
 
-/// User and session of a token.
+/// User, session and times of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessClaims {
     pub user: UserId,
     pub session: SessionId,
+    /// Seconds since 1970.
+    pub issued_at: u32,
+    /// Seconds since 1970.
+    pub expires_at: u32,
 }
 
 /// Reason that a token was rejected, for the log. A client gets the same response for all reasons, so this
@@ -85,6 +89,11 @@ impl Verifier {
         })))
     }
 
+    /// Claim `iss` of the tokens.
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
     /// Returns the user and the session of a valid `token`. Does not check that the session is still alive.
     pub fn verify(&self, token: &str) -> Result<AccessClaims, Refusal> {
         self.verify_at(token, now())
@@ -111,6 +120,8 @@ impl Verifier {
         Ok(AccessClaims {
             user: UserId(parts::uuid(&claims.sub)?),
             session: SessionId(parts::uuid(&claims.sid)?),
+            issued_at: claims.iat,
+            expires_at: claims.exp,
         })
     }
 

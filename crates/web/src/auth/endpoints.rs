@@ -4,12 +4,15 @@
 //! A router accepts handlers by [`Endpoint`] only ([`crate::auth::access_control::Routes`]), and a row without an
 //! access rule does not compile.
 
+use accounts::Scope;
 use axum::routing::MethodFilter;
 
-/// Defines [`Endpoint`] from one row per endpoint: name, method, path, access rule, and `prefetches User` if access
-/// control reads the path's user together with the caller, in one round trip to Redis.
+/// Defines [`Endpoint`] from one row per endpoint: name, method, path, access rule, the `scope` of service accounts that
+/// may call it, and `prefetches User` if access control reads the path's user together with the caller, in one round trip
+/// to Redis.
 macro_rules! endpoints {
-    ($($name:ident: $method:ident $path:literal $access:ident $(prefetches $prefetched:ident)?;)*) => {
+    ($($name:ident: $method:ident $path:literal $access:ident $(scope $scope:ident)?
+        $(prefetches $prefetched:ident)?;)*) => {
         /// One method of one path.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Endpoint {
@@ -20,34 +23,54 @@ macro_rules! endpoints {
             /// Every endpoint, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// Method, path template, access rule and prefetched resources.
-            const fn row(self) -> (&'static str, &'static str, Access, &'static [Prefetch]) {
+            const fn row(self) -> Row {
                 match self {
-                    $(Self::$name => (
-                        stringify!($method), $path, Access::$access, &[$(Prefetch::$prefetched)?]
-                    ),)*
+                    $(Self::$name => Row {
+                        method: stringify!($method),
+                        path: $path,
+                        access: Access::$access,
+                        scopes: &[$(Scope::$scope)?],
+                        prefetches: &[$(Prefetch::$prefetched)?],
+                    },)*
                 }
             }
         }
     };
 }
 
+/// Row of the table.
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    /// At most one.
+    scopes: &'static [Scope],
+    prefetches: &'static [Prefetch],
+}
+
 endpoints! {
-    ListUsers: GET "/api/v1/users" Admin;
-    CreateUser: POST "/api/v1/users" Admin;
-    ImportUsers: POST "/api/v1/users/import" Admin;
-    ExportUsers: GET "/api/v1/users/export" Admin;
-    GetUser: GET "/api/v1/users/{id}" SelfOrAdmin prefetches User;
-    UpdateUser: PATCH "/api/v1/users/{id}" SelfOrAdmin;
-    DeleteUser: DELETE "/api/v1/users/{id}" Admin;
-    EndUserSessions: DELETE "/api/v1/users/{id}/sessions" Admin;
+    ListUsers: GET "/api/v1/users" Admin scope UsersRead;
+    CreateUser: POST "/api/v1/users" Admin scope UsersWrite;
+    ImportUsers: POST "/api/v1/users/import" Admin scope Import;
+    ExportUsers: GET "/api/v1/users/export" Admin scope UsersRead;
+    GetUser: GET "/api/v1/users/{id}" SelfOrAdmin scope UsersRead prefetches User;
+    UpdateUser: PATCH "/api/v1/users/{id}" SelfOrAdmin scope UsersWrite;
+    DeleteUser: DELETE "/api/v1/users/{id}" Admin scope UsersWrite;
+    EndUserSessions: DELETE "/api/v1/users/{id}/sessions" Admin scope SessionsRevoke;
     CreateResetToken: POST "/api/v1/users/{id}/reset-token" Admin;
     GetMe: GET "/api/v1/users/me" SignedIn;
     UpdateMe: PATCH "/api/v1/users/me" SignedIn;
     ExportMe: GET "/api/v1/users/me/export" SignedIn;
     DeleteMe: DELETE "/api/v1/users/me" SignedIn;
     ChangePassword: PUT "/api/v1/users/me/password" SignedIn;
-    ListAudit: GET "/api/v1/audit" Admin;
+    ListAudit: GET "/api/v1/audit" Admin scope AuditRead;
+    ListServiceAccounts: GET "/api/v1/service-accounts" Admin;
+    CreateServiceAccount: POST "/api/v1/service-accounts" Admin;
+    GetServiceAccount: GET "/api/v1/service-accounts/{id}" Admin;
+    UpdateServiceAccount: PATCH "/api/v1/service-accounts/{id}" Admin;
+    DeleteServiceAccount: DELETE "/api/v1/service-accounts/{id}" Admin;
+    CreateApiKey: POST "/api/v1/service-accounts/{id}/keys" Admin;
+    DeleteApiKey: DELETE "/api/v1/service-accounts/{id}/keys/{key_id}" Admin;
     Register: POST "/api/v1/auth/register" Anyone;
     Login: POST "/api/v1/auth/login" Anyone;
     TokenForm: POST "/api/v1/auth/token" Anyone;
@@ -57,6 +80,7 @@ endpoints! {
     ListSessions: GET "/api/v1/auth/sessions" SignedIn;
     EndSession: DELETE "/api/v1/auth/sessions/{id}" SignedIn;
     Verify: GET "/api/v1/auth/verify" SignedIn;
+    Introspect: POST "/api/v1/auth/introspect" Admin scope TokensIntrospect;
     ResetPassword: POST "/api/v1/auth/reset" Anyone;
     Jwks: GET "/.well-known/jwks.json" Anyone;
     ServerMetadata: GET "/.well-known/oauth-authorization-server" Anyone;
@@ -94,35 +118,43 @@ pub enum Prefetch {
 pub enum Limit {
     /// The general limit: per user when signed in, else per client address.
     General,
-    /// Probes, scrapes, the check that a proxy makes for each of its requests, and the documentation, whose
-    /// component has no store to count in.
+    /// Probes, scrapes, the checks that a proxy or a service makes for each of its own requests, and the documentation,
+    /// whose component has no store to count in. API keys that are not known to be valid count against their address.
     Unlimited,
 }
 
 impl Endpoint {
     pub const fn method(self) -> &'static str {
-        self.row().0
+        self.row().method
     }
 
     /// The path, with parameters as `{name}`.
     pub const fn path(self) -> &'static str {
-        self.row().1
+        self.row().path
     }
 
     pub const fn access(self) -> Access {
-        self.row().2
+        self.row().access
+    }
+
+    /// Scope with which a service account may call the endpoint; `None` if only users may.
+    pub const fn scope(self) -> Option<Scope> {
+        match self.row().scopes {
+            [scope] => Some(*scope),
+            _ => None,
+        }
     }
 
     /// Resources that access control reads before the handler runs.
     pub const fn prefetches(self) -> &'static [Prefetch] {
-        self.row().3
+        self.row().prefetches
     }
 
     pub const fn limit(self) -> Limit {
         match self {
             Self::Health | Self::Live | Self::Ready | Self::Metrics => Limit::Unlimited,
             Self::Docs | Self::Redoc | Self::OpenApi | Self::DocsAsset => Limit::Unlimited,
-            Self::Verify => Limit::Unlimited,
+            Self::Verify | Self::Introspect => Limit::Unlimited,
             _ => Limit::General,
         }
     }

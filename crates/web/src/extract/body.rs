@@ -10,6 +10,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CO
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
 use crate::Problem;
@@ -237,6 +238,15 @@ fn require_object(bytes: &[u8]) -> Result<(), Problem> {
         "#",
         "must be an object",
     )]))
+}
+
+/// Rejects `null`, which removes a member in a merge patch (RFC 7396), for members that cannot be removed.
+pub fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 pub(super) fn refuse(pointer: String, error: &serde_json::Error) -> Problem {

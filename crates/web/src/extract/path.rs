@@ -1,6 +1,7 @@
 //! Ids in paths.
 
-use accounts::{SessionId, UserId};
+use accounts::service_account::key::ApiKeyId;
+use accounts::{ServiceAccountId, SessionId, UserId};
 use axum::extract::{FromRequestParts, Path};
 use http::HeaderMap;
 use http::request::Parts;
@@ -23,6 +24,14 @@ impl ResourceId for SessionId {
     const DESCRIPTION: &'static str = "The session's id.";
 }
 
+impl ResourceId for ServiceAccountId {
+    const DESCRIPTION: &'static str = "The service account's id.";
+}
+
+impl ResourceId for ApiKeyId {
+    const DESCRIPTION: &'static str = "The key's id.";
+}
+
 /// The id in the path's `{id}`; 404 if it is not a UUID in its hyphenated form, as no such resource exists.
 pub struct PathId<T>(pub T);
 
@@ -33,9 +42,27 @@ impl<T: ResourceId, S: Send + Sync> FromRequestParts<S> for PathId<T> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|error| Problem::for_status(error.status(), &HeaderMap::new()))?;
-        let id = parse_uuid(&text).map_err(|_| Problem::not_found())?;
-        Ok(Self(T::from(id)))
+        parse(&text).map(Self)
     }
+}
+
+/// The ids in a path with `{id}` and `{key_id}`, by the same rule.
+pub struct PathKeyId(pub ServiceAccountId, pub ApiKeyId);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathKeyId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((id, key)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| Problem::for_status(error.status(), &HeaderMap::new()))?;
+        Ok(Self(parse(&id)?, parse(&key)?))
+    }
+}
+
+fn parse<T: ResourceId>(text: &str) -> Result<T, Problem> {
+    let id = parse_uuid(text).map_err(|_| Problem::not_found())?;
+    Ok(T::from(id))
 }
 
 #[cfg(test)]

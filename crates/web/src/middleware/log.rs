@@ -40,6 +40,9 @@ pub struct RequestLine<'a> {
     /// The signed-in caller; `None` when the caller is anonymous.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<accounts::UserId>,
+    /// The service account whose API key was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account_id: Option<accounts::ServiceAccountId>,
     /// `open` when the request could not be counted because Redis did not reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<&'static str>,
@@ -59,6 +62,7 @@ impl<'a> RequestLine<'a> {
             route: None,
             status: status.as_u16(),
             user_id: None,
+            service_account_id: None,
             rate_limit: None,
             ms: 0.0,
             error: None,

@@ -43,8 +43,6 @@ impl Part {
                 problem::too_large(),
                 body::not_a_form(),
                 body::coded(),
-                no_email("username").into_oauth(),
-                Problem::unsupported_grant_type(),
             ],
             Self::Query => no_limit().into_iter().collect(),
             Self::IfNoneMatch => {
@@ -119,7 +117,13 @@ pub fn of_access_control(endpoint: Endpoint) -> Vec<Problem> {
         Access::SelfOrAdmin => refusals.push(Problem::not_found()),
         Access::Anyone | Access::SignedIn => {}
     }
-    if endpoint.limit() == Limit::General {
+    match endpoint.scope() {
+        Some(scope) => refusals.push(Problem::insufficient_scope(scope)),
+        None if endpoint.access() != Access::Anyone => refusals.push(Problem::users_only()),
+        None => {}
+    }
+    // Unknown API keys are always limited.
+    if endpoint.limit() == Limit::General || endpoint.access() != Access::Anyone {
         refusals.push(access_control::rate_limited(42));
     }
     refusals.push(Problem::internal("an internal error"));

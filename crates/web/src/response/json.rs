@@ -5,6 +5,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 
+use super::entity_tag::ETag;
 use super::validators::set_validators;
 use crate::Problem;
 
@@ -12,6 +13,17 @@ use crate::Problem;
 pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {
     let mut response = secret_json(status, body)?;
     set_validators(&mut response, None);
+    Ok(response)
+}
+
+/// Does the same with an entity tag.
+pub fn tagged_json(
+    status: StatusCode,
+    body: &impl Serialize,
+    tag: ETag,
+) -> Result<Response, Problem> {
+    let mut response = secret_json(status, body)?;
+    set_validators(&mut response, Some(tag));
     Ok(response)
 }
 

@@ -9,6 +9,7 @@ mod oauth;
 
 use std::borrow::Cow;
 
+use accounts::Scope;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -158,6 +159,32 @@ impl Problem {
             StatusCode::FORBIDDEN,
             "forbidden",
             "This operation requires the admin role.",
+        )
+    }
+
+    /// Returns 403 for a service account without the operation's scope (RFC 6750, section 3.1).
+    pub fn insufficient_scope(scope: Scope) -> Self {
+        let challenge = format!(
+            "Bearer error=\"insufficient_scope\", scope=\"{}\"",
+            scope.as_str()
+        );
+        let problem = Self::new(
+            StatusCode::FORBIDDEN,
+            "insufficient_scope",
+            "The service account does not have the scope of this operation.",
+        );
+        match HeaderValue::from_str(&challenge) {
+            Ok(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
+            Err(_) => problem,
+        }
+    }
+
+    /// Returns 403 for a service account that calls an operation for users.
+    pub fn users_only() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "users_only",
+            "This operation is for users: a service account cannot use it.",
         )
     }
 

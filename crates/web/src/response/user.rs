@@ -13,9 +13,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::entity_tag::ETag;
-use super::json;
 use super::list::List;
-use super::validators::set_validators;
+use super::tagged_json;
 use crate::Problem;
 
 /// A user.
@@ -70,9 +69,7 @@ pub type UserList = List<UserView>;
 /// Returns the user with its entity tag.
 pub fn user(status: StatusCode, user: User) -> Result<Response, Problem> {
     let tag = ETag(user.version);
-    let mut response = json(status, &UserView::from(user))?;
-    set_validators(&mut response, Some(tag));
-    Ok(response)
+    tagged_json(status, &UserView::from(user), tag)
 }
 
 /// Returns 201 with the user and its `Location`.

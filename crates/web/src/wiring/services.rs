@@ -9,7 +9,7 @@ use accounts::login_attempts::AttemptLimits;
 use accounts::password::breached::BreachedPasswords;
 use accounts::{
     Authenticator, Bootstrap, Cache, Deferred, HashSlots, LoginAttempts, NewPasswords, Passwords,
-    RootKey, SessionPolicy, Sessions, Users,
+    RootKey, ServiceAccounts, SessionPolicy, Sessions, Users,
 };
 use spin_pg_bindings::postgres::Database;
 use spin_pg_bindings::redis::Redis;
@@ -160,6 +160,11 @@ impl Services {
             cache,
             login_attempts,
         })
+    }
+
+    /// Creates the use cases of service accounts.
+    pub fn service_accounts(&self) -> ServiceAccounts {
+        ServiceAccounts::new(self.stores.database.clone(), self.cache.clone())
     }
 
     /// Creates the session use cases; `bootstrap` and `policy` are for the component that signs users in.

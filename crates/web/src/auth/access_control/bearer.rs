@@ -1,6 +1,8 @@
-//! The access token of a request (RFC 6750, section 2.1: only in the Authorization header).
+//! The access token or API key of a request (RFC 6750, section 2.1: only in the Authorization header).
 
+use accounts::authentication::Credential;
 use accounts::metrics::{self, Event};
+use accounts::service_account::key::PresentedKey;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -11,7 +13,8 @@ use crate::response::problem::INVALID_TOKEN;
 /// Content of the Authorization header.
 pub(super) enum Bearer {
     Absent,
-    Valid(AccessClaims),
+    Token(AccessClaims),
+    Key(PresentedKey),
     Refused(Refusal),
 }
 
@@ -32,13 +35,21 @@ impl Bearer {
         if !scheme.eq_ignore_ascii_case("Bearer") {
             return Self::refused("the scheme is not Bearer");
         }
-        match tokens.verify(token.trim_start_matches(' ')) {
-            Ok(claims) => Self::Valid(claims),
-            Err(refusal) => {
-                metrics::count(Event::TokenRefused);
-                Self::Refused(refusal)
-            }
-        }
+        Self::parse(token.trim_start_matches(' '), tokens)
+    }
+
+    /// Parses a token or key.
+    pub(super) fn parse(text: &str, tokens: &Verifier) -> Self {
+        let parsed = match PresentedKey::is_meant(text) {
+            true => PresentedKey::parse(text)
+                .map(Self::Key)
+                .map_err(Refusal::new),
+            false => tokens.verify(text).map(Self::Token),
+        };
+        parsed.unwrap_or_else(|refusal| {
+            metrics::count(Event::TokenRefused);
+            Self::Refused(refusal)
+        })
     }
 
     fn refused(reason: &'static str) -> Self {
@@ -48,7 +59,16 @@ impl Bearer {
 
     pub(super) fn claims(&self) -> Option<&AccessClaims> {
         match self {
-            Self::Valid(claims) => Some(claims),
+            Self::Token(claims) => Some(claims),
+            Self::Absent | Self::Key(_) | Self::Refused(_) => None,
+        }
+    }
+
+    /// Returns the credential to be checked against the stores; `None` if there is none, or an invalid one.
+    pub(super) fn credential(&self) -> Option<Credential> {
+        match self {
+            Self::Token(claims) => Some(Credential::Session(claims.user, claims.session)),
+            Self::Key(key) => Some(Credential::Key(key.clone())),
             Self::Absent | Self::Refused(_) => None,
         }
     }
@@ -57,9 +77,13 @@ impl Bearer {
     pub(super) fn refusal(&self) -> Problem {
         match self {
             Self::Absent => Problem::unauthenticated("Bearer", "no token"),
-            Self::Valid(_) => Problem::unauthenticated(
+            Self::Token(_) => Problem::unauthenticated(
                 INVALID_TOKEN,
                 "the session has ended or its user is not active",
+            ),
+            Self::Key(_) => Problem::unauthenticated(
+                INVALID_TOKEN,
+                "the API key is unknown, expired or deleted, or its account is not active",
             ),
             Self::Refused(refusal) => Problem::unauthenticated(INVALID_TOKEN, refusal.reason()),
         }

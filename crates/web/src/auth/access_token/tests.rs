@@ -154,7 +154,12 @@ fn signed_tokens_verify() {
         let signer = Signer::read(&with(signs)).unwrap();
         let verifier = Verifier::read(&with(verifies)).unwrap();
         let token = signer.sign(user, session).unwrap();
-        assert_eq!(verifier.verify(&token), Ok(AccessClaims { user, session }));
+        let claims = verifier.verify(&token).unwrap();
+        assert_eq!((claims.user, claims.session), (user, session));
+        assert_eq!(
+            claims.expires_at - claims.issued_at,
+            signer.lifetime_seconds()
+        );
         assert!(token.len() < 600, "{}", token.len());
     }
 }

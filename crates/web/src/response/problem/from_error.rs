@@ -30,6 +30,20 @@ impl From<Error> for Problem {
                 field: "email",
                 detail: "is taken",
             }]),
+            Error::NameTaken => Self::new(
+                StatusCode::CONFLICT,
+                "name_taken",
+                "Another service account has this name.",
+            )
+            .with_errors([FieldError {
+                field: "name",
+                detail: "is taken",
+            }]),
+            Error::TooManyKeys => Self::new(
+                StatusCode::CONFLICT,
+                "too_many_keys",
+                "The service account has two keys; delete one first.",
+            ),
             Error::LastAdmin => Self::new(
                 StatusCode::CONFLICT,
                 "last_admin",
