@@ -20,6 +20,7 @@ pub use action::{ACTIONS, Action};
 pub struct Actor {
     /// A user or a service account; `None` before sign-in.
     id: Option<Uuid>,
+    is_service_account: bool,
     pub request_id: String,
     /// Fingerprint of the client's address; `None` for commands of an operator.
     pub client: Option<String>,
@@ -29,6 +30,7 @@ impl Actor {
     pub fn anonymous(request_id: impl Into<String>) -> Self {
         Self {
             id: None,
+            is_service_account: false,
             request_id: request_id.into(),
             client: None,
         }
@@ -44,6 +46,7 @@ impl Actor {
     pub fn service_account(account: ServiceAccountId, request_id: impl Into<String>) -> Self {
         Self {
             id: Some(account.0),
+            is_service_account: true,
             ..Self::anonymous(request_id)
         }
     }
@@ -57,6 +60,10 @@ impl Actor {
 
     pub fn id(&self) -> Option<Uuid> {
         self.id
+    }
+
+    pub fn is_service_account(&self) -> bool {
+        self.is_service_account
     }
 
     pub fn client(&self) -> Option<&str> {

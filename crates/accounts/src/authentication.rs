@@ -4,6 +4,7 @@
 //! read from Postgres. If both are down, the request is rejected. If Redis is down, the rate limit is
 //! off.
 
+mod service_account;
 mod store;
 
 use std::sync::Arc;
@@ -12,12 +13,9 @@ use std::time::Duration;
 use spin_pg_bindings::postgres::Database;
 use spin_pg_bindings::redis::{Arg, Command, Reply, Script};
 
-use time::OffsetDateTime;
-
 use crate::cache::{self, Cache, SessionEntry};
 use crate::metrics::{self, Event};
 use crate::service_account::key::PresentedKey;
-use crate::service_account::service::store as service_accounts;
 use crate::session::SessionId;
 use crate::{Error, ServiceAccount, User, UserId};
 use store::SessionState;
@@ -124,7 +122,7 @@ pub struct Authenticated {
     pub limit_is_open: bool,
 }
 
-/// Decides on the authenticator of requests. Cheap to clone.
+/// Authenticates requests, and counts them against their limit. Cheap to clone.
 #[derive(Clone)]
 pub struct Authenticator {
     database: Arc<dyn Database>,
@@ -292,63 +290,6 @@ impl Authenticator {
                 Ok(decided.filter(|user| user.is_active))
             }
         }
-    }
-
-    /// Returns the account of a valid key, from the cache if it has the account, otherwise from Postgres.
-    async fn service_account(
-        &self,
-        found: &Found,
-        key: &PresentedKey,
-    ) -> Result<Option<ServiceAccount>, Error> {
-        let now = OffsetDateTime::now_utc();
-        let read = |entry: &Reply| self.cache.read_account(entry, key.account);
-        if let Some(account) = found.first.as_ref().and_then(read) {
-            metrics::count(Event::CacheHit);
-            return Ok(self.used(account, key, now));
-        }
-        metrics::count(Event::CacheMiss);
-        let generation = self.cache.generation();
-        let mut meanwhile = None;
-        let superseded = Box::pin(async {
-            let keys = [cache::account_key(key.account)];
-            meanwhile = Some(
-                self.cache
-                    .poll(keys, |entries: &[Reply]| read(entries.first()?))
-                    .await,
-            );
-        });
-        let account =
-            match service_accounts::find_unless(&*self.database, superseded, key.account).await? {
-                Some(Some(account)) => {
-                    self.cache.keep_account(&account, &generation);
-                    account
-                }
-                Some(None) => return Ok(None),
-                None => meanwhile.ok_or_else(|| Error::Internal("superseded by nothing".into()))?,
-            };
-        Ok(self.used(account, key, now))
-    }
-
-    /// Returns the account if the key is valid. Its first use on a day is recorded after the response.
-    fn used(
-        &self,
-        account: ServiceAccount,
-        key: &PresentedKey,
-        now: OffsetDateTime,
-    ) -> Option<ServiceAccount> {
-        let used = account.accepts(key, now)?;
-        let (key, today) = (used.id, now.date().to_string());
-        if used.last_used_on.as_ref() != Some(&today) {
-            let (database, cache, id) = (self.database.clone(), self.cache.clone(), account.id);
-            let generation = cache.generation();
-            self.cache.deferred().spawn(Box::pin(async move {
-                let touched = service_accounts::touch(&*database, id, key).await;
-                if let Ok(Some(account)) = touched {
-                    cache.keep_account(&account, &generation);
-                }
-            }));
-        }
-        Some(account)
     }
 
     /// Returns the user of a live session, `Some(None)` if the session has ended, and `None` if the entries

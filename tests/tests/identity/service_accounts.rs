@@ -221,6 +221,8 @@ async fn service_accounts_cannot_make_or_change_admins() {
 
     let other = Person::create_admin(&admin).await;
     for change in [
+        json!({ "is_active": false }),
+        json!({ "full_name": "N" }),
         json!({ "role": "user" }),
         json!({ "email": format!("{}@example.com", unique()) }),
     ] {

@@ -88,7 +88,7 @@ pub struct EventView {
     /// Name of the action; new names may be added.
     #[schema(example = "user_created")]
     action: String,
-    /// User who caused the event; `null` when no user was signed in.
+    /// User or service account that caused the event; `null` when no user was signed in.
     #[schema(required = true, example = "019927df-93aa-7b18-8c44-5d0e2f9a6b01")]
     actor_id: Option<Uuid>,
     /// User or other resource affected by the event; `null` when there is none.

@@ -171,7 +171,8 @@ impl Outcome {
 
 /// Locks the row before comparing it with the expected versions and the patch. Each of several concurrent
 /// changes thus starts from the state committed by the previous one, and its audit rows name only its own
-/// changes. The conditions read only the locked row: the statement's own snapshot may be older. A patch
+/// changes. A service account changes nothing of an admin. The conditions read only the locked row: the statement's own
+/// snapshot may be older. A patch
 /// without effect is not written. Deactivation ends the sessions, so that none is revived with the user.
 const UPDATE: &str = concat!(
     "WITH before AS MATERIALIZED (
@@ -180,7 +181,7 @@ const UPDATE: &str = concat!(
     confirmation_check!(
         "$7",
         "$10",
-        "coalesce($2, email) <> email OR coalesce($4, role) <> role"
+        "coalesce($2, email) <> email OR coalesce($4, role) <> role OR $12::boolean"
     ),
     ", expected AS MATERIALIZED (
         SELECT before.* FROM before, confirmation_check WHERE confirmed AND NOT needed
@@ -254,6 +255,7 @@ pub(super) async fn update(
         actor.client().into(),
         confirmed.map(PasswordHash::as_str).into(),
         none_of.into(),
+        actor.is_service_account().into(),
     ];
     let changed = database.write_opt::<Changed>(UPDATE, params).await?;
     let Changed { user, outcome } = changed.ok_or(Error::NotFound)?;
