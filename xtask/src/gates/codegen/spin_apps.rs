@@ -95,7 +95,7 @@ mod tests {
                  optional: true}}",
                 "host_id, valueFrom: {fieldRef: {fieldPath: metadata.name}}",
             ],
-            &["require_if_match", "jwt_secret"],
+            &["password_hash_export_enabled", "jwt_secret"],
         );
         assert_lines(Component::Users, &[], &["jwt_private_key"]);
     }

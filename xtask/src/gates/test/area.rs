@@ -207,7 +207,12 @@ mod tests {
             (
                 &["cli"][..],
                 &["roster-cli"][..],
-                &["cli::commands", "cli::import"][..],
+                &[
+                    "cli::commands",
+                    "cli::export",
+                    "cli::import",
+                    "cli::service_accounts",
+                ][..],
             ),
             (&["delivery"], &["delivery"], &[]),
             (&["list"], &[], &["contract::list"]),
