@@ -24,9 +24,8 @@ use store::SessionState;
 /// ARGV: limit, window in milliseconds, the entry of an ended session, the mark of an API key (empty for a token).
 /// A token of an ended session counts against its address, and so does a key that the entry of its account does not
 /// contain: neither can use up the limit of another. A caller without a rate of their own is not limited. The rate
-/// is a GCRA: `tat` is the time
-/// at which the bucket is full again, and a request costs one interval. Returns the four entries, then
-/// allowed, remaining, and two times in milliseconds: until the limit is fully restored, and until the
+/// is a GCRA: `tat` is the time at which the bucket is full again, and a request costs one interval. Returns the four
+/// entries, then allowed, remaining, and two times in milliseconds: until the limit is fully restored, and until the
 /// next request is allowed.
 static LOOKUP: Script = Script::new(
     "local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) \

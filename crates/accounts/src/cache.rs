@@ -130,18 +130,18 @@ impl Cache {
 
     /// Stores the user that was just read, after the response. A failure costs only speed.
     pub(crate) fn keep(&self, user: &User, session: Option<SessionId>, generation: &Generation) {
-        let Some(command) = self.entry(user, session, 0, generation) else {
-            return;
-        };
-        let redis = self.redis.clone();
-        self.deferred.spawn(Box::pin(async move {
-            let _ = redis.execute(&command).await;
-        }));
+        if let Some(command) = self.entry(user, session, 0, generation) {
+            self.execute_later(command);
+        }
     }
 
     /// Stores, after the response, that Postgres has no such session. A failure costs only speed.
     pub(crate) fn keep_ended(&self, session: SessionId) {
-        let command = self.ended(&[session]);
+        self.execute_later(self.ended(&[session]));
+    }
+
+    /// Runs one command, once, after the response.
+    fn execute_later(&self, command: Command) {
         let redis = self.redis.clone();
         self.deferred.spawn(Box::pin(async move {
             let _ = redis.execute(&command).await;
@@ -157,8 +157,13 @@ impl Cache {
 
     /// Replaces the entry of a deleted user by a tombstone.
     pub(crate) async fn forget(&self, id: UserId, generation: &Generation) {
+        self.put_tombstone(user_key(id), generation).await;
+    }
+
+    /// Replaces an entry with a stamp by a tombstone.
+    async fn put_tombstone(&self, key: String, generation: &Generation) {
         let put = Put {
-            key: user_key(id),
+            key,
             session: None,
             ttl: millis(self.ttl + TOMBSTONE_MARGIN),
             stamp: TOMBSTONE,
@@ -191,10 +196,26 @@ impl Cache {
         user: Option<UserId>,
         session: Option<SessionId>,
     ) -> Result<T, Error> {
-        if let Err(Error::Unavailable(_) | Error::NotFound | Error::Stale | Error::Excluded) =
-            &outcome
+        let keys = user.map(user_key).into_iter();
+        self.settle_keys(outcome, keys.chain(session.map(session_key)))
+            .await
+    }
+
+    /// Does the same for the entries of these keys.
+    async fn settle_keys<T>(
+        &self,
+        outcome: Result<T, Error>,
+        keys: impl Iterator<Item = String>,
+    ) -> Result<T, Error> {
+        if let Err(
+            Error::Unavailable(_)
+            | Error::NotFound
+            | Error::Stale
+            | Error::Excluded
+            | Error::TooManyKeys,
+        ) = &outcome
         {
-            self.doubt(user, session).await;
+            self.doubt_keys(keys).await;
         }
         outcome
     }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use spin_pg_bindings::redis::{Command, Reply};
 
 use super::put::Put;
-use super::{Cache, Generation, TOMBSTONE, TOMBSTONE_MARGIN, millis};
+use super::{Cache, Generation, millis};
 use crate::service_account::key::StoredKey;
 use crate::{Error, ServiceAccount, ServiceAccountId};
 
@@ -19,13 +19,9 @@ pub(crate) fn account_key(id: ServiceAccountId) -> String {
 impl Cache {
     /// Stores the account that was just read, after the response. A failure costs only speed.
     pub(crate) fn keep_account(&self, account: &ServiceAccount, generation: &Generation) {
-        let Some(command) = self.account_entry(account, 0, generation) else {
-            return;
-        };
-        let redis = self.redis.clone();
-        self.deferred.spawn(Box::pin(async move {
-            let _ = redis.execute(&command).await;
-        }));
+        if let Some(command) = self.account_entry(account, 0, generation) {
+            self.execute_later(command);
+        }
     }
 
     /// Updates the entry of a changed account.
@@ -37,16 +33,7 @@ impl Cache {
 
     /// Replaces the entry of a deleted account by a tombstone.
     pub(crate) async fn forget_account(&self, id: ServiceAccountId, generation: &Generation) {
-        let put = Put {
-            key: account_key(id),
-            session: None,
-            ttl: millis(self.ttl + TOMBSTONE_MARGIN),
-            stamp: TOMBSTONE,
-            payload: Vec::new(),
-            doubt: self.doubt_ttl(),
-            generation,
-        };
-        self.retry_until_applied(put.command()).await;
+        self.put_tombstone(account_key(id), generation).await;
     }
 
     /// Returns the outcome of a write to an account, as [`Cache::settle`] does for a user.
@@ -55,17 +42,8 @@ impl Cache {
         outcome: Result<T, Error>,
         id: ServiceAccountId,
     ) -> Result<T, Error> {
-        if let Err(
-            Error::Unavailable(_)
-            | Error::NotFound
-            | Error::Stale
-            | Error::Excluded
-            | Error::TooManyKeys,
-        ) = &outcome
-        {
-            self.doubt_keys([account_key(id)].into_iter()).await;
-        }
-        outcome
+        self.settle_keys(outcome, [account_key(id)].into_iter())
+            .await
     }
 
     /// Returns the account of an entry, if the entry is one of this account.

@@ -204,24 +204,19 @@ impl Decision {
 
 /// Buckets that the request may count against; `None` if it is not limited.
 fn rate(endpoint: Endpoint, token: &Bearer, address: &ClientAddress) -> Option<RateKeys> {
-    let address = format!("address:{}", address.fingerprint());
-    let caller = match token {
-        Bearer::Token(claims) => format!("user:{}", claims.user),
-        Bearer::Key(key) => format!("service-account:{}", key.account),
-        Bearer::Absent | Bearer::Refused(_) => address.clone(),
-    };
-    match (endpoint.limit(), token) {
-        (Limit::General, _) => Some(RateKeys {
-            caller: Some(caller),
-            address,
-        }),
+    let by_address = || format!("address:{}", address.fingerprint());
+    let caller = match (endpoint.limit(), token) {
+        (Limit::General, Bearer::Token(claims)) => Some(format!("user:{}", claims.user)),
+        (Limit::General, Bearer::Key(key)) => Some(format!("service-account:{}", key.account)),
+        (Limit::General, Bearer::Absent | Bearer::Refused(_)) => Some(by_address()),
         // A key may be of any account, and costs a statement unless the account is cached.
-        (Limit::Unlimited, Bearer::Key(_)) => Some(RateKeys {
-            caller: None,
-            address,
-        }),
-        (Limit::Unlimited, _) => None,
-    }
+        (Limit::Unlimited, Bearer::Key(_)) => None,
+        (Limit::Unlimited, _) => return None,
+    };
+    Some(RateKeys {
+        caller,
+        address: by_address(),
+    })
 }
 
 /// Checks the caller against the endpoint's row, and passes the caller on to the handler.
