@@ -152,14 +152,14 @@ fn parse_name(name: &str) -> Result<(i64, String)> {
 }
 
 async fn compare(pool: &PgPool, migrator: &Migrator) -> Result<Vec<Entry>> {
-    let mut ledger = ledger(pool).await?;
-    let newest = ledger.keys().next_back().copied().unwrap_or_default();
+    let mut applied = applied(pool).await?;
+    let newest = applied.keys().next_back().copied().unwrap_or_default();
     let mut entries: Vec<_> = migrator
         .iter()
         .map(|migration| Entry {
             version: migration.version,
             description: migration.description.to_string(),
-            state: match ledger.remove(&migration.version) {
+            state: match applied.remove(&migration.version) {
                 Some((_, checksum)) if checksum == *migration.checksum => State::Applied,
                 Some(_) => State::Changed,
                 None if migration.version < newest => State::OutOfOrder,
@@ -167,17 +167,21 @@ async fn compare(pool: &PgPool, migrator: &Migrator) -> Result<Vec<Entry>> {
             },
         })
         .collect();
-    entries.extend(ledger.into_iter().map(|(version, (description, _))| Entry {
-        version,
-        description,
-        state: State::Missing,
-    }));
+    entries.extend(
+        applied
+            .into_iter()
+            .map(|(version, (description, _))| Entry {
+                version,
+                description,
+                state: State::Missing,
+            }),
+    );
     entries.sort_by_key(|entry| entry.version);
     Ok(entries)
 }
 
 /// Returns description and checksum of applied migrations, by version; empty without a ledger.
-async fn ledger(pool: &PgPool) -> Result<BTreeMap<i64, (String, Vec<u8>)>> {
+async fn applied(pool: &PgPool) -> Result<BTreeMap<i64, (String, Vec<u8>)>> {
     let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
         .fetch_one(pool)
         .await?;

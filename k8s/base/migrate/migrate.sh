@@ -51,12 +51,12 @@ SQL
 SELECT count(*) > 0 AS refused,
        coalesce(string_agg(format('migration %s (%s) %s', version, description, problem), E'\n'), '') AS problems
 FROM (
-    SELECT version, ledger.description, CASE
+    SELECT version, applied.description, CASE
                WHEN NOT success THEN 'was started but not finished'
                WHEN body IS NULL THEN 'is applied, but its file is missing: the database is newer'
                WHEN checksum <> sha384(convert_to(body, 'UTF8')) THEN 'was changed after it was applied'
            END AS problem
-    FROM _sqlx_migrations AS ledger LEFT JOIN migration_files USING (version)
+    FROM _sqlx_migrations AS applied LEFT JOIN migration_files USING (version)
     UNION ALL
     SELECT version, description, 'is pending, but a later one is applied'
     FROM migration_files

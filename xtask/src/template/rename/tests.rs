@@ -227,13 +227,24 @@ fn ambiguous_names_are_rejected() {
         ),
         (
             "crates/x.rs",
-            "let floor = Role::Floor;\nlet wider = Role::Hallway;\n",
+            "let floor = Role::Floor;\nlet wider = Role::Hallway; // \"text\"\n",
         ),
         ("a.md", "The hall has a gate_client.\n"),
     ]);
     let conflicts = |new| Vec::from_iter(tree.conflicts(&renaming(new)));
     assert_eq!(conflicts("users"), ["crates/users/lib.rs has this name"]);
-    assert_eq!(conflicts("floor"), ["crates/x.rs contains ...::Floor"]);
+    assert_eq!(
+        conflicts("floor"),
+        [
+            "crates/x.rs has the identifier Floor",
+            "crates/x.rs has the identifier floor"
+        ]
+    );
+    assert_eq!(
+        conflicts("wide-r"),
+        ["crates/x.rs has the identifier wider"]
+    );
+    assert!(conflicts("text").is_empty(), "comments and strings");
     assert_eq!(conflicts("gate"), ["a.md contains gate_client"]);
     assert!(conflicts("hall").is_empty());
     assert_eq!(tree.files_with_word("hall"), ["a.md"]);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use proc_macro2::{TokenStream, TokenTree};
 
 use super::names::Spelling;
 use super::rules::Renaming;
@@ -97,13 +98,14 @@ impl Tree {
             }
         }
         let added = self.added_words(renaming);
-        let variant = format!("::{}", name.spelled(Spelling::Pascal));
+        let spellings = Spelling::ALL.map(|spelling| name.spelled(spelling));
         for (path, text) in self.texts() {
             let found = words(text).filter(|word| added.contains(*word));
             conflicts.extend(found.map(|word| format!("{path} contains {word}")));
-            let mut rests = text.split(&variant).skip(1);
-            if path.ends_with(".rs") && rests.any(|rest| !rest.starts_with(is_word)) {
-                conflicts.insert(format!("{path} contains ...{variant}"));
+            if path.ends_with(".rs") {
+                let identifiers = identifiers(text);
+                let found = spellings.iter().filter(|name| identifiers.contains(*name));
+                conflicts.extend(found.map(|name| format!("{path} has the identifier {name}")));
             }
         }
         conflicts
@@ -180,6 +182,24 @@ impl fmt::Display for Change {
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c| !is_word(c)).filter(|word| !word.is_empty())
+}
+
+/// Returns the identifiers of Rust code, without those in comments and strings; none for a template that is no Rust yet.
+fn identifiers(code: &str) -> BTreeSet<String> {
+    let mut identifiers = BTreeSet::new();
+    let mut streams: Vec<TokenStream> = code.parse().into_iter().collect();
+    while let Some(stream) = streams.pop() {
+        for token in stream {
+            match token {
+                TokenTree::Ident(identifier) => {
+                    identifiers.insert(identifier.to_string());
+                }
+                TokenTree::Group(group) => streams.push(group.stream()),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            }
+        }
+    }
+    identifiers
 }
 
 /// Returns true for characters of names, of which some contain hyphens.
