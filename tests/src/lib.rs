@@ -26,6 +26,7 @@ pub mod lists;
 pub mod login_attempts;
 pub mod person;
 pub mod raw;
+pub mod relay;
 pub mod reply;
 pub mod service_account;
 pub mod shell_blocks;

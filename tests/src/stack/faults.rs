@@ -73,6 +73,17 @@ impl Stack {
         block_in_place(|| self.redis.kill())
     }
 
+    /// Ends the host by SIGKILL, and starts another at another address (see [`Stack::restart_host`]).
+    ///
+    /// # Errors
+    /// If a signal cannot be sent, or the host does not start.
+    pub fn kill_host(&mut self) -> Result<()> {
+        if let Some(host) = &mut self.host {
+            block_in_place(|| host.process.kill())?;
+        }
+        self.restart_host(&[])
+    }
+
     /// Process id of the host, while it runs.
     pub fn host_process(&self) -> Option<u32> {
         self.host.as_ref().map(|host| host.process.id())

@@ -19,3 +19,4 @@ mod registry;
 mod service;
 mod services;
 mod tour;
+mod user_copy;

@@ -24,7 +24,12 @@ const DELIVERY: &str = "delivery";
 /// Suite that runs the checks of that package.
 const NEW_GROUP: &str = "template::new_group";
 /// Suites that run programs in Python or Node.js.
-const ON_SERVICES: [&str; 3] = ["docs::clients", "docs::from_fastapi", "docs::services"];
+const ON_SERVICES: [&str; 4] = [
+    "docs::clients",
+    "docs::from_fastapi",
+    "docs::services",
+    "docs::user_copy",
+];
 /// Suite that runs `cargo xtask up`.
 const UP: &str = "docs::quickstart";
 
