@@ -278,6 +278,21 @@ pub enum Sessions {
 pub enum Audit {
     /// Lists events.
     List(ListAudit),
+    /// Prints events as they happen, one JSON object per line, until interrupted.
+    Follow(FollowAudit),
+}
+
+#[derive(Args)]
+pub struct FollowAudit {
+    /// Position of the last event that was received; the present end if omitted.
+    #[arg(long)]
+    pub after: Option<i64>,
+    /// Only events with these actions, separated by commas.
+    #[arg(long)]
+    pub action: Option<String>,
+    /// Adds the present state of the users that the events are about.
+    #[arg(long)]
+    pub include_user: bool,
 }
 
 #[derive(Args)]

@@ -46,15 +46,25 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     write(&(json.map_err(|error| Failure::local("JSON", error))? + "\n"))
 }
 
+/// Prints a value as JSON on one line. Returns false if standard output is closed.
+pub fn line(value: &impl Serialize) -> Result<bool, Failure> {
+    let json = serde_json::to_string(value);
+    write_unless_closed(&(json.map_err(|error| Failure::local("JSON", error))? + "\n"))
+}
+
 /// Writes to standard output. A closed pipe, as by `head`, is not an error.
 fn write(text: &str) -> Result<(), Failure> {
+    write_unless_closed(text).map(|_| ())
+}
+
+fn write_unless_closed(text: &str) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        result => Ok(result.map(|()| true)?),
     }
 }
 

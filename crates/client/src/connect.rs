@@ -8,8 +8,8 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::Client;
 
-/// Longer than any response of Roster takes.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than any response of Roster takes: the change feed waits up to 30 seconds.
+const TIMEOUT: Duration = Duration::from_secs(45);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Error of creating a client.

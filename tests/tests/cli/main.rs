@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod audit;
 mod commands;
 mod export;
 mod import;

@@ -1,19 +1,44 @@
-//! `roster audit`.
+//! `roster audit`: the list of events, and the change feed.
 
 use roster_client::types::{Event, EventList};
 
-use crate::arguments::{Audit, ListAudit};
-use crate::commands::pages::{self, paged, request};
+use crate::arguments::{Audit, FollowAudit, ListAudit};
+use crate::commands::pages::{self, paged, request, set};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::session::Session;
+
+/// Time that one request waits for an event.
+const WAIT_SECONDS: i64 = 20;
 
 paged!(EventList);
 
 /// Runs the command.
 pub async fn run(session: &Session, output: &Output, audit: Audit) -> Result<(), Failure> {
-    let Audit::List(options) = audit;
-    list(session, output, options).await
+    match audit {
+        Audit::List(options) => list(session, output, options).await,
+        Audit::Follow(options) => follow(session, options).await,
+    }
+}
+
+/// Prints the change feed until standard output is closed.
+async fn follow(session: &Session, options: FollowAudit) -> Result<(), Failure> {
+    let mut after = options.after;
+    loop {
+        let call = async |client: roster_client::Client| {
+            let request = client.read_events().include_user(options.include_user);
+            let mut request = request.wait(WAIT_SECONDS);
+            set!(request; after = after, action = options.action.clone());
+            request.send().await
+        };
+        let page = session.call_with_retries(call).await?.into_inner();
+        for item in &page.items {
+            if !output::line(item)? {
+                return Ok(());
+            }
+        }
+        after = Some(page.next);
+    }
 }
 
 async fn list(session: &Session, output: &Output, options: ListAudit) -> Result<(), Failure> {
