@@ -9,6 +9,7 @@ mod wire;
 mod component {
     use accounts::Audit;
     use accounts::SessionPolicy;
+    use accounts::audit::feed::Feed;
     use web::App;
     use web::auth::access_token::Verifier;
     use web::config::{Component, ConfigError, HttpConfig, Variables};
@@ -26,12 +27,14 @@ mod component {
         let metrics = stores.metrics();
         let breached = breached_passwords(&variables)?;
         let audit = Audit::new(stores.database.clone());
+        let feed = Feed::new(stores.database.clone(), stores.deferred.clone());
         let services = Services::read(&variables, stores, breached, Verifier::read(&variables)?)?;
         let state = UsersState {
             sessions: services.sessions(None, SessionPolicy::default()),
             users: services.users,
             passwords: services.passwords,
             audit,
+            feed,
             cursors: CursorKey::new(&services.root_key),
             require_if_match: variables.flag("require_if_match")?,
             exports_password_hashes: variables.flag("password_hash_export_enabled")?,

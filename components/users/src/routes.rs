@@ -1,12 +1,14 @@
 //! Endpoints of the users resource: each extracts the request, calls the use case and converts the result.
 
 mod audit;
+mod events;
 pub mod export;
 mod import;
 mod me;
 
 use std::sync::Arc;
 
+use accounts::audit::feed::Feed;
 use accounts::password::{PasswordHash, SubmittedPassword};
 use accounts::{Audit, Error, Passwords, Role, Sessions, UserId, Users};
 use axum::extract::State;
@@ -35,6 +37,7 @@ pub struct UsersState {
     pub passwords: Passwords,
     pub sessions: Sessions,
     pub audit: Audit,
+    pub feed: Feed,
     pub cursors: CursorKey,
     /// True when changes require `If-Match`.
     pub require_if_match: bool,
@@ -59,6 +62,7 @@ web::routes! {
     DeleteMe => me::delete,
     ChangePassword => me::change_password,
     ListAudit => audit::list,
+    ReadEvents => events::read,
 }
 
 /// List users

@@ -3,6 +3,7 @@
 //! Requests with unknown fields are rejected.
 
 pub mod audit;
+pub mod events;
 pub mod export;
 pub mod import;
 pub mod list;

@@ -1,6 +1,7 @@
 //! Audit trail: one row per security event, written by the statement that makes the change.
 
 mod action;
+pub mod feed;
 mod store;
 
 use std::sync::Arc;

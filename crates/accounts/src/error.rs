@@ -52,6 +52,9 @@ pub enum Error {
     /// The current version is one that the caller excluded.
     #[error("the current version is excluded")]
     Excluded,
+    /// The change feed cannot be continued: events after the position are deleted, or the database never reached it.
+    #[error("the change feed cannot be continued at this position")]
+    FeedRestart,
     /// A dependency did not respond; a retry may succeed.
     #[error("unavailable: {0}")]
     Unavailable(String),

@@ -37,6 +37,7 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
             let disabled = users::routes::export::hashes_disabled();
             return vec![disabled, Problem::users_only()];
         }
+        Endpoint::ReadEvents => vec![Error::FeedRestart],
         Endpoint::CreateServiceAccount => vec![Error::NameTaken],
         Endpoint::UpdateServiceAccount => vec![Error::NotFound, Error::NameTaken],
         Endpoint::CreateApiKey => vec![Error::NotFound, Error::TooManyKeys],

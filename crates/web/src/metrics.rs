@@ -68,11 +68,18 @@ impl Metrics {
         }))
     }
 
-    /// Counts a response. `route` is the router's template; `None` when no route matched.
-    pub fn record(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
+    /// Counts a response. `route` is the router's template; `None` when no route matched. `latency` is `None` if the
+    /// client requested the delay.
+    pub fn record(
+        &self,
+        method: &Method,
+        route: Option<&str>,
+        status: StatusCode,
+        latency: Option<Duration>,
+    ) {
         {
             let mut state = self.0.state();
-            state.counts.add(method, route, status, took);
+            state.counts.add(method, route, status, latency);
             if std::mem::replace(&mut state.is_scheduled, true) {
                 return;
             }

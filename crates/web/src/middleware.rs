@@ -22,6 +22,7 @@ use tower::ServiceExt;
 
 use crate::auth::access_control::Decision;
 use crate::config::HttpConfig;
+use crate::response::Waited;
 use crate::{Metrics, Problem};
 use log::{Log, RequestLine};
 use request_id::{RequestContext, X_REQUEST_ID};
@@ -87,6 +88,7 @@ impl App {
         };
         let route = response.extensions_mut().remove::<MatchedPath>();
         let decision = response.extensions_mut().remove::<Decision>();
+        let waited = response.extensions_mut().remove::<Waited>().is_some();
         let problem = problem_of(&mut response).map(|problem| problem.for_method(&method));
         if let Some(problem) = &problem {
             write_problem(&mut response, problem.render(&path, &context.request_id));
@@ -97,7 +99,8 @@ impl App {
         let route = route.as_ref().map(MatchedPath::as_str);
         let took = started.elapsed();
         if let Some(metrics) = &self.metrics {
-            metrics.record(&method, route, response.status(), took);
+            let latency = (!waited).then_some(took);
+            metrics.record(&method, route, response.status(), latency);
         }
         let mut line = RequestLine::new(&context, &method, response.status());
         line.route = route;

@@ -11,6 +11,7 @@ mod audit;
 mod bench;
 mod bodies;
 mod changes;
+mod events;
 mod health;
 mod http;
 mod idempotency;

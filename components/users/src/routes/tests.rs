@@ -56,6 +56,7 @@ fn send(
     };
     let stores = stores(database.clone(), Some(admin.clone()));
     let audit = Audit::new(stores.database.clone());
+    let feed = Feed::new(stores.database.clone(), stores.deferred.clone());
     let verifier = Verifier::read(&variables).unwrap();
     let services = Services::read(&variables, stores, BreachedPasswords::off(), verifier).unwrap();
     let state = UsersState {
@@ -63,6 +64,7 @@ fn send(
         users: services.users,
         passwords: services.passwords,
         audit,
+        feed,
         cursors: CursorKey::new(&services.root_key),
         require_if_match: true,
         exports_password_hashes: false,

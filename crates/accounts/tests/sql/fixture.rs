@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use accounts::audit::ListQuery;
+use accounts::audit::feed::Feed;
 use accounts::authentication::{AuthRequest, Authenticator, Credential};
 use accounts::client_address::Network;
 use accounts::keys::Purpose;
@@ -58,6 +59,7 @@ pub struct Fixture {
     pub service_accounts: ServiceAccounts,
     pub authenticator: Authenticator,
     pub audit: Audit,
+    pub feed: Feed,
 }
 
 impl Fixture {
@@ -110,6 +112,7 @@ impl Fixture {
             service_accounts: ServiceAccounts::new(database.clone(), cache.clone()),
             authenticator: Authenticator::new(database.clone(), cache, None),
             audit: Audit::new(database.clone()),
+            feed: Feed::new(database.clone(), Arc::new(NothingDeferred)),
             database,
             url,
         }

@@ -9,6 +9,7 @@
 )]
 
 mod export;
+mod feed;
 mod fixture;
 mod import;
 mod login_attempts;

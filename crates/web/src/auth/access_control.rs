@@ -12,7 +12,10 @@ use std::sync::Arc;
 
 use accounts::authentication::{AuthRequest, Authenticated, Principal, RateKeys};
 use accounts::keys::FingerprintKey;
-use accounts::{Actor, Authenticator, ClientAddress, Role, ServiceAccountId, User, UserId};
+use accounts::{
+    Actor, Authenticator, ClientAddress, Role, Scope, ServiceAccount, ServiceAccountId, User,
+    UserId,
+};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn_with_state};
@@ -26,6 +29,7 @@ use crate::auth::access_token::Verifier;
 use crate::auth::endpoints::{Access, Endpoint, Limit, Prefetch};
 use crate::extract::parameter::parse_uuid;
 use crate::middleware::request_id::RequestContext;
+use crate::response::Waited;
 use bearer::Bearer;
 pub use caller::{AnyCaller, Caller, ServiceCaller};
 pub use inspection::Inspected;
@@ -175,7 +179,12 @@ impl AccessControl {
                 match allowed {
                     Ok(()) => {
                         request.extensions_mut().insert(address);
-                        next.run(request).await
+                        let response = next.run(request).await;
+                        let waited = response.extensions().get().copied();
+                        match self.still_allows(endpoint, &token, waited).await {
+                            Ok(()) => response,
+                            Err(refusal) => refusal.into_response(),
+                        }
                     }
                     Err(refusal) => refusal.into_response(),
                 }
@@ -184,6 +193,36 @@ impl AccessControl {
         limit.set(response.headers_mut());
         response.extensions_mut().insert(decision);
         response
+    }
+}
+
+impl AccessControl {
+    /// Checks the caller of an endpoint about no user again, if the handler has waited: a response must not contain what
+    /// happened after the caller's access had ended.
+    async fn still_allows(
+        &self,
+        endpoint: Endpoint,
+        token: &Bearer,
+        waited: Option<Waited>,
+    ) -> Result<(), Problem> {
+        let Some(waited) = waited else {
+            return Ok(());
+        };
+        let auth_request = AuthRequest {
+            credential: token.credential(),
+            ..AuthRequest::default()
+        };
+        let authenticated = self.0.authenticator.authenticate(&auth_request).await?;
+        match authenticated.caller {
+            Some(Principal::User(user)) => allow_user(endpoint, &user, None),
+            Some(Principal::Service(account)) => {
+                allow_service(endpoint, &account)?;
+                waited
+                    .scope
+                    .map_or(Ok(()), |scope| require_scope(&account, scope))
+            }
+            None => Err(token.refusal()),
+        }
     }
 }
 
@@ -251,10 +290,7 @@ fn allow(
             });
         }
         (Some(Principal::Service(account)), _) => {
-            let scope = endpoint.scope().ok_or_else(Problem::users_only)?;
-            if !account.scopes.contains(scope) {
-                return Err(Problem::insufficient_scope(scope));
-            }
+            allow_service(endpoint, &account)?;
             let client = actor.client.clone().unwrap_or_default();
             let actor = Actor::service_account(account.id, actor.request_id).from_client(client);
             let about = AboutUser(authenticated.about.take());
@@ -277,6 +313,19 @@ fn allow_user(endpoint: Endpoint, user: &User, about: Option<UserId>) -> Result<
         Access::Admin => Err(Problem::forbidden()),
         Access::SelfOrAdmin if is_admin || about == Some(user.id) => Ok(()),
         Access::SelfOrAdmin => Err(Problem::not_found()),
+    }
+}
+
+/// Checks a service account against the scope of the endpoint.
+fn allow_service(endpoint: Endpoint, account: &ServiceAccount) -> Result<(), Problem> {
+    require_scope(account, endpoint.scope().ok_or_else(Problem::users_only)?)
+}
+
+/// Returns 403 unless the account has the scope.
+fn require_scope(account: &ServiceAccount, scope: Scope) -> Result<(), Problem> {
+    match account.scopes.contains(scope) {
+        true => Ok(()),
+        false => Err(Problem::insufficient_scope(scope)),
     }
 }
 

@@ -64,6 +64,7 @@ endpoints! {
     DeleteMe: DELETE "/api/v1/users/me" SignedIn;
     ChangePassword: PUT "/api/v1/users/me/password" SignedIn;
     ListAudit: GET "/api/v1/audit" Admin scope AuditRead;
+    ReadEvents: GET "/api/v1/events" Admin scope AuditRead;
     ListServiceAccounts: GET "/api/v1/service-accounts" Admin;
     CreateServiceAccount: POST "/api/v1/service-accounts" Admin;
     GetServiceAccount: GET "/api/v1/service-accounts/{id}" Admin;
@@ -118,8 +119,9 @@ pub enum Prefetch {
 pub enum Limit {
     /// The general limit: per user when signed in, else per client address.
     General,
-    /// Probes, scrapes, the checks that a proxy or a service makes for each of its own requests, and the documentation,
-    /// whose component has no store to count in. API keys that are not known to be valid count against their address.
+    /// Probes, scrapes, the checks that a proxy or a service makes for each of its own requests, transfers of all users or
+    /// events by admins and service accounts, and the documentation, whose component has no store to count in. API keys
+    /// that are not known to be valid count against their address.
     Unlimited,
 }
 
@@ -155,6 +157,7 @@ impl Endpoint {
             Self::Health | Self::Live | Self::Ready | Self::Metrics => Limit::Unlimited,
             Self::Docs | Self::Redoc | Self::OpenApi | Self::DocsAsset => Limit::Unlimited,
             Self::Verify | Self::Introspect => Limit::Unlimited,
+            Self::ImportUsers | Self::ExportUsers | Self::ReadEvents => Limit::Unlimited,
             _ => Limit::General,
         }
     }

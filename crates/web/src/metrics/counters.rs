@@ -38,13 +38,16 @@ impl Counts {
         method: &Method,
         route: Option<&str>,
         status: StatusCode,
-        took: Duration,
+        latency: Option<Duration>,
     ) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bound = BOUNDS.into_iter().find(|bound| micros <= *bound);
         let route = self.route(route.unwrap_or(OTHER));
         let answer = (method_label(method), status.as_u16());
         add(route.answers.entry(answer).or_default(), 1);
+        let Some(latency) = latency else {
+            return;
+        };
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let bound = BOUNDS.into_iter().find(|bound| micros <= *bound);
         add(route.buckets.entry(bound).or_default(), 1);
         add(&mut route.micros, micros);
     }
@@ -100,7 +103,7 @@ mod tests {
     fn add(counts: &mut Counts, method: &str, route: Option<&str>, status: u16, micros: u64) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let status = StatusCode::from_u16(status).unwrap();
-        counts.add(&method, route, status, Duration::from_micros(micros));
+        counts.add(&method, route, status, Some(Duration::from_micros(micros)));
     }
 
     fn taken(counts: &mut Counts) -> Vec<(String, u64)> {

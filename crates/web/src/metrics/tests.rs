@@ -99,7 +99,7 @@ fn record_live_request(metrics: &Metrics) {
         &Method::GET,
         Some("/live"),
         StatusCode::OK,
-        Duration::from_micros(7),
+        Some(Duration::from_micros(7)),
     );
 }
 

@@ -1,6 +1,6 @@
 //! Authenticated callers, as handlers receive them.
 
-use accounts::{Actor, Role, ServiceAccount, SessionId, User};
+use accounts::{Actor, Role, Scope, ServiceAccount, SessionId, User};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use uuid::Uuid;
@@ -69,6 +69,14 @@ impl AnyCaller {
     /// Returns the role that decides what the caller may change; the scope of a service account stands for an admin's.
     pub fn role(&self) -> Role {
         self.user().map_or(Role::Admin, |caller| caller.user.role)
+    }
+
+    /// Returns 403 for a service account without the scope; users need none.
+    pub fn require_scope(&self, scope: Scope) -> Result<(), Problem> {
+        match self {
+            Self::User(_) => Ok(()),
+            Self::Service(caller) => super::require_scope(&caller.account, scope),
+        }
     }
 
     /// Returns 403 if a service account is about to give the admin role: it could give itself every right.

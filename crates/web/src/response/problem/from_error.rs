@@ -84,6 +84,11 @@ impl From<Error> for Problem {
                 "gone",
                 "The user that this request created has been deleted.",
             ),
+            Error::FeedRestart => Self::new(
+                StatusCode::GONE,
+                "feed_restart",
+                "Events after this position are not available: they were deleted, or the database was restored to an earlier state. Request the present position without `after`, copy all data, and continue there.",
+            ),
             Error::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
