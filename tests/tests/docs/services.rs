@@ -1,18 +1,21 @@
-//! The examples of docs/protect-a-service.md, taken from the page and started as they stand, with the addresses
-//! replaced: FastAPI on Python, Express on Node.js, a real Envoy and a real nginx. Go is not run: its modules are in
-//! no registry that the tests use.
+//! The examples of docs/protect-a-service.md and examples/, started as they stand: FastAPI on Python, Express on Node.js,
+//! axum, a real Envoy and a real nginx. Go is not run: its modules are in no registry that the tests use.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use blackbox::artifact::root;
 use blackbox::forge::{Forge, Key};
 use blackbox::forged::forged;
+use blackbox::host::devhost;
+use blackbox::service_account::ServiceAccount;
 use blackbox::stack::{Stack, eventually};
 use blackbox::{Client, Person};
 use devservices::Process;
 use jwt_simple::prelude::Ed25519KeyPair;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::service::{self, START_LIMIT, Service, block, installed, start};
@@ -21,38 +24,55 @@ const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
 /// Address of Roster in the examples.
 const ROSTER: &str = "https://api.example.com";
 
-/// Returns the block in `language` of the section `title`, with the address of `roster`.
-fn example(title: &str, language: &str, app: &str) -> String {
-    block(PAGE, title, language).replace(ROSTER, app)
+/// URL of Roster, and the API key with which the services call it.
+struct Api<'a> {
+    url: &'a str,
+    key: &'a str,
 }
 
-async fn fastapi(app: &str, folder: &Path) -> Service {
-    fs::write(folder.join("orders.py"), example("FastAPI", "python", app)).expect("orders.py");
-    service::uvicorn("FastAPI", "orders:app", folder, &[]).await
+impl Api<'_> {
+    fn variables(&self) -> [(&str, &str); 2] {
+        [("ROSTER_URL", self.url), ("ROSTER_KEY", self.key)]
+    }
 }
 
-async fn express(app: &str, folder: &Path) -> Service {
-    let fixed = "app.listen(8081)";
-    let code = example("Express", "js", app);
-    assert!(code.contains(fixed), "{code}");
-    let chosen = "const server = app.listen(0, \"127.0.0.1\", () => console.log(`port ${server.address().port}.`))";
+async fn fastapi(api: &Api<'_>, folder: &Path) -> Service {
+    let code = root().join("examples/fastapi/orders.py");
+    fs::copy(code, folder.join("orders.py")).expect("orders.py");
+    service::uvicorn("FastAPI", "orders:app", folder, &api.variables()).await
+}
+
+async fn express(api: &Api<'_>, folder: &Path) -> Service {
     let installed = installed();
     // Node.js looks for packages beside the file.
     let modules = folder.join("node_modules");
     std::os::unix::fs::symlink(installed.join("node_modules"), &modules).expect("packages");
-    fs::write(folder.join("orders.mjs"), code.replace(fixed, chosen)).expect("orders.mjs");
+    let code = root().join("examples/express/orders.mjs");
+    fs::copy(code, folder.join("orders.mjs")).expect("orders.mjs");
     let mut node = Command::new(installed.join("bin/node"));
     node.arg("orders.mjs").current_dir(folder);
+    node.envs(api.variables()).env("PORT", "0");
     start("Express", &mut node, folder, |log| {
         let (_, rest) = log.split_once("port ")?;
-        Some(rest.split_once('.')?.0.to_owned())
+        Some(rest.split_once('\n')?.0.to_owned())
+    })
+    .await
+}
+
+async fn axum(api: &Api<'_>, folder: &Path) -> Service {
+    let program = devhost().expect("programs").with_file_name("example-axum");
+    let mut axum = Command::new(program);
+    axum.envs(api.variables()).env("LISTEN", "127.0.0.1:0");
+    start("axum", &mut axum, folder, |log| {
+        let (_, rest) = log.split_once("listening on http://127.0.0.1:")?;
+        Some(rest.split_once('\n')?.0.to_owned())
     })
     .await
 }
 
 /// Envoy in front of `service`.
 async fn envoy(app: &str, service: &Service, folder: &Path) -> Service {
-    let filters = example("Envoy", "yaml", app);
+    let filters = block(PAGE, "Envoy", "yaml").replace(ROSTER, app);
     let indented: String = filters
         .lines()
         .map(|line| format!("          {line}\n"))
@@ -104,11 +124,11 @@ async fn envoy(app: &str, service: &Service, folder: &Path) -> Service {
     started
 }
 
-/// Returns the status and the body of a GET.
-async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
+/// Returns the status and the body of a request.
+async fn send(method: Method, url: &str, token: Option<&str>) -> (u16, String) {
     let http = roster_client::http(url).expect("a URL").no_proxy();
     let http = http.build().expect("an HTTP client");
-    let mut request = http.get(url);
+    let mut request = http.request(method, url);
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
@@ -117,6 +137,10 @@ async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
         response.status().as_u16(),
         response.text().await.expect("a body"),
     )
+}
+
+async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
+    send(Method::GET, url, token).await
 }
 
 /// Another spelling of a valid signature, whose last character has unused bits. Most libraries ignore them, and
@@ -164,6 +188,44 @@ async fn accepts_tokens_of_roster_only(service: &Service, ada: &Person, forge: &
     }
 }
 
+/// Checks the operation for which a service lets Roster check the token, before and after the user signs out.
+async fn introspects(services: &[&Service], stack: &Stack) {
+    let ada = Person::create(&stack.client).await;
+    let account = ServiceAccount::create(&stack.client, &["users:read"]).await;
+    let post = async |service: &Service, token: Option<&str>| {
+        let orders = format!("{}/orders", service.url);
+        send(Method::POST, &orders, token).await
+    };
+    for service in services {
+        for (token, id) in [
+            (ada.client.token(), &ada.id),
+            (account.client.token(), &account.id),
+        ] {
+            let (status, body) = post(service, Some(token)).await;
+            assert_eq!(status, 200, "{}: {body}", service.name);
+            let body: Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!(body, json!({ "user": id }), "{}", service.name);
+        }
+        for token in [None, Some("none"), Some("")] {
+            assert_eq!(
+                post(service, token).await.0,
+                401,
+                "{}: {token:?}",
+                service.name
+            );
+        }
+    }
+    ada.client.logout().await.expect(204);
+    let key = account.key_path();
+    let deleted = stack.client.call(Method::DELETE, &key).await;
+    deleted.expect(204);
+    for service in services {
+        for token in [ada.client.token(), account.client.token()] {
+            assert_eq!(post(service, Some(token)).await.0, 401, "{}", service.name);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_examples_accept_tokens_of_roster_only() {
     installed();
@@ -178,19 +240,33 @@ async fn the_examples_accept_tokens_of_roster_only() {
     let ada = Person::create(&stack.client).await;
     let forge = Forge::from_token(Key::EdDsa(Box::new(pair)), ada.client.token());
     let folder = tempfile::tempdir().expect("a folder");
-    let app = stack.client.base();
-    let fastapi = fastapi(app, folder.path()).await;
-    let express = express(app, folder.path()).await;
-    let envoy = envoy(app, &fastapi, folder.path()).await;
-    for service in [&fastapi, &express, &envoy] {
+    let account = ServiceAccount::create(&stack.client, &["tokens:introspect"]).await;
+    let api = Api {
+        url: stack.client.base(),
+        key: account.client.token(),
+    };
+    let fastapi = fastapi(&api, folder.path()).await;
+    let express = express(&api, folder.path()).await;
+    let axum = axum(&api, folder.path()).await;
+    let envoy = envoy(api.url, &fastapi, folder.path()).await;
+    let all = [&fastapi, &express, &axum, &envoy];
+    for service in all {
         accepts_tokens_of_roster_only(service, &ada, &forge).await;
     }
+    introspects(&[&fastapi, &express, &axum], &stack).await;
     // The limit that the page names: a signature proves no session.
     ada.client.logout().await.expect(204);
     ada.client.get(blackbox::client::ME).await.expect(401);
-    for service in [&fastapi, &express, &envoy] {
+    for service in all {
         let orders = format!("{}/orders", service.url);
         assert_eq!(plain_get(&orders, Some(ada.client.token())).await.0, 200);
+    }
+    // Nor can a service check a token while Roster does not respond: it refuses the request.
+    drop(stack);
+    for service in [&fastapi, &express, &axum] {
+        let orders = format!("{}/orders", service.url);
+        let (status, _) = send(Method::POST, &orders, Some(ada.client.token())).await;
+        assert_eq!(status, 503, "{}", service.name);
     }
 }
 
@@ -206,7 +282,8 @@ server {
 fn nginx(app: &str, folder: &Path) -> Process {
     let folder_name = folder.display().to_string();
     let app = app.trim_start_matches("http://");
-    let mut example = example("nginx", "nginx", app);
+    let path = root().join("examples/nginx/orders.conf");
+    let mut example = fs::read_to_string(path).expect("the example");
     for (of_the_page, here) in [
         ("server api.example.com:443;", format!("server {app};")),
         ("https://roster/", "http://roster/".to_owned()),

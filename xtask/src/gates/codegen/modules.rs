@@ -9,7 +9,14 @@ use anyhow::{Context, Result};
 use crate::tools::workspace::root;
 
 /// Folders of packages, and packages.
-const PACKAGES: [&str; 5] = ["components", "crates", "bench", "tests", "xtask"];
+const PACKAGES: [&str; 6] = [
+    "components",
+    "crates",
+    "bench",
+    "examples",
+    "tests",
+    "xtask",
+];
 
 /// Levels of modules that are listed: a module and its children.
 const LEVELS: usize = 2;

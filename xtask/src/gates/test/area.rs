@@ -208,6 +208,7 @@ mod tests {
                 &["cli"][..],
                 &["roster-cli"][..],
                 &[
+                    "cli::audit",
                     "cli::commands",
                     "cli::export",
                     "cli::import",

@@ -23,11 +23,13 @@ const DEVHOST: &str = "devhost";
 const DELIVERY: &str = "delivery";
 /// Suite that runs the checks of that package.
 const NEW_GROUP: &str = "template::new_group";
+/// Suite that runs examples of services, of which one is a program of the workspace.
+const SERVICES: &str = "docs::services";
 /// Suites that run programs in Python or Node.js.
 const ON_SERVICES: [&str; 4] = [
     "docs::clients",
     "docs::from_fastapi",
-    "docs::services",
+    SERVICES,
     "docs::user_copy",
 ];
 /// Suite that runs `cargo xtask up`.
@@ -44,7 +46,7 @@ pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
     if suite("docs::browser") {
         wanted.push(Program::Browser);
     }
-    if suite("docs::services") {
+    if suite(SERVICES) {
         wanted.push(Program::Nginx);
     }
     if package(DELIVERY) {
@@ -80,6 +82,9 @@ pub fn started_by(area: &Area) -> Vec<&'static str> {
     }
     if area.suites.iter().any(|suite| suite.is(NEW_GROUP)) {
         programs.extend(["manifests", "xtask"]);
+    }
+    if area.suites.iter().any(|suite| suite.is(SERVICES)) {
+        programs.push("example-axum");
     }
     if area.suites.iter().any(|suite| suite.is(UP)) {
         programs.push("xtask");
