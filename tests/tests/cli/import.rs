@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use blackbox::relay::Relay;
 use blackbox::stack::Stack;
 use blackbox::{Client, Person, unique};
 use serde_json::{Value, json};
@@ -108,6 +109,33 @@ async fn an_import_outlasts_a_crash_of_postgres() {
     until_begun(&file, &mut child).await;
     stack.crash_postgres();
     stack.start_postgres();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let all = counts["created"].as_u64().unwrap() + counts["unchanged"].as_u64().unwrap();
+    assert_eq!(all, total as u64, "{counts}");
+    assert_eq!(count(&stack.client, &name).await, total);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_outlasts_kills_of_the_host() {
+    let mut stack = Stack::start().await;
+    let relay = Relay::start(stack.client.base()).await.unwrap();
+    let admin = Person::create_admin(&stack.client.at(&relay.url)).await;
+    let cli = Cli::signed_in(&admin).await;
+    let (name, folder) = (unique(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("users.ndjson");
+    let total = 12_000;
+    let lines: String = (0..total).map(|n| line(&name, n)).collect();
+    fs::write(&file, lines).unwrap();
+    let import = ["--output", "json", "users", "import"];
+    let mut child = cli.command(&[import.as_slice(), &[file.to_str().unwrap()]].concat());
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    until_begun(&file, &mut child).await;
+    for _ in 0..3 {
+        stack.kill_host().unwrap();
+        relay.retarget(stack.client.base());
+    }
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
