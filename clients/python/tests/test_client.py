@@ -9,8 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from roster_client import ProblemError, Roster, Tokens, items, unwrap
 from roster_client.openapi.api.auth import login
 from roster_client.openapi.api.me import get_me
+from roster_client.openapi.api.service_accounts import (
+    create_api_key,
+    create_service_account,
+    list_service_accounts,
+)
 from roster_client.openapi.api.users import create_user, get_user, list_users, update_user
-from roster_client.openapi.models import CreateUser, Login, PatchUser, User
+from roster_client.openapi.models import (
+    CreateApiKey,
+    CreateServiceAccount,
+    CreateUser,
+    Login,
+    PatchUser,
+    User,
+)
 
 URL = os.environ["ROSTER_URL"]
 EMAIL = os.environ["ROSTER_EMAIL"]
@@ -102,6 +114,21 @@ class ClientTest(unittest.TestCase):
 
         self.assertEqual(asyncio.run(call()), {EMAIL})
         self.assertEqual(len(kept), 1)
+
+    def test_a_service_account_calls_with_its_key(self) -> None:
+        client = self.roster.api
+        account = CreateServiceAccount(name=f"test-{self.prefix}", scopes=["users:read"])
+        created = unwrap(create_service_account.sync_detailed(client=client, body=account))
+        key = unwrap(create_api_key.sync_detailed(created.id, client=client, body=CreateApiKey()))
+        service = Roster(URL, api_key=key.key)
+        found = items(list_users.sync_detailed, service.api, q=self.prefix, limit=2)
+        self.assertEqual(len(list(found)), len(self.users))
+        with self.assertRaises(ProblemError) as refused:
+            body = CreateUser(email=f"{self.prefix}-9@example.com", full_name="Ada")
+            create_user.sync_detailed(client=service.api, body=body)
+        self.assert_problem("insufficient_scope", refused.exception)
+        names = [item.name for item in items(list_service_accounts.sync_detailed, client)]
+        self.assertIn(created.name, names)
 
     def test_an_ended_session_is_reported(self) -> None:
         kept: list[Tokens | None] = []

@@ -1,4 +1,4 @@
-/** Client of the Roster API: typed operations, an access token that renews itself, and lists over all pages. */
+/** Client of the Roster API: typed operations, an access token that renews itself or an API key, and lists over all pages. */
 
 import createClient, { type Client } from "openapi-fetch";
 
@@ -15,7 +15,11 @@ export type Problem = Schemas["Problem"];
 export type Tokens = Pick<Schemas["Tokens"], "access_token" | "refresh_token">;
 
 /** Paths of the lists. */
-export type ListPath = "/api/v1/users" | "/api/v1/audit" | "/api/v1/auth/sessions";
+export type ListPath =
+  | "/api/v1/users"
+  | "/api/v1/audit"
+  | "/api/v1/auth/sessions"
+  | "/api/v1/service-accounts";
 /** Filters and order of a list, and `limit`, the number of items per request. */
 export type ListQuery<P extends ListPath> = Omit<
   NonNullable<paths[P]["get"]["parameters"]["query"]>,
@@ -27,6 +31,8 @@ export type ListItem<P extends ListPath> = Page<P>["items"][number];
 export interface Options {
   /** Address of the server, such as `https://api.example.com`. */
   baseUrl: string;
+  /** Key of a service account, sent instead of an access token. */
+  apiKey?: string;
   /** Tokens of an earlier session. */
   tokens?: Tokens;
   /**
@@ -48,6 +54,7 @@ export class Roster {
   readonly #baseUrl: string;
   readonly #fetch: (request: Request) => Promise<Response>;
   readonly #onTokens: NonNullable<Options["onTokens"]>;
+  readonly #apiKey: string | undefined;
   #tokens: Tokens | undefined;
   #refreshing: Promise<string | undefined> | undefined;
 
@@ -55,6 +62,7 @@ export class Roster {
     this.#baseUrl = options.baseUrl.replace(/\/+$/, "");
     this.#fetch = options.fetch ?? ((request) => fetch(request));
     this.#onTokens = options.onTokens ?? (() => {});
+    this.#apiKey = options.apiKey;
     this.#tokens = options.tokens;
     const baseUrl = this.#baseUrl;
     this.#anonymous = createClient<paths>({ baseUrl, fetch: this.#fetch });
@@ -94,8 +102,10 @@ export class Roster {
 
   /** Sends a request with the access token. If that has expired, renews it and sends the request once more. */
   async #send(request: Request): Promise<Response> {
+    if (request.headers.has("authorization")) return this.#fetch(request);
+    if (this.#apiKey !== undefined) return this.#fetch(withToken(request, this.#apiKey));
     const token = this.#tokens?.access_token;
-    if (token === undefined || request.headers.has("authorization")) return this.#fetch(request);
+    if (token === undefined) return this.#fetch(request);
     const again = request.clone();
     const response = await this.#fetch(withToken(request, token));
     if (response.status !== 401 || !(await isUnauthenticated(response))) return response;

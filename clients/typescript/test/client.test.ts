@@ -90,6 +90,25 @@ test("an expired token is renewed once for all requests", async () => {
   assert.equal(await code(me()), "unauthenticated");
 });
 
+test("a service account calls with its key", async () => {
+  const account = await unwrap(
+    roster.api.POST("/api/v1/service-accounts", {
+      body: { name: `test-${prefix}`, scopes: ["users:read"] },
+    }),
+  );
+  const params = { path: { id: account.id } };
+  const created = roster.api.POST("/api/v1/service-accounts/{id}/keys", { params, body: {} });
+  const service = new Roster({ baseUrl, apiKey: (await unwrap(created)).key });
+  const found = [];
+  for await (const user of service.list("/api/v1/users", { q: prefix, limit: 2 })) found.push(user.id);
+  assert.equal(found.length, users.length);
+  const body = { email: `${prefix}-9@example.com`, full_name: "Ada" };
+  assert.equal(await code(unwrap(service.api.POST("/api/v1/users", { body }))), "insufficient_scope");
+  const names = [];
+  for await (const { name } of roster.list("/api/v1/service-accounts")) names.push(name);
+  assert(names.includes(account.name));
+});
+
 test("an ended session is reported", async () => {
   const kept: (Tokens | undefined)[] = [];
   const tokens = { access_token: "expired", refresh_token: "ended" };

@@ -7,7 +7,16 @@ import httpx
 
 from roster_client.openapi import Client
 from roster_client.openapi.api.auth import login, logout
-from roster_client.openapi.models import Event, EventList, Login, SessionList, User, UserList
+from roster_client.openapi.models import (
+    Event,
+    EventList,
+    Login,
+    ServiceAccount,
+    ServiceAccountList,
+    SessionList,
+    User,
+    UserList,
+)
 from roster_client.openapi.models import Session as UserSession
 from roster_client.openapi.types import Response
 from roster_client.problem import ProblemError
@@ -17,7 +26,7 @@ T = TypeVar("T")
 
 
 class Roster:
-    """A server, and the session with it.
+    """A server, and the session with it, or the key of a service account.
 
     `on_tokens` receives each new pair of tokens as soon as there is one, and None when the session has ended. Store the
     pair: a refresh token works once.
@@ -27,11 +36,12 @@ class Roster:
         self,
         base_url: str,
         *,
+        api_key: str | None = None,
         tokens: Tokens | None = None,
         on_tokens: Callable[[Tokens | None], None] = lambda tokens: None,
-        timeout: float = 30.0,
+        timeout: float = 45.0,
     ) -> None:
-        self._session = Session(base_url, tokens, on_tokens)
+        self._session = Session(base_url, api_key, tokens, on_tokens)
         #: Argument `client` of the operations in `roster_client.openapi.api`.
         self.api = Client(
             base_url.rstrip("/"),
@@ -73,6 +83,10 @@ def items(
 def items(
     operation: Callable[..., Response[EventList]], client: Client, **query: Any
 ) -> Iterator[Event]: ...
+@overload
+def items(
+    operation: Callable[..., Response[ServiceAccountList]], client: Client, **query: Any
+) -> Iterator[ServiceAccount]: ...
 @overload
 def items(
     operation: Callable[..., Response[SessionList]], client: Client, **query: Any

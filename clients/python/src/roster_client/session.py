@@ -21,7 +21,7 @@ class Tokens:
 
 
 class Session(httpx.Auth):
-    """Adds the access token to each request. If it has expired, renews it and sends the request once more.
+    """Adds the API key or the access token to each request. If a token has expired, renews it and sends the request once more.
 
     Responses with a status of 400 or above raise `ProblemError`. One refresh runs at a time, since the second use of a
     refresh token ends the session: use a session either from threads or from one event loop.
@@ -30,10 +30,12 @@ class Session(httpx.Auth):
     def __init__(
         self,
         base_url: str,
+        api_key: str | None,
         tokens: Tokens | None,
         on_tokens: Callable[[Tokens | None], None],
     ) -> None:
         self._base_url = base_url.rstrip("/")
+        self._api_key = api_key
         self._tokens = tokens
         self._on_tokens = on_tokens
         self._lock = threading.Lock()
@@ -83,7 +85,10 @@ class Session(httpx.Auth):
         _check(response)
 
     def _sign(self, request: httpx.Request) -> Tokens | None:
-        """Adds the access token, if there is one, and returns its pair."""
+        """Adds the API key, or the access token if there is one. Returns the pair that can be renewed."""
+        if self._api_key is not None:
+            request.headers["Authorization"] = f"Bearer {self._api_key}"
+            return None
         tokens = self._tokens
         if tokens is not None:
             request.headers["Authorization"] = f"Bearer {tokens.access_token}"
