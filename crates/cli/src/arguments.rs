@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use roster_client::types::Role;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use service_accounts::ServiceAccounts;
@@ -192,6 +193,9 @@ pub struct CreateUser {
     /// Allows the user to sign in (true) or not (false).
     #[arg(long)]
     pub is_active: Option<bool>,
+    /// Attributes as a JSON object, such as '{"department":"Sales"}'.
+    #[arg(long, value_parser = json_object)]
+    pub attributes: Option<Map<String, Value>>,
     /// Sets a password, from ROSTER_NEW_PASSWORD, from a prompt, or from a line of standard input.
     #[arg(long)]
     pub set_password: bool,
@@ -233,7 +237,7 @@ pub struct ExportUsers {
 }
 
 #[derive(Args)]
-#[group(id = "changes", required = true, multiple = true, args = ["email", "full_name", "role", "is_active"])]
+#[group(id = "changes", required = true, multiple = true, args = ["email", "full_name", "role", "is_active", "attributes"])]
 pub struct UpdateUser {
     pub id: Uuid,
     /// Email address that the user signs in with.
@@ -248,6 +252,9 @@ pub struct UpdateUser {
     /// Allows the user to sign in (true) or not (false).
     #[arg(long)]
     pub is_active: Option<bool>,
+    /// Changed attributes as a JSON object; null removes one.
+    #[arg(long, value_parser = json_object)]
+    pub attributes: Option<Map<String, Value>>,
     #[command(flatten)]
     pub condition: Condition,
 }
@@ -310,6 +317,10 @@ pub struct ListAudit {
     /// Only actions on this user.
     #[arg(long)]
     pub target_id: Option<Uuid>,
+}
+
+fn json_object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|_| "must be a JSON object".to_owned())
 }
 
 fn role(text: &str) -> Result<Role, String> {

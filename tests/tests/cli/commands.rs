@@ -346,3 +346,21 @@ async fn health_is_printed_and_a_closed_pipe_is_ignored() {
     check(&output, 0);
     assert!(output.stderr.is_empty(), "{output:?}");
 }
+
+#[tokio::test]
+async fn attributes_are_json_objects() {
+    let admin = Client::from_env().await;
+    let cli = Cli::signed_in(&Person::create_admin(&admin).await).await;
+    let (email, attributes) = (
+        format!("{}@example.com", unique()),
+        r#"{"department":"Sales"}"#,
+    );
+    let create = ["users", "create", "--email", &email, "--full-name", "Ada"];
+    let user = cli.json(&[create.as_slice(), &["--attributes", attributes]].concat());
+    assert_eq!(user["attributes"], json!({ "department": "Sales" }));
+    let patch = ["--attributes", r#"{"department":null,"level":7}"#];
+    let user = cli.json(&[&["users", "update", id(&user)], patch.as_slice()].concat());
+    assert_eq!(user["attributes"], json!({ "level": 7 }));
+    let said = cli.fails(&["users", "update", id(&user), "--attributes", "[1]"], 2);
+    assert!(said.contains("must be a JSON object"), "{said}");
+}

@@ -2,7 +2,8 @@
 
 use std::slice;
 
-use roster_client::types::{User, UserList};
+use roster_client::types::{Attributes, User, UserList};
+use serde_json::{Map, Value};
 
 use crate::arguments::{CreateUser, ListUsers, UpdateUser, Users};
 use crate::commands::pages::{self, paged, request, set};
@@ -89,6 +90,7 @@ async fn create(session: &Session, output: &Output, options: CreateUser) -> Resu
                 .password(password.clone())
                 .role(options.role)
                 .is_active(options.is_active)
+                .attributes(attributes(options.attributes.as_ref()))
         });
         set!(request; idempotency_key = options.idempotency_key.clone());
         request.send().await
@@ -105,12 +107,18 @@ async fn update(session: &Session, output: &Output, options: UpdateUser) -> Resu
                 .full_name(options.full_name.clone())
                 .role(options.role)
                 .is_active(options.is_active)
+                .attributes(attributes(options.attributes.as_ref()))
         });
         set!(request; if_match = options.condition.etag());
         request.send().await
     };
     let user = confirmed(session, update).await?;
     print(output, &user)
+}
+
+/// Returns the attributes of a request, or none.
+fn attributes(sent: Option<&Map<String, Value>>) -> Option<Attributes> {
+    sent.cloned().map(Attributes)
 }
 
 /// Makes a call, and retries it with the caller's own password if the server requires it.
