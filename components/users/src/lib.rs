@@ -10,6 +10,7 @@ mod component {
     use accounts::Audit;
     use accounts::SessionPolicy;
     use accounts::audit::feed::Feed;
+    use accounts::user::attributes::schema::Schema;
     use web::App;
     use web::auth::access_token::Verifier;
     use web::config::{Component, ConfigError, HttpConfig, Variables};
@@ -37,6 +38,8 @@ mod component {
             feed,
             cursors: CursorKey::new(&services.root_key),
             require_if_match: variables.flag("require_if_match")?,
+            attributes: Schema::parse(variables.optional("user_attributes").unwrap_or_default())
+                .map_err(|problem| ConfigError::new("user_attributes", problem))?,
             exports_password_hashes: variables.flag("password_hash_export_enabled")?,
         };
         let switches = [

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use accounts::audit::feed::Feed;
 use accounts::password::{PasswordHash, SubmittedPassword};
+use accounts::user::attributes::schema::Schema;
 use accounts::{Audit, Error, Passwords, Role, Sessions, UserId, Users};
 use axum::extract::State;
 use axum::response::Response;
@@ -21,7 +22,7 @@ use web::extract::body::{Json, MergePatch, OptionalJson};
 use web::extract::conditional::{IfMatch, IfNoneMatch, Precondition};
 use web::extract::idempotency_key;
 use web::extract::path::PathId;
-use web::extract::query::Query;
+use web::extract::query;
 use web::openapi::IdempotencyKeyHeader;
 use web::response::cursor::CursorKey;
 use web::response::entity_tag::ETag;
@@ -41,6 +42,8 @@ pub struct UsersState {
     pub cursors: CursorKey,
     /// True when changes require `If-Match`.
     pub require_if_match: bool,
+    /// Definitions of attributes.
+    pub attributes: Schema,
     /// True when exports may include password hashes.
     pub exports_password_hashes: bool,
 }
@@ -67,7 +70,8 @@ web::routes! {
 
 /// List users
 ///
-/// Returns a page of the users that match the filters. To get the next page, send `next` as `cursor`.
+/// Returns a page of the users that match the filters. To get the next page, send `next` as `cursor`. A parameter such as
+/// `attributes.department=Sales` selects users by the exact value of an attribute; several have to match all.
 #[utoipa::path(
     get, path = Endpoint::ListUsers.path(), tag = "users",
     params(ListUsers),
@@ -78,12 +82,10 @@ web::routes! {
         )
     ),
 )]
-async fn list_users(
-    State(state): State<Arc<UsersState>>,
-    uri: Uri,
-    Query(sent): Query<ListUsers>,
-) -> Result<Response, Problem> {
-    let mut query = sent.parse()?;
+async fn list_users(State(state): State<Arc<UsersState>>, uri: Uri) -> Result<Response, Problem> {
+    let sent = uri.query().unwrap_or_default();
+    let (sent, attributes) = query::with_prefixed::<ListUsers>(sent, "attributes.")?;
+    let mut query = sent.parse(&attributes)?;
     let context = query.context();
     query.window.after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;
     let page = state.users.list_users(&query).await?;
@@ -112,7 +114,7 @@ async fn create_user(
 ) -> Result<Response, Problem> {
     let id = caller.id().to_string();
     let request = idempotency_key::request(&headers, &id, "POST /api/v1/users")?;
-    let (new, actor) = (value.parse()?, caller.actor());
+    let (new, actor) = (value.parse(&state.attributes)?, caller.actor());
     caller.may_give(Some(new.role))?;
     let user = state.users.create_user(new, request, &actor).await?;
     response::created_user(user)
@@ -131,12 +133,13 @@ async fn create_user(
 )]
 async fn get_user(
     State(state): State<Arc<UsersState>>,
+    caller: AnyCaller,
     AboutUser(seen): AboutUser,
     if_match: IfMatch,
     if_none_match: IfNoneMatch,
     PathId(id): PathId<UserId>,
 ) -> Result<Response, Problem> {
-    let user = match seen {
+    let mut user = match seen {
         Some(user) => user,
         None => state.users.get_user(id).await?,
     };
@@ -145,12 +148,13 @@ async fn get_user(
     if if_none_match.has(tag) {
         return Ok(response::not_modified(tag));
     }
+    state.attributes.hide_from(caller.role(), &mut user);
     response::user(StatusCode::OK, user)
 }
 
 /// Update a user
 ///
-/// Users can change their own `full_name`. Admins can also change `email`, `role` and `is_active` of every
+/// Users can change their own `full_name` and the `attributes` that are theirs. Admins can also change `email`, `role` and `is_active` of every
 /// user. Changing the email or role of another admin requires the caller's `current_password`; callers change
 /// their own email at `/users/me`. An empty patch returns the user unchanged.
 #[utoipa::path(
@@ -174,14 +178,16 @@ async fn update_user(
     if caller.role() == Role::Admin && patch.has_email() {
         require_other(id, &caller)?;
     }
-    let (patch, submitted) = patch.parse(caller.role())?;
+    let (patch, submitted) = patch.parse(caller.role(), &state.attributes)?;
     caller.may_give(patch.role)?;
     let confirmed = state.confirm_if_given(&caller, &client, submitted).await?;
     let (confirmed, actor) = (confirmed.as_ref(), caller.actor());
-    let user = state
+    let updated = state
         .users
         .update_confirmed(id, &patch, expected, confirmed, &actor);
-    response::user(StatusCode::OK, user.await?)
+    let mut user = updated.await?;
+    state.attributes.hide_from(caller.role(), &mut user);
+    response::user(StatusCode::OK, user)
 }
 
 /// Delete a user

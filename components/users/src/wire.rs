@@ -12,10 +12,13 @@ pub mod own_data;
 use accounts::error::FieldErrors;
 use accounts::password::service::ResetToken;
 use accounts::password::{Password, SubmittedPassword};
+use accounts::user::attributes::Attributes;
+use accounts::user::attributes::schema::Schema;
 use accounts::user::email::Email;
 use accounts::user::full_name::FullName;
 use accounts::{Error, NewUser, Role, UserPatch};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use web::extract::body::not_null;
@@ -36,18 +39,23 @@ pub struct CreateUser {
     role: Option<String>,
     /// Defaults to `true`.
     is_active: Option<bool>,
+    #[serde(default)]
+    #[schema(value_type = Attributes, required = false)]
+    attributes: Map<String, Value>,
 }
 
 impl CreateUser {
-    pub fn parse(self) -> Result<NewUser, Error> {
+    pub fn parse(self, schema: &Schema) -> Result<NewUser, Error> {
         let role = self.role.as_deref();
-        NewUser::parse(
+        let new = NewUser::parse(
             &self.email,
             &self.full_name,
             self.password,
             role,
             self.is_active,
-        )
+        );
+        let (new, attributes) = Error::both(new, schema.patch(self.attributes))?;
+        Ok(NewUser { attributes, ..new })
     }
 }
 
@@ -67,6 +75,10 @@ pub struct PatchUser {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     is_active: Option<bool>,
+    /// Merge patch of the attributes; `null` removes one.
+    #[serde(default)]
+    #[schema(value_type = Attributes, required = false)]
+    attributes: Map<String, Value>,
     /// Current password of the caller. Required to change `email` or `role` of another admin.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = SubmittedPassword, required = false)]
@@ -78,10 +90,19 @@ impl PatchUser {
         self.email.is_some()
     }
 
-    pub fn parse(self, editor: Role) -> Result<(UserPatch, Option<SubmittedPassword>), Error> {
+    pub fn parse(
+        self,
+        editor: Role,
+        schema: &Schema,
+    ) -> Result<(UserPatch, Option<SubmittedPassword>), Error> {
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
         let role = self.role.as_deref();
-        let patch = UserPatch::parse_by(editor, email, full_name, role, self.is_active)?;
+        let patch = UserPatch::parse_by(editor, email, full_name, role, self.is_active);
+        let (patch, attributes) = Error::both(patch, schema.patch_by(editor, self.attributes))?;
+        let patch = UserPatch {
+            attributes,
+            ..patch
+        };
         Ok((patch, parse_current_password(self.current_password)?))
     }
 }
@@ -96,6 +117,10 @@ pub struct PatchMe {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = FullName, required = false)]
     full_name: Option<String>,
+    /// Merge patch of the attributes; `null` removes one. Only those that users may write.
+    #[serde(default)]
+    #[schema(value_type = Attributes, required = false)]
+    attributes: Map<String, Value>,
     /// Required to change the email.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = SubmittedPassword, required = false)]
@@ -103,13 +128,22 @@ pub struct PatchMe {
 }
 
 impl PatchMe {
-    pub fn parse(self) -> Result<(UserPatch, SubmittedPassword), Error> {
+    pub fn parse(
+        self,
+        editor: Role,
+        schema: &Schema,
+    ) -> Result<(UserPatch, SubmittedPassword), Error> {
         if self.email.is_some() && self.current_password.is_none() {
             let detail = "is required to change the email";
             return Err(Error::invalid("current_password", detail));
         }
         let (email, full_name) = (self.email.as_deref(), self.full_name.as_deref());
-        let patch = UserPatch::parse(email, full_name, None, None)?;
+        let patch = UserPatch::parse(email, full_name, None, None);
+        let (patch, attributes) = Error::both(patch, schema.patch_by(editor, self.attributes))?;
+        let patch = UserPatch {
+            attributes,
+            ..patch
+        };
         let submitted = self.current_password.unwrap_or_default();
         Ok((
             patch,

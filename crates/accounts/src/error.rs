@@ -2,6 +2,8 @@
 
 use spin_pg_bindings::postgres;
 
+use crate::user::attributes::schema::too_large;
+
 /// Failure of a use case. The texts of the last two variants are for the log, not for clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -68,6 +70,8 @@ impl From<postgres::Error> for Error {
             Self::EmailTaken
         } else if error.constraint() == Some("service_accounts_name_key") {
             Self::NameTaken
+        } else if error.constraint() == Some("users_attributes_check") {
+            too_large()
         } else if error.constraint() == Some("users_last_admin_check") {
             Self::LastAdmin
         } else if error.is_unavailable() {
@@ -81,17 +85,41 @@ impl From<postgres::Error> for Error {
 impl Error {
     /// Creates the error of a single value.
     pub fn invalid(field: &'static str, detail: &'static str) -> Self {
-        Self::Invalid(vec![FieldError { field, detail }])
+        Self::Invalid(vec![FieldError::new(field, detail)])
+    }
+
+    /// Returns both values, or all invalid values of both. Another error hides invalid values.
+    pub fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (Err(Self::Invalid(mut errors)), Err(Self::Invalid(others))) => {
+                errors.extend(others);
+                Err(Self::Invalid(errors))
+            }
+            (Err(Self::Invalid(_)), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
+        }
     }
 }
 
 /// An invalid value of the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The value's name.
     pub field: &'static str,
+    /// The member of an object that is invalid; `None` for the whole value.
+    pub member: Option<String>,
     /// The reason, for people.
     pub detail: &'static str,
+}
+
+impl FieldError {
+    pub const fn new(field: &'static str, detail: &'static str) -> Self {
+        Self {
+            field,
+            member: None,
+            detail,
+        }
+    }
 }
 
 /// Collects the errors of several values, so that a client receives all of them at once.
@@ -102,7 +130,7 @@ impl FieldErrors {
     /// Returns the value, or `None` after recording the error under `field`.
     pub fn check<T>(&mut self, field: &'static str, result: Result<T, &'static str>) -> Option<T> {
         result
-            .map_err(|detail| self.0.push(FieldError { field, detail }))
+            .map_err(|detail| self.0.push(FieldError::new(field, detail)))
             .ok()
     }
 

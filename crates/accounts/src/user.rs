@@ -1,5 +1,6 @@
 //! A user, a new user, and a change to a user.
 
+pub mod attributes;
 pub mod email;
 pub mod exported;
 pub mod external_id;
@@ -21,6 +22,7 @@ use crate::Error;
 use crate::error::FieldErrors;
 use crate::password::Password;
 use crate::password::context::ContextWords;
+use crate::user::attributes::{Attributes, AttributesPatch};
 use crate::user::email::Email;
 use crate::user::external_id::ExternalId;
 use crate::user::full_name::FullName;
@@ -87,6 +89,9 @@ pub struct User {
     /// versions lack it.
     #[serde(default)]
     pub external_id: Option<ExternalId>,
+    /// Cache entries and stored responses of earlier versions lack them.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
     /// Epoch of valid sessions, incremented to end all of them. Not visible to clients.
     #[serde(default)]
     pub session_epoch: i64,
@@ -114,6 +119,7 @@ impl FromRow for User {
             external_id: row
                 .get::<Option<String>>("external_id")?
                 .map(ExternalId::stored),
+            attributes: Attributes::stored(row.get("attributes")?)?,
             session_epoch: row.get("session_epoch")?,
         })
     }
@@ -127,10 +133,11 @@ pub struct NewUser {
     pub password: Option<Password>,
     pub role: Role,
     pub is_active: bool,
+    pub attributes: AttributesPatch,
 }
 
 impl NewUser {
-    /// Parses the values of a request and reports all errors at once.
+    /// Parses the values of a request without attributes, and reports all errors at once.
     pub fn parse(
         email: &str,
         full_name: &str,
@@ -153,6 +160,7 @@ impl NewUser {
             password,
             role: role.unwrap_or(Role::User),
             is_active: is_active.unwrap_or(true),
+            attributes: AttributesPatch::default(),
         });
         errors.finish(parsed)
     }
@@ -165,10 +173,11 @@ pub struct UserPatch {
     pub full_name: Option<FullName>,
     pub role: Option<Role>,
     pub is_active: Option<bool>,
+    pub attributes: AttributesPatch,
 }
 
 impl UserPatch {
-    /// Parses the values of a request and reports all errors at once.
+    /// Parses the values of a request without attributes, and reports all errors at once.
     pub fn parse(
         email: Option<&str>,
         full_name: Option<&str>,
@@ -181,6 +190,7 @@ impl UserPatch {
             full_name: errors.parse("full_name", full_name, FullName::parse),
             role: errors.parse("role", role, Role::parse),
             is_active,
+            attributes: AttributesPatch::default(),
         };
         errors.finish(Some(patch))
     }

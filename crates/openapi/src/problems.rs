@@ -42,7 +42,7 @@ pub fn of_use_case(endpoint: Endpoint) -> Vec<Problem> {
         Endpoint::UpdateServiceAccount => vec![Error::NotFound, Error::NameTaken],
         Endpoint::CreateApiKey => vec![Error::NotFound, Error::TooManyKeys],
         Endpoint::Introspect => vec![Error::invalid("token", "is missing")],
-        Endpoint::UpdateMe => vec![Error::EmailTaken, too_many(), Error::Busy],
+        Endpoint::UpdateMe => vec![Error::Forbidden, Error::EmailTaken, too_many(), Error::Busy],
         Endpoint::DeleteMe => vec![Error::LastAdmin, too_many(), Error::Busy],
         Endpoint::ChangePassword => vec![too_many(), Error::Busy],
         Endpoint::Register => vec![

@@ -219,6 +219,14 @@ pub const SECTIONS: &[Section] = &[
                     is recorded in the audit trail. Enable it for a move to another system only.",
             ),
             open(
+                "user_attributes",
+                Text,
+                Some(""),
+                USERS,
+                "Definitions of the users' attributes, a JSON Schema on one line: see [API](api.md#attributes). \
+                    Without it, admins may set any attribute.",
+            ),
+            open(
                 "breach_check_url",
                 Text,
                 Some(""),

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod attributes;
 mod audit;
 mod bench;
 mod bodies;

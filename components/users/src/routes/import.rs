@@ -17,10 +17,8 @@ use super::UsersState;
 use crate::wire::import::{ImportReport, ImportResult, ImportUser};
 
 /// Error of an admin in the import of a service account.
-const NO_ADMIN: FieldError = FieldError {
-    field: "role",
-    detail: "must be `user`: only an admin can import admins",
-};
+const NO_ADMIN: FieldError =
+    FieldError::new("role", "must be `user`: only an admin can import admins");
 
 /// Import users
 ///
@@ -52,7 +50,7 @@ pub(super) async fn import_users(
     let mut users = Vec::with_capacity(lines.len());
     let mut results = Vec::with_capacity(lines.len());
     for (line, sent) in lines {
-        match sent.map(|sent| sent.parse(now)) {
+        match sent.map(|sent| sent.parse(now, &state.attributes)) {
             Ok(Ok(user)) if caller.may_give(Some(user.role)).is_err() => {
                 users.push((line, Err(vec![NO_ADMIN])));
             }

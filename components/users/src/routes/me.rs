@@ -31,7 +31,8 @@ use crate::wire::{ChangePassword, DeleteMe, PatchMe};
     ),
 )]
 pub(super) async fn get(
-    caller: Caller,
+    State(state): State<Arc<UsersState>>,
+    mut caller: Caller,
     if_match: IfMatch,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
@@ -40,6 +41,8 @@ pub(super) async fn get(
     if if_none_match.has(tag) {
         return Ok(response::not_modified(tag));
     }
+    let role = caller.user.role;
+    state.attributes.hide_from(role, &mut caller.user);
     response::user(StatusCode::OK, caller.user)
 }
 
@@ -53,8 +56,10 @@ pub(super) async fn get(
 )]
 pub(super) async fn export(
     State(state): State<Arc<UsersState>>,
-    caller: Caller,
+    mut caller: Caller,
 ) -> Result<Response, Problem> {
+    let role = caller.user.role;
+    state.attributes.hide_from(role, &mut caller.user);
     let data = state.users.own_data(caller.user.id).await?;
     let view = OwnDataView::new(caller.user, data, caller.session);
     response::secret_json(StatusCode::OK, &view)
@@ -80,16 +85,19 @@ pub(super) async fn update(
     MergePatch(patch): MergePatch<PatchMe>,
 ) -> Result<Response, Problem> {
     let expected = precondition.expected(state.require_if_match)?;
-    let (patch, submitted) = patch.parse()?;
+    let role = caller.user.role;
+    let (patch, submitted) = patch.parse(role, &state.attributes)?;
     let confirmed = match patch.email {
         Some(_) => Some(confirm(&state, &caller, &client, &submitted).await?),
         None => None,
     };
     let (id, actor) = (caller.user.id, caller.actor());
-    let user = state
+    let updated = state
         .users
         .update_confirmed(id, &patch, expected, confirmed.as_ref(), &actor);
-    response::user(StatusCode::OK, user.await?)
+    let mut user = updated.await?;
+    state.attributes.hide_from(role, &mut user);
+    response::user(StatusCode::OK, user)
 }
 
 /// Delete yourself

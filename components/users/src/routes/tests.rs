@@ -31,6 +31,7 @@ fn user_row(extra: impl IntoIterator<Item = (&'static str, Value)>) -> Row {
         ("is_active", Value::Bool(true)),
         ("version", Value::Int64(3)),
         ("external_id", Value::Null),
+        ("attributes", Value::Json(serde_json::json!({}))),
         ("session_epoch", Value::Int64(0)),
         ("created_at", Value::Timestamp(at)),
         ("updated_at", Value::Timestamp(at)),
@@ -67,6 +68,7 @@ fn send(
         feed,
         cursors: CursorKey::new(&services.root_key),
         require_if_match: true,
+        attributes: Schema::default(),
         exports_password_hashes: false,
     };
     let app = App::new(router(services.access_control, state), &quiet());

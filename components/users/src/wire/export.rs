@@ -2,6 +2,7 @@
 
 use accounts::error::FieldErrors;
 use accounts::pagination::PageSize;
+use accounts::user::attributes::Attributes;
 use accounts::user::email::Email;
 use accounts::user::exported::ExportedUser;
 use accounts::user::external_id::ExternalId;
@@ -83,6 +84,10 @@ pub struct ExportedUserView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 256)]
     password_hash: Option<String>,
+    /// Absent for users without attributes.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    #[schema(required = false)]
+    attributes: Attributes,
 }
 
 /// A page of an export.
@@ -103,6 +108,7 @@ impl From<ExportedUser> for ExportedUserView {
             external_id: user.external_id.map(ExternalId::into_string),
             created_at: user.created_at,
             password_hash: password_hash.map(|hash| hash.as_str().to_owned()),
+            attributes: user.attributes,
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use accounts::error::FieldErrors;
 use accounts::password::PasswordHash;
+use accounts::user::attributes::schema::Schema;
+use accounts::user::attributes::{Attributes, AttributesPatch};
 use accounts::user::email::Email;
 use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
 use accounts::user::imported::{ImportedUser, LineOutcome, LineStatus, check_created_at, check_id};
 use accounts::{Error, Role};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -44,11 +47,14 @@ pub struct ImportUser {
         example = "$2b$12$MppoAaJxMaoqV7/CIUOv5e3lG8letUhujKhBplG7YO/N7WdRd6uK2"
     )]
     password_hash: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Attributes, required = false)]
+    attributes: Map<String, Value>,
 }
 
 impl ImportUser {
     /// Parses the values and reports all errors at once. `now` is the time of the import.
-    pub fn parse(self, now: OffsetDateTime) -> Result<ImportedUser, Error> {
+    pub fn parse(self, now: OffsetDateTime, schema: &Schema) -> Result<ImportedUser, Error> {
         let mut errors = FieldErrors::default();
         let id = errors.parse("id", self.id.as_deref(), |text| check_id(parse_uuid(text)?));
         let email = errors.check("email", Email::parse(&self.email));
@@ -70,8 +76,14 @@ impl ImportUser {
             external_id,
             created_at,
             password_hash,
+            attributes: AttributesPatch::default(),
         });
-        errors.finish(parsed)
+        let parsed = errors.finish(parsed);
+        let (parsed, attributes) = Error::both(parsed, schema.patch(self.attributes))?;
+        Ok(ImportedUser {
+            attributes,
+            ..parsed
+        })
     }
 }
 
@@ -163,15 +175,16 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
-    fn parse(values: serde_json::Value) -> Result<ImportedUser, Vec<FieldError>> {
+    fn parse(values: Value) -> Result<ImportedUser, Vec<FieldError>> {
         let mut line = json!({ "email": "Ada@Example.com", "full_name": "Ada Lovelace" });
         let members = line.as_object_mut().unwrap();
         members.extend(values.as_object().unwrap().clone());
         let line: ImportUser = serde_json::from_value(line).unwrap();
-        line.parse(NOW).map_err(|error| match error {
-            Error::Invalid(errors) => errors,
-            other => panic!("{other}"),
-        })
+        line.parse(NOW, &Schema::default())
+            .map_err(|error| match error {
+                Error::Invalid(errors) => errors,
+                other => panic!("{other}"),
+            })
     }
 
     #[test]

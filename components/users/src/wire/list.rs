@@ -1,6 +1,7 @@
 //! Query of the list of users.
 
 use accounts::error::FieldErrors;
+use accounts::user::attributes::AttributeFilter;
 use accounts::user::email::Email;
 use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
@@ -57,8 +58,8 @@ pub struct ListUsers {
 }
 
 impl ListUsers {
-    /// Parses the parameters and reports all errors at once.
-    pub fn parse(&self) -> Result<ListQuery, Error> {
+    /// Parses the parameters and those of attributes, by name and value, and reports all errors at once.
+    pub fn parse(&self, attributes: &[(String, String)]) -> Result<ListQuery, Error> {
         let mut errors = FieldErrors::default();
         let limit = errors.parse("limit", self.limit.as_deref(), parse_page_size);
         let sort = errors.parse("sort", self.sort.as_deref(), parse_sort);
@@ -75,6 +76,12 @@ impl ListUsers {
             ),
             role: errors.parse("role", self.role.as_deref(), Role::parse),
             is_active: errors.parse("is_active", self.is_active.as_deref(), parse_flag),
+            attributes: attributes
+                .iter()
+                .filter_map(|(name, value)| {
+                    errors.check("attributes", AttributeFilter::parse(name, value))
+                })
+                .collect(),
             prefix: errors.parse("q", self.q.as_deref(), FullName::parse),
             created_after: errors.parse("created_after", after, parse_time),
             created_before: errors.parse("created_before", before, parse_time),

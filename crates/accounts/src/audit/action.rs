@@ -9,6 +9,7 @@ pub enum Action {
     AdminBootstrapped,
     ApiKeyCreated,
     ApiKeyDeleted,
+    AttributesChanged,
     EmailChanged,
     LoginFailed,
     LoginSucceeded,

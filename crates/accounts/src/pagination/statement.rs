@@ -29,6 +29,13 @@ impl Filters {
         self.conditions.push(condition);
     }
 
+    /// Adds a condition with two parameters, in the order of its `$?`.
+    pub fn add_two(&mut self, condition: &str, first: impl Into<Param>, second: impl Into<Param>) {
+        let condition = condition.replacen("$?", &self.push(first), 1);
+        let condition = condition.replacen("$?", &self.push(second), 1);
+        self.conditions.push(condition);
+    }
+
     /// Adds the condition if there is a value to filter by.
     pub fn add_option(&mut self, condition: &str, param: Option<impl Into<Param>>) {
         if let Some(param) = param {

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::password::PasswordHash;
+use crate::user::attributes::AttributesPatch;
 use crate::user::email::Email;
 use crate::user::external_id::ExternalId;
 use crate::user::full_name::FullName;
@@ -24,6 +25,7 @@ pub struct ImportedUser {
     /// `None`: the time of the import.
     pub created_at: Option<OffsetDateTime>,
     pub password_hash: Option<PasswordHash>,
+    pub attributes: AttributesPatch,
 }
 
 impl ImportedUser {

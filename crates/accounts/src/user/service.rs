@@ -115,12 +115,17 @@ impl Users {
     /// Fingerprint of the request without its password: neither a repetition nor the stored value must
     /// reveal that a guess is right.
     fn fingerprint(&self, new: &NewUser) -> Vec<u8> {
-        self.requests.fingerprint(&[
+        let flags = [new.is_active.into(), new.password.is_some().into()];
+        let mut parts = vec![
             new.email.as_str().as_bytes(),
             new.full_name.as_str().as_bytes(),
             new.role.as_str().as_bytes(),
-            &[new.is_active.into(), new.password.is_some().into()],
-        ])
+            &flags,
+        ];
+        // Only if set, so that keys of releases without attributes remain valid.
+        let attributes = new.attributes.to_json().map(|json| json.to_string());
+        parts.extend(attributes.as_ref().map(String::as_bytes));
+        self.requests.fingerprint(&parts)
     }
 
     /// Returns the user from Postgres after a miss in [`crate::Authenticator`], and caches it for the next

@@ -1,6 +1,7 @@
 //! Import of users.
 
 use accounts::password::PasswordHash;
+use accounts::user::attributes::AttributesPatch;
 use accounts::user::email::Email;
 use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
@@ -35,6 +36,7 @@ fn line(email: &str, external_id: Option<&str>) -> ImportedUser {
         external_id: external_id.map(|id| ExternalId::parse(id).unwrap()),
         created_at: None,
         password_hash: None,
+        attributes: AttributesPatch::default(),
     }
 }
 
@@ -171,10 +173,7 @@ async fn lines_that_contradict_a_stored_user_are_rejected() {
 #[tokio::test]
 async fn invalid_and_repeated_lines_do_not_affect_the_others() {
     let fixture = Fixture::new().await;
-    let invalid = FieldError {
-        field: "email",
-        detail: "must have the form name@example.com",
-    };
+    let invalid = FieldError::new("email", "must have the form name@example.com");
     let lines: Vec<Line> = vec![
         (1, Ok(line("one@b.example", Some("1")))),
         (2, Err(vec![invalid])),

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod attributes;
 mod export;
 mod feed;
 mod fixture;

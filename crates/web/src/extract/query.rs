@@ -19,6 +19,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// The parameters of a query string, and those whose names begin with `prefix`, as pairs of the rest of the name and the
+/// value.
+///
+/// # Errors
+/// As [`Query`].
+pub fn with_prefixed<T: DeserializeOwned>(
+    query: &str,
+    prefix: &str,
+) -> Result<(T, Vec<(String, String)>), Problem> {
+    let mut others = form_urlencoded::Serializer::new(String::new());
+    let mut prefixed: Vec<(String, String)> = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let Some(rest) = name.strip_prefix(prefix) else {
+            others.append_pair(&name, &value);
+            continue;
+        };
+        if prefixed.iter().any(|(known, _)| known == rest) {
+            let name = bounded(&name);
+            let detail = format!("duplicate field `{name}`");
+            return Err(Problem::invalid([InvalidValue::new(
+                format!("#/{name}"),
+                detail,
+            )]));
+        }
+        prefixed.push((rest.to_owned(), value.into_owned()));
+    }
+    Ok((parse(others.finish().as_bytes())?, prefixed))
+}
+
 /// Parses the pairs of a query string or a form.
 pub(crate) fn parse<T: DeserializeOwned>(pairs: &[u8]) -> Result<T, Problem> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(pairs));
@@ -54,6 +83,18 @@ mod tests {
             "a b c"
         );
         assert!(parse::<Parameters>(b"").unwrap().limit.is_none());
+    }
+
+    #[test]
+    fn prefixed_parameters_are_separate_and_not_repeated() {
+        let parse = |query| with_prefixed::<Parameters>(query, "a.");
+        let (parameters, prefixed) = parse("a.b=1&limit=2&a.c=x%26y").unwrap();
+        assert_eq!(parameters.limit.as_deref(), Some("2"));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(prefixed, [pair("b", "1"), pair("c", "x&y")]);
+        for bad in ["a.b=1&a.b=2", "ab=1", "limit=1&limit=2"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn of_lines() -> Vec<Problem> {
 /// Error response for a value that is not an email.
 fn no_email(field: &'static str) -> Problem {
     let detail = Email::parse("ada").err();
-    Problem::invalid(detail.map(|detail| FieldError { field, detail }))
+    Problem::invalid(detail.map(|detail| FieldError::new(field, detail)))
 }
 
 /// Error response for a `limit` that is not a number.

@@ -1,5 +1,6 @@
 //! Users as the API shows them.
 
+use accounts::user::attributes::Attributes;
 use accounts::user::email::Email;
 use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
@@ -45,6 +46,10 @@ pub struct UserView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ExternalId>, nullable = false)]
     external_id: Option<String>,
+    /// Values that the deployment defines (`user_attributes`). Absent if there are none that the caller may see.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    #[schema(required = false)]
+    attributes: Attributes,
 }
 
 impl From<User> for UserView {
@@ -59,6 +64,7 @@ impl From<User> for UserView {
             updated_at: user.updated_at,
             version: user.version,
             external_id: user.external_id.map(ExternalId::into_string),
+            attributes: user.attributes,
         }
     }
 }

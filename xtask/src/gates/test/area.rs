@@ -15,7 +15,7 @@ const SUITES: &str = "tests/tests";
 #[rustfmt::skip]
 const AREAS: &[(&str, &[&str], &[&str])] = &[
     ("accounts", &["accounts"], &[
-        "contract::audit", "contract::changes", "contract::events", "contract::idempotency", "contract::list",
+        "contract::attributes", "contract::audit", "contract::changes", "contract::events", "contract::idempotency", "contract::list",
         "contract::own_account", "contract::races", "contract::registration", "contract::user_import",
         "contract::users", "identity::admin_takeover", "identity::bootstrap", "identity::last_admin",
         "identity::password_reset", "identity::passwords", "identity::refresh_tokens",
@@ -39,7 +39,7 @@ const AREAS: &[(&str, &[&str], &[&str])] = &[
         "contract::races", "faults::postgres", "faults::redis",
     ]),
     ("users", &["users", "openapi"], &[
-        "contract::audit", "contract::bodies", "contract::changes", "contract::events",
+        "contract::attributes", "contract::audit", "contract::bodies", "contract::changes", "contract::events",
         "contract::idempotency", "contract::list", "contract::own_account", "contract::pages", "contract::user_import",
         "contract::users", "identity::authorization",
     ]),

@@ -81,7 +81,7 @@ proptest! {
 
     #[test]
     fn a_parsed_list_query_is_within_bounds(parameters in arbitrary_parameters()) {
-        if let Ok(query) = parameters.parse() {
+        if let Ok(query) = parameters.parse(&[]) {
             prop_assert!((1..=100).contains(&query.window.size.get()));
             prop_assert!(query.window.after.is_none());
             let prefix = parameters.q.as_deref().map(FullName::parse);
@@ -123,7 +123,7 @@ proptest! {
             7 => other.external_id = change.external_id,
             _ => (other.limit, other.include_total) = (change.limit, change.include_total),
         }
-        if let (Ok(one), Ok(other)) = (one.parse(), other.parse()) {
+        if let (Ok(one), Ok(other)) = (one.parse(&[]), other.parse(&[])) {
             let same = filters(&one) == filters(&other);
             prop_assert_eq!(one.context() == other.context(), same);
             let mut page = one.clone();
@@ -149,7 +149,7 @@ fn all_invalid_parameters_are_reported_at_once() {
         created_before: bad(),
         include_total: bad(),
     };
-    let Err(Error::Invalid(errors)) = parameters.parse() else {
+    let Err(Error::Invalid(errors)) = parameters.parse(&[]) else {
         panic!("the parameters were accepted");
     };
     let fields: Vec<_> = errors.iter().map(|error| error.field).collect();
@@ -196,7 +196,7 @@ fn the_context_does_not_change() {
         ..ListUsers::default()
     };
     assert_eq!(
-        list.parse().unwrap().context(),
+        list.parse(&[]).unwrap().context(),
         "users Sort { key: Email, descending: true } None Some(User) None Some(\"Ada\") \
          Some(\"2026-01-31T10:00:00Z\") None"
     );

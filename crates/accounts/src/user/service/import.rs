@@ -67,10 +67,7 @@ fn valid(
                 ];
                 let repeated = repeated.into_iter().filter(|(_, repeated)| *repeated);
                 repeated
-                    .map(|(field, _)| FieldError {
-                        field,
-                        detail: REPEATED,
-                    })
+                    .map(|(field, _)| FieldError::new(field, REPEATED))
                     .collect()
             }
             Err(errors) => errors.clone(),

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::pagination::{self, Position, Window, timestamp};
+use crate::user::attributes::AttributeFilter;
 use crate::user::email::Email;
 use crate::user::external_id::ExternalId;
 use crate::user::full_name::FullName;
@@ -55,6 +56,8 @@ pub struct ListQuery {
     pub external_id: Option<ExternalId>,
     pub role: Option<Role>,
     pub is_active: Option<bool>,
+    /// Users whose attributes have all of these values.
+    pub attributes: Vec<AttributeFilter>,
     /// Prefix of the email or of the full name, in any case and normalization form.
     pub prefix: Option<FullName>,
     /// Exclusive.
@@ -77,11 +80,15 @@ impl ListQuery {
             self.created_after.map(timestamp),
             self.created_before.map(timestamp),
         );
-        // Only if set, so that cursors of releases without this filter remain valid.
-        match &self.external_id {
+        // Only if set, so that cursors of releases without these filters remain valid.
+        let context = match &self.external_id {
             Some(id) => format!("{context} {:?}", id.as_str()),
             None => context,
-        }
+        };
+        let attributes = self.attributes.iter();
+        attributes.fold(context, |context, filter| {
+            format!("{context} {:?}", filter.context())
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{Error, Expected, NewUser, User, UserId, UserPatch};
 /// Columns of a user as read by [`User`].
 macro_rules! columns {
     () => {
-        "id, email, full_name, role, is_active, version, external_id, session_epoch, \
+        "id, email, full_name, role, is_active, version, external_id, attributes, session_epoch, \
          created_at AT TIME ZONE 'UTC' AS created_at, updated_at AT TIME ZONE 'UTC' AS updated_at"
     };
 }
@@ -49,8 +49,8 @@ pub(super) async fn find_unless(
 
 const INSERT: &str = concat!(
     "WITH created AS (
-        INSERT INTO users (id, email, full_name, role, is_active, password_hash)
-        VALUES ($1, $2, $3, $4, $5, $6) RETURNING *
+        INSERT INTO users (id, email, full_name, role, is_active, password_hash, attributes)
+        VALUES ($1, $2, $3, $4, $5, $6, merge_patch('{}', coalesce($11::jsonb, '{}'))) RETURNING *
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT $7, $8::uuid, id, $9, $10 FROM created
@@ -82,6 +82,7 @@ impl Insert<'_> {
             self.actor.id().into(),
             self.actor.request_id.as_str().into(),
             self.actor.client().into(),
+            self.new.attributes.to_json().into(),
         ]
     }
 }
@@ -184,16 +185,19 @@ const UPDATE: &str = concat!(
         "coalesce($2, email) <> email OR coalesce($4, role) <> role OR $12::boolean"
     ),
     ", expected AS MATERIALIZED (
-        SELECT before.* FROM before, confirmation_check WHERE confirmed AND NOT needed
+        SELECT before.*, coalesce(merge_patch(attributes, $13::jsonb), attributes) AS merged
+        FROM before, confirmation_check WHERE confirmed AND NOT needed
             AND ($6::bigint[] IS NULL OR version = ANY ($6)) AND version <> ALL ($11::bigint[])
      ), changed AS (
         UPDATE users SET email = coalesce($2, b.email), full_name = coalesce($3, b.full_name),
             role = coalesce($4, b.role), is_active = coalesce($5, b.is_active),
+            attributes = b.merged,
             session_epoch = b.session_epoch + CASE WHEN b.is_active AND NOT coalesce($5, true) THEN 1 ELSE 0 END,
             version = b.version + 1, updated_at = greatest(now(), b.updated_at)
         FROM expected AS b
         WHERE users.id = b.id AND (b.email <> coalesce($2, b.email) OR b.full_name <> coalesce($3, b.full_name)
-            OR b.role <> coalesce($4, b.role) OR b.is_active <> coalesce($5, b.is_active))
+            OR b.role <> coalesce($4, b.role) OR b.is_active <> coalesce($5, b.is_active)
+            OR b.attributes <> b.merged)
         RETURNING users.*
      ), voided AS (
         DELETE FROM reset_tokens USING changed, before
@@ -202,6 +206,7 @@ const UPDATE: &str = concat!(
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT event.action, $7::uuid, $1, $8, $9
         FROM before AS b, changed AS c, LATERAL (VALUES
+            ('attributes_changed', b.attributes <> c.attributes),
             ('email_changed', b.email <> c.email),
             ('name_changed', b.full_name <> c.full_name),
             ('role_changed', b.role <> c.role),
@@ -210,7 +215,8 @@ const UPDATE: &str = concat!(
         WHERE event.happened
      ), result AS (
         SELECT * FROM changed
-        UNION ALL SELECT * FROM expected WHERE NOT EXISTS (SELECT FROM changed)
+        UNION ALL SELECT before.* FROM before, expected
+        WHERE before.id = expected.id AND NOT EXISTS (SELECT FROM changed)
      )
      SELECT found, confirmed, needed, ",
     columns!(),
@@ -256,6 +262,7 @@ pub(super) async fn update(
         confirmed.map(PasswordHash::as_str).into(),
         none_of.into(),
         actor.is_service_account().into(),
+        patch.attributes.to_json().into(),
     ];
     let changed = database.write_opt::<Changed>(UPDATE, params).await?;
     let Changed { user, outcome } = changed.ok_or(Error::NotFound)?;

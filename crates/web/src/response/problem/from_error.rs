@@ -26,19 +26,13 @@ impl From<Error> for Problem {
                 "email_taken",
                 "Another user has this email.",
             )
-            .with_errors([FieldError {
-                field: "email",
-                detail: "is taken",
-            }]),
+            .with_errors([FieldError::new("email", "is taken")]),
             Error::NameTaken => Self::new(
                 StatusCode::CONFLICT,
                 "name_taken",
                 "Another service account has this name.",
             )
-            .with_errors([FieldError {
-                field: "name",
-                detail: "is taken",
-            }]),
+            .with_errors([FieldError::new("name", "is taken")]),
             Error::TooManyKeys => Self::new(
                 StatusCode::CONFLICT,
                 "too_many_keys",

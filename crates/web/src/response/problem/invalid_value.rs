@@ -25,9 +25,13 @@ impl InvalidValue {
     }
 }
 
-/// Fields are top-level members of the body, or parameters.
+/// Fields are top-level members of the body, or parameters. Members have names that a pointer contains as they are.
 impl From<FieldError> for InvalidValue {
-    fn from(FieldError { field, detail }: FieldError) -> Self {
-        Self::new(format!("#/{field}"), detail)
+    fn from(error: FieldError) -> Self {
+        let pointer = match &error.member {
+            Some(member) => format!("#/{}/{member}", error.field),
+            None => format!("#/{}", error.field),
+        };
+        Self::new(pointer, error.detail)
     }
 }

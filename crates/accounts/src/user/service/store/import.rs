@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::audit::Actor;
 use crate::password::PasswordHash;
+use crate::user::attributes::AttributesPatch;
 use crate::user::external_id::ExternalId;
 use crate::user::imported::{ImportedUser, LineOutcome};
 use crate::{Error, FieldError, UserId};
@@ -17,7 +18,7 @@ use crate::{Error, FieldError, UserId};
 const IMPORT: &str = "WITH line AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS line (line bigint, id uuid, has_id boolean,
             email text, full_name text, role text, is_active boolean, external_id text, created_at timestamptz,
-            password_hash text)
+            password_hash text, attributes jsonb)
      ), known AS MATERIALIZED (
         SELECT line.line, by_id.id AS by_id, by_email.id AS by_email, by_external_id.id AS by_external_id
         FROM line
@@ -25,8 +26,9 @@ const IMPORT: &str = "WITH line AS MATERIALIZED (
         LEFT JOIN users AS by_email ON by_email.email = line.email
         LEFT JOIN users AS by_external_id ON by_external_id.external_id = line.external_id
      ), created AS (
-        INSERT INTO users (id, email, full_name, role, is_active, external_id, created_at, password_hash)
-        SELECT id, email, full_name, role, is_active, external_id, coalesce(created_at, now()), password_hash
+        INSERT INTO users (id, email, full_name, role, is_active, external_id, created_at, password_hash, attributes)
+        SELECT id, email, full_name, role, is_active, external_id, coalesce(created_at, now()), password_hash,
+            merge_patch('{}', coalesce(attributes, '{}'))
         FROM line JOIN known USING (line)
         WHERE by_id IS NULL AND by_email IS NULL AND by_external_id IS NULL
         ORDER BY email ON CONFLICT DO NOTHING RETURNING id
@@ -52,6 +54,7 @@ struct Parameter<'a> {
     #[serde(with = "time::serde::rfc3339::option")]
     created_at: Option<OffsetDateTime>,
     password_hash: Option<&'a str>,
+    attributes: &'a AttributesPatch,
 }
 
 /// Users that have the id, the email and the external id of a line.
@@ -85,7 +88,7 @@ impl Found {
         if let Some(id) = self.created {
             return Some(LineOutcome::Created(UserId(id)));
         }
-        let rejected = |field, detail| LineOutcome::Rejected(vec![FieldError { field, detail }]);
+        let rejected = |field, detail| LineOutcome::Rejected(vec![FieldError::new(field, detail)]);
         let Some(user) = self.by_email else {
             let another = "belongs to a user with another email";
             return match (self.by_id, self.by_external_id) {
@@ -127,6 +130,7 @@ pub(in crate::user::service) async fn import(
             external_id: user.external_id.as_ref().map(ExternalId::as_str),
             created_at: user.created_at,
             password_hash: user.password_hash.as_ref().map(PasswordHash::as_str),
+            attributes: &user.attributes,
         })
         .collect();
     // As text: a JSON value would take the memory of the request a second time.

@@ -22,6 +22,11 @@ fn filters(query: &ListQuery) -> Filters {
     });
     let prefix = "(email LIKE lower($?) OR users_fold(full_name) LIKE users_fold($?))";
     filters.add_option(prefix, pattern);
+    for filter in &query.attributes {
+        // The operator of the index.
+        let [denoted, text] = filter.objects();
+        filters.add_two("(attributes @> $? OR attributes @> $?)", denoted, text);
+    }
     let after = "created_at > ($?::timestamp AT TIME ZONE 'UTC')";
     filters.add_option(after, query.created_after);
     let before = "created_at < ($?::timestamp AT TIME ZONE 'UTC')";
