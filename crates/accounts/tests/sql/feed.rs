@@ -241,3 +241,26 @@ async fn a_restored_backup_continues_after_its_last_position() {
     assert_eq!(request_ids(&read(&restored, 0).await), ["a", "b"]);
     assert_eq!(request_ids(&read(&restored, last).await), ["b"]);
 }
+
+#[tokio::test]
+async fn readers_copy_again_after_the_documented_restore() {
+    let fixture = Fixture::new().await;
+    fixture.execute(&insert("a")).await;
+    let last = read(&fixture, 0).await.next;
+    let page = include_str!("../../../../docs/operations.md");
+    let mut blocks = page.split("```sql\n").skip(1);
+    let block = blocks.find(|block| block.contains("feed_start")).unwrap();
+    let (sql, _) = block.split_once("```").unwrap();
+    fixture.connect().await.batch(sql).await.unwrap();
+    for position in [0, last, last + 1_000] {
+        let page = fixture.feed.read(&after(position)).await;
+        assert_eq!(page, Err(Error::FeedRestart), "{position}");
+    }
+    let end = FeedQuery {
+        after: None,
+        ..after(0)
+    };
+    let end = fixture.feed.read(&end).await.unwrap().next;
+    fixture.execute(&insert("b")).await;
+    assert_eq!(request_ids(&read(&fixture, end).await), ["b"]);
+}
