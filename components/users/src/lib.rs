@@ -9,7 +9,7 @@ mod wire;
 mod component {
     use accounts::Audit;
     use accounts::SessionPolicy;
-    use accounts::audit::feed::Feed;
+    use accounts::feed::Feed;
     use accounts::user::attributes::schema::Schema;
     use web::App;
     use web::auth::access_token::Verifier;

@@ -8,7 +8,7 @@ mod me;
 
 use std::sync::Arc;
 
-use accounts::audit::feed::Feed;
+use accounts::feed::Feed;
 use accounts::password::{PasswordHash, SubmittedPassword};
 use accounts::user::attributes::schema::Schema;
 use accounts::{Audit, Error, Passwords, Role, Sessions, UserId, Users};

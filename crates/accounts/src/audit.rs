@@ -1,7 +1,6 @@
 //! Audit trail: one row per security event, written by the statement that makes the change.
 
 mod action;
-pub mod feed;
 mod store;
 
 use std::sync::Arc;

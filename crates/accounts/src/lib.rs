@@ -9,6 +9,7 @@ pub mod cache;
 pub mod client_address;
 pub mod error;
 pub mod expected;
+pub mod feed;
 pub mod idempotency;
 pub mod keys;
 pub mod login_attempts;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use accounts::Error;
-use accounts::audit::feed::{FeedEvent, FeedPage, FeedQuery};
 use accounts::audit::{ACTIONS, Action};
 use accounts::error::FieldErrors;
+use accounts::feed::{FeedEvent, FeedPage, FeedQuery};
 use accounts::pagination::PageSize;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{Object, ObjectBuilder, Type};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use accounts::Error;
 use accounts::audit::Action;
-use accounts::audit::feed::{FeedPage, FeedQuery};
+use accounts::feed::{FeedPage, FeedQuery};
 use accounts::pagination::PageSize;
 use spin_pg_bindings::postgres::Database;
 

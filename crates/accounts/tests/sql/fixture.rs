@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use accounts::audit::ListQuery;
-use accounts::audit::feed::Feed;
 use accounts::authentication::{AuthRequest, Authenticator, Credential};
 use accounts::client_address::Network;
+use accounts::feed::Feed;
 use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
 use accounts::pagination::{PageSize, TimeOrder, TimeQuery};

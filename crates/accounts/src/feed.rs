@@ -1,11 +1,13 @@
 //! Change feed: the audit trail in an order that a reader can follow without missing an event.
 
+mod store;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use spin_pg_bindings::postgres::Database;
 
-use super::{Action, Event, store};
+use crate::audit::{Action, Event};
 use crate::pagination::PageSize;
 use crate::{Deferred, Error, User};
 
@@ -61,13 +63,13 @@ impl FeedPage {
 
 /// Positions of the feed, as the database function `feed_state` returns them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FeedState {
+struct FeedState {
     /// Highest position that retention has deleted.
-    pub(super) deleted: i64,
+    deleted: i64,
     /// Highest position of all.
-    pub(super) last: i64,
+    last: i64,
     /// Highest position up to which every event is visible.
-    pub(super) complete: i64,
+    complete: i64,
 }
 
 /// Reads the change feed. Cheap to clone.
@@ -89,7 +91,7 @@ impl Feed {
     /// [`Error::FeedRestart`] if events after the position have been deleted, or the database has not reached it.
     pub async fn read(&self, query: &FeedQuery) -> Result<FeedPage, Error> {
         let Some(mut after) = query.after else {
-            let state = store::feed_state(&*self.database).await?;
+            let state = store::state(&*self.database).await?;
             return Ok(FeedPage::empty(state.complete));
         };
         let (mut left, mut waited) = (query.wait, false);
@@ -108,7 +110,7 @@ impl Feed {
     /// Returns the page after a position, and whether it reaches the end. Two statements, because the second one must
     /// begin after the first one has ended: its snapshot then has every event up to the complete position.
     async fn page(&self, query: &FeedQuery, after: i64) -> Result<(FeedPage, bool), Error> {
-        let state = store::feed_state(&*self.database).await?;
+        let state = store::state(&*self.database).await?;
         if after < state.deleted || after > state.last {
             return Err(Error::FeedRestart);
         }
@@ -116,7 +118,7 @@ impl Feed {
         if end <= after {
             return Ok((FeedPage::empty(after), true));
         }
-        let items = store::feed(&*self.database, query, after, end).await?;
+        let items = store::events(&*self.database, query, after, end).await?;
         let is_full = i64::try_from(items.len()).is_ok_and(|count| count == query.size.get());
         let last = items.last().filter(|_| is_full);
         let next = last.map_or(end, |last| last.position);
