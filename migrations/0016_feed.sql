@@ -13,7 +13,7 @@ CREATE INDEX audit_position_idx ON audit (position) WHERE position IS NOT NULL;
 ALTER TABLE audit ALTER COLUMN position SET DEFAULT nextval('audit_position');
 ALTER SEQUENCE audit_position OWNED BY audit.position;
 
--- Highest position that retention has deleted.
+-- Highest position of the events that have been deleted.
 CREATE TABLE feed_start (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint  NOT NULL DEFAULT 0
@@ -31,7 +31,7 @@ $$;
 CREATE TRIGGER audit_lock_position BEFORE INSERT ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION audit_lock_position();
 
--- Returns the highest position that retention has deleted, the last position, and the highest complete one. The events
+-- Returns the highest deleted position, the last position, and the highest complete one. The events
 -- must be read by a later statement: its snapshot has every event up to the complete position.
 CREATE FUNCTION feed_state(OUT deleted bigint, OUT last bigint, OUT complete bigint) LANGUAGE plpgsql AS $$
 DECLARE
@@ -50,53 +50,17 @@ BEGIN
 END
 $$;
 
--- As before, and notes the highest position that it deletes.
-CREATE OR REPLACE FUNCTION sweep(audit_retention_days integer, batch integer) RETURNS bigint LANGUAGE sql AS $$
-    WITH gone_sessions AS (
-        DELETE FROM sessions WHERE id IN (
-            SELECT id FROM sessions WHERE idle_expires_at < now()
-            ORDER BY idle_expires_at LIMIT batch FOR UPDATE SKIP LOCKED)
-        RETURNING 1
-    ), gone_reset_tokens AS (
-        DELETE FROM reset_tokens WHERE hash IN (
-            SELECT hash FROM reset_tokens WHERE expires_at < now() LIMIT batch FOR UPDATE SKIP LOCKED)
-        RETURNING 1
-    ), gone_networks AS (
-        DELETE FROM known_networks WHERE (user_id, network) IN (
-            SELECT user_id, network FROM known_networks WHERE last_login_at < now() - interval '30 days'
-            LIMIT batch FOR UPDATE SKIP LOCKED)
-        RETURNING 1
-    ), gone_attempts AS (
-        DELETE FROM login_attempts WHERE key IN (
-            SELECT key FROM login_attempts WHERE window_started_at < now() - interval '1 day'
-            ORDER BY window_started_at LIMIT batch FOR UPDATE SKIP LOCKED)
-        RETURNING 1
-    ), gone_keys AS (
-        DELETE FROM idempotency_keys WHERE (caller, route, key) IN (
-            SELECT caller, route, key FROM idempotency_keys WHERE expires_at <= now()
-            ORDER BY expires_at LIMIT batch FOR UPDATE SKIP LOCKED)
-        RETURNING 1
-    ), gone_leases AS (
-        DELETE FROM hash_leases WHERE (host, slot) IN (
-            SELECT host, slot FROM hash_leases WHERE expires_at < now() - interval '1 day'
-            LIMIT batch FOR UPDATE SKIP LOCKED)
-        RETURNING 1
-    ), gone_events AS (
-        DELETE FROM audit WHERE id IN (
-            SELECT id FROM audit
-            WHERE audit_retention_days > 0 AND at < now() - make_interval(days => audit_retention_days)
-            ORDER BY at LIMIT batch FOR UPDATE SKIP LOCKED)
-        RETURNING position
-    ), started AS (
-        UPDATE feed_start SET position = deleted.position
-        FROM (SELECT max(position) AS position FROM gone_events) AS deleted
-        WHERE deleted.position > feed_start.position
-    )
-    SELECT count(*) FROM (
-        TABLE gone_sessions UNION ALL TABLE gone_reset_tokens UNION ALL TABLE gone_networks
-        UNION ALL TABLE gone_attempts UNION ALL TABLE gone_keys UNION ALL TABLE gone_leases
-        UNION ALL SELECT 1 FROM gone_events) AS gone
+-- Notes the highest position of deleted events, whoever deletes them.
+CREATE FUNCTION audit_note_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE feed_start SET position = deleted.position
+    FROM (SELECT max(position) AS position FROM gone) AS deleted
+    WHERE deleted.position > feed_start.position;
+    RETURN NULL;
+END
 $$;
+CREATE TRIGGER audit_note_deleted AFTER DELETE ON audit REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_note_deleted();
 
 -- As before, with the rights of the app on the sequence and the new table.
 CREATE OR REPLACE FUNCTION grant_rights() RETURNS void LANGUAGE plpgsql AS $$

@@ -64,7 +64,7 @@ impl FeedPage {
 /// Positions of the feed, as the database function `feed_state` returns them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FeedState {
-    /// Highest position that retention has deleted.
+    /// Highest position that has been deleted.
     deleted: i64,
     /// Highest position of all.
     last: i64,

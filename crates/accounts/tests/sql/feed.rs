@@ -221,6 +221,11 @@ async fn a_reader_behind_the_retention_or_ahead_of_the_database_has_to_restart()
     }
     assert_eq!(request_ids(&read(&fixture, 2).await), ["2"]);
     assert_eq!(read(&fixture, 3).await.next, 3);
+    // By hand, too.
+    fixture.execute("DELETE FROM audit").await;
+    let page = fixture.feed.read(&after(2)).await;
+    assert_eq!(page, Err(Error::FeedRestart));
+    assert_eq!(read(&fixture, 3).await.items, []);
 }
 
 #[tokio::test]
