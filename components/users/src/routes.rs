@@ -139,7 +139,7 @@ async fn get_user(
     if_none_match: IfNoneMatch,
     PathId(id): PathId<UserId>,
 ) -> Result<Response, Problem> {
-    let mut user = match seen {
+    let user = match seen {
         Some(user) => user,
         None => state.users.get_user(id).await?,
     };
@@ -148,15 +148,15 @@ async fn get_user(
     if if_none_match.has(tag) {
         return Ok(response::not_modified(tag));
     }
-    state.attributes.hide_from(caller.role(), &mut user);
+    let user = state.attributes.visible_to(caller.role(), user);
     response::user(StatusCode::OK, user)
 }
 
 /// Update a user
 ///
-/// Users can change their own `full_name` and the `attributes` that are theirs. Admins can also change `email`, `role` and `is_active` of every
-/// user. Changing the email or role of another admin requires the caller's `current_password`; callers change
-/// their own email at `/users/me`. An empty patch returns the user unchanged.
+/// Users can change their own `full_name` and the `attributes` that are theirs. Admins can also change `email`, `role`,
+/// `is_active` and all `attributes` of every user. Changing the email or role of another admin requires the caller's
+/// `current_password`; callers change their own email at `/users/me`. An empty patch returns the user unchanged.
 #[utoipa::path(
     patch, path = Endpoint::UpdateUser.path(), tag = "users",
     params(PathId<UserId>, IfMatch, IfNoneMatch),
@@ -185,8 +185,7 @@ async fn update_user(
     let updated = state
         .users
         .update_confirmed(id, &patch, expected, confirmed, &actor);
-    let mut user = updated.await?;
-    state.attributes.hide_from(caller.role(), &mut user);
+    let user = state.attributes.visible_to(caller.role(), updated.await?);
     response::user(StatusCode::OK, user)
 }
 

@@ -54,7 +54,7 @@ impl CreateUser {
             role,
             self.is_active,
         );
-        let (new, attributes) = Error::both(new, schema.patch(self.attributes))?;
+        let (new, attributes) = Error::both(new, schema.new_attributes(self.attributes))?;
         Ok(NewUser { attributes, ..new })
     }
 }

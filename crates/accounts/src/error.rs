@@ -2,8 +2,6 @@
 
 use spin_pg_bindings::postgres;
 
-use crate::user::attributes::schema::too_large;
-
 /// Failure of a use case. The texts of the last two variants are for the log, not for clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -71,7 +69,7 @@ impl From<postgres::Error> for Error {
         } else if error.constraint() == Some("service_accounts_name_key") {
             Self::NameTaken
         } else if error.constraint() == Some("users_attributes_check") {
-            too_large()
+            Self::attributes_too_large()
         } else if error.constraint() == Some("users_last_admin_check") {
             Self::LastAdmin
         } else if error.is_unavailable() {
@@ -86,6 +84,11 @@ impl Error {
     /// Creates the error of a single value.
     pub fn invalid(field: &'static str, detail: &'static str) -> Self {
         Self::Invalid(vec![FieldError::new(field, detail)])
+    }
+
+    /// Creates the error for attributes over their size, which the database finds for the result of a patch.
+    pub(crate) fn attributes_too_large() -> Self {
+        Self::invalid("attributes", "must have at most 8 KiB as JSON")
     }
 
     /// Returns both values, or all invalid values of both. Another error hides invalid values.

@@ -133,7 +133,7 @@ pub struct NewUser {
     pub password: Option<Password>,
     pub role: Role,
     pub is_active: bool,
-    pub attributes: AttributesPatch,
+    pub attributes: Attributes,
 }
 
 impl NewUser {
@@ -160,7 +160,7 @@ impl NewUser {
             password,
             role: role.unwrap_or(Role::User),
             is_active: is_active.unwrap_or(true),
-            attributes: AttributesPatch::default(),
+            attributes: Attributes::default(),
         });
         errors.finish(parsed)
     }

@@ -32,7 +32,7 @@ use crate::wire::{ChangePassword, DeleteMe, PatchMe};
 )]
 pub(super) async fn get(
     State(state): State<Arc<UsersState>>,
-    mut caller: Caller,
+    caller: Caller,
     if_match: IfMatch,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
@@ -41,9 +41,8 @@ pub(super) async fn get(
     if if_none_match.has(tag) {
         return Ok(response::not_modified(tag));
     }
-    let role = caller.user.role;
-    state.attributes.hide_from(role, &mut caller.user);
-    response::user(StatusCode::OK, caller.user)
+    let user = state.attributes.visible_to(caller.user.role, caller.user);
+    response::user(StatusCode::OK, user)
 }
 
 /// Export your data
@@ -56,12 +55,11 @@ pub(super) async fn get(
 )]
 pub(super) async fn export(
     State(state): State<Arc<UsersState>>,
-    mut caller: Caller,
+    caller: Caller,
 ) -> Result<Response, Problem> {
-    let role = caller.user.role;
-    state.attributes.hide_from(role, &mut caller.user);
     let data = state.users.own_data(caller.user.id).await?;
-    let view = OwnDataView::new(caller.user, data, caller.session);
+    let user = state.attributes.visible_to(caller.user.role, caller.user);
+    let view = OwnDataView::new(user, data, caller.session);
     response::secret_json(StatusCode::OK, &view)
 }
 
@@ -95,8 +93,7 @@ pub(super) async fn update(
     let updated = state
         .users
         .update_confirmed(id, &patch, expected, confirmed.as_ref(), &actor);
-    let mut user = updated.await?;
-    state.attributes.hide_from(role, &mut user);
+    let user = state.attributes.visible_to(role, updated.await?);
     response::user(StatusCode::OK, user)
 }
 

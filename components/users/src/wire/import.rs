@@ -2,8 +2,8 @@
 
 use accounts::error::FieldErrors;
 use accounts::password::PasswordHash;
+use accounts::user::attributes::Attributes;
 use accounts::user::attributes::schema::Schema;
-use accounts::user::attributes::{Attributes, AttributesPatch};
 use accounts::user::email::Email;
 use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
@@ -76,10 +76,10 @@ impl ImportUser {
             external_id,
             created_at,
             password_hash,
-            attributes: AttributesPatch::default(),
+            attributes: Attributes::default(),
         });
         let parsed = errors.finish(parsed);
-        let (parsed, attributes) = Error::both(parsed, schema.patch(self.attributes))?;
+        let (parsed, attributes) = Error::both(parsed, schema.new_attributes(self.attributes))?;
         Ok(ImportedUser {
             attributes,
             ..parsed

@@ -33,6 +33,11 @@ impl Attributes {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Returns the object as the parameter of a statement; `None` if it is empty.
+    pub(crate) fn to_json(&self) -> Option<Value> {
+        non_empty(&self.0)
+    }
 }
 
 /// By hand, because the derived schema of a map describes its values.
@@ -56,15 +61,18 @@ impl ToSchema for Attributes {
 }
 
 /// Merge patch of attributes (RFC 7396), whose values are checked; empty for no change.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttributesPatch(Map<String, Value>);
 
 impl AttributesPatch {
     /// Returns the patch as the parameter of a statement; `None` for no change.
     pub(crate) fn to_json(&self) -> Option<Value> {
-        (!self.0.is_empty()).then(|| Value::Object(self.0.clone()))
+        non_empty(&self.0)
     }
+}
+
+fn non_empty(members: &Map<String, Value>) -> Option<Value> {
+    (!members.is_empty()).then(|| Value::Object(members.clone()))
 }
 
 /// Checks the name of an attribute: 1 to 64 ASCII letters, digits, `_` and `-`, of which the first is a letter.

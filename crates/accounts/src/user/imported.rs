@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::password::PasswordHash;
-use crate::user::attributes::AttributesPatch;
+use crate::user::attributes::Attributes;
 use crate::user::email::Email;
 use crate::user::external_id::ExternalId;
 use crate::user::full_name::FullName;
@@ -25,7 +25,7 @@ pub struct ImportedUser {
     /// `None`: the time of the import.
     pub created_at: Option<OffsetDateTime>,
     pub password_hash: Option<PasswordHash>,
-    pub attributes: AttributesPatch,
+    pub attributes: Attributes,
 }
 
 impl ImportedUser {

@@ -1,25 +1,24 @@
 //! Attributes: merge patches on the locked row, the size, and filters.
 
 use accounts::pagination::PageSize;
+use accounts::user::attributes::AttributeFilter;
 use accounts::user::attributes::schema::Schema;
-use accounts::user::attributes::{AttributeFilter, AttributesPatch};
 use accounts::user::service::list::ListQuery;
-use accounts::{Error, NewUser, User, UserPatch};
-use serde_json::{Value, json};
+use accounts::{Error, NewUser, Role, User, UserPatch};
+use serde_json::{Map, Value, json};
 
 use crate::fixture::{Fixture, actor};
 
-/// Returns the patch of an object that no schema restricts.
-pub fn attributes(value: Value) -> AttributesPatch {
-    let Value::Object(map) = value else {
-        panic!("{value}")
-    };
-    Schema::default().patch(map).unwrap()
+fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("{other}"),
+    }
 }
 
 fn patch(value: Value) -> UserPatch {
     UserPatch {
-        attributes: attributes(value),
+        attributes: Schema::default().patch_by(Role::Admin, map(value)).unwrap(),
         ..UserPatch::default()
     }
 }
@@ -30,7 +29,7 @@ fn of(user: &User) -> Value {
 
 async fn create(fixture: &Fixture, email: &str, value: Value) -> User {
     let new = NewUser {
-        attributes: attributes(value),
+        attributes: Schema::default().new_attributes(map(value)).unwrap(),
         ..NewUser::parse(email, "Ada", None, None, None).unwrap()
     };
     fixture.users.create_user(new, None, actor()).await.unwrap()
@@ -150,10 +149,8 @@ async fn the_size_bounds_the_result_of_a_patch() {
     let sql = "SELECT max(octet_length(attributes::text)) AS n FROM users WHERE email LIKE '%-%'";
     let rows = fixture.database.read(sql, vec![]).await.unwrap();
     assert!(rows[0].get::<i32>("n").unwrap() > 5_700);
-    let Value::Object(map) = json!({"a": vec![1e300; 30]}) else {
-        unreachable!()
-    };
-    assert!(Schema::default().patch(map).is_err());
+    let large = map(json!({"a": vec![1e300; 30]}));
+    assert!(Schema::default().new_attributes(large).is_err());
 }
 
 #[tokio::test]

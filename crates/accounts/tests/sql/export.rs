@@ -2,7 +2,7 @@
 
 use accounts::pagination::PageSize;
 use accounts::password::PasswordHash;
-use accounts::user::attributes::AttributesPatch;
+use accounts::user::attributes::Attributes;
 use accounts::user::email::Email;
 use accounts::user::exported::ExportedUser;
 use accounts::user::external_id::ExternalId;
@@ -12,7 +12,6 @@ use accounts::user::service::export::ExportQuery;
 use accounts::{Actor, Role, UserId, UserPatch};
 use uuid::Uuid;
 
-use crate::attributes::attributes;
 use crate::fixture::{Fixture, PASSWORD, actor};
 
 /// Exports all users in pages of two.
@@ -47,7 +46,7 @@ fn line(exported: ExportedUser) -> ImportedUser {
         external_id: user.external_id,
         created_at: Some(user.created_at),
         password_hash: hash.map(|hash| PasswordHash::import(hash.as_str().to_owned()).unwrap()),
-        attributes: attributes(serde_json::to_value(user.attributes).unwrap()),
+        attributes: user.attributes,
     }
 }
 
@@ -67,7 +66,7 @@ fn imported(email: &str, external_id: &str) -> ImportedUser {
         external_id: Some(ExternalId::parse(external_id).unwrap()),
         created_at: None,
         password_hash: None,
-        attributes: AttributesPatch::default(),
+        attributes: Attributes::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Import of users.
 
 use accounts::password::PasswordHash;
-use accounts::user::attributes::AttributesPatch;
+use accounts::user::attributes::Attributes;
 use accounts::user::email::Email;
 use accounts::user::external_id::ExternalId;
 use accounts::user::full_name::FullName;
@@ -36,7 +36,7 @@ fn line(email: &str, external_id: Option<&str>) -> ImportedUser {
         external_id: external_id.map(|id| ExternalId::parse(id).unwrap()),
         created_at: None,
         password_hash: None,
-        attributes: AttributesPatch::default(),
+        attributes: Attributes::default(),
     }
 }
 

@@ -124,8 +124,18 @@ impl Schema {
         self.patch(sent)
     }
 
-    /// Does the same for an admin.
-    pub fn patch(&self, sent: Map<String, Value>) -> Result<AttributesPatch, Error> {
+    /// Returns the attributes of a new user, as the patch of an empty object makes them.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with one error per attribute.
+    pub fn new_attributes(&self, sent: Map<String, Value>) -> Result<Attributes, Error> {
+        let AttributesPatch(mut map) = self.patch(sent)?;
+        remove_nulls(&mut map);
+        Ok(Attributes(map))
+    }
+
+    /// Checks the values of attributes.
+    fn patch(&self, sent: Map<String, Value>) -> Result<AttributesPatch, Error> {
         let invalid = sent.iter().filter_map(|(name, value)| {
             let detail = self.check(name, value).err()?;
             // A name that is no name could be any text.
@@ -142,7 +152,7 @@ impl Schema {
         let patch = AttributesPatch(sent);
         match stored_bytes(&patch.0) <= MAX_BYTES {
             true => Ok(patch),
-            false => Err(too_large()),
+            false => Err(Error::attributes_too_large()),
         }
     }
 
@@ -160,22 +170,29 @@ impl Schema {
         }
     }
 
-    /// Removes the attributes of `user` that `viewer` may not see.
-    pub fn hide_from(&self, viewer: Role, user: &mut User) {
-        if viewer == Role::Admin {
-            return;
-        }
-        let Attributes(map) = &mut user.attributes;
-        map.retain(|name, _| {
+    /// Returns the user without the attributes that `viewer` may not see.
+    #[must_use]
+    pub fn visible_to(&self, viewer: Role, mut user: User) -> User {
+        let is_visible = |name: &str| {
             let rules = self.properties.get(name);
             rules.is_none_or(|rules| rules.read != Some(Audience::Admin))
-        });
+        };
+        if viewer != Role::Admin {
+            let Attributes(map) = &mut user.attributes;
+            map.retain(|name, _| is_visible(name));
+        }
+        user
     }
 }
 
-/// Error for attributes of more than [`MAX_BYTES`].
-pub(crate) fn too_large() -> Error {
-    Error::invalid(FIELD, "must have at most 8 KiB as JSON")
+/// Removes the members that are `null`, also those of inner objects, but not items of arrays (RFC 7396).
+fn remove_nulls(members: &mut Map<String, Value>) {
+    members.retain(|_, value| !value.is_null());
+    for value in members.values_mut() {
+        if let Value::Object(inner) = value {
+            remove_nulls(inner);
+        }
+    }
 }
 
 impl Rules {
@@ -191,8 +208,18 @@ impl Rules {
             return Err("must be one of the allowed values");
         }
         match value {
-            Value::String(text) => self.check_length(text.chars().count()),
-            Value::Number(number) => self.check_number(number.as_f64().unwrap_or(f64::NAN)),
+            Value::String(text) => check_bounds(
+                text.chars().count(),
+                self.min_length,
+                self.max_length,
+                ["is too short", "is too long"],
+            ),
+            Value::Number(number) => check_bounds(
+                number.as_f64().unwrap_or(f64::NAN),
+                self.minimum,
+                self.maximum,
+                ["is too small", "is too large"],
+            ),
             Value::Array(items) => {
                 if self.max_items.is_some_and(|most| items.len() > most) {
                     return Err("has too many items");
@@ -205,25 +232,21 @@ impl Rules {
             Value::Null | Value::Bool(_) | Value::Object(_) => Ok(()),
         }
     }
+}
 
-    fn check_length(&self, length: usize) -> Result<(), &'static str> {
-        if self.min_length.is_some_and(|least| length < least) {
-            return Err("is too short");
-        }
-        match self.max_length.is_some_and(|most| length > most) {
-            true => Err("is too long"),
-            false => Ok(()),
-        }
+/// Checks a length or a number against its bounds; the details are those of a smaller and of a larger one.
+fn check_bounds<T: PartialOrd>(
+    value: T,
+    least: Option<T>,
+    most: Option<T>,
+    [small, large]: [&'static str; 2],
+) -> Result<(), &'static str> {
+    if least.is_some_and(|least| value < least) {
+        return Err(small);
     }
-
-    fn check_number(&self, number: f64) -> Result<(), &'static str> {
-        if self.minimum.is_some_and(|least| number < least) {
-            return Err("is too small");
-        }
-        match self.maximum.is_some_and(|most| number > most) {
-            true => Err("is too large"),
-            false => Ok(()),
-        }
+    match most.is_some_and(|most| value > most) {
+        true => Err(large),
+        false => Ok(()),
     }
 }
 
@@ -326,6 +349,15 @@ mod tests {
         assert_eq!(errors(&schema, json!({ "a": fits })), []);
         let exceeds = errors(&schema, json!({ "a": format!("{fits}x") }));
         assert_eq!(exceeds, [(None, "must have at most 8 KiB as JSON")]);
+    }
+
+    #[test]
+    fn a_new_user_has_no_members_that_are_null() {
+        let sent =
+            json!({ "a": null, "b": {"c": null, "d": {"e": null}, "f": [null, {"g": null}]} });
+        let attributes = Schema::default().new_attributes(map(sent)).unwrap();
+        let expected = json!({ "b": {"d": {}, "f": [null, {"g": null}]} });
+        assert_eq!(serde_json::to_value(attributes).unwrap(), expected);
     }
 
     #[test]

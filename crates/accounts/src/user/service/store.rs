@@ -50,7 +50,7 @@ pub(super) async fn find_unless(
 const INSERT: &str = concat!(
     "WITH created AS (
         INSERT INTO users (id, email, full_name, role, is_active, password_hash, attributes)
-        VALUES ($1, $2, $3, $4, $5, $6, merge_patch('{}', coalesce($11::jsonb, '{}'))) RETURNING *
+        VALUES ($1, $2, $3, $4, $5, $6, coalesce($11::jsonb, '{}')) RETURNING *
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)
         SELECT $7, $8::uuid, id, $9, $10 FROM created
@@ -185,7 +185,7 @@ const UPDATE: &str = concat!(
         "coalesce($2, email) <> email OR coalesce($4, role) <> role OR $12::boolean"
     ),
     ", expected AS MATERIALIZED (
-        SELECT before.*, coalesce(merge_patch(attributes, $13::jsonb), attributes) AS merged
+        SELECT before.*, CASE WHEN $13::jsonb IS NULL THEN attributes ELSE merge_patch(attributes, $13) END AS merged
         FROM before, confirmation_check WHERE confirmed AND NOT needed
             AND ($6::bigint[] IS NULL OR version = ANY ($6)) AND version <> ALL ($11::bigint[])
      ), changed AS (

@@ -16,7 +16,7 @@ const INSERT_IDEMPOTENT: &str = concat!(
         response: "jsonb_build_object(
             'id', $1::uuid, 'email', $2::text, 'full_name', $3::text, 'role', $4::text,
             'is_active', $5::boolean, 'version', 1,
-            'attributes', merge_patch('{}', coalesce($11::jsonb, '{}')),
+            'attributes', coalesce($11::jsonb, '{}'),
             'created_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
             'updated_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))",
         "$12", "$13", "$14", "$15", "$16"
@@ -24,7 +24,7 @@ const INSERT_IDEMPOTENT: &str = concat!(
     ", created AS (
         INSERT INTO users (id, email, full_name, role, is_active, password_hash, attributes)
         SELECT $1::uuid, $2::text, $3::text, $4::text, $5::boolean, $6::text,
-            merge_patch('{}', coalesce($11::jsonb, '{}')) FROM claimed
+            coalesce($11::jsonb, '{}') FROM claimed
         RETURNING *
      ), audited AS (
         INSERT INTO audit (action, actor_id, target_id, request_id, client)

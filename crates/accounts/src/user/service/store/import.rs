@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::audit::Actor;
 use crate::password::PasswordHash;
-use crate::user::attributes::AttributesPatch;
+use crate::user::attributes::Attributes;
 use crate::user::external_id::ExternalId;
 use crate::user::imported::{ImportedUser, LineOutcome};
 use crate::{Error, FieldError, UserId};
@@ -28,7 +28,7 @@ const IMPORT: &str = "WITH line AS MATERIALIZED (
      ), created AS (
         INSERT INTO users (id, email, full_name, role, is_active, external_id, created_at, password_hash, attributes)
         SELECT id, email, full_name, role, is_active, external_id, coalesce(created_at, now()), password_hash,
-            merge_patch('{}', coalesce(attributes, '{}'))
+            coalesce(attributes, '{}')
         FROM line JOIN known USING (line)
         WHERE by_id IS NULL AND by_email IS NULL AND by_external_id IS NULL
         ORDER BY email ON CONFLICT DO NOTHING RETURNING id
@@ -54,7 +54,7 @@ struct Parameter<'a> {
     #[serde(with = "time::serde::rfc3339::option")]
     created_at: Option<OffsetDateTime>,
     password_hash: Option<&'a str>,
-    attributes: &'a AttributesPatch,
+    attributes: &'a Attributes,
 }
 
 /// Users that have the id, the email and the external id of a line.
