@@ -94,13 +94,26 @@ pub fn time_sort() -> Object {
 
 /// The parameter `limit` of a list.
 pub fn limit() -> Object {
+    limit_of("items per page", PageSize::MAX, PageSize::default())
+}
+
+/// The parameter `limit` of an endpoint that transfers all `items`.
+pub fn limit_of_transfer(items: &str) -> Object {
+    limit_of(items, PageSize::MAX_OF_EXPORT, PageSize::MAX_OF_EXPORT)
+}
+
+fn limit_of(items: &str, max: PageSize, default: PageSize) -> Object {
+    let max = match max.get() {
+        1_000 => "1,000".to_owned(),
+        max => max.to_string(),
+    };
     ObjectBuilder::new()
         .schema_type(Type::Integer)
-        .description(Some(
-            "Maximum number of items per page; values over 100 are treated as 100.",
-        ))
+        .description(Some(format!(
+            "Maximum number of {items}; values over {max} are treated as {max}."
+        )))
         .minimum(Some(1))
-        .default(Some(PageSize::default().get().into()))
+        .default(Some(default.get().into()))
         .build()
 }
 

@@ -10,7 +10,7 @@ use accounts::pagination::PageSize;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
-use web::extract::parameter::{parse_export_size, parse_flag};
+use web::extract::parameter::{parse_digits, parse_export_size, parse_flag};
 use web::response::UserView;
 
 use crate::wire::audit::EventView;
@@ -41,14 +41,7 @@ pub struct ReadEvents {
 
 /// The parameter `limit`.
 fn limit() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .description(Some(
-            "Maximum number of events; values over 1,000 are treated as 1,000.",
-        ))
-        .minimum(Some(1))
-        .default(Some(PageSize::MAX_OF_EXPORT.get().into()))
-        .build()
+    web::openapi::limit_of_transfer("events")
 }
 
 /// The parameter `action`.
@@ -86,9 +79,7 @@ impl ReadEvents {
 }
 
 fn parse_position(text: &str) -> Result<i64, &'static str> {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = is_number.then(|| text.parse().ok()).flatten();
-    number.ok_or("must be `next` of a page")
+    parse_digits(text).ok_or("must be `next` of a page")
 }
 
 fn parse_actions(text: &str) -> Result<Vec<Action>, &'static str> {
@@ -96,9 +87,7 @@ fn parse_actions(text: &str) -> Result<Vec<Action>, &'static str> {
 }
 
 fn parse_wait(text: &str) -> Result<Duration, &'static str> {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = is_number.then(|| text.parse().ok()).flatten();
-    let seconds = number.filter(|seconds| *seconds <= MAX_WAIT);
+    let seconds = parse_digits(text).filter(|seconds| *seconds <= MAX_WAIT);
     let seconds = seconds.ok_or("must be a whole number of seconds from 0 to 30")?;
     Ok(Duration::from_secs(seconds))
 }

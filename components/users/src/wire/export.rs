@@ -11,7 +11,7 @@ use accounts::user::service::export::ExportQuery;
 use accounts::{Error, Role};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::openapi::{Object, ObjectBuilder, Type};
+use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use web::extract::parameter::{parse_export_size, parse_flag};
@@ -48,14 +48,7 @@ impl ExportUsers {
 
 /// The parameter `limit`.
 fn limit() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .description(Some(
-            "Maximum number of users per page; values over 1,000 are treated as 1,000.",
-        ))
-        .minimum(Some(1))
-        .default(Some(PageSize::MAX_OF_EXPORT.get().into()))
-        .build()
+    web::openapi::limit_of_transfer("users per page")
 }
 
 /// A user of an export.

@@ -1,5 +1,7 @@
 //! Values of parameters, parsed from their text. Errors describe the expected value.
 
+use std::str::FromStr;
+
 use accounts::Error;
 use accounts::error::FieldErrors;
 use accounts::pagination::{PageSize, TimeOrder, TimeQuery, Window};
@@ -44,11 +46,19 @@ fn parse_size(
     text: &str,
     capped: impl FnOnce(i64) -> Option<PageSize>,
 ) -> Result<PageSize, &'static str> {
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     // Digits that overflow are still a number over the maximum.
-    let number = is_number.then(|| text.parse().unwrap_or(i64::MAX));
+    let number = is_digits(text).then(|| text.parse().unwrap_or(i64::MAX));
     let size = number.and_then(capped);
     size.ok_or("must be a whole number of at least 1")
+}
+
+/// Parses a number without a sign; `None` for other text, and for a number that `T` does not have.
+pub fn parse_digits<T: FromStr>(text: &str) -> Option<T> {
+    is_digits(text).then(|| text.parse().ok()).flatten()
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub fn parse_time_order(text: &str) -> Result<TimeOrder, &'static str> {
