@@ -1,4 +1,6 @@
-/** Client of the Roster API: typed operations, an access token that renews itself or an API key, and lists over all pages. */
+/**
+ * Client of the Roster API: typed operations, an access token that renews itself or an API key, and lists over all pages.
+ */
 
 import createClient, { type Client } from "openapi-fetch";
 
@@ -100,7 +102,7 @@ export class Roster {
     } while (cursor);
   }
 
-  /** Sends a request with the access token. If that has expired, renews it and sends the request once more. */
+  /** Sends a request with the API key or the access token. If the token has expired, renews it and sends the request once more. */
   async #send(request: Request): Promise<Response> {
     if (request.headers.has("authorization")) return this.#fetch(request);
     if (this.#apiKey !== undefined) return this.#fetch(withToken(request, this.#apiKey));

@@ -21,7 +21,9 @@ class Tokens:
 
 
 class Session(httpx.Auth):
-    """Adds the API key or the access token to each request. If a token has expired, renews it and sends the request once more.
+    """Adds the API key or the access token to each request.
+
+    If a token has expired, it is renewed, and the request is sent once more.
 
     Responses with a status of 400 or above raise `ProblemError`. One refresh runs at a time, since the second use of a
     refresh token ends the session: use a session either from threads or from one event loop.
