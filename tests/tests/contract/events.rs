@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use blackbox::client::{ME, id};
 use blackbox::service_account::ServiceAccount;
-use blackbox::{Client, Person, new_user, unique};
+use blackbox::stack::{Stack, eventually};
+use blackbox::{Client, Person, Reply, new_user, unique};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const EVENTS: &str = "/api/v1/events";
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Reads pages after `position` until one is empty, and returns their items with the last position.
 async fn read_all(client: &Client, mut position: i64, parameters: &str) -> (Vec<Value>, i64) {
@@ -88,7 +90,6 @@ async fn events_follow_one_another_and_contain_the_present_user() {
 #[tokio::test]
 async fn a_request_waits_for_an_event_that_has_not_happened() {
     let admin = Client::from_env().await;
-    // The email of nobody: other suites cause other events meanwhile.
     let mut position = end(&admin).await;
     let waiting = tokio::spawn({
         let admin = admin.clone();
@@ -111,44 +112,62 @@ async fn a_request_waits_for_an_event_that_has_not_happened() {
     assert_eq!(page["items"][0]["event"]["action"], "user_imported");
 }
 
-#[tokio::test]
-async fn a_caller_whose_access_ends_during_the_wait_gets_nothing() {
-    let admin = Client::from_env().await;
-    let reader = ServiceAccount::create(&admin, &["audit:read", "users:read"]).await;
-    let other = ServiceAccount::create(&admin, &["audit:read", "users:read"]).await;
-    let eve = Person::create_admin(&admin).await;
-    let position = end(&admin).await;
-    // No event has this action before the end, and other suites may end the waits: each is repeated until access ends.
-    let wait = |client: &Client, parameters: &'static str| {
-        let client = client.clone();
-        tokio::spawn(async move {
-            let path =
-                format!("{EVENTS}?after={position}&wait=2&action=admin_bootstrapped{parameters}");
-            loop {
-                let reply = client.get(&path).await;
-                if reply.status != 200 {
-                    return reply;
-                }
+/// Waits for an event that never happens, ends the caller's access once the app looks for it, and returns the first
+/// response other than 200.
+async fn refusal(
+    stack: &Stack,
+    caller: &Client,
+    parameters: &str,
+    end_access: impl Future<Output = Reply>,
+) -> Reply {
+    let position = end(&stack.client).await;
+    let database = stack.database().await;
+    let begun = database.query_one("SELECT clock_timestamp()::text", &[]);
+    let begun: String = begun.await.unwrap().get(0);
+    let path = format!("{EVENTS}?after={position}&wait=1&action=admin_bootstrapped{parameters}");
+    let caller = caller.clone();
+    let waiting = tokio::spawn(async move {
+        loop {
+            let reply = caller.get(&path).await;
+            if reply.status != 200 {
+                return reply;
             }
-        })
-    };
-    let (deleted, reduced, out) = (
-        wait(&reader.client, ""),
-        wait(&other.client, "&include_user=true"),
-        wait(&eve.client, ""),
-    );
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    admin
-        .call(Method::DELETE, &reader.key_path())
-        .await
-        .expect(204);
-    let scopes = json!({ "scopes": ["audit:read"] });
-    let patch = admin.request(Method::PATCH, &other.path()).json(&scopes);
-    admin.send(patch).await.expect(200);
-    eve.client.logout().await.expect(204);
-    deleted.await.unwrap().problem(401, "unauthenticated");
-    reduced.await.unwrap().problem(403, "insufficient_scope");
-    out.await.unwrap().problem(401, "unauthenticated");
+        }
+    });
+    let looks = "SELECT FROM pg_stat_activity
+        WHERE query LIKE '%FROM feed_state()' AND query_start > $1::text::timestamptz";
+    let has_looked = async || !database.query(looks, &[&begun]).await.unwrap().is_empty();
+    eventually(LIMIT, "a look at the feed", has_looked).await;
+    end_access.await.expect_any(&[200, 204]);
+    waiting.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_whose_access_ends_during_the_wait_gets_nothing() {
+    let stack = Stack::start().await;
+    let admin = &stack.client;
+    let scopes = ["audit:read", "users:read"];
+    let reader = ServiceAccount::create(admin, &scopes).await;
+    let key = reader.key_path();
+    let delete = admin.call(Method::DELETE, &key);
+    let reply = refusal(&stack, &reader.client, "", delete).await;
+    reply.problem(401, "unauthenticated");
+
+    let reader = ServiceAccount::create(admin, &scopes).await;
+    let fewer = json!({ "scopes": ["audit:read"] });
+    let patch = admin.request(Method::PATCH, &reader.path()).json(&fewer);
+    let reply = refusal(
+        &stack,
+        &reader.client,
+        "&include_user=true",
+        admin.send(patch),
+    )
+    .await;
+    reply.problem(403, "insufficient_scope");
+
+    let eve = Person::create_admin(admin).await;
+    let reply = refusal(&stack, &eve.client, "", eve.client.logout()).await;
+    reply.problem(401, "unauthenticated");
 }
 
 #[tokio::test]
