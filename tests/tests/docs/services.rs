@@ -284,7 +284,7 @@ fn nginx(app: &str, folder: &Path) -> Process {
     let app = app.trim_start_matches("http://");
     let path = root().join("examples/nginx/orders.conf");
     let mut example = fs::read_to_string(path).expect("the example");
-    for (of_the_page, here) in [
+    for (of_the_example, here) in [
         ("server api.example.com:443;", format!("server {app};")),
         ("https://roster/", "http://roster/".to_owned()),
         (
@@ -296,8 +296,8 @@ fn nginx(app: &str, folder: &Path) -> Process {
             format!("http://unix:{folder_name}/echo.sock"),
         ),
     ] {
-        assert!(example.contains(of_the_page), "{of_the_page}");
-        example = example.replace(of_the_page, &here);
+        assert!(example.contains(of_the_example), "{of_the_example}");
+        example = example.replace(of_the_example, &here);
     }
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use blackbox::relay::Relay;
 use blackbox::service_account::ServiceAccount;
 use blackbox::stack::{Stack, eventually, needs_host};
 use blackbox::{Client, new_user, unique};
+use devservices::Process;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The running example.
 struct Copier {
-    child: Child,
+    process: Process,
     command: Command,
 }
 
@@ -36,25 +37,16 @@ impl Copier {
             .arg(root().join("examples/user-copy/copy_users.py"))
             .arg(file)
             .env("ROSTER_URL", url)
-            .env("ROSTER_KEY", key)
-            .stdin(Stdio::null());
-        let child = command.spawn().expect("Python");
-        Self { child, command }
+            .env("ROSTER_KEY", key);
+        let process = Process::spawn(&mut command, Duration::ZERO).expect("Python");
+        Self { process, command }
     }
 
     fn kill_and_start_again(&mut self) {
-        let ended = self.child.try_wait().expect("a process");
+        let ended = self.process.exit_status().expect("a process");
         assert!(ended.is_none(), "the example ended: {ended:?}");
-        self.child.kill().expect("a kill");
-        self.child.wait().expect("the end");
-        self.child = self.command.spawn().expect("Python");
-    }
-}
-
-impl Drop for Copier {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill().expect("a kill");
+        self.process = Process::spawn(&mut self.command, Duration::ZERO).expect("Python");
     }
 }
 
