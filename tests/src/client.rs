@@ -211,6 +211,17 @@ impl Client {
         reply.problem(401, "invalid_refresh_token");
     }
 
+    /// Returns the state of a token (RFC 7662).
+    ///
+    /// # Panics
+    /// If the caller may not introspect tokens.
+    pub async fn introspect(&self, token: &str) -> Value {
+        let request = self.request(Method::POST, "/api/v1/auth/introspect");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let reply = self.send(request.body(format!("token={token}"))).await;
+        reply.expect(200).json()
+    }
+
     /// `POST /api/v1/auth/logout`.
     pub async fn logout(&self) -> Reply {
         self.call(Method::POST, "/api/v1/auth/logout").await

@@ -19,13 +19,6 @@ async fn patch(admin: &Client, account: &ServiceAccount, patch: &Value) -> Reply
     admin.send(request.body(patch.to_string())).await
 }
 
-async fn introspect(client: &Client, token: &str) -> Value {
-    let request = client.request(Method::POST, INTROSPECT);
-    let request = request.header("content-type", "application/x-www-form-urlencoded");
-    let reply = client.send(request.body(format!("token={token}"))).await;
-    reply.expect(200).json()
-}
-
 #[tokio::test]
 async fn an_account_is_created_changed_and_deleted() {
     let admin = Client::from_env().await;
@@ -298,7 +291,7 @@ async fn introspection_detects_ended_sessions_and_deleted_keys() {
     let admin = Client::from_env().await;
     let service = ServiceAccount::create(&admin, &["tokens:introspect"]).await;
     let ada = Person::create(&admin).await;
-    let state = introspect(&service.client, ada.client.token()).await;
+    let state = service.client.introspect(ada.client.token()).await;
     assert_eq!(state["active"], true);
     let email = ada.email.as_str();
     assert_eq!(
@@ -314,18 +307,14 @@ async fn introspection_detects_ended_sessions_and_deleted_keys() {
     let token = ada.client.token().to_owned();
     ada.client.logout().await.expect(204);
     let inactive = json!({ "active": false });
-    assert_eq!(introspect(&service.client, &token).await, inactive);
+    assert_eq!(service.client.introspect(&token).await, inactive);
     for other in ["x", "", "a.b.c"] {
-        assert_eq!(
-            introspect(&service.client, other).await,
-            inactive,
-            "{other}"
-        );
+        assert_eq!(service.client.introspect(other).await, inactive, "{other}");
     }
 
     let other = ServiceAccount::create(&admin, &["import", "users:read"]).await;
     let key = other.client.token().to_owned();
-    let state = introspect(&service.client, &key).await;
+    let state = service.client.introspect(&key).await;
     assert_eq!(
         (&state["active"], &state["sub"]),
         (&json!(true), &json!(other.id))
@@ -335,7 +324,7 @@ async fn introspection_detects_ended_sessions_and_deleted_keys() {
         .call(Method::DELETE, &other.key_path())
         .await
         .expect(204);
-    assert_eq!(introspect(&service.client, &key).await, inactive);
+    assert_eq!(service.client.introspect(&key).await, inactive);
 
     let request = service.client.request(Method::POST, INTROSPECT);
     let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -378,7 +367,7 @@ async fn only_valid_keys_count_against_their_account() {
     second.list(&[]).await.problem(429, "rate_limited");
     let token = admin.token().to_owned();
     for _ in 0..30 {
-        assert_eq!(introspect(&account.client, &token).await["active"], true);
+        assert_eq!(account.client.introspect(&token).await["active"], true);
     }
     drop(other);
 }
