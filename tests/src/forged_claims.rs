@@ -66,6 +66,8 @@ pub fn claims(all: &mut Forgeries) {
         ("sid", json!({})),
         ("role", json!("admin")),
         ("jti", json!("1")),
+        ("attributes", json!([])),
+        ("attributes", json!("admin")),
     ] {
         all.claim(&format!("claim {name} {value}"), name, value);
     }

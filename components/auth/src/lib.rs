@@ -39,6 +39,7 @@ mod component {
             access_control: services.access_control.clone(),
             require_if_match: variables.flag("require_if_match")?,
             signer: Signer::read(&variables)?,
+            attributes: services::attributes(&variables)?,
             verifier,
             registration_enabled: variables.flag("registration_enabled")?,
             token_form_enabled: variables.flag("token_form_enabled")?,

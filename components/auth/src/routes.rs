@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use accounts::session::service::SignedIn;
 use accounts::session::service::list::context;
+use accounts::user::attributes::schema::Schema;
 use accounts::{Error, Passwords, ServiceAccounts, SessionId, Sessions, Users};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -39,6 +40,7 @@ pub struct AuthState {
     pub access_control: AccessControl,
     pub signer: Signer,
     pub verifier: Verifier,
+    pub attributes: Schema,
     pub cursors: CursorKey,
     pub registration_enabled: bool,
     /// True when changes require `If-Match`.
@@ -290,9 +292,11 @@ async fn reset_password(
 
 impl AuthState {
     fn tokens(&self, signed_in: &SignedIn) -> Result<Response, Problem> {
+        let SignedIn { user, session, .. } = signed_in;
+        let attributes = self.attributes.for_token(&user.attributes);
         let access_token = self
             .signer
-            .sign(signed_in.user.id, signed_in.session)
+            .sign(user.id, *session, attributes)
             .map_err(|error| Problem::internal(error.to_string()))?;
         let expires_in = self.signer.lifetime_seconds();
         let tokens = TokensView::new(access_token, expires_in, &signed_in.refresh_token);

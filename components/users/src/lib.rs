@@ -10,13 +10,12 @@ mod component {
     use accounts::Audit;
     use accounts::SessionPolicy;
     use accounts::feed::Feed;
-    use accounts::user::attributes::schema::Schema;
     use web::App;
     use web::auth::access_token::Verifier;
     use web::config::{Component, ConfigError, HttpConfig, Variables};
     use web::response::cursor::CursorKey;
     use web::wiring::host::{HostRequest, HostResponse, Instance, breached_passwords, stores};
-    use web::wiring::services::Services;
+    use web::wiring::services::{self, Services};
 
     use crate::routes::{UsersState, router};
 
@@ -38,8 +37,7 @@ mod component {
             feed,
             cursors: CursorKey::new(&services.root_key),
             require_if_match: variables.flag("require_if_match")?,
-            attributes: Schema::parse(variables.optional("user_attributes").unwrap_or_default())
-                .map_err(|problem| ConfigError::new("user_attributes", problem))?,
+            attributes: services::attributes(&variables)?,
             exports_password_hashes: variables.flag("password_hash_export_enabled")?,
         };
         let switches = [

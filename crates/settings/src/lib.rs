@@ -46,8 +46,8 @@ macro_rules! components {
 // The only list of components: commands, tests and deployment checks read it.
 components! {
     Health = "health", &[Part::Stores, Part::Host];
-    Users = "users", &[Part::Stores, Part::Host, Part::AccessControl, Part::Passwords];
-    Auth = "auth", &[Part::Stores, Part::Host, Part::AccessControl, Part::Passwords];
+    Users = "users", &[Part::Stores, Part::Host, Part::AccessControl, Part::Passwords, Part::Attributes];
+    Auth = "auth", &[Part::Stores, Part::Host, Part::AccessControl, Part::Passwords, Part::Attributes];
     Docs = "docs", &[];
 }
 
@@ -62,6 +62,8 @@ pub enum Part {
     AccessControl,
     /// Verification and hashing of passwords.
     Passwords,
+    /// Attributes of users, in responses and access tokens.
+    Attributes,
 }
 
 /// Components that read a setting.

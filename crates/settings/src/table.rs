@@ -222,7 +222,7 @@ pub const SECTIONS: &[Section] = &[
                 "user_attributes",
                 Text,
                 Some(""),
-                USERS,
+                With(Part::Attributes),
                 "Definitions of the users' attributes, a JSON Schema on one line: see [API](api.md#attributes). \
                     Without it, admins may set any attribute.",
             ),

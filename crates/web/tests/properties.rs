@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use accounts::pagination::PageSize;
+use accounts::user::attributes::Attributes;
 use accounts::{RootKey, SessionId, UserId};
 use axum::extract::FromRequestParts;
 use axum::response::IntoResponse;
@@ -101,7 +102,7 @@ proptest! {
         other in "[A-Z]{1,5}",
     ) {
         let (signer, verifier) = token_keys(&issuer, &audience);
-        let token = signer.sign(UserId(user), session).unwrap();
+        let token = signer.sign(UserId(user), session, Attributes::default()).unwrap();
         let claims = verifier.verify(&token).unwrap();
         prop_assert_eq!((claims.user, claims.session), (UserId(user), session));
         prop_assert!(token_keys(&other, &audience).1.verify(&token).is_err());
@@ -111,7 +112,7 @@ proptest! {
     #[test]
     fn a_modified_token_does_not_verify(user in uuid(), at: prop::sample::Index, with in any::<char>()) {
         let (signer, verifier) = token_keys("roster", "roster-api");
-        let token = signer.sign(UserId(user), SessionId(user)).unwrap();
+        let token = signer.sign(UserId(user), SessionId(user), Attributes::default()).unwrap();
         let at = at.index(token.len());
         let bent = format!("{}{with}{}", &token[..at], &token[at + 1..]);
         let longer = format!("{}{with}{}", &token[..at], &token[at..]);

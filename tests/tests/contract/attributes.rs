@@ -1,16 +1,17 @@
 //! Attributes of users: definitions, merge patches, access, filters, and their way through exports and imports.
 
 use blackbox::client::{ME, USERS, id, user_path};
+use blackbox::person::claims;
 use blackbox::service_account::ServiceAccount;
 use blackbox::stack::Stack;
-use blackbox::{Client, Person, new_user, new_user_with, unique};
+use blackbox::{Client, Person, Session, new_user, new_user_with, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const DEFINITIONS: &str = r#"{
     "type": "object",
     "properties": {
-        "department": {"type": "string", "enum": ["Sales", "IT"]},
+        "department": {"type": "string", "enum": ["Sales", "IT"], "x-token": true},
         "nickname": {"type": "string", "maxLength": 10, "x-write": "self"},
         "rating": {"type": "integer", "minimum": 1, "maximum": 5, "x-read": "admin"}
     },
@@ -216,9 +217,24 @@ async fn definitions_decide_values_writers_and_readers() {
         ada.client.send(request).await.expect(status);
     }
     assert_eq!(admin.user(&ada.id).await.json()["attributes"], all);
+    // Tokens contain the listed attributes as they were when it was signed, and introspection as they are.
+    let session = ada.sign_in().await;
+    let listed = |department: &str| json!({ "department": department });
+    let signed = claims(session.client.token());
+    assert_eq!(signed["attributes"], listed("Sales"));
+    assert_eq!(session.client.get_json(ME).await["id"], ada.id);
+    let body = json!({ "attributes": listed("IT") });
+    admin.patch(&ada.id, &body).await.expect(200);
+    let state = admin.introspect(session.client.token()).await;
+    assert_eq!(state["attributes"], listed("IT"));
+    let refreshed = Session::refreshed(&session.client, &session.refresh_token).await;
+    let signed = claims(refreshed.client.token());
+    assert_eq!(signed["attributes"], listed("IT"));
     // A service account reads and writes as an admin does.
     let service = ServiceAccount::create(admin, &["users:read", "users:write"]).await;
-    assert_eq!(service.client.user(&ada.id).await.json()["attributes"], all);
+    let current = json!({ "department": "IT", "rating": 3 });
+    let found = service.client.user(&ada.id).await.json();
+    assert_eq!(found["attributes"], current);
     let body = json!({ "attributes": {"rating": 4} });
     service.client.patch(&ada.id, &body).await.expect(200);
 }
@@ -281,7 +297,7 @@ async fn a_repeated_request_gets_the_same_attributes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invalid_definition_is_reported_by_readiness() {
-    let definitions = r#"{"properties": {"a": {"pattern": "^a"}}}"#;
+    let definitions = r#"{"properties": {"a": {"type": "string", "x-token": true}}}"#;
     let stack = Stack::start_signed_out(&[("user_attributes", definitions)]).await;
     let stack = stack.expect("a stack");
     let reply = stack.client.get("/api/v1/health/ready").await;

@@ -27,6 +27,6 @@ pub(super) async fn introspect(
     Form(form): Form<Introspect>,
 ) -> Result<Response, Problem> {
     let inspected = state.access_control.inspect(&form.token).await?;
-    let state = Introspection::new(inspected, state.verifier.issuer());
-    response::secret_json(StatusCode::OK, &state)
+    let introspection = Introspection::new(inspected, state.verifier.issuer(), &state.attributes);
+    response::secret_json(StatusCode::OK, &introspection)
 }

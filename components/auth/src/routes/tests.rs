@@ -1,6 +1,7 @@
 //! Tests of the router with scripted stores.
 
 use accounts::password::breached::BreachedPasswords;
+use accounts::user::attributes::schema::Schema;
 use axum::body::Body;
 use axum::extract::Request;
 use futures::executor::block_on;
@@ -35,6 +36,7 @@ fn send(results: Vec<Vec<Row>>, switches: bool, request: Request) -> (http::resp
         require_if_match: false,
         signer: Signer::read(&variables).unwrap(),
         verifier,
+        attributes: Schema::default(),
         registration_enabled: switches,
         token_form_enabled: switches,
         cursors: CursorKey::new(&services.root_key),

@@ -1,6 +1,8 @@
 //! Introspection of tokens (RFC 7662).
 
 use accounts::Role;
+use accounts::user::attributes::Attributes;
+use accounts::user::attributes::schema::Schema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -45,6 +47,10 @@ pub struct Introspection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "019927e2-7c11-7e02-a9b3-4f6d8e0a1c33")]
     sid: Option<Uuid>,
+    /// Attributes of the user now, those that access tokens contain (`x-token`).
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    #[schema(required = false)]
+    attributes: Attributes,
     /// Name of the service account.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "billing")]
@@ -69,7 +75,7 @@ pub struct Introspection {
 
 impl Introspection {
     /// `None` is an invalid token.
-    pub fn new(inspected: Option<Inspected>, issuer: &str) -> Self {
+    pub fn new(inspected: Option<Inspected>, issuer: &str, attributes: &Schema) -> Self {
         match inspected {
             Some(Inspected::Token(claims, user)) => Self {
                 active: true,
@@ -78,6 +84,7 @@ impl Introspection {
                 username: Some(user.email.as_str().to_owned()),
                 role: Some(user.role),
                 sid: Some(claims.session.0),
+                attributes: attributes.for_token(&user.attributes),
                 iss: Some(issuer.to_owned()),
                 iat: Some(claims.issued_at),
                 exp: Some(claims.expires_at),

@@ -25,13 +25,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use accounts::user::attributes::Attributes;
 use accounts::{SessionId, UserId};
 use jwt_simple::JWTError;
 use jwt_simple::prelude::{Duration, VerificationOptions};
 
 use crate::config::{ConfigError, Variables};
 pub use jwk::JwkSet;
-use keys::{SigningKey, VerifyingKey};
+use keys::{CustomClaims, SigningKey, VerifyingKey};
 use parts::{Claims, Parts};
 
 /// Longest lifetime of an access token that `access_token_minutes` may set. Verification uses this limit and
@@ -39,7 +40,7 @@ use parts::{Claims, Parts};
 const MOST_SECONDS: u32 = 3_600;
 /// Tolerated difference between the clocks of two machines.
 const LEEWAY_SECONDS: u32 = 60;
-/// Maximum size of a token; Roster's own have about 500 bytes.
+/// Maximum size of a token; Roster's own have about 500 bytes, and up to 1,366 more for attributes.
 const MAX_BYTES: usize = 4096;
 /// The media type of access tokens (RFC 9068, section 2.1).
 const TYP: &str = "at+jwt";
@@ -174,19 +175,32 @@ impl Signer {
         self.0.lifetime_seconds
     }
 
-    /// Signs a token for `user` in `session`, valid from now on.
-    pub fn sign(&self, user: UserId, session: SessionId) -> Result<String, accounts::Error> {
-        self.sign_at(user, session, now())
+    /// Signs a token for `user` in `session` with these attributes, valid from now on.
+    pub fn sign(
+        &self,
+        user: UserId,
+        session: SessionId,
+        attributes: Attributes,
+    ) -> Result<String, accounts::Error> {
+        self.sign_at(user, session, attributes, now())
     }
 
     fn sign_at(
         &self,
         user: UserId,
         session: SessionId,
+        attributes: Attributes,
         now: u64,
     ) -> Result<String, accounts::Error> {
+        let Issuer {
+            issuer, audience, ..
+        } = &*self.0;
         let times = now..now + u64::from(self.0.lifetime_seconds);
-        let claims = keys::claims(&self.0.issuer, &self.0.audience, user, session.0, times);
+        let custom = CustomClaims {
+            sid: session.0,
+            attributes,
+        };
+        let claims = keys::claims(issuer, audience, user, custom, times);
         let signed = self.0.key.sign(claims);
         signed.map_err(|error| accounts::Error::Internal(format!("cannot sign a token: {error}")))
     }

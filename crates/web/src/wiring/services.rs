@@ -7,6 +7,7 @@ use accounts::authentication::RateLimit;
 use accounts::keys::Purpose;
 use accounts::login_attempts::AttemptLimits;
 use accounts::password::breached::BreachedPasswords;
+use accounts::user::attributes::schema::Schema;
 use accounts::{
     Authenticator, Bootstrap, Cache, Deferred, HashSlots, LoginAttempts, NewPasswords, Passwords,
     RootKey, ServiceAccounts, SessionPolicy, Sessions, Users,
@@ -52,6 +53,16 @@ pub fn session_policy(variables: &Variables) -> Result<SessionPolicy, ConfigErro
         )),
         false => Ok(policy),
     }
+}
+
+/// Reads the definitions of attributes.
+///
+/// # Errors
+/// Names `user_attributes`, with the reason.
+pub fn attributes(variables: &Variables) -> Result<Schema, ConfigError> {
+    const NAME: &str = "user_attributes";
+    Schema::parse(variables.optional(NAME).unwrap_or_default())
+        .map_err(|problem| ConfigError::new(NAME, problem))
 }
 
 /// Access control over the stores, which every endpoint group with users needs.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accounts::cache::user_entry;
+use accounts::user::attributes::Attributes;
 use accounts::{Deferred, RootKey, SessionId, User};
 use async_trait::async_trait;
 use spin_pg_bindings::postgres::{Database, Error, Param, Row};
@@ -101,7 +102,9 @@ pub fn variables() -> Variables {
 /// The Authorization header of `user`.
 pub fn authorization(user: &User) -> String {
     let signer = Signer::read(&variables()).unwrap();
-    let token = signer.sign(user.id, SessionId::generate()).unwrap();
+    let token = signer
+        .sign(user.id, SessionId::generate(), Attributes::default())
+        .unwrap();
     format!("Bearer {token}")
 }
 

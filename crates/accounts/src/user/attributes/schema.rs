@@ -1,7 +1,9 @@
 //! Definitions of attributes: allowed values, readers and writers.
 //!
-//! A subset of JSON Schema (draft 2020-12), with two keywords of our own. A keyword outside of the subset is an error, so
+//! A subset of JSON Schema (draft 2020-12), with three keywords of our own. A keyword outside of the subset is an error, so
 //! that no rule is ignored. docs/decisions/0015-attributes.md has the reason for a subset.
+
+mod token;
 
 use std::collections::BTreeMap;
 
@@ -56,6 +58,9 @@ struct Rules {
     /// Readers besides admins and service accounts; the user if omitted.
     #[serde(rename = "x-read")]
     read: Option<Audience>,
+    /// True if access tokens contain the attribute.
+    #[serde(rename = "x-token")]
+    token: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -94,14 +99,15 @@ impl Schema {
             check_name(name).map_err(|detail| format!("property {name:?} {detail}"))?;
             let mut items = rules.items.as_deref();
             while let Some(inner) = items {
-                if inner.write.is_some() || inner.read.is_some() {
+                if inner.write.is_some() || inner.read.is_some() || inner.token.is_some() {
                     return Err(format!(
-                        "property {name}: x-read and x-write are for the whole attribute"
+                        "property {name}: x-read, x-write and x-token are for the whole attribute"
                     ));
                 }
                 items = inner.items.as_deref();
             }
         }
+        schema.check_token_attributes()?;
         Ok(schema)
     }
 
@@ -270,131 +276,4 @@ fn is_integer(value: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const SCHEMA: &str = r#"{
-        "type": "object",
-        "properties": {
-            "department": {"type": "string", "enum": ["Sales", "IT"]},
-            "nickname": {"type": "string", "minLength": 2, "maxLength": 5, "x-write": "self"},
-            "level": {"type": "integer", "minimum": 1, "maximum": 9, "x-read": "admin"},
-            "tags": {"type": "array", "maxItems": 2, "items": {"type": "string"}, "x-write": "self"},
-            "remote": {"type": "boolean"},
-            "rate": {"type": "number"},
-            "address": {"type": "object"}
-        },
-        "additionalProperties": false
-    }"#;
-
-    fn map(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
-    }
-
-    /// Returns the members and details of the errors.
-    fn errors(schema: &Schema, value: Value) -> Vec<(Option<String>, &'static str)> {
-        match schema.patch(map(value)) {
-            Ok(_) => Vec::new(),
-            Err(Error::Invalid(errors)) => {
-                errors.into_iter().map(|e| (e.member, e.detail)).collect()
-            }
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn values_are_checked_by_their_definition() {
-        let schema = Schema::parse(SCHEMA).unwrap();
-        let good = json!({ "department": "IT", "nickname": "Ada", "level": 9.0, "tags": ["a"], "remote": true,
-            "rate": 1.5, "address": {"city": null} });
-        assert_eq!(errors(&schema, good), []);
-        let none = json!({ "department": null, "level": null, "unknown": null });
-        assert_eq!(errors(&schema, none), [], "null removes an attribute");
-        for (name, value, detail) in [
-            (
-                "department",
-                json!("HR"),
-                "must be one of the allowed values",
-            ),
-            ("nickname", json!(7), "must be a string"),
-            ("nickname", json!("A"), "is too short"),
-            ("nickname", json!("\u{e9}".repeat(6)), "is too long"),
-            ("level", json!(0), "is too small"),
-            ("level", json!(10), "is too large"),
-            ("level", json!(1.5), "must be an integer"),
-            ("tags", json!(["a", "b", "c"]), "has too many items"),
-            ("tags", json!([1]), "must be a string"),
-            ("remote", json!("true"), "must be true or false"),
-            ("rate", json!("1"), "must be a number"),
-            ("address", json!([]), "must be an object"),
-            ("tags", json!(["\0"]), "must not contain a zero character"),
-            ("unknown", json!(1), "is not defined"),
-        ] {
-            let expected = [(Some(name.to_owned()), detail)];
-            assert_eq!(errors(&schema, json!({ name: value })), expected);
-        }
-        let two = json!({ "rate": "a", "remote": 1 });
-        assert_eq!(errors(&schema, two).len(), 2);
-        let unnamed = errors(&schema, json!({ "a/b~": 1 }));
-        assert_eq!(unnamed[0].0, None);
-    }
-
-    #[test]
-    fn without_definitions_every_value_is_allowed_up_to_the_size() {
-        let schema = Schema::parse("").unwrap();
-        assert_eq!(errors(&schema, json!({ "a": {"b": [1, {"c": null}]} })), []);
-        let fits = "x".repeat(MAX_BYTES - r#"{"a": ""}"#.len());
-        assert_eq!(errors(&schema, json!({ "a": fits })), []);
-        let exceeds = errors(&schema, json!({ "a": format!("{fits}x") }));
-        assert_eq!(exceeds, [(None, "must have at most 8 KiB as JSON")]);
-    }
-
-    #[test]
-    fn a_new_user_has_no_members_that_are_null() {
-        let sent =
-            json!({ "a": null, "b": {"c": null, "d": {"e": null}, "f": [null, {"g": null}]} });
-        let attributes = Schema::default().new_attributes(map(sent)).unwrap();
-        let expected = json!({ "b": {"d": {}, "f": [null, {"g": null}]} });
-        assert_eq!(serde_json::to_value(attributes).unwrap(), expected);
-    }
-
-    #[test]
-    fn users_write_only_what_is_theirs() {
-        let schema = Schema::parse(SCHEMA).unwrap();
-        for (sent, expected) in [
-            (json!({ "nickname": "Ada", "tags": null }), None),
-            (json!({ "nickname": 1 }), Some(false)),
-            (json!({ "nickname": "Ada", "level": 3 }), Some(true)),
-            (json!({ "department": null }), Some(true)),
-            (json!({ "unknown": 1 }), Some(true)),
-        ] {
-            let error = schema.patch_by(Role::User, map(sent.clone())).err();
-            let is_forbidden = error.map(|error| error == Error::Forbidden);
-            assert_eq!(is_forbidden, expected, "{sent}");
-            assert_ne!(
-                schema.patch_by(Role::Admin, map(sent)),
-                Err(Error::Forbidden)
-            );
-        }
-    }
-
-    #[test]
-    fn rules_that_would_be_ignored_are_errors() {
-        for bad in [
-            "[]",
-            "{",
-            r#"{"type": "array"}"#,
-            r#"{"required": ["a"]}"#,
-            r#"{"properties": {"a": {"pattern": "^a"}}}"#,
-            r#"{"properties": {"a": {"type": ["string", "null"]}}}"#,
-            r#"{"properties": {"a": {"x-write": "everyone"}}}"#,
-            r#"{"properties": {"a b": {}}}"#,
-            r#"{"properties": {"a": {"items": {"x-read": "admin"}}}}"#,
-            r#"{"additionalProperties": {"type": "string"}}"#,
-        ] {
-            assert!(Schema::parse(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

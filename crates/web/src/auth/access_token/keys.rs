@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use accounts::UserId;
+use accounts::user::attributes::Attributes;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jwt_simple::algorithms::{
@@ -94,7 +95,7 @@ pub enum SigningKey {
 }
 
 impl SigningKey {
-    pub fn sign(&self, claims: JWTClaims<SessionClaim>) -> Result<String, jwt_simple::Error> {
+    pub fn sign(&self, claims: JWTClaims<CustomClaims>) -> Result<String, jwt_simple::Error> {
         let header = HeaderOptions {
             signature_type: Some(TYP.to_owned()),
             content_type: None,
@@ -106,19 +107,21 @@ impl SigningKey {
     }
 }
 
-/// The custom claim of Roster's tokens.
+/// Claims of Roster's tokens that RFC 7519 does not define.
 #[derive(Serialize)]
-pub struct SessionClaim {
-    sid: Uuid,
+pub struct CustomClaims {
+    pub sid: Uuid,
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
 }
 
 pub fn claims(
     issuer: &str,
     audience: &str,
     user: UserId,
-    session: Uuid,
+    custom: CustomClaims,
     times: Range<u64>,
-) -> JWTClaims<SessionClaim> {
+) -> JWTClaims<CustomClaims> {
     let now = Duration::from_secs(times.start);
     JWTClaims {
         issued_at: Some(now),
@@ -129,7 +132,7 @@ pub fn claims(
         audiences: Some(Audiences::AsString(audience.to_owned())),
         jwt_id: None,
         nonce: None,
-        custom: SessionClaim { sid: session },
+        custom,
     }
 }
 

@@ -3,10 +3,12 @@
 //! A new member of the header or a new claim is therefore deployed in two steps: first everywhere
 //! as an optional field here, then in the signer.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use uuid::Uuid;
 
 use super::Refusal;
@@ -21,8 +23,8 @@ pub struct Header {
     _typ: String,
 }
 
-/// Fields with an underscore must be present, once and of this type; their values are checked by
-/// `jwt-simple`. Seconds fit 32 bits until 2106; larger ones would wrap in its clock.
+/// Fields with an underscore must be of this type, once, and present unless they have a default; their values are checked
+/// by `jwt-simple`. Seconds fit 32 bits until 2106; larger ones would wrap in its clock.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
@@ -36,6 +38,9 @@ pub struct Claims {
     #[serde(rename = "nbf")]
     _nbf: u32,
     pub exp: u32,
+    /// For other services; Roster reads the user instead.
+    #[serde(rename = "attributes", default)]
+    _attributes: HashMap<String, IgnoredAny>,
 }
 
 /// A token with an unverified signature.

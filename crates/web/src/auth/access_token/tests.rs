@@ -153,7 +153,7 @@ fn signed_tokens_verify() {
         };
         let signer = Signer::read(&with(signs)).unwrap();
         let verifier = Verifier::read(&with(verifies)).unwrap();
-        let token = signer.sign(user, session).unwrap();
+        let token = signer.sign(user, session, Attributes::default()).unwrap();
         let claims = verifier.verify(&token).unwrap();
         assert_eq!((claims.user, claims.session), (user, session));
         assert_eq!(
@@ -169,13 +169,29 @@ fn a_token_contains_only_the_required_claims() {
     let signer = Signer::read(&variables(&[("jwt_secret", SECRET)])).unwrap();
     let user = UserId(uuid!("01941f29-7c00-7aaa-8bbb-0123456789ab"));
     let session = SessionId(uuid!("01941f29-7c00-7ccc-8ddd-0123456789ab"));
-    let token = signer.sign_at(user, session, NOW).unwrap();
+    let token = signer
+        .sign_at(user, session, Attributes::default(), NOW)
+        .unwrap();
     let key = Key::Hs256(SECRET.into());
     assert_eq!(Forge::from_token(key, &token).claims, claims());
     let header = hs256(SECRET).header();
     let (given, _) = token.split_once('.').unwrap();
     let given = URL_SAFE_NO_PAD.decode(given).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&given).unwrap(), header);
+}
+
+#[test]
+fn attributes_are_a_claim_that_every_component_accepts() {
+    let all = variables(&[("jwt_secret", SECRET)]);
+    let (signer, verifier) = (Signer::read(&all).unwrap(), Verifier::read(&all).unwrap());
+    let (user, session) = (UserId::generate(), SessionId::generate());
+    let values = json!({ "department": "Sales", "level": 7 });
+    let attributes = serde_json::from_value(values.clone()).unwrap();
+    let token = signer.sign(user, session, attributes).unwrap();
+    let found = verifier.verify(&token).unwrap();
+    assert_eq!((found.user, found.session), (user, session));
+    let forge = Forge::from_token(Key::Hs256(SECRET.into()), &token);
+    assert_eq!(forge.claims["attributes"], values);
 }
 
 #[test]
@@ -201,7 +217,9 @@ fn the_setting_determines_the_token_lifetime() {
         let all = variables(&[("jwt_secret", SECRET), ("access_token_minutes", minutes)]);
         let signer = Signer::read(&all).unwrap();
         assert_eq!(signer.lifetime_seconds(), seconds);
-        let token = signer.sign_at(user, session, NOW).unwrap();
+        let token = signer
+            .sign_at(user, session, Attributes::default(), NOW)
+            .unwrap();
         let claims = Claims::read(&Parts::read(&token).unwrap().payload).unwrap();
         assert_eq!(u64::from(claims.iat), NOW);
         assert_eq!(claims.exp - claims.iat, seconds);
