@@ -16,9 +16,11 @@ from roster_client.openapi.api.service_accounts import (
 )
 from roster_client.openapi.api.users import create_user, get_user, list_users, update_user
 from roster_client.openapi.models import (
+    Attributes,
     CreateApiKey,
     CreateServiceAccount,
     CreateUser,
+    ListUsersAttributes,
     Login,
     PatchUser,
     User,
@@ -62,6 +64,14 @@ class ClientTest(unittest.TestCase):
         operation = list_users.sync_detailed
         found = items(operation, self.roster.api, q=self.prefix, sort="email", limit=2)
         self.assertEqual([user.id for user in found], [user.id for user in self.users])
+
+    def test_a_list_is_filtered_by_attributes(self) -> None:
+        user = self.users[1].id
+        body = PatchUser(attributes=Attributes.from_dict({"team": self.prefix}))
+        update_user.sync_detailed(user, client=self.roster.api, body=body)
+        team = ListUsersAttributes.from_dict({"attributes.team": self.prefix})
+        found = items(list_users.sync_detailed, self.roster.api, attributes=team)
+        self.assertEqual([user.id for user in found], [user])
 
     def test_a_change_is_applied_to_the_current_version_only(self) -> None:
         client, user = self.roster.api, self.users[0].id

@@ -2,7 +2,7 @@
  * Client of the Roster API: typed operations, an access token that renews itself or an API key, and lists over all pages.
  */
 
-import createClient, { type Client } from "openapi-fetch";
+import createClient, { type Client, createQuerySerializer } from "openapi-fetch";
 
 import { ProblemError } from "./problem.js";
 import type { components, paths } from "./schema.js";
@@ -29,6 +29,10 @@ export type ListQuery<P extends ListPath> = Omit<
 >;
 type Page<P extends ListPath> = paths[P]["get"]["responses"][200]["content"]["application/json"];
 export type ListItem<P extends ListPath> = Page<P>["items"][number];
+
+/** The members of `attributes` are parameters of their own. */
+const QUERY = { object: { style: "form", explode: true } } as const;
+const serializeQuery = createQuerySerializer(QUERY);
 
 export interface Options {
   /** Address of the server, such as `https://api.example.com`. */
@@ -68,7 +72,11 @@ export class Roster {
     this.#tokens = options.tokens;
     const baseUrl = this.#baseUrl;
     this.#anonymous = createClient<paths>({ baseUrl, fetch: this.#fetch });
-    this.api = createClient<paths>({ baseUrl, fetch: (request) => this.#send(request) });
+    this.api = createClient<paths>({
+      baseUrl,
+      fetch: (request) => this.#send(request),
+      querySerializer: QUERY,
+    });
   }
 
   /** Signs in and keeps the tokens. Throws a {@link ProblemError}, `invalid_credentials` among others. */
@@ -90,11 +98,8 @@ export class Roster {
   async *list<P extends ListPath>(path: P, query?: ListQuery<P>): AsyncGenerator<ListItem<P>> {
     let cursor: string | null | undefined;
     do {
-      const url = new URL(this.#baseUrl + path);
-      for (const [name, value] of Object.entries({ ...query, cursor })) {
-        if (value != null) url.searchParams.set(name, String(value));
-      }
-      const response = await this.#send(new Request(url));
+      const parameters = serializeQuery({ ...query, cursor });
+      const response = await this.#send(new Request(`${this.#baseUrl}${path}?${parameters}`));
       if (!response.ok) throw await ProblemError.of(response);
       const page = (await response.json()) as Page<P>;
       yield* page.items as ListItem<P>[];

@@ -42,6 +42,15 @@ test("a list yields the items of all pages", async () => {
   assert.deepEqual(found.sort(), users.map((user) => user.id).sort());
 });
 
+test("a list is filtered by attributes", async () => {
+  const body = { attributes: { team: prefix } };
+  await unwrap(roster.api.PATCH("/api/v1/users/{id}", { params: { path: { id: users[0]!.id } }, body }));
+  const query = { attributes: { "attributes.team": prefix } };
+  const page = await unwrap(roster.api.GET("/api/v1/users", { params: { query } }));
+  assert.deepEqual(page.items.map((user) => user.id), [users[0]!.id]);
+  for await (const user of roster.list("/api/v1/users", query)) assert.equal(user.id, users[0]!.id);
+});
+
 test("a change is applied to the current version only", async () => {
   const path = { id: users[0]!.id };
   const { response } = await roster.api.GET("/api/v1/users/{id}", { params: { path } });

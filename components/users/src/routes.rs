@@ -29,7 +29,7 @@ use web::response::entity_tag::ETag;
 use web::response::list;
 use web::response::{self, UserList, UserView};
 
-use crate::wire::list::ListUsers;
+use crate::wire::list::{AttributeParameters, ListUsers};
 use crate::wire::{Confirmation, CreateUser, PatchUser, ResetTokenView};
 
 /// Shared state of the endpoints.
@@ -70,11 +70,10 @@ web::routes! {
 
 /// List users
 ///
-/// Returns a page of the users that match the filters. To get the next page, send `next` as `cursor`. A parameter such as
-/// `attributes.department=Sales` selects users by the exact value of an attribute; several have to match all.
+/// Returns a page of the users that match the filters. To get the next page, send `next` as `cursor`.
 #[utoipa::path(
     get, path = Endpoint::ListUsers.path(), tag = "users",
-    params(ListUsers),
+    params(ListUsers, AttributeParameters),
     responses(
         (
             status = 200, description = "A page of users", body = UserList,
@@ -84,7 +83,7 @@ web::routes! {
 )]
 async fn list_users(State(state): State<Arc<UsersState>>, uri: Uri) -> Result<Response, Problem> {
     let sent = uri.query().unwrap_or_default();
-    let (sent, attributes) = query::with_prefixed::<ListUsers>(sent, "attributes.")?;
+    let (sent, attributes) = query::with_prefixed::<ListUsers>(sent, AttributeParameters::PREFIX)?;
     let mut query = sent.parse(&attributes)?;
     let context = query.context();
     query.window.after = list::position(&state.cursors, sent.cursor.as_deref(), &context)?;

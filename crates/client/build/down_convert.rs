@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 /// Keywords that do not affect a type.
-const REMOVED_KEYS: [&str; 8] = [
+const REMOVED_KEYS: [&str; 9] = [
     "example",
     "examples",
     "headers",
@@ -15,6 +15,7 @@ const REMOVED_KEYS: [&str; 8] = [
     "minLength",
     "minimum",
     "pattern",
+    "propertyNames",
 ];
 /// Formats that only the server validates.
 const SERVER_VALIDATED_FORMATS: [&str; 2] = ["email", "password"];

@@ -8,8 +8,10 @@ use accounts::user::full_name::FullName;
 use accounts::user::service::list::{ListQuery, Sort, SortKey};
 use accounts::{Error, Role};
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::IntoParams;
-use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::{Object, ObjectBuilder, RefOr, Required, Schema, Type};
 use web::extract::parameter::{first_page, parse_flag, parse_page_size, parse_time};
 
 /// Sort keys by their names.
@@ -55,6 +57,40 @@ pub struct ListUsers {
     /// `true` adds `total`, the number of users on all pages.
     #[param(value_type = Option<bool>, default = false)]
     include_total: Option<String>,
+}
+
+/// Parameters `attributes.NAME` of the same endpoint. In the document they are the members of one object, each of which
+/// is a parameter of its own (style `form`, exploded).
+pub struct AttributeParameters;
+
+impl AttributeParameters {
+    /// Prefix of the names.
+    pub const PREFIX: &str = "attributes.";
+}
+
+impl IntoParams for AttributeParameters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = |pattern| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .pattern(Some(pattern))
+        };
+        let members = ObjectBuilder::new()
+            .property_names(Some(text(r"^attributes\.[A-Za-z][A-Za-z0-9_-]{0,63}$")))
+            .additional_properties(Some(Schema::from(text(r"^[^\u0000]*$"))))
+            .examples([json!({ "attributes.department": "Sales" })]);
+        let parameter = ParameterBuilder::new()
+            .name("attributes")
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .style(Some(ParameterStyle::Form))
+            .explode(Some(true))
+            .description(Some(
+                "Only users whose attributes have these values, each with its name: `attributes.department=Sales`.",
+            ))
+            .schema(Some(members));
+        vec![parameter.build()]
+    }
 }
 
 impl ListUsers {
