@@ -176,6 +176,9 @@ pub struct ListUsers {
     /// Only users whose email or name begins with this text.
     #[arg(long)]
     pub q: Option<String>,
+    /// Only users with this value of an attribute, such as department=Sales; several have to match all.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = attribute)]
+    pub attribute: Vec<(String, String)>,
 }
 
 /// Creates a user.
@@ -321,6 +324,11 @@ pub struct ListAudit {
 
 fn json_object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|_| "must be a JSON object".to_owned())
+}
+
+fn attribute(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("must be NAME=VALUE")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
 
 fn role(text: &str) -> Result<Role, String> {

@@ -361,6 +361,16 @@ async fn attributes_are_json_objects() {
     let patch = ["--attributes", r#"{"department":null,"level":7}"#];
     let user = cli.json(&[&["users", "update", id(&user)], patch.as_slice()].concat());
     assert_eq!(user["attributes"], json!({ "level": 7 }));
+    let list = ["users", "list", "--email", &email, "--attribute"];
+    for (level, found) in [("level=7", 1), ("level=8", 0)] {
+        let list = cli.json(&[list.as_slice(), &[level]].concat());
+        assert_eq!(list["items"].as_array().unwrap().len(), found, "{level}");
+    }
+    let said = cli.fails(&[list.as_slice(), &["level"]].concat(), 2);
+    assert!(said.contains("must be NAME=VALUE"), "{said}");
+    let twice = ["level=7", "--attribute", "level=8"];
+    let said = cli.fails(&[list.as_slice(), &twice].concat(), 1);
+    assert!(said.contains("level is repeated"), "{said}");
     let said = cli.fails(&["users", "update", id(&user), "--attributes", "[1]"], 2);
     assert!(said.contains("must be a JSON object"), "{said}");
 }

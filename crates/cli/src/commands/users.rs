@@ -1,5 +1,6 @@
 //! `roster users`.
 
+use std::collections::HashMap;
 use std::slice;
 
 use roster_client::types::{Attributes, User, UserList};
@@ -60,6 +61,7 @@ pub async fn run(session: &Session, output: &Output, users: Users) -> Result<(),
 
 async fn list(session: &Session, output: &Output, options: ListUsers) -> Result<(), Failure> {
     let page = &options.page;
+    let attributes = filters(&options.attribute)?;
     let read = async |cursor: Option<String>| {
         let call = async |client: roster_client::Client| {
             let request = request!(client.list_users(), page, cursor.clone();
@@ -67,7 +69,8 @@ async fn list(session: &Session, output: &Output, options: ListUsers) -> Result<
                 created_before = options.period.created_before,
                 email = options.email.clone(),
                 external_id = options.external_id.clone(), role = options.role,
-                is_active = options.is_active, q = options.q.clone());
+                is_active = options.is_active, q = options.q.clone(),
+                attributes = attributes.clone());
             request.send().await
         };
         Ok(session.call(call).await?.into_inner())
@@ -114,6 +117,18 @@ async fn update(session: &Session, output: &Output, options: UpdateUser) -> Resu
     };
     let user = confirmed(session, update).await?;
     print(output, &user)
+}
+
+/// Returns the parameters that select users by attributes, or none.
+fn filters(attributes: &[(String, String)]) -> Result<Option<HashMap<String, String>>, Failure> {
+    let mut filters = HashMap::new();
+    for (name, value) in attributes {
+        let parameter = format!("attributes.{name}");
+        if filters.insert(parameter, value.clone()).is_some() {
+            return Err(Failure::Local(format!("--attribute {name} is repeated")));
+        }
+    }
+    Ok((!filters.is_empty()).then_some(filters))
 }
 
 /// Returns the attributes of a request, or none.
