@@ -134,11 +134,26 @@ async fn postgres_behaves_as_on_spin() {
         "{wrong}"
     );
 
-    // A held connection is the same session each time, and stays dead after a restart.
-    let held = async |statement: &str| host.call_guest("postgres-held", statement).await;
-    held("set search_path to somewhere").await;
-    // Keeps the existing instance alive while the server restarts.
+    // The pool cleans clients between borrowers, and replaces dead ones.
+    query("set search_path to nowhere").await;
+    assert!(!query("show search_path").await.contains("nowhere"));
+    server.restart().unwrap();
+    assert!(query("select 1 as c").await.contains("DbValue::Int32(1)"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_connection_stays_dead_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Postgres::start(dir.path(), PostgresOptions { durable: false }).unwrap();
+    let allowed = format!("postgres://{}:{}", server.host(), server.port());
+    let mut host = start("database", &address(&server), &allowed);
+    // Keeps the instance alive while the server restarts.
     let busy = tokio::spawn(host.request("/", "sleep", "60000").send());
+    assert!(host.next_line().contains("sleeping"));
+    let held = async |statement: &str| host.call_guest("postgres-held", statement).await;
+
+    // It is the same session each time.
+    held("set search_path to somewhere").await;
     assert!(held("show search_path").await.contains("somewhere"));
     server.restart().unwrap();
     let dead = held("select 1").await;
@@ -147,11 +162,6 @@ async fn postgres_behaves_as_on_spin() {
         "{dead}"
     );
     busy.abort();
-
-    // The pool cleans clients between borrowers, and replaces dead ones.
-    query("set search_path to nowhere").await;
-    assert!(!query("show search_path").await.contains("nowhere"));
-    assert!(query("select 1 as c").await.contains("DbValue::Int32(1)"));
 }
 
 #[tokio::test]
