@@ -12,6 +12,7 @@ mod clients;
 mod command_line;
 mod compose;
 mod from_fastapi;
+mod nginx;
 mod pages;
 mod quickstart;
 mod readme;

@@ -1,33 +1,31 @@
 //! The examples of docs/protect-a-service.md and examples/, started as they stand: FastAPI on Python, Express on Node.js,
-//! axum, a real Envoy and a real nginx. Go is not run: its modules are in no registry that the tests use.
+//! axum, and a real Envoy in front of one. Go is not run: its modules are in no registry that the tests use.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
+use blackbox::Person;
 use blackbox::artifact::root;
 use blackbox::forge::{Forge, Key};
 use blackbox::forged::forged;
 use blackbox::host::devhost;
 use blackbox::service_account::ServiceAccount;
-use blackbox::stack::{Stack, eventually};
-use blackbox::{Client, Person};
-use devservices::Process;
+use blackbox::stack::Stack;
 use jwt_simple::prelude::Ed25519KeyPair;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::service::{self, START_LIMIT, Service, block, installed, start};
+use crate::service::{self, Service, block, installed, start};
 
 const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
 /// Address of Roster in the examples.
 const ROSTER: &str = "https://api.example.com";
 
 /// URL of Roster, and the API key with which the services call it.
-struct Api<'a> {
-    url: &'a str,
-    key: &'a str,
+pub struct Api<'a> {
+    pub url: &'a str,
+    pub key: &'a str,
 }
 
 impl Api<'_> {
@@ -59,7 +57,7 @@ async fn express(api: &Api<'_>, folder: &Path) -> Service {
     .await
 }
 
-async fn axum(api: &Api<'_>, folder: &Path) -> Service {
+pub async fn axum(api: &Api<'_>, folder: &Path) -> Service {
     let program = devhost().expect("programs").with_file_name("example-axum");
     let mut axum = Command::new(program);
     axum.envs(api.variables()).env("LISTEN", "127.0.0.1:0");
@@ -267,99 +265,5 @@ async fn the_examples_accept_tokens_of_roster_only() {
         let orders = format!("{}/orders", service.url);
         let (status, _) = send(Method::POST, &orders, Some(ada.client.token())).await;
         assert_eq!(status, 503, "{}", service.name);
-    }
-}
-
-/// A service that returns the headers that it received from nginx, behind the example. nginx cannot choose a free
-/// port: both servers listen on Unix sockets.
-const ECHO: &str = r#"
-server {
-    listen unix:FOLDER/echo.sock;
-    location / { return 200 "$http_x_user_id $http_x_user_role $http_x_session_id"; }
-}
-"#;
-
-fn nginx(app: &str, folder: &Path) -> Process {
-    let folder_name = folder.display().to_string();
-    let app = app.trim_start_matches("http://");
-    let path = root().join("examples/nginx/orders.conf");
-    let mut example = fs::read_to_string(path).expect("the example");
-    for (of_the_example, here) in [
-        ("server api.example.com:443;", format!("server {app};")),
-        ("https://roster/", "http://roster/".to_owned()),
-        (
-            "listen 8083;",
-            format!("listen unix:{folder_name}/nginx.sock;"),
-        ),
-        (
-            "http://127.0.0.1:8084",
-            format!("http://unix:{folder_name}/echo.sock"),
-        ),
-    ] {
-        assert!(example.contains(of_the_example), "{of_the_example}");
-        example = example.replace(of_the_example, &here);
-    }
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|kind| format!("{kind}_temp_path {folder_name}/{kind};\n"))
-        .collect();
-    let config = format!(
-        "daemon off;\nmaster_process off;\npid {folder_name}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{example}{}}}\n",
-        ECHO.replace("FOLDER", &folder_name)
-    );
-    let path = folder.join("nginx.conf");
-    fs::write(&path, config).expect("nginx.conf");
-    let mut nginx = Command::new(devservices::nginx().expect("nginx"));
-    nginx.arg("-p").arg(folder).arg("-c").arg(&path);
-    Process::spawn(&mut nginx, Duration::from_secs(5)).expect("nginx")
-}
-
-/// Returns the status and the body of a GET through the nginx of `folder`.
-async fn get_through_nginx(folder: &Path, token: Option<&str>) -> Option<(u16, String)> {
-    let url = "http://orders.example.com/orders?page=2";
-    let http = roster_client::http(url).expect("a URL").no_proxy();
-    let http = http.unix_socket(folder.join("nginx.sock"));
-    let http = http.build().expect("an HTTP client");
-    let mut request = http.get(url);
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
-    }
-    // A client can send the headers of the service, too.
-    let request = request.header("X-User-Role", "admin");
-    let response = request.send().await.ok()?;
-    Some((
-        response.status().as_u16(),
-        response.text().await.expect("a body"),
-    ))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nginx_refuses_a_signed_out_user_at_once() {
-    let client = Client::from_env().await;
-    let (ada, eve) = (
-        Person::create(&client).await,
-        Person::create_admin(&client).await,
-    );
-    let folder = tempfile::tempdir().expect("a folder");
-    let folder = folder.path();
-    let _nginx = nginx(client.base(), folder);
-    let is_ready = async || get_through_nginx(folder, None).await.is_some();
-    eventually(START_LIMIT, "nginx", is_ready).await;
-
-    for (person, role) in [(&ada, "user"), (&eve, "admin")] {
-        let expected = format!("{} {role} {}", person.id, person.session_id());
-        let reply = get_through_nginx(folder, Some(person.client.token())).await;
-        assert_eq!(reply, Some((200, expected)));
-    }
-    ada.client.logout().await.expect(204);
-    client.deactivate(&eve.id).await;
-    for token in [
-        Some(ada.client.token()),
-        Some(eve.client.token()),
-        Some("none"),
-        None,
-    ] {
-        let (status, _) = get_through_nginx(folder, token).await.expect("a response");
-        assert_eq!(status, 401, "{token:?}");
     }
 }

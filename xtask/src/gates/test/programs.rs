@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use devservices::Program;
 
-use super::area::Area;
+use super::area::{Area, Suite};
 use crate::dev::host::Kind;
 use crate::dev::servers::install_missing;
 use crate::tools::build::{self, GUEST};
@@ -23,8 +23,12 @@ const DEVHOST: &str = "devhost";
 const DELIVERY: &str = "delivery";
 /// Suite that runs the checks of that package.
 const NEW_GROUP: &str = "template::new_group";
-/// Suite that runs examples of services, of which one is a program of the workspace.
+/// Suite that runs nginx.
+const NGINX: &str = "docs::nginx";
+/// Suite that runs the examples of services.
 const SERVICES: &str = "docs::services";
+/// Suites that run the example that is a program of the workspace.
+const ON_AXUM: [&str; 2] = [NGINX, SERVICES];
 /// Suites that run programs in Python or Node.js.
 const ON_SERVICES: [&str; 4] = [
     "docs::clients",
@@ -46,7 +50,7 @@ pub fn provide(area: Option<&Area>, tests: &mut Command) -> Result<()> {
     if suite("docs::browser") {
         wanted.push(Program::Browser);
     }
-    if suite(SERVICES) {
+    if suite(NGINX) {
         wanted.push(Program::Nginx);
     }
     if package(DELIVERY) {
@@ -83,7 +87,8 @@ pub fn started_by(area: &Area) -> Vec<&'static str> {
     if area.suites.iter().any(|suite| suite.is(NEW_GROUP)) {
         programs.extend(["manifests", "xtask"]);
     }
-    if area.suites.iter().any(|suite| suite.is(SERVICES)) {
+    let is_on_axum = |suite: &Suite| ON_AXUM.into_iter().any(|name| suite.is(name));
+    if area.suites.iter().any(is_on_axum) {
         programs.push("example-axum");
     }
     if area.suites.iter().any(|suite| suite.is(UP)) {
