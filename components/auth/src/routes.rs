@@ -73,6 +73,7 @@ web::routes! {
     DeleteServiceAccount => service_accounts::delete,
     CreateApiKey => service_accounts::create_key,
     DeleteApiKey => service_accounts::delete_key,
+    [undocumented] ForwardAuth => verify,
 }
 
 /// Register
@@ -254,7 +255,8 @@ async fn end_session(
 ///
 /// For proxies that check the token of each request before another service receives it (nginx `auth_request`,
 /// Traefik `ForwardAuth`). Unlike a check of the signature, it rejects the tokens of sessions that have ended
-/// and of users that are inactive. Not rate limited.
+/// and of users that are inactive. Not rate limited. `/api/v1/auth/forward` is the same with every method, for Envoy's
+/// `ext_authz`.
 #[utoipa::path(
     get, path = Endpoint::Verify.path(), tag = "auth",
     responses((

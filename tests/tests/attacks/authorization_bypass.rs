@@ -21,7 +21,7 @@ async fn unlisted_methods_get_405() {
     for (path, named) in methods {
         let path = path.replace("{id}", &uuid::Uuid::now_v7().to_string());
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {
-            if named.contains(&method) {
+            if named.contains(&method) || named.contains(&"ANY") {
                 continue;
             }
             let method = Method::from_bytes(method.as_bytes()).unwrap();

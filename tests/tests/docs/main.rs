@@ -11,6 +11,7 @@ mod browser;
 mod clients;
 mod command_line;
 mod compose;
+mod envoy;
 mod from_fastapi;
 mod nginx;
 mod pages;

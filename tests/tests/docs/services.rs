@@ -16,11 +16,10 @@ use jwt_simple::prelude::Ed25519KeyPair;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::envoy::envoy;
 use crate::service::{self, Service, block, installed, start};
 
-const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
-/// Address of Roster in the examples.
-const ROSTER: &str = "https://api.example.com";
+pub const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
 
 /// URL of Roster, and the API key with which the services call it.
 pub struct Api<'a> {
@@ -68,62 +67,8 @@ pub async fn axum(api: &Api<'_>, folder: &Path) -> Service {
     .await
 }
 
-/// Envoy in front of `service`.
-async fn envoy(app: &str, service: &Service, folder: &Path) -> Service {
-    let filters = block(PAGE, "Envoy", "yaml").replace(ROSTER, app);
-    let indented: String = filters
-        .lines()
-        .map(|line| format!("          {line}\n"))
-        .collect();
-    let cluster = |name: &str, url: &str| {
-        let (host, port) = url.rsplit_once(':').expect("a port");
-        let host = host.trim_start_matches("http://");
-        format!(
-            "  - name: {name}\n    load_assignment:\n      cluster_name: {name}\n      endpoints:\n      - lb_endpoints:\n        \
-             - endpoint: {{ address: {{ socket_address: {{ address: {host}, port_value: {port} }} }} }}\n"
-        )
-    };
-    let config = format!(
-        "admin:\n  address: {{ socket_address: {{ address: 127.0.0.1, port_value: 0 }} }}\n\
-         static_resources:\n  listeners:\n  - name: orders\n    \
-         address: {{ socket_address: {{ address: 127.0.0.1, port_value: 0 }} }}\n    \
-         filter_chains:\n    - filters:\n      - name: envoy.filters.network.http_connection_manager\n        \
-         typed_config:\n          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n          \
-         stat_prefix: orders\n          \
-         route_config: {{ virtual_hosts: [{{ name: all, domains: ['*'], routes: [{{ match: {{ prefix: / }}, route: {{ cluster: orders }} }}] }}] }}\n\
-         {indented}  clusters:\n{}{}",
-        cluster("orders", &service.url),
-        cluster("roster", app),
-    );
-    fs::write(folder.join("envoy.yaml"), config).expect("envoy.yaml");
-    let admin = folder.join("envoy.admin");
-    let mut envoy = Command::new(installed().join("bin/envoy"));
-    envoy.args([
-        "--config-path",
-        "envoy.yaml",
-        "--use-dynamic-base-id",
-        "--concurrency",
-        "1",
-    ]);
-    envoy
-        .arg("--admin-address-path")
-        .arg(&admin)
-        .current_dir(folder);
-    let mut started = start("Envoy", &mut envoy, folder, |log| {
-        log.contains("starting main dispatch loop")
-            .then(|| "0".to_owned())
-    })
-    .await;
-    let address = fs::read_to_string(&admin).expect("the address of Envoy's administration");
-    let listeners = plain_get(&format!("http://{address}/listeners?format=json"), None).await;
-    let listeners: Value = serde_json::from_str(&listeners.1).expect("JSON");
-    let port = &listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"];
-    started.url = format!("http://127.0.0.1:{port}");
-    started
-}
-
 /// Returns the status and the body of a request.
-async fn send(method: Method, url: &str, token: Option<&str>) -> (u16, String) {
+pub async fn send(method: Method, url: &str, token: Option<&str>) -> (u16, String) {
     let http = roster_client::http(url).expect("a URL").no_proxy();
     let http = http.build().expect("an HTTP client");
     let mut request = http.request(method, url);
@@ -137,7 +82,7 @@ async fn send(method: Method, url: &str, token: Option<&str>) -> (u16, String) {
     )
 }
 
-async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
+pub async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
     send(Method::GET, url, token).await
 }
 
@@ -246,7 +191,8 @@ async fn the_examples_accept_tokens_of_roster_only() {
     let fastapi = fastapi(&api, folder.path()).await;
     let express = express(&api, folder.path()).await;
     let axum = axum(&api, folder.path()).await;
-    let envoy = envoy(api.url, &fastapi, folder.path()).await;
+    let filters = block(PAGE, "Envoy", "yaml");
+    let envoy = envoy(api.url, filters, &fastapi, folder.path()).await;
     let all = [&fastapi, &express, &axum, &envoy];
     for service in all {
         accepts_tokens_of_roster_only(service, &ada, &forge).await;

@@ -85,7 +85,7 @@ fn row(endpoint: Endpoint, known: &Person) -> (Row, Option<Value>) {
         Endpoint::GetUser => (owner_or_admin(200), None),
         Endpoint::UpdateUser => (owner_or_admin(200), Some(json!({ "full_name": "N" }))),
         Endpoint::GetMe | Endpoint::ExportMe => (signed_in(200), None),
-        Endpoint::ListSessions | Endpoint::Verify => (signed_in(200), None),
+        Endpoint::ListSessions | Endpoint::Verify | Endpoint::ForwardAuth => (signed_in(200), None),
         Endpoint::UpdateMe => (signed_in(200), Some(json!({ "full_name": "N" }))),
         Endpoint::DeleteMe => (
             signed_in(204),
@@ -178,7 +178,10 @@ fn request(
     session: &str,
     body: Option<&Value>,
 ) -> RequestBuilder {
-    let method = Method::from_bytes(endpoint.method().as_bytes()).unwrap();
+    let method = match endpoint.method() {
+        "ANY" => Method::DELETE,
+        method => Method::from_bytes(method.as_bytes()).unwrap(),
+    };
     let named = match endpoint {
         Endpoint::EndSession => session,
         _ => user,

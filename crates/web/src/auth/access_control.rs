@@ -20,7 +20,6 @@ use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::on;
 use axum::{RequestExt, Router};
 use http::request::Parts;
 
@@ -95,7 +94,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         T: 'static,
     {
         let guard = from_fn_with_state((self.access_control.clone(), endpoint), enforce);
-        let guarded = on(endpoint.filter(), handler).route_layer(guard);
+        let guarded = endpoint.to(handler.layer(guard));
         self.router = self.router.route(endpoint.path(), guarded);
         self
     }

@@ -5,15 +5,16 @@
 //! access rule does not compile.
 
 use accounts::Scope;
-use axum::routing::MethodFilter;
+use axum::handler::Handler;
+use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 
-/// Defines [`Endpoint`] from one row per endpoint: name, method, path, access rule, the `scope` of service accounts that
+/// Defines [`Endpoint`] from one row per endpoint: name, method (`ANY` for every method), path, access rule, the `scope` of service accounts that
 /// may call it, and `prefetches User` if access control reads the path's user together with the caller, in one round trip
 /// to Redis.
 macro_rules! endpoints {
     ($($name:ident: $method:ident $path:literal $access:ident $(scope $scope:ident)?
         $(prefetches $prefetched:ident)?;)*) => {
-        /// One method of one path.
+        /// One method of one path, or all methods of it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Endpoint {
             $($name,)*
@@ -81,6 +82,7 @@ endpoints! {
     ListSessions: GET "/api/v1/auth/sessions" SignedIn;
     EndSession: DELETE "/api/v1/auth/sessions/{id}" SignedIn;
     Verify: GET "/api/v1/auth/verify" SignedIn;
+    ForwardAuth: ANY "/api/v1/auth/forward" SignedIn;
     Introspect: POST "/api/v1/auth/introspect" Admin scope TokensIntrospect;
     ResetPassword: POST "/api/v1/auth/reset" Anyone;
     Jwks: GET "/.well-known/jwks.json" Anyone;
@@ -126,6 +128,7 @@ pub enum Limit {
 }
 
 impl Endpoint {
+    /// The method, or `ANY`.
     pub const fn method(self) -> &'static str {
         self.row().method
     }
@@ -156,27 +159,35 @@ impl Endpoint {
         match self {
             Self::Health | Self::Live | Self::Ready | Self::Metrics => Limit::Unlimited,
             Self::Docs | Self::Redoc | Self::OpenApi | Self::DocsAsset => Limit::Unlimited,
-            Self::Verify | Self::Introspect => Limit::Unlimited,
+            Self::Verify | Self::ForwardAuth | Self::Introspect => Limit::Unlimited,
             Self::ImportUsers | Self::ExportUsers | Self::ReadEvents => Limit::Unlimited,
             _ => Limit::General,
         }
     }
 
-    /// Returns true if the API's document describes the endpoint: all but those that show the document.
+    /// Returns true if the API's document describes the endpoint: all but those that show the document, and the one with
+    /// every method, for which it has no form.
     pub const fn is_documented(self) -> bool {
         !matches!(
             self,
-            Self::Docs | Self::Redoc | Self::OpenApi | Self::DocsAsset
+            Self::ForwardAuth | Self::Docs | Self::Redoc | Self::OpenApi | Self::DocsAsset
         )
     }
 
-    pub(crate) fn filter(self) -> MethodFilter {
+    /// Routes the method to a handler.
+    pub(crate) fn to<H, T, S>(self, handler: H) -> MethodRouter<S>
+    where
+        H: Handler<T, S>,
+        T: 'static,
+        S: Clone + Send + Sync + 'static,
+    {
         match self.method() {
-            "POST" => MethodFilter::POST,
-            "PUT" => MethodFilter::PUT,
-            "PATCH" => MethodFilter::PATCH,
-            "DELETE" => MethodFilter::DELETE,
-            _ => MethodFilter::GET,
+            "ANY" => any(handler),
+            "POST" => post(handler),
+            "PUT" => put(handler),
+            "PATCH" => patch(handler),
+            "DELETE" => delete(handler),
+            _ => get(handler),
         }
     }
 }

@@ -30,8 +30,9 @@ const SERVICES: &str = "docs::services";
 /// Suites that run the example that is a program of the workspace.
 const ON_AXUM: [&str; 2] = [NGINX, SERVICES];
 /// Suites that run programs in Python or Node.js.
-const ON_SERVICES: [&str; 4] = [
+const ON_SERVICES: [&str; 5] = [
     "docs::clients",
+    "docs::envoy",
     "docs::from_fastapi",
     SERVICES,
     "docs::user_copy",
