@@ -8,8 +8,7 @@ use blackbox::{Client, Person};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::service::{self, Service, block, installed, start};
-use crate::services::{PAGE, plain_get};
+use crate::service::{self, PAGE, Service, block, get, installed, send, start};
 
 /// Address of Roster in the page.
 const ROSTER: &str = "https://api.example.com";
@@ -61,7 +60,7 @@ pub async fn envoy(app: &str, filters: &str, service: &Service, folder: &Path) -
     })
     .await;
     let address = fs::read_to_string(&admin).expect("the address of Envoy's administration");
-    let listeners = plain_get(&format!("http://{address}/listeners?format=json"), None).await;
+    let listeners = get(&format!("http://{address}/listeners?format=json"), None).await;
     let listeners: Value = serde_json::from_str(&listeners.1).expect("JSON");
     let port = &listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"];
     started.url = format!("http://127.0.0.1:{port}");
@@ -80,22 +79,6 @@ def echo(path: str, request: Request) -> list[str | None]:
     return [request.method, request.url.path, *map(request.headers.get, names)]
 "#;
 
-/// Returns the status and the JSON body of a request to `url`.
-async fn send(method: &str, url: &str, token: Option<&str>) -> (u16, Value) {
-    let http = roster_client::http(url).expect("a URL").no_proxy();
-    let http = http.build().expect("an HTTP client");
-    let method = Method::from_bytes(method.as_bytes()).expect("a method");
-    // A client can send the headers of the service, too.
-    let mut request = http.request(method, url).header("X-User-Role", "admin");
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
-    }
-    let response = request.send().await.expect(url);
-    let status = response.status().as_u16();
-    let body = response.text().await.expect("a body");
-    (status, serde_json::from_str(&body).unwrap_or_default())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn envoy_refuses_a_signed_out_user_at_once() {
     let client = Client::from_env().await;
@@ -107,17 +90,22 @@ async fn envoy_refuses_a_signed_out_user_at_once() {
     let filters = block(PAGE, "Envoy with ext_authz", "yaml");
     let envoy = envoy(client.base(), filters, &echo, folder).await;
 
+    let call = async |method: Method, token: Option<&str>| {
+        let orders = format!("{}/orders?page=2", envoy.url);
+        let (status, body) = send(method, &orders, token).await;
+        (status, serde_json::from_str(&body).unwrap_or_default())
+    };
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    let orders = format!("{}/orders?page=2", envoy.url);
-    for method in methods {
-        let (status, body) = send(method, &orders, Some(ada.client.token())).await;
-        let expected = json!([method, "/orders", ada.id, "user", ada.session_id()]);
-        assert_eq!((status, body), (200, expected));
+    let methods = methods.map(|name| Method::from_bytes(name.as_bytes()).expect("a method"));
+    for method in &methods {
+        let reply = call(method.clone(), Some(ada.client.token())).await;
+        let expected = json!([method.as_str(), "/orders", ada.id, "user", ada.session_id()]);
+        assert_eq!(reply, (200, expected));
     }
     ada.client.logout().await.expect(204);
-    for method in methods {
+    for method in &methods {
         for token in [Some(ada.client.token()), Some("none"), None] {
-            let (status, problem) = send(method, &orders, token).await;
+            let (status, problem): (_, Value) = call(method.clone(), token).await;
             assert_eq!((status, &problem["code"]), (401, &json!("unauthenticated")));
         }
     }

@@ -12,7 +12,7 @@ use blackbox::{Client, Person};
 use devservices::Process;
 use reqwest::Method;
 
-use crate::service::{START_LIMIT, Service};
+use crate::service::{START_LIMIT, Service, send_with};
 use crate::services::{Api, axum};
 
 /// Servers beside the example: the service behind it, which returns the headers that it received, and a proxy of a service
@@ -100,15 +100,8 @@ async fn send(
     token: Option<&str>,
 ) -> reqwest::Result<(u16, String)> {
     let url = format!("http://orders.example.com{path}");
-    let http = roster_client::http(&url).expect("a URL").no_proxy();
-    let http = http.unix_socket(socket).build()?;
-    // A client can send the headers of the service, too.
-    let mut request = http.request(method, url).header("X-User-Role", "admin");
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
-    }
-    let response = request.send().await?;
-    Ok((response.status().as_u16(), response.text().await?))
+    let http = roster_client::http(&url).expect("a URL");
+    send_with(http.unix_socket(socket), method, &url, token).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

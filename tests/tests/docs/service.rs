@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use blackbox::stack::eventually;
 use devservices::Process;
+use reqwest::{ClientBuilder, Method};
 
+/// Guide with the examples of services and proxies.
+pub const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
 pub const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running example. Dropping it stops it.
@@ -78,4 +81,32 @@ pub async fn uvicorn(
         Some(rest.split_once(' ')?.0.to_owned())
     })
     .await
+}
+
+/// Returns the status and the body of a request.
+pub async fn send(method: Method, url: &str, token: Option<&str>) -> (u16, String) {
+    let http = roster_client::http(url).expect("a URL");
+    let reply = send_with(http, method, url, token).await;
+    reply.expect(url)
+}
+
+pub async fn get(url: &str, token: Option<&str>) -> (u16, String) {
+    send(Method::GET, url, token).await
+}
+
+/// Returns the same from a client with other options.
+pub async fn send_with(
+    http: ClientBuilder,
+    method: Method,
+    url: &str,
+    token: Option<&str>,
+) -> reqwest::Result<(u16, String)> {
+    let http = http.no_proxy().build()?;
+    // A client can send the headers that a proxy sets, too.
+    let mut request = http.request(method, url).header("X-User-Role", "admin");
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let response = request.send().await?;
+    Ok((response.status().as_u16(), response.text().await?))
 }

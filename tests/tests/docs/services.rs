@@ -17,9 +17,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::envoy::envoy;
-use crate::service::{self, Service, block, installed, start};
-
-pub const PAGE: &str = include_str!("../../../docs/protect-a-service.md");
+use crate::service::{self, PAGE, Service, block, get, installed, send, start};
 
 /// URL of Roster, and the API key with which the services call it.
 pub struct Api<'a> {
@@ -67,25 +65,6 @@ pub async fn axum(api: &Api<'_>, folder: &Path) -> Service {
     .await
 }
 
-/// Returns the status and the body of a request.
-pub async fn send(method: Method, url: &str, token: Option<&str>) -> (u16, String) {
-    let http = roster_client::http(url).expect("a URL").no_proxy();
-    let http = http.build().expect("an HTTP client");
-    let mut request = http.request(method, url);
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
-    }
-    let response = request.send().await.expect(url);
-    (
-        response.status().as_u16(),
-        response.text().await.expect("a body"),
-    )
-}
-
-pub async fn plain_get(url: &str, token: Option<&str>) -> (u16, String) {
-    send(Method::GET, url, token).await
-}
-
 /// Another spelling of a valid signature, whose last character has unused bits. Most libraries ignore them, and
 /// nobody can make one without a valid token; Roster rejects it.
 const OTHER_SPELLING: &str = "signature with trailing bits";
@@ -106,18 +85,14 @@ fn forgeries(forge: &Forge) -> Vec<(String, String)> {
 async fn accepts_tokens_of_roster_only(service: &Service, ada: &Person, forge: &Forge) {
     let name = service.name;
     let orders = format!("{}/orders", service.url);
-    let (status, body) = plain_get(&orders, Some(ada.client.token())).await;
+    let (status, body) = get(&orders, Some(ada.client.token())).await;
     assert_eq!(status, 200, "{name}: {body}");
     let body: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(body, json!({ "user": ada.id }), "{name}");
-    assert_eq!(
-        plain_get(&orders, None).await.0,
-        401,
-        "{name} without a token"
-    );
+    assert_eq!(get(&orders, None).await.0, 401, "{name} without a token");
     for claim in ["iss", "aud"] {
         let token = forge.with_claim(claim, json!("another"));
-        let (status, body) = plain_get(&orders, Some(&token)).await;
+        let (status, body) = get(&orders, Some(&token)).await;
         // Envoy distinguishes an audience that is not allowed.
         let forbidden = name == "Envoy" && claim == "aud";
         let expected = if forbidden { 403 } else { 401 };
@@ -126,7 +101,7 @@ async fn accepts_tokens_of_roster_only(service: &Service, ada: &Person, forge: &
     let forgeries = forgeries(forge);
     assert!(forgeries.len() > 30, "{}", forgeries.len());
     for (forgery, token) in forgeries {
-        let (status, body) = plain_get(&orders, Some(&token)).await;
+        let (status, body) = get(&orders, Some(&token)).await;
         assert_ne!(status, 200, "{name}: {forgery}: {body}");
     }
 }
@@ -203,7 +178,7 @@ async fn the_examples_accept_tokens_of_roster_only() {
     ada.client.get(blackbox::client::ME).await.expect(401);
     for service in all {
         let orders = format!("{}/orders", service.url);
-        assert_eq!(plain_get(&orders, Some(ada.client.token())).await.0, 200);
+        assert_eq!(get(&orders, Some(ada.client.token())).await.0, 200);
     }
     // Nor can a service check a token while Roster does not respond: it refuses the request.
     drop(stack);

@@ -1,5 +1,7 @@
 //! The same with real servers: the type table, database errors, held connections, Redis.
 
+use std::path::Path;
+
 use devservices::{Postgres, PostgresOptions, Redis, RedisOptions};
 
 use crate::host::{Host, manifest};
@@ -72,12 +74,18 @@ fn start(variable: &str, value: &str, allowed: &str) -> Host {
     )
 }
 
+/// Starts Postgres in a folder, and a host whose guest may connect to it.
+fn start_with_postgres(dir: &Path) -> (Postgres, Host) {
+    let server = Postgres::start(dir, PostgresOptions { durable: false }).unwrap();
+    let allowed = format!("postgres://{}:{}", server.host(), server.port());
+    let host = start("database", &address(&server), &allowed);
+    (server, host)
+}
+
 #[tokio::test]
 async fn postgres_behaves_as_on_spin() {
     let dir = tempfile::tempdir().unwrap();
-    let mut server = Postgres::start(dir.path(), PostgresOptions { durable: false }).unwrap();
-    let allowed = format!("postgres://{}:{}", server.host(), server.port());
-    let host = start("database", &address(&server), &allowed);
+    let (mut server, host) = start_with_postgres(dir.path());
     let query = async |statement: &str| host.call_guest("postgres-query", statement).await;
 
     // Without a row there are no columns.
@@ -144,9 +152,7 @@ async fn postgres_behaves_as_on_spin() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_connection_stays_dead_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let mut server = Postgres::start(dir.path(), PostgresOptions { durable: false }).unwrap();
-    let allowed = format!("postgres://{}:{}", server.host(), server.port());
-    let mut host = start("database", &address(&server), &allowed);
+    let (mut server, mut host) = start_with_postgres(dir.path());
     // Keeps the instance alive while the server restarts.
     let busy = tokio::spawn(host.request("/", "sleep", "60000").send());
     assert!(host.next_line().contains("sleeping"));
