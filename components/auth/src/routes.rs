@@ -40,6 +40,7 @@ pub struct AuthState {
     pub access_control: AccessControl,
     pub signer: Signer,
     pub verifier: Verifier,
+    /// Definitions of attributes.
     pub attributes: Schema,
     pub cursors: CursorKey,
     pub registration_enabled: bool,

@@ -94,7 +94,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         T: 'static,
     {
         let guard = from_fn_with_state((self.access_control.clone(), endpoint), enforce);
-        let guarded = endpoint.to(handler.layer(guard));
+        let guarded = endpoint.method_router(handler.layer(guard));
         self.router = self.router.route(endpoint.path(), guarded);
         self
     }

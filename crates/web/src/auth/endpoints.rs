@@ -174,8 +174,8 @@ impl Endpoint {
         )
     }
 
-    /// Routes the method to a handler.
-    pub(crate) fn to<H, T, S>(self, handler: H) -> MethodRouter<S>
+    /// Returns a router of the method with its handler.
+    pub(crate) fn method_router<H, T, S>(self, handler: H) -> MethodRouter<S>
     where
         H: Handler<T, S>,
         T: 'static,
